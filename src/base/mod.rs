@@ -1,0 +1,10 @@
+//! Vocabulary that every other module speaks: units, names, time, randomness, secrets and the
+//! reading of documents. No I/O.
+
+pub mod clock;
+pub mod document;
+pub mod names;
+pub mod random;
+pub mod remedy;
+pub mod secret;
+pub mod units;

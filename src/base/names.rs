@@ -1,0 +1,52 @@
+//! Names as types, so that a journey can never be passed where a step is meant.
+
+use std::fmt;
+use std::sync::Arc;
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Deserialize, serde::Serialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(name: &str) -> Self {
+                Self(name.into())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(name: String) -> Self {
+                Self(name.into())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+names! {
+    /// One flow version or configuration under comparison.
+    Variant;
+    /// What a user wants to achieve, start to end.
+    Journey;
+    /// One form answered: the name of the rule that answered it.
+    Step;
+    /// What the tenant was doing: the `capabilityName` of the form being answered, or the name of
+    /// a call outside the flow (`authorize`, `token`, …).
+    Capability;
+    /// One execution of a plan; also the name of its directory.
+    RunId;
+}

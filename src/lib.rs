@@ -1,0 +1,6 @@
+//! gander puts load on PingOne DaVinci flows and measures what comes back.
+//!
+//! Modules stand in the order of their layers; each uses only those above it, and
+//! `tests/architecture.rs` fails on any other use.
+
+pub mod base;

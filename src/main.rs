@@ -1,0 +1,3 @@
+//! The `gander` command: arguments in, exit code out.
+
+fn main() {}
