@@ -38,7 +38,7 @@ pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -
     candidates
         .into_iter()
         .map(|candidate| (edit_distance(typed, candidate), candidate))
-        .filter(|(distance, candidate)| *distance * 3 <= candidate.len().max(3))
+        .filter(|(distance, candidate)| *distance * 2 <= candidate.len())
         .min()
         .map(|(_, candidate)| candidate)
 }
