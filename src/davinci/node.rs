@@ -1,0 +1,419 @@
+//! What a reply is: one table from status and structure to kind, never from message text.
+
+use super::form::Form;
+use super::wire::Body;
+use bytes::Bytes;
+use http::{Response, StatusCode, Uri, header};
+use std::time::Duration;
+
+/// What a reply to an authorize or capability call can be.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Kind {
+    /// The tenant limits the rate: 429 that no flow author wrote.
+    RateLimited,
+    /// 403 that no flow author wrote: an edge or firewall turned the call away.
+    Blocked,
+    /// 5xx that no flow author wrote.
+    ServerError,
+    /// 3xx where `pi.flow` promises a body: usually a wrong client id or redirect address.
+    Redirected,
+    /// The interaction's credentials were not accepted (code 1999).
+    InteractionRejected,
+    /// The flow or interaction ran out of time (`requestTimedOut`).
+    FlowTimedOut,
+    /// The flow ended without success.
+    FlowFailed,
+    /// An OAuth error in place of a flow.
+    OauthError,
+    /// The answer was turned down; the same form may be answered again.
+    Refusal,
+    /// 4xx without a body that could be understood.
+    ClientError,
+    /// 2xx whose body is not a JSON object, or a status that no reply should have.
+    Malformed,
+    /// The flow reached its end.
+    Success,
+    /// Nothing changed: ask again later.
+    Stay,
+    /// The next form, in the dialect of the SDKs.
+    Form,
+    /// The next form, in the dialect of the hosted page.
+    Screen,
+    /// A body that is neither an end nor a step.
+    NoNextStep,
+}
+
+/// A reply as far as the table looks at it.
+struct Seen {
+    status: StatusCode,
+    body: Option<Body>,
+}
+
+impl Seen {
+    /// Only an object is a body: the derived reader would take a list for one, too.
+    fn of(status: StatusCode, body: &[u8]) -> Self {
+        let is_object = body.trim_ascii_start().starts_with(b"{");
+        Self { status, body: is_object.then(|| serde_json::from_slice(body).ok()).flatten() }
+    }
+
+    fn has(&self, test: impl FnOnce(&Body) -> bool) -> bool {
+        self.body.as_ref().is_some_and(test)
+    }
+
+    fn connector(&self) -> Option<&str> {
+        self.body.as_ref()?.connector_id.as_str()
+    }
+
+    fn is_code(&self, code: &str) -> bool {
+        self.has(|body| body.code.as_str() == Some(code))
+    }
+
+    fn is_ok(&self) -> bool {
+        self.status.is_success()
+    }
+}
+
+/// One line of the table.
+struct Row {
+    kind: Kind,
+    when: fn(&Seen) -> bool,
+}
+
+/// Read from top to bottom; the first line that holds decides. Success stands before links because
+/// some success bodies carry a next link, and before it the failures that arrive with status 200.
+const TABLE: &[Row] = &[
+    Row { kind: Kind::RateLimited, when: |s| s.status == 429 && s.connector().is_none() },
+    Row { kind: Kind::Blocked, when: |s| s.status == 403 && s.connector().is_none() },
+    Row {
+        kind: Kind::ServerError,
+        when: |s| s.status.is_server_error() && s.connector() != Some("errorConnector"),
+    },
+    Row { kind: Kind::Redirected, when: |s| s.status.is_redirection() },
+    Row { kind: Kind::InteractionRejected, when: |s| !s.is_ok() && s.is_code("1999") },
+    Row { kind: Kind::FlowTimedOut, when: |s| !s.is_ok() && s.is_code("requestTimedOut") },
+    Row { kind: Kind::FlowFailed, when: |s| !s.is_ok() && s.has(failed_at_the_end) },
+    Row {
+        kind: Kind::OauthError,
+        when: |s| !s.is_ok() && s.connector().is_none() && s.has(|b| b.error.0),
+    },
+    Row { kind: Kind::Refusal, when: |s| is_error_status(s.status) && s.body.is_some() },
+    Row { kind: Kind::ClientError, when: |s| s.status.is_client_error() },
+    Row { kind: Kind::Malformed, when: |s| !s.is_ok() || s.body.is_none() },
+    Row { kind: Kind::FlowFailed, when: |s| s.has(says_failed) },
+    Row { kind: Kind::Success, when: |s| s.has(is_an_end) },
+    Row { kind: Kind::Stay, when: |s| s.has(|b| b.event_name.as_str().is_some_and(is_rewind)) },
+    Row { kind: Kind::Form, when: |s| s.has(|b| next_href(b).is_some()) },
+    Row { kind: Kind::Screen, when: |s| s.has(|b| b.screen.0) },
+    Row { kind: Kind::NoNextStep, when: |_| true },
+];
+
+fn is_error_status(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+/// The node that should have handed out the session failed itself.
+fn failed_at_the_end(body: &Body) -> bool {
+    body.connector_id.as_str() == Some("pingOneAuthenticationConnector")
+        && matches!(
+            body.capability_name.as_str(),
+            Some("returnSuccessResponseRedirect" | "setSession")
+        )
+}
+
+fn says_failed(body: &Body) -> bool {
+    let failed =
+        |status: &str| ["failed", "failure"].iter().any(|word| status.eq_ignore_ascii_case(word));
+    body.error.0 || body.status.as_str().is_some_and(failed)
+}
+
+fn is_an_end(body: &Body) -> bool {
+    body.session.0
+        || body.authorize_response.is_some()
+        || body.access_token.0
+        || body.dv_response.0
+        || body.capability_name.as_str() == Some("createSuccessResponse")
+}
+
+fn is_rewind(event: &str) -> bool {
+    matches!(event, "rewindStateToLastRenderedUI" | "rewindStateToSpecificRenderedUI")
+}
+
+fn next_href(body: &Body) -> Option<&str> {
+    body.links.as_ref()?.next.as_ref()?.href.as_str()
+}
+
+/// What a reply says, as values.
+#[derive(Debug)]
+pub enum Node {
+    /// The next form and what its answer must carry.
+    Form(Box<Continue>),
+    /// The answer was turned down.
+    Refusal(Refusal),
+    /// Nothing changed.
+    Stay,
+    /// The flow reached its end.
+    Success(Completion),
+    /// The conversation is over or cannot be understood.
+    End(Ending),
+}
+
+/// The next form with everything that is chained from it.
+#[derive(Debug)]
+pub struct Continue {
+    /// Where the answer goes.
+    pub href: Uri,
+    /// The node that waits; some tenants leave it out.
+    pub id: Option<String>,
+    /// Event name to echo; `continue` where the reply has none.
+    pub event_name: String,
+    /// The interaction, if the body names it.
+    pub interaction_id: Option<String>,
+    /// Proof of ownership, if the body carries it (else the cookies do).
+    pub interaction_token: Option<String>,
+    /// Which flow runs.
+    pub flow_id: Option<String>,
+    /// What is offered.
+    pub form: Form,
+}
+
+/// An answer that was turned down.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    /// HTTP status.
+    pub status: u16,
+    /// What refused: `checkPassword`, `createUser`, `customErrorMessage`, …
+    pub capability: Option<String>,
+    /// Fields named by the platform's error, with its code for each: `password` `INVALID_VALUE`.
+    pub targets: Vec<(String, String)>,
+}
+
+/// The end of a successful flow.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Completion {
+    /// Authorization code, if the flow was started by an authorize request.
+    pub code: Option<crate::base::secret::Secret>,
+    /// State echoed by the tenant.
+    pub state: Option<String>,
+}
+
+/// Why a walk cannot go on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ending {
+    /// What the reply was.
+    pub kind: Kind,
+    /// HTTP status.
+    pub status: u16,
+    /// What failed, where the body says so.
+    pub capability: Option<String>,
+    /// How long the tenant asks to wait, for rate limits and outages. Dates are not resolved here:
+    /// that needs a clock.
+    pub retry_after: Option<Duration>,
+    /// Where a redirect points, without its query.
+    pub location: Option<String>,
+}
+
+impl Node {
+    /// Reads one reply of an authorize or capability call.
+    pub fn read(reply: &Response<Bytes>) -> Self {
+        let seen = Seen::of(reply.status(), reply.body());
+        let kind =
+            TABLE.iter().find(|row| (row.when)(&seen)).map_or(Kind::NoNextStep, |row| row.kind);
+        let status = seen.status.as_u16();
+        let body = seen.body.unwrap_or_default();
+        match kind {
+            Kind::Form => Self::form(body, status),
+            Kind::Stay => Self::Stay,
+            Kind::Success => {
+                let response = body.authorize_response.unwrap_or_default();
+                let code = response.code.filled().map(Into::into);
+                Self::Success(Completion { code, state: response.state.0 })
+            }
+            Kind::Refusal => Self::Refusal(Refusal {
+                status,
+                targets: body.details.as_ref().map(targets).unwrap_or_default(),
+                capability: body.capability_name.0,
+            }),
+            kind => {
+                let header = |name| reply.headers().get(name).and_then(|value| value.to_str().ok());
+                let retry_after =
+                    header(header::RETRY_AFTER).and_then(|text| text.trim().parse().ok());
+                let location = header(header::LOCATION)
+                    .map(|text| text.split(['?', '#']).next().unwrap_or(""));
+                Self::End(Ending {
+                    kind,
+                    status,
+                    capability: body.capability_name.0,
+                    retry_after: retry_after.map(Duration::from_secs),
+                    location: location.map(str::to_owned),
+                })
+            }
+        }
+    }
+
+    fn form(body: Body, status: u16) -> Self {
+        let href = next_href(&body).and_then(|href| href.parse::<Uri>().ok());
+        let Some(href) = href.filter(|href| href.scheme().is_some() && href.authority().is_some())
+        else {
+            let capability = body.capability_name.0;
+            let kind = Kind::NoNextStep;
+            return Self::End(Ending {
+                kind,
+                status,
+                capability,
+                retry_after: None,
+                location: None,
+            });
+        };
+        let prefill = body.form_data.and_then(|data| data.value).unwrap_or_default();
+        let capability = body.capability_name.filled().or_else(|| {
+            // The link's last segment is the capability by construction; the body usually says it.
+            href.path().rsplit('/').next().filter(|segment| !segment.is_empty()).map(str::to_owned)
+        });
+        let id = body.id.0;
+        Self::Form(Box::new(Continue {
+            form: Form::read(body.form.unwrap_or_default(), prefill, id.clone(), capability),
+            id,
+            href,
+            event_name: body.event_name.filled().unwrap_or_else(|| "continue".to_owned()),
+            interaction_id: body.interaction_id.filled(),
+            interaction_token: body.interaction_token.filled(),
+            flow_id: body.flow_id.filled(),
+        }))
+    }
+}
+
+/// Field problems in the untouched platform error inside `details[].rawResponse.details[]`.
+fn targets(details: &serde_json::Value) -> Vec<(String, String)> {
+    let text = |value: &serde_json::Value, key: &str| value.get(key)?.as_str().map(str::to_owned);
+    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
+    let inner = list(details)
+        .into_iter()
+        .filter_map(|detail| detail.pointer("/rawResponse/details").map(list));
+    inner
+        .flatten()
+        .filter_map(|problem| Some((text(&problem, "target")?, text(&problem, "code")?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn reply(status: u16, body: &str) -> Response<Bytes> {
+        Response::builder().status(status).body(Bytes::from(body.to_owned())).unwrap()
+    }
+
+    /// At least one reply for every line of the table.
+    const CASES: &[(u16, &str, Kind)] = &[
+        (
+            429,
+            r#"{"id":"x","code":"REQUEST_LIMITED","message":"Too many requests."}"#,
+            Kind::RateLimited,
+        ),
+        (429, "slow down", Kind::RateLimited),
+        (429, r#"{"connectorId":"errorConnector","code":"429"}"#, Kind::Refusal),
+        (403, "<html>", Kind::Blocked),
+        (
+            403,
+            r#"{"connectorId":"errorConnector","capabilityName":"customErrorMessage"}"#,
+            Kind::Refusal,
+        ),
+        (500, r#"{"code":"UNEXPECTED_ERROR"}"#, Kind::ServerError),
+        (503, "<html>", Kind::ServerError),
+        (500, r#"{"connectorId":"errorConnector","code":500}"#, Kind::Refusal),
+        (302, "", Kind::Redirected),
+        (401, r#"{"cause":null,"message":"Unauthorized!","code":1999}"#, Kind::InteractionRejected),
+        (401, r#"{"code":"1999"}"#, Kind::InteractionRejected),
+        (400, r#"{"interactionId":"i","code":"requestTimedOut"}"#, Kind::FlowTimedOut),
+        (
+            400,
+            r#"{"connectorId":"pingOneAuthenticationConnector","capabilityName":"setSession"}"#,
+            Kind::FlowFailed,
+        ),
+        (400, r#"{"error":"invalid_request","error_description":"x"}"#, Kind::OauthError),
+        (
+            400,
+            r#"{"connectorId":"pingOneSSOConnector","capabilityName":"checkPassword"}"#,
+            Kind::Refusal,
+        ),
+        (404, "not here", Kind::ClientError),
+        (200, "<html>", Kind::Malformed),
+        (200, "[]", Kind::Malformed),
+        (200, "", Kind::Malformed),
+        (200, r#"{"status":"FAILED","error":{"code":"server_error"}}"#, Kind::FlowFailed),
+        (200, r#"{"status":"failure"}"#, Kind::FlowFailed),
+        (200, r#"{"error":"x","_links":{"next":{"href":"https://a/b"}}}"#, Kind::FlowFailed),
+        (200, r#"{"session":{"id":"s"},"_links":{"next":{"href":"https://a/b"}}}"#, Kind::Success),
+        (200, r#"{"authorizeResponse":{"code":"c"}}"#, Kind::Success),
+        (200, r#"{"access_token":"a","success":true}"#, Kind::Success),
+        (200, r#"{"dvResponse":"opaque"}"#, Kind::Success),
+        (200, r#"{"capabilityName":"createSuccessResponse","success":true}"#, Kind::Success),
+        (
+            200,
+            r#"{"eventName":"rewindStateToLastRenderedUI","_links":{"next":{"href":"https://a/b"}}}"#,
+            Kind::Stay,
+        ),
+        (200, r#"{"success":true,"id":"a","_links":{"next":{"href":"https://a/b"}}}"#, Kind::Form),
+        (201, r#"{"id":"a","_links":{"next":{"href":"https://a/b"}}}"#, Kind::Form),
+        (200, r#"{"id":"a","screen":{"name":"HTTP"}}"#, Kind::Screen),
+        (200, r#"{"success":true}"#, Kind::NoNextStep),
+    ];
+
+    #[test]
+    fn every_line_of_the_table_has_a_reply_that_it_decides() {
+        let mut decided = vec![false; TABLE.len()];
+        for (status, body, expected) in CASES {
+            let seen = Seen::of(StatusCode::from_u16(*status).unwrap(), body.as_bytes());
+            let line = TABLE.iter().position(|row| (row.when)(&seen)).unwrap();
+            assert_eq!(TABLE[line].kind, *expected, "{status} {body}");
+            decided[line] = true;
+        }
+        assert!(decided.iter().all(|line| *line), "{decided:?}");
+    }
+
+    #[test]
+    fn a_link_that_is_not_absolute_is_no_next_step() {
+        for href in ["/davinci/x", "", "not a link", "https://"] {
+            let body = format!(r#"{{"id":"a","_links":{{"next":{{"href":"{href}"}}}}}}"#);
+            let Node::End(ending) = Node::read(&reply(200, &body)) else {
+                panic!("{href} was followed")
+            };
+            assert_eq!(ending.kind, Kind::NoNextStep);
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_fields_that_the_platform_named() {
+        let body = r#"{"connectorId":"pingOneSSOConnector","capabilityName":"createUser","code":"invalidValue",
+            "details":[{"rawResponse":{"code":"INVALID_DATA","details":[
+                {"code":"INVALID_VALUE","target":"password","message":"…"}]},"statusCode":400}]}"#;
+        let Node::Refusal(refusal) = Node::read(&reply(400, body)) else { panic!("not a refusal") };
+        assert_eq!(refusal.capability.as_deref(), Some("createUser"));
+        assert_eq!(refusal.targets, [("password".to_owned(), "INVALID_VALUE".to_owned())]);
+    }
+
+    #[test]
+    fn a_rate_limit_says_how_long_to_wait() {
+        let mut limited = reply(429, "{}");
+        limited.headers_mut().insert("retry-after", "7".parse().unwrap());
+        let Node::End(ending) = Node::read(&limited) else { panic!("not an end") };
+        assert_eq!(
+            (ending.kind, ending.retry_after),
+            (Kind::RateLimited, Some(Duration::from_secs(7)))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_reply_makes_the_reader_panic(
+            status in 200u16..600,
+            body in prop_oneof![
+                "\\PC{0,80}",
+                r#"\{"(id|form|_links|details|formData|session)":("[a-z]{0,3}"|\{\}|\[\]|\[\{\}\]|null|7)\}"#,
+            ],
+        ) {
+            let _ = Node::read(&reply(status, &body));
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! One flow run from the client's side: replies in, next request out.
+
+use super::form::{AnswerError, Client, Event, Filled, Form};
+use super::node::{Completion, Continue, Ending, Kind, Node, Refusal};
+use super::oidc::{Application, BadValue, Proof};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// What the tenant wants next.
+#[derive(Debug)]
+pub enum Turn {
+    /// Answer the form at hand ([`Walk::form`]). `refusal` is set when the previous answer was
+    /// turned down; the form, its link and its token are then unchanged.
+    Answer {
+        /// Why the previous answer was turned down.
+        refusal: Option<Refusal>,
+    },
+    /// Nothing changed; ask again after a pause.
+    Stay,
+    /// The flow reached its end.
+    Complete(Completion),
+    /// The walk is over without success.
+    End(Ending),
+}
+
+/// State carried between calls, chained from each reply into the next request.
+#[derive(Clone, Debug)]
+struct Chain {
+    href: Uri,
+    id: Option<String>,
+    event_name: String,
+    interaction_id: Option<String>,
+    interaction_token: Option<String>,
+    form: Form,
+}
+
+/// Which flow answered a start: compared between runs, because another version of a flow is another
+/// thing to measure.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Fingerprint {
+    /// `flowId` of the first form.
+    pub flow: String,
+    /// Node of the first form.
+    pub first_node: String,
+}
+
+/// A conversation with one flow.
+#[derive(Debug)]
+pub struct Walk {
+    application: Arc<Application>,
+    proof: Proof,
+    chain: Option<Chain>,
+    fingerprint: Option<Fingerprint>,
+}
+
+/// Why a form could not be turned into a request.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    /// There is no form to answer.
+    #[error("no form has been received yet")]
+    NoForm,
+    /// The form cannot be answered as asked.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// A value of the tenant cannot be part of a request.
+    #[error(transparent)]
+    BadValue(#[from] BadValue),
+}
+
+impl Walk {
+    /// Starts a conversation: the authorize request of a flow policy (`acr_values`), or of the
+    /// application's own first policy. `random` feeds PKCE, state and nonce.
+    pub fn authorize(
+        application: Arc<Application>,
+        policy: Option<&str>,
+        random: &[u8; 64],
+    ) -> Result<(Self, Request<Bytes>), BadValue> {
+        let proof = Proof::new(random);
+        let request = application.authorize(policy, &proof)?;
+        Ok((Self { application, proof, chain: None, fingerprint: None }, request))
+    }
+
+    /// Takes one reply and says what it asks for.
+    ///
+    /// A form replaces everything that is chained. A refusal replaces nothing, so that the same
+    /// form can be answered again; the same holds for a rewind.
+    pub fn receive(&mut self, reply: &Response<Bytes>) -> Turn {
+        match Node::read(reply) {
+            Node::Form(next) => {
+                self.advance(*next);
+                Turn::Answer { refusal: None }
+            }
+            Node::Refusal(refusal) if self.chain.is_some() => {
+                Turn::Answer { refusal: Some(refusal) }
+            }
+            Node::Refusal(refusal) => Turn::End(Ending {
+                kind: Kind::Refusal,
+                status: refusal.status,
+                capability: refusal.capability,
+                retry_after: None,
+                location: None,
+            }),
+            Node::Stay => Turn::Stay,
+            Node::Success(completion) => self.complete(completion, reply.status().as_u16()),
+            Node::End(ending) => Turn::End(ending),
+        }
+    }
+
+    /// The form at hand.
+    pub fn form(&self) -> Option<&Form> {
+        self.chain.as_ref().map(|chain| &chain.form)
+    }
+
+    /// The interaction, once known.
+    pub fn interaction_id(&self) -> Option<&str> {
+        self.chain.as_ref()?.interaction_id.as_deref()
+    }
+
+    /// Where the next answer goes.
+    pub fn next_href(&self) -> Option<&Uri> {
+        self.chain.as_ref().map(|chain| &chain.href)
+    }
+
+    /// The event name that the next answer echoes.
+    pub fn event_name(&self) -> Option<&str> {
+        self.chain.as_ref().map(|chain| chain.event_name.as_str())
+    }
+
+    /// Which flow answered the start.
+    pub const fn fingerprint(&self) -> Option<&Fingerprint> {
+        self.fingerprint.as_ref()
+    }
+
+    /// The application that the walk belongs to.
+    pub fn application(&self) -> &Application {
+        &self.application
+    }
+
+    /// Answers the form at hand by one of its actions. The event type comes from the type of that
+    /// button on this form.
+    pub fn answer(&self, action_key: &str, filled: &[Filled]) -> Result<Request<Bytes>, WalkError> {
+        let chain = self.chain.as_ref().ok_or(WalkError::NoForm)?;
+        let action = chain.form.action(action_key).ok_or_else(|| AnswerError::NotOffered {
+            wanted: action_key.to_owned(),
+            offered: chain.form.actions.iter().map(|action| action.key.clone()).collect(),
+        })?;
+        let data = chain.form.data(filled, self.application.client, action.event)?;
+        self.post(chain, action.event, action_key, data)
+    }
+
+    /// The code exchange that follows a completion.
+    pub fn token(&self, completion: &Completion) -> Option<Result<Request<Bytes>, BadValue>> {
+        completion.code.as_ref().map(|code| self.application.token(code, &self.proof))
+    }
+
+    fn advance(&mut self, next: Continue) {
+        if self.fingerprint.is_none() {
+            self.fingerprint = Some(Fingerprint {
+                flow: next.flow_id.unwrap_or_default(),
+                first_node: next.id.clone().unwrap_or_default(),
+            });
+        }
+        // Some tenants prove ownership by cookie and leave the pair out of later bodies; what was
+        // said last still holds then.
+        let before = self.chain.take();
+        let (kept_id, kept_token) =
+            before.map_or((None, None), |chain| (chain.interaction_id, chain.interaction_token));
+        self.chain = Some(Chain {
+            href: next.href,
+            id: next.id,
+            event_name: next.event_name,
+            interaction_id: next.interaction_id.or(kept_id),
+            interaction_token: next.interaction_token.or(kept_token),
+            form: next.form,
+        });
+    }
+
+    /// A genuine client does not exchange a code that came with somebody else's state.
+    fn complete(&self, completion: Completion, status: u16) -> Turn {
+        match &completion.state {
+            Some(state) if *state != self.proof.state => Turn::End(Ending {
+                kind: Kind::Malformed,
+                status,
+                capability: Some("state mismatch".to_owned()),
+                retry_after: None,
+                location: None,
+            }),
+            _ => Turn::Complete(completion),
+        }
+    }
+
+    fn post(
+        &self,
+        chain: &Chain,
+        event: Event,
+        action_key: &str,
+        form_data: Map<String, Value>,
+    ) -> Result<Request<Bytes>, WalkError> {
+        let by_headers = self.application.client == Client::JavaScript;
+        let body = Advance {
+            id: chain.id.as_deref(),
+            event_name: &chain.event_name,
+            interaction_id: chain.interaction_id.as_deref().filter(|_| by_headers),
+            parameters: Parameters {
+                event_type: event.as_str(),
+                data: Data { action_key, form_data },
+            },
+        };
+        let bytes =
+            serde_json::to_vec(&body).map_err(|_| BadValue { what: "form data".to_owned() })?;
+        let mut request = self.application.request(Method::POST, "http://unset/", bytes.into())?;
+        *request.uri_mut() = chain.href.clone();
+        self.application.imitate(&mut request);
+        request
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if by_headers {
+            set_header(&mut request, "interactionid", chain.interaction_id.as_deref())?;
+            set_header(&mut request, "interactiontoken", chain.interaction_token.as_deref())?;
+        }
+        Ok(request)
+    }
+}
+
+fn set_header(
+    request: &mut Request<Bytes>,
+    name: &'static str,
+    value: Option<&str>,
+) -> Result<(), BadValue> {
+    let Some(value) = value else { return Ok(()) };
+    let mut value = HeaderValue::from_str(value).map_err(|_| BadValue { what: name.to_owned() })?;
+    value.set_sensitive(true);
+    request.headers_mut().insert(HeaderName::from_static(name), value);
+    Ok(())
+}
+
+/// Body of a capability call.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Advance<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    event_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interaction_id: Option<&'a str>,
+    parameters: Parameters<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Parameters<'a> {
+    event_type: &'static str,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Data<'a> {
+    action_key: &'a str,
+    form_data: Map<String, Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::davinci::oidc::Endpoints;
+    use serde_json::json;
+
+    fn application(client: Client) -> Arc<Application> {
+        Arc::new(Application {
+            endpoints: Endpoints::new("https://auth.example.com", Some("env")),
+            client_id: "app".into(),
+            client_secret: None,
+            redirect_uri: "https://app.example.com/callback".into(),
+            scopes: vec!["openid".into()],
+            client,
+            authorize_parameters: Vec::new(),
+            headers: Vec::new(),
+        })
+    }
+
+    fn started(client: Client) -> Walk {
+        Walk::authorize(application(client), None, &[7; 64]).unwrap().0
+    }
+
+    fn reply(status: u16, body: Value) -> Response<Bytes> {
+        Response::builder().status(status).body(Bytes::from(body.to_string())).unwrap()
+    }
+
+    fn page(number: u32) -> Value {
+        json!({
+            "id": format!("node{number}"), "interactionId": format!("i{number}"),
+            "interactionToken": format!("t{number}"), "flowId": "flow", "capabilityName": "customHTMLTemplate",
+            "_links": { "next": { "href": format!("https://auth.example.com/next/{number}") } },
+            "form": { "name": "F", "components": { "fields": [
+                { "type": "TEXT", "key": "username" },
+                { "type": "SUBMIT_BUTTON", "key": "SIGNON" }, { "type": "FLOW_BUTTON", "key": "REGISTER" } ] } }
+        })
+    }
+
+    fn sent(walk: &Walk, action: &str) -> (String, Option<String>, Option<String>, Value) {
+        let filled = [Filled { key: "username".into(), text: "u".into() }];
+        let request = walk.answer(action, &filled).unwrap();
+        let header = |name: &str| {
+            request.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
+        };
+        (
+            request.uri().to_string(),
+            header("interactionid"),
+            header("interactiontoken"),
+            serde_json::from_slice(request.body()).unwrap(),
+        )
+    }
+
+    #[test]
+    fn a_form_replaces_everything_that_is_chained() {
+        let mut walk = started(Client::JavaScript);
+        for number in [1, 2] {
+            assert!(matches!(
+                walk.receive(&reply(200, page(number))),
+                Turn::Answer { refusal: None }
+            ));
+            let (href, id, token, body) = sent(&walk, "SIGNON");
+            assert_eq!(href, format!("https://auth.example.com/next/{number}"));
+            assert_eq!((id, token), (Some(format!("i{number}")), Some(format!("t{number}"))));
+            assert_eq!(
+                body,
+                json!({ "id": format!("node{number}"), "eventName": "continue",
+                    "interactionId": format!("i{number}"),
+                    "parameters": { "eventType": "submit",
+                        "data": { "actionKey": "SIGNON", "formData": { "username": "u" } } } })
+            );
+        }
+        assert_eq!(walk.fingerprint().unwrap().first_node, "node1");
+    }
+
+    #[test]
+    fn a_refusal_and_a_rewind_leave_everything_as_it_was() {
+        let mut walk = started(Client::JavaScript);
+        walk.receive(&reply(200, page(1)));
+        let before = sent(&walk, "SIGNON");
+        let refused = json!({ "id": "other", "connectorId": "pingOneSSOConnector",
+            "capabilityName": "checkPassword", "interactionToken": "never used" });
+        let Turn::Answer { refusal: Some(refusal) } = walk.receive(&reply(400, refused)) else {
+            panic!("not refused")
+        };
+        assert_eq!(refusal.capability.as_deref(), Some("checkPassword"));
+        assert_eq!(sent(&walk, "SIGNON"), before);
+        let rewind = json!({ "id": "x", "eventName": "rewindStateToLastRenderedUI", "interactionToken": "y" });
+        assert!(matches!(walk.receive(&reply(200, rewind)), Turn::Stay));
+        assert_eq!(sent(&walk, "SIGNON"), before);
+    }
+
+    #[test]
+    fn the_event_type_comes_from_the_button_on_the_form_at_hand() {
+        let mut walk = started(Client::JavaScript);
+        walk.receive(&reply(200, page(1)));
+        assert_eq!(sent(&walk, "REGISTER").3["parameters"]["eventType"], "action");
+        let mut all_submit = page(2);
+        all_submit["form"]["components"]["fields"][2]["type"] = "SUBMIT_BUTTON".into();
+        walk.receive(&reply(200, all_submit));
+        assert_eq!(sent(&walk, "REGISTER").3["parameters"]["eventType"], "submit");
+    }
+
+    #[test]
+    fn a_mobile_client_leaves_ownership_to_the_cookies() {
+        let mut walk = started(Client::Mobile);
+        walk.receive(&reply(200, page(1)));
+        let (_, id, token, body) = sent(&walk, "REGISTER");
+        assert_eq!((id, token), (None, None));
+        assert_eq!(body.get("interactionId"), None);
+        assert_eq!(body["parameters"]["data"]["formData"], json!({}));
+    }
+
+    #[test]
+    fn a_token_that_later_bodies_leave_out_still_holds() {
+        let mut walk = started(Client::JavaScript);
+        walk.receive(&reply(200, page(1)));
+        let mut bare = page(2);
+        bare.as_object_mut().unwrap().remove("interactionToken");
+        walk.receive(&reply(200, bare));
+        assert_eq!(sent(&walk, "SIGNON").2.as_deref(), Some("t1"));
+    }
+
+    #[test]
+    fn a_code_with_a_foreign_state_is_not_exchanged() {
+        let walk = &mut started(Client::JavaScript);
+        let end = |state: &str| json!({ "session": {}, "authorizeResponse": { "code": "c", "state": state } });
+        assert!(matches!(walk.receive(&reply(200, end("foreign"))), Turn::End(_)));
+        let own = walk.proof.state.clone();
+        let Turn::Complete(completion) = walk.receive(&reply(200, end(&own))) else {
+            panic!("not complete")
+        };
+        assert!(walk.token(&completion).unwrap().is_ok());
+    }
+
+    #[test]
+    fn an_action_that_is_not_there_is_named_with_what_is() {
+        let mut walk = started(Client::JavaScript);
+        walk.receive(&reply(200, page(1)));
+        let error = walk.answer("CONTINUE", &[]).unwrap_err();
+        assert_eq!(error.to_string(), "the form offers `SIGNON`, `REGISTER`, not `CONTINUE`");
+    }
+}
