@@ -1,0 +1,324 @@
+//! The declarative text of a journey: a goal, and rules tried in order against whatever form comes.
+
+use super::rule::{Expect, Rule};
+use super::template::{Source, Variable};
+use crate::base::document::{Problem, Problems, Section, Sited, Table};
+use crate::base::names::{Journey, Step};
+use crate::base::remedy::Listing;
+use crate::davinci::form::Form;
+use std::collections::BTreeSet;
+
+/// A journey as written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Script {
+    /// Name of the journey in every report.
+    pub name: Journey,
+    /// What counts as success.
+    pub goal: Goal,
+    /// What kind of account it needs.
+    pub account: AccountNeed,
+    /// Answers, tried in order.
+    pub rules: Vec<Rule>,
+    /// What happens after the flow.
+    pub ends: Vec<End>,
+}
+
+/// When an iteration has reached what its user wanted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Goal {
+    /// The authorization code was exchanged for tokens.
+    Token,
+    /// The flow handed out an authorization code.
+    Code,
+    /// The form that this rule would answer was shown.
+    Form(Step),
+    /// The answer of this rule was turned down.
+    Refusal(Step),
+}
+
+/// The state of the account that a journey works with. Journeys of different states never share
+/// accounts.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum AccountNeed {
+    /// None: the journey brings its own persona or nobody.
+    #[default]
+    None,
+    /// An account that can sign on.
+    Ok,
+    /// One whose password may be guessed wrong.
+    Victim,
+    /// One that must change its password.
+    MustChange,
+    /// One that is locked.
+    Locked,
+}
+
+const ACCOUNT_NEEDS: &[(&str, AccountNeed)] = &[
+    ("none", AccountNeed::None),
+    ("ok", AccountNeed::Ok),
+    ("victim", AccountNeed::Victim),
+    ("must-change", AccountNeed::MustChange),
+    ("locked", AccountNeed::Locked),
+];
+
+impl AccountNeed {
+    /// As journeys spell it.
+    pub fn as_str(self) -> &'static str {
+        ACCOUNT_NEEDS.iter().find(|(_, need)| *need == self).map_or("none", |(name, _)| name)
+    }
+}
+
+/// A call after the flow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    /// Exchange the code.
+    Token,
+    /// Ask who signed on.
+    Userinfo,
+    /// End the session.
+    SignOff,
+    /// Make the token worthless.
+    Revoke,
+}
+
+const ENDS: &[(&str, End)] = &[
+    ("token", End::Token),
+    ("userinfo", End::Userinfo),
+    ("sign-off", End::SignOff),
+    ("revoke", End::Revoke),
+];
+
+impl Script {
+    /// Reads a journey file; every problem at once.
+    pub fn parse(document: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        let table = Table::parse(document, text)?;
+        let problems = Problems::default();
+        let script = Self::read(Section::document(&table, &problems));
+        match script {
+            Some(script) if problems.is_empty() => Ok(script),
+            _ => Err(problems.into_sorted()),
+        }
+    }
+
+    /// The first rule that answers a form and has not been used up. `used` counts the answers of
+    /// each rule so far, in the order of [`Script::rules`].
+    pub fn rule_for(&self, form: &Form, used: &[u64]) -> Option<usize> {
+        self.rules.iter().zip(used).position(|(rule, used)| {
+            rule.at_most.is_none_or(|at_most| *used < at_most) && rule.when.holds(form)
+        })
+    }
+
+    /// Every variable that some answer needs.
+    pub fn variables(&self) -> BTreeSet<Variable> {
+        let answers = self.rules.iter().flat_map(|rule| &rule.answer);
+        answers.flat_map(|(_, template)| template.variables()).collect()
+    }
+
+    /// Whether it needs one-time codes.
+    pub fn needs_codes(&self) -> bool {
+        self.variables().contains(&Variable::Code)
+    }
+
+    /// Whether it invents a person.
+    pub fn needs_persona(&self) -> bool {
+        self.variables().iter().any(|variable| variable.source() == Source::Persona)
+    }
+
+    fn read(mut section: Section<'_>) -> Option<Self> {
+        let name = section.text("name");
+        if name.is_none() {
+            section
+                .missing("name", "give the journey the name that it has in profiles and reports");
+        }
+        let goal = section.text("goal");
+        if goal.is_none() {
+            section.missing("goal", "say what counts as success: `goal = \"token\"`");
+        }
+        let account = section.choice("account", ACCOUNT_NEEDS).unwrap_or_default();
+        let rules: Vec<_> = section.sections("rule").into_iter().filter_map(Rule::read).collect();
+        let mut ends = Vec::new();
+        for mut end in section.sections("end") {
+            if end.item("do").is_none() {
+                end.missing("do", "one of `token`, `userinfo`, `sign-off`, `revoke`");
+            }
+            ends.extend(end.choice("do", ENDS));
+            end.finish();
+        }
+        let goal = goal.and_then(|goal| read_goal(&goal, &section));
+        let (name, goal) = (name?, goal?);
+        if goal == Goal::Token && !ends.contains(&End::Token) {
+            ends.insert(0, End::Token);
+        }
+        let script = Self { name: name.value.as_str().into(), goal, account, rules, ends };
+        script.check(&name, &section);
+        section.finish();
+        Some(script)
+    }
+
+    /// Rules that no single line can break.
+    fn check(&self, name: &Sited<String>, section: &Section<'_>) {
+        let note = |what: String, remedy: &str| {
+            section.problems().note(Some(&name.place), what, Some(remedy.to_owned()));
+        };
+        let journey = &self.name;
+        let mut seen = BTreeSet::new();
+        for rule in &self.rules {
+            if !seen.insert(&rule.name) {
+                note(
+                    format!("journey `{journey}` has two rules named `{}`", rule.name),
+                    "name them apart: the name is the step in every report",
+                );
+            }
+        }
+        if self.rules.is_empty() && !matches!(self.goal, Goal::Token | Goal::Code) {
+            note(format!("journey `{journey}` has no rule"), "add a `[[rule]]` for each form");
+        }
+        if let Goal::Form(step) | Goal::Refusal(step) = &self.goal {
+            match self.rules.iter().find(|rule| rule.name == *step) {
+                None => note(
+                    format!(
+                        "the goal of journey `{journey}` names the rule `{step}`, which it does not have"
+                    ),
+                    &format!(
+                        "its rules are {}",
+                        self.rules.iter().map(|r| r.name.as_str()).collect::<Listing>()
+                    ),
+                ),
+                Some(rule)
+                    if matches!(self.goal, Goal::Refusal(_)) && rule.expect != Expect::Refusal =>
+                {
+                    note(
+                        format!(
+                            "the goal of journey `{journey}` is that `{step}` is refused, which that rule does not expect"
+                        ),
+                        "add `expect = \"refusal\"` to the rule",
+                    )
+                }
+                Some(_) => {}
+            }
+        }
+        let needs_account = |variable: &Variable| variable.source() == Source::Account;
+        if let Some(variable) = self.variables().into_iter().find(needs_account)
+            && self.account == AccountNeed::None
+        {
+            note(
+                format!("journey `{journey}` uses `{{{}}}` but has no account", variable.name()),
+                "say which state of account it needs: `account = \"ok\"`",
+            );
+        }
+        if self.rules.iter().any(|rule| rule.changes_password) && self.account == AccountNeed::None
+        {
+            note(
+                format!("journey `{journey}` changes a password but has no account"),
+                "say which state of account it needs: `account = \"ok\"`",
+            );
+        }
+    }
+}
+
+fn read_goal(text: &Sited<String>, section: &Section<'_>) -> Option<Goal> {
+    let goal = match text.value.split_once(':') {
+        None if text.value == "token" => Some(Goal::Token),
+        None if text.value == "code" => Some(Goal::Code),
+        Some(("form", step)) => Some(Goal::Form(step.trim().into())),
+        Some(("refusal", step)) => Some(Goal::Refusal(step.trim().into())),
+        _ => None,
+    };
+    if goal.is_none() {
+        let remedy = "choose `token`, `code`, `form:RULE` or `refusal:RULE`".to_owned();
+        section.problems().note(
+            Some(&text.place),
+            format!("`{}` is no goal", text.value),
+            Some(remedy),
+        );
+    }
+    goal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journey::rule::Target;
+
+    fn problems(text: &str) -> Vec<String> {
+        Script::parse("j.toml", text).unwrap_err().into_iter().map(|problem| problem.what).collect()
+    }
+
+    #[test]
+    fn a_refusal_journey_reads_as_written() {
+        let script = Script::parse(
+            "sign-on-wrong-password.toml",
+            r#"
+            name = "sign-on-wrong-password"
+            goal = "refusal:credentials"
+            account = "victim"
+
+            [[rule]]
+            name = "credentials"
+            when = { fields = ["username", "password"], actions = ["SIGNON"] }
+            answer = { username = "{account.username}", password = "{persona.wrong_password}" }
+            expect = "refusal"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(script.goal, Goal::Refusal("credentials".into()));
+        assert_eq!(script.account, AccountNeed::Victim);
+        assert_eq!(script.rules[0].expect, Expect::Refusal);
+        assert!(
+            script.rules[0]
+                .answer
+                .iter()
+                .any(|(target, _)| *target == Target::Key("username".into()))
+        );
+        assert!(script.ends.is_empty());
+    }
+
+    #[test]
+    fn what_no_single_line_can_break_is_checked_too() {
+        assert_eq!(
+            problems(
+                r#"
+                name = "x"
+                goal = "refusal:nobody"
+                [[rule]]
+                name = "a"
+                when = { fields = ["f"] }
+                answer = { f = "{account.password}" }
+                [[rule]]
+                name = "a"
+                when = { fields = ["g"] }
+                answer = { "*" = "1" }
+                "#
+            ),
+            [
+                "journey `x` has two rules named `a`",
+                "the goal of journey `x` names the rule `nobody`, which it does not have",
+                "journey `x` uses `{account.password}` but has no account",
+                "`*` has no field",
+            ]
+        );
+    }
+
+    #[test]
+    fn mistakes_of_every_line_are_reported_together() {
+        assert_eq!(
+            problems(
+                "goal = \"win\"\naccount = \"rich\"\n[[rule]]\nwhen = { felds = [] }\n[[end]]\ndo = \"x\"\n"
+            ),
+            [
+                "`name` is missing",
+                "`goal` is `win`, which it cannot be",
+                "`account` is `rich`, which it cannot be",
+            ]
+            .iter()
+            .map(|text| text.replace("`goal` is `win`, which it cannot be", "`win` is no goal"))
+            .chain([
+                "`rule.name` is missing".to_owned(),
+                "`rule.when` is missing".to_owned(),
+                "unknown key `rule.when.felds`".to_owned(),
+                "`end.do` is `x`, which it cannot be".to_owned(),
+            ])
+            .collect::<Vec<_>>()
+        );
+    }
+}
