@@ -6,3 +6,4 @@
 pub mod base;
 pub mod davinci;
 pub mod journey;
+pub mod identity;

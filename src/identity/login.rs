@@ -1,0 +1,133 @@
+//! Logins and e-mail addresses that tell where they come from and never collide with an earlier
+//! run's.
+
+use super::domain::EmailDomain;
+use crate::base::names::RunId;
+
+/// How every login that gander makes begins; clean-up recognises them by it.
+pub const PREFIX: &str = "gander-";
+
+/// Longest part of a run id that goes into a login as it stands, so that with the prefix, the
+/// largest segment and the largest index a local part has at most 63 of the 64 characters allowed.
+const LONGEST_TAG: usize = 24;
+
+/// Makes the logins of one run: `gander-<run id>-<segment>-<index>@<domain>`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Logins {
+    tag: String,
+    segment: u32,
+    domain: EmailDomain,
+}
+
+impl Logins {
+    /// Logins of a run. The segment grows with each continuation of an interrupted run.
+    pub fn new(run: &RunId, segment: u32, domain: EmailDomain) -> Self {
+        Self { tag: tag(run.as_str()), segment, domain }
+    }
+
+    /// The address of a persona, which is also its login: the stock flow stores the e-mail as user
+    /// name. All lower case.
+    pub fn address(&self, index: u64) -> String {
+        format!("{}{index}@{}", self.local_prefix(), self.domain)
+    }
+
+    /// How all logins of this run and segment begin.
+    pub fn local_prefix(&self) -> String {
+        format!("{}{}-", run_prefix(&self.tag), self.segment)
+    }
+
+    /// How all logins of a run begin, whatever the segment; to search by. What is found may
+    /// belong to a run whose id merely begins alike: see [`Logins::is_of`].
+    pub fn prefix_of(run: &RunId) -> String {
+        run_prefix(&tag(run.as_str()))
+    }
+
+    /// Whether gander made this login in exactly this run.
+    pub fn is_of(run: &RunId, login: &str) -> bool {
+        let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        login
+            .strip_prefix(&Self::prefix_of(run))
+            .and_then(|rest| rest.split('@').next())
+            .and_then(|numbers| numbers.split_once('-'))
+            .is_some_and(|(segment, index)| number(segment) && number(index))
+    }
+}
+
+fn run_prefix(tag: &str) -> String {
+    format!("{PREFIX}{tag}-")
+}
+
+/// A run id as it may stand in a local part. An id that would have to be changed or cut gets a
+/// digest of the original, so that two ids never share a tag.
+fn tag(run: &str) -> String {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !run.is_empty() && run.len() <= LONGEST_TAG && run.chars().all(fits) {
+        return run.to_owned();
+    }
+    let kept = run.chars().map(|c| c.to_ascii_lowercase()).filter(|c| fits(*c)).take(11);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, run.as_bytes());
+    let digest = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}"));
+    // No id that fits holds a `.`, so none can equal a digested one.
+    let kept = kept.collect::<String>();
+    let kept = Some(kept.trim_matches('-')).filter(|kept| !kept.is_empty()).unwrap_or("run");
+    format!("{kept}.{}", digest.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn logins(run: &str, segment: u32) -> Logins {
+        Logins::new(&run.into(), segment, EmailDomain::default())
+    }
+
+    #[test]
+    fn a_login_tells_run_segment_and_index() {
+        assert_eq!(
+            logins("20261121-183441-k3x9", 2).address(17),
+            "gander-20261121-183441-k3x9-2-17@load.example.com"
+        );
+    }
+
+    #[test]
+    fn a_login_is_told_from_that_of_a_run_with_a_similar_id() {
+        let run = |id: &str| RunId::from(id);
+        let (login, other) = (logins("r", 1).address(5), logins("r-1", 5).address(0));
+        assert!(login.starts_with(&Logins::prefix_of(&run("r"))));
+        assert!(other.starts_with(&Logins::prefix_of(&run("r"))));
+        assert!(Logins::is_of(&run("r"), &login) && Logins::is_of(&run("r-1"), &other));
+        assert!(!Logins::is_of(&run("r"), &other) && !Logins::is_of(&run("r-1"), &login));
+        assert!(!Logins::is_of(&run("r"), "gander-r-@x.test"));
+    }
+
+    #[test]
+    fn runs_segments_and_indices_never_share_a_login() {
+        let long = "a".repeat(40);
+        let longer = "a".repeat(41);
+        let runs = ["r", "R", "r-1", "r 1", "r_1", "", "ß", "é", &long, &longer];
+        let mut seen = BTreeSet::new();
+        for run in runs {
+            for segment in [0, 1, 11] {
+                for index in [0, 1, 11] {
+                    let address = logins(run, segment).address(index);
+                    assert!(seen.insert(address.clone()), "{address} twice, again for `{run}`");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_login_is_a_valid_address(run in "\\PC{0,60}", segment: u32, index: u64) {
+            let address = logins(&run, segment).address(index);
+            let (local, domain) = address.split_once('@').unwrap();
+            prop_assert!(local.len() <= 64, "{}", local);
+            prop_assert_eq!(domain, EmailDomain::DEFAULT);
+            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+            prop_assert!(local.chars().all(fits), "{}", local);
+            prop_assert!(!local.contains("..") && !local.ends_with('.'), "{}", local);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Accounts from and to CSV: those that people bring along, and those that gander made.
+
+use super::account::{Account, AccountState};
+use crate::base::remedy::{Listing, Remedy};
+use crate::base::secret::Secret;
+use std::io::{Read, Write};
+
+/// Why a roster cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RosterError {
+    /// Not CSV, or a reader or writer that failed. The text itself may hold passwords and stays
+    /// out of the message.
+    #[error("the roster is not well-formed CSV")]
+    Csv(#[from] csv::Error),
+    /// A needed column is not in the header.
+    #[error("the roster has no column `{column}`, only {found}")]
+    ColumnMissing { column: &'static str, found: Listing },
+    /// A row without a login.
+    #[error("line {line} of the roster has no login")]
+    NoLogin { line: u64 },
+    /// A login that an earlier row has.
+    #[error("line {line} of the roster names `{login}` again")]
+    Twice { line: u64, login: String },
+    /// A state that does not exist.
+    #[error("line {line} of the roster has the state `{state}`, which does not exist")]
+    UnknownState { line: u64, state: String },
+    /// A whole number was meant.
+    #[error("line {line} of the roster has `{text}` as {column}, not a whole number")]
+    NotANumber { line: u64, column: &'static str, text: String },
+}
+
+impl Remedy for RosterError {
+    fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::Csv(_) => "each row needs as many cells as the header".to_owned(),
+            Self::ColumnMissing { .. } => format!(
+                "the first line names the columns: {}; only `login` is needed",
+                COLUMNS.iter().copied().collect::<Listing>()
+            ),
+            Self::NoLogin { .. } => "fill in its cell in the column `login`".to_owned(),
+            Self::Twice { .. } => "keep one of the rows: no two users share an account".to_owned(),
+            Self::UnknownState { .. } => {
+                let states: Listing =
+                    super::account::STATES.iter().map(|state| state.name()).collect();
+                format!("choose one of {states}")
+            }
+            Self::NotANumber { .. } => "leave the cell empty or write digits only".to_owned(),
+        })
+    }
+}
+
+/// Columns that are read; others are passed over. `username` is read as `login`, too.
+const COLUMNS: [&str; 7] = ["login", "email", "password", "state", "generation", "id", "persona"];
+
+/// Reads accounts. The login is taken for the e-mail address where that is absent, and the state is
+/// `ok` where it is.
+pub fn read(from: impl Read) -> Result<Vec<Account>, RosterError> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(from);
+    let header = reader.headers()?.clone();
+    let column = |name: &str| {
+        header.iter().position(|cell| {
+            let cell = cell.trim_start_matches('\u{feff}');
+            cell.eq_ignore_ascii_case(name)
+        })
+    };
+    let Some(login_column) = column("login").or_else(|| column("username")) else {
+        return Err(RosterError::ColumnMissing { column: "login", found: header.iter().collect() });
+    };
+    let columns = COLUMNS.map(column);
+    let mut seen = std::collections::HashSet::new();
+    let mut accounts = Vec::new();
+    for row in reader.records() {
+        let row = row?;
+        let line = row.position().map_or(0, csv::Position::line);
+        let cell = |name: &str| {
+            let at = COLUMNS.iter().position(|known| *known == name)?;
+            row.get(columns[at]?).filter(|cell| !cell.is_empty())
+        };
+        let login = row.get(login_column).unwrap_or_default().trim();
+        if login.is_empty() {
+            return Err(RosterError::NoLogin { line });
+        }
+        if !seen.insert(login.to_owned()) {
+            return Err(RosterError::Twice { line, login: login.to_owned() });
+        }
+        let number = |column: &'static str| match cell(column) {
+            None => Ok(None),
+            Some(text) => text.trim().parse().map(Some).map_err(|_| RosterError::NotANumber {
+                line,
+                column,
+                text: text.to_owned(),
+            }),
+        };
+        let state = cell("state").map_or(Some(AccountState::Ok), AccountState::named);
+        accounts.push(Account {
+            login: login.to_owned(),
+            email: cell("email").unwrap_or(login).to_owned(),
+            generation: number("generation")?.unwrap_or(0),
+            state: state.ok_or_else(|| RosterError::UnknownState {
+                line,
+                state: cell("state").unwrap_or_default().to_owned(),
+            })?,
+            id: cell("id").map(str::to_owned),
+            persona: number("persona")?,
+            given_password: cell("password").map(|text| Secret::new(text.to_owned())),
+        });
+    }
+    Ok(accounts)
+}
+
+/// Writes accounts with a header and without passwords.
+pub fn write(accounts: &[Account], to: impl Write) -> Result<(), RosterError> {
+    let mut writer = csv::Writer::from_writer(to);
+    writer.write_record(COLUMNS.iter().filter(|column| **column != "password"))?;
+    for account in accounts {
+        let persona = account.persona.map(|index| index.to_string()).unwrap_or_default();
+        writer.write_record([
+            account.login.as_str(),
+            &account.email,
+            account.state.name(),
+            &account.generation.to_string(),
+            account.id.as_deref().unwrap_or_default(),
+            &persona,
+        ])?;
+    }
+    writer.flush().map_err(csv::Error::from)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_the_login_is_needed() {
+        let accounts = read("username\na@x.test\n\"b,c\"\n".as_bytes()).unwrap();
+        assert_eq!(accounts[0].email, "a@x.test");
+        assert_eq!((accounts[1].login.as_str(), accounts[1].state), ("b,c", AccountState::Ok));
+    }
+
+    #[test]
+    fn a_password_is_read_and_never_written() {
+        let text = "\u{feff}Login,note,Password,State\na,\"x, y\",s3cret!,victim\n";
+        let accounts = read(text.as_bytes()).unwrap();
+        assert_eq!(accounts[0].given_password.as_ref().unwrap().expose(), "s3cret!");
+        let mut written = Vec::new();
+        write(&accounts, &mut written).unwrap();
+        insta::assert_snapshot!(String::from_utf8(written).unwrap(), @r"
+        login,email,state,generation,id,persona
+        a,a,victim,0,,
+        ");
+    }
+
+    #[test]
+    fn mistakes_name_line_and_way_out() {
+        let messages: Vec<String> = [
+            "name\na\n",
+            "login\na\na\n",
+            "login,state\na,gone\n",
+            "login,generation\na,x\n",
+            "login,id\n\"\",1\n",
+            "login,id\na\n",
+        ]
+        .iter()
+        .map(|text| {
+            let error = read(text.as_bytes()).unwrap_err();
+            format!("{error} ({})", error.remedy().unwrap())
+        })
+        .collect();
+        insta::assert_snapshot!(messages.join("\n"), @r"
+        the roster has no column `login`, only `name` (the first line names the columns: `login`, `email`, `password`, `state`, `generation`, `id`, `persona`; only `login` is needed)
+        line 3 of the roster names `a` again (keep one of the rows: no two users share an account)
+        line 2 of the roster has the state `gone`, which does not exist (choose one of `ok`, `victim`, `must-change`, `locked`)
+        line 2 of the roster has `x` as generation, not a whole number (leave the cell empty or write digits only)
+        line 2 of the roster has no login (fill in its cell in the column `login`)
+        the roster is not well-formed CSV (each row needs as many cells as the header)
+        ");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_can_be_read(logins in prop::collection::btree_set("[!-~]([ -~]{0,20}[!-~])?", 0..20), generation: u64) {
+            let accounts: Vec<_> = logins
+                .into_iter()
+                .map(|login| Account { generation, id: Some("u".into()), ..Account::new(login, AccountState::Locked, 4) })
+                .collect();
+            let mut written = Vec::new();
+            write(&accounts, &mut written).unwrap();
+            prop_assert_eq!(read(written.as_slice()).unwrap(), accounts);
+        }
+    }
+}
