@@ -7,3 +7,4 @@ pub mod base;
 pub mod davinci;
 pub mod journey;
 pub mod identity;
+pub mod measure;

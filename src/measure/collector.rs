@@ -1,0 +1,258 @@
+//! Ends intervals: takes what the threads recorded and makes one interval of it.
+
+use super::catalogue::{JourneyId, JourneyNames, OTHER};
+use super::counts::{Counts, FaultCounts};
+use super::histogram::{Bounds, Times};
+use super::recorder::Recorder;
+use super::series::{Kind, Outcome, Phase, Phases, SeriesKey};
+use super::shard::{Buffers, locked};
+use super::timeline::{
+    FlowLine, FunnelLine, Interval, JourneyLine, Line, Percentiles, Quick, Readings, SCHEMA_VERSION,
+};
+use crate::base::names::{Journey, Variant};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A series without samples for so many intervals gives its memory back.
+const IDLE_INTERVALS: u16 = 30;
+
+/// Takes the open interval out of each shard in turn, leaving an empty one in its place.
+///
+/// There is one spare set of buffers more than shards: the set taken out of one shard, merged and
+/// emptied, goes into the next. It is made ready for every series in use before it goes in, so that
+/// the thread that records finds its histograms in place.
+#[derive(Debug)]
+pub struct Collector {
+    recorder: Recorder,
+    phases: Phases,
+    spare: Buffers,
+    /// By series: intervals since it last had a sample.
+    idle: Vec<u16>,
+    keys: Vec<Arc<SeriesKey>>,
+    interval: u64,
+    end_ms: u64,
+}
+
+impl Collector {
+    /// A collector whose first interval starts at the start of the run.
+    pub fn new(recorder: Recorder, phases: Phases) -> Self {
+        Self {
+            recorder,
+            phases,
+            spare: Buffers::default(),
+            idle: Vec::new(),
+            keys: Vec::new(),
+            interval: 0,
+            end_ms: 0,
+        }
+    }
+
+    /// Changes when phases end: the measured part of a run that ends by count, or early.
+    pub fn set_phases(&mut self, phases: Phases) {
+        self.phases = phases;
+    }
+
+    /// Ends the interval at `moment`, counted from the start of the run. What a thread records at
+    /// this very moment falls on one side or the other; nothing is lost or counted twice.
+    pub fn close(&mut self, moment: Duration, readings: Readings) -> Interval {
+        let mut merged = Merged::default();
+        for shard in &self.recorder.inner().shards {
+            ready(&mut self.spare, &self.keys, &self.idle);
+            std::mem::swap(&mut locked(shard).open, &mut self.spare);
+            merged.add(&self.spare);
+            self.spare.clear();
+        }
+        self.note_use(&merged);
+
+        let start_ms = self.end_ms;
+        self.end_ms = u64::try_from(moment.as_millis()).unwrap_or(u64::MAX).max(start_ms);
+        let (start, end) = (Duration::from_millis(start_ms), Duration::from_millis(self.end_ms));
+        let measured = self.phases.measured_between(start, end);
+        let interval = self.interval;
+        self.interval += 1;
+
+        let series = merged.named(&self.keys);
+        let names = locked(&self.recorder.inner().names);
+        let line = Line {
+            schema_version: SCHEMA_VERSION,
+            interval,
+            start_ms,
+            end_ms: self.end_ms,
+            measured_ms: u64::try_from(measured.as_millis()).unwrap_or(u64::MAX),
+            journeys: journey_lines(&merged, &names.journeys, &series),
+            flows: flow_lines(&merged, &names.journeys),
+            exchange_p50_us: median_of_good(&series),
+            lag_us: quick(&series, Kind::Lag),
+            dispatch_lag_us: quick(&series, Kind::DispatchLag),
+            clipped: series.values().map(Times::clipped).sum(),
+            other: samples_of_other(&series),
+            readings: rounded(readings),
+        };
+        Interval { line, series }
+    }
+
+    fn note_use(&mut self, merged: &Merged) {
+        {
+            let names = locked(&self.recorder.inner().names);
+            let known = self.keys.len();
+            self.keys.extend(names.series.iter().skip(known).map(Arc::clone));
+        }
+        self.idle.resize(self.keys.len(), IDLE_INTERVALS);
+        for (place, idle) in self.idle.iter_mut().enumerate() {
+            let used = merged.times.get(place).is_some_and(Option::is_some);
+            *idle = if used { 0 } else { idle.saturating_add(1) };
+        }
+    }
+}
+
+/// Gives every series in use its histogram, and takes it from those long unused.
+fn ready(spare: &mut Buffers, keys: &[Arc<SeriesKey>], idle: &[u16]) {
+    spare.times.resize_with(spare.times.len().max(keys.len()), || None);
+    for (times, (key, idle)) in spare.times.iter_mut().zip(keys.iter().zip(idle)) {
+        if *idle >= IDLE_INTERVALS {
+            *times = None;
+        } else {
+            times.get_or_insert_with(|| Box::new(Times::new(key.bounds())));
+        }
+    }
+}
+
+/// What all shards together recorded in one interval.
+#[derive(Default)]
+struct Merged {
+    times: Vec<Option<Times>>,
+    counts: Vec<Counts>,
+    flows: BTreeMap<(JourneyId, Arc<str>), u64>,
+}
+
+impl Merged {
+    fn add(&mut self, buffers: &Buffers) {
+        self.times.resize_with(self.times.len().max(buffers.times.len()), || None);
+        for (mine, theirs) in self.times.iter_mut().zip(&buffers.times) {
+            let Some(theirs) = theirs.as_ref().filter(|times| !times.is_empty()) else { continue };
+            match mine {
+                Some(mine) => mine.add(theirs),
+                None => *mine = Some(Times::clone(theirs)),
+            }
+        }
+        self.counts.resize_with(self.counts.len().max(buffers.counts.len()), Counts::default);
+        self.counts.iter_mut().zip(&buffers.counts).for_each(|(mine, theirs)| mine.merge(theirs));
+        for (journey, fingerprint, starts) in &buffers.flows {
+            if *starts > 0 {
+                *self.flows.entry((*journey, Arc::clone(fingerprint))).or_default() += starts;
+            }
+        }
+    }
+
+    fn named(&mut self, keys: &[Arc<SeriesKey>]) -> BTreeMap<Arc<SeriesKey>, Times> {
+        let times = self.times.iter_mut().zip(keys);
+        times.filter_map(|(times, key)| Some((Arc::clone(key), times.take()?))).collect()
+    }
+}
+
+type Series = BTreeMap<Arc<SeriesKey>, Times>;
+
+fn journey_lines(merged: &Merged, names: &[JourneyNames], series: &Series) -> Vec<JourneyLine> {
+    let mut lines: BTreeMap<(Phase, Variant, Journey), JourneyLine> = BTreeMap::new();
+    for (place, about) in names.iter().enumerate() {
+        for phase in [Phase::WarmUp, Phase::Measured, Phase::Drain] {
+            let place = Buffers::counts_place(JourneyId::from_place(place), phase);
+            if let Some(counts) = merged.counts.get(place).filter(|counts| !counts.is_empty()) {
+                let key = (phase, about.variant.clone(), about.journey.clone());
+                lines.insert(key.clone(), counted(key, counts, about));
+            }
+        }
+    }
+    for (key, times) in series {
+        if !matches!(key.kind, Kind::Exchange | Kind::Response) {
+            continue;
+        }
+        let name = (key.phase, key.variant.clone(), key.journey.clone());
+        let empty = || counted(name.clone(), &Counts::default(), &names[0]);
+        let line = lines.entry(name.clone()).or_insert_with(empty);
+        if key.kind == Kind::Response {
+            line.response_us = Percentiles::of(times);
+        } else {
+            line.exchanges += times.count();
+            if let Some(fault) = key.outcome.and_then(Outcome::fault) {
+                line.exchange_faults.add(fault, times.count());
+            }
+        }
+    }
+    lines.into_values().collect()
+}
+
+fn counted(
+    (phase, variant, journey): (Phase, Variant, Journey),
+    counts: &Counts,
+    about: &JourneyNames,
+) -> JourneyLine {
+    let funnel = about.steps.iter().zip(&counts.steps).filter(|(_, counts)| counts.reached > 0);
+    JourneyLine {
+        phase,
+        variant,
+        journey,
+        due: counts.due,
+        completed: counts.completed,
+        dropped: counts.dropped,
+        cut_off: counts.cut_off,
+        lost: 0,
+        faults: counts.faults.clone(),
+        exchanges: 0,
+        exchange_faults: FaultCounts::default(),
+        response_us: None,
+        funnel: funnel
+            .map(|(step, counts)| FunnelLine {
+                step: step.clone(),
+                reached: counts.reached,
+                position_sum: counts.position_sum,
+                left: counts.left.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn flow_lines(merged: &Merged, names: &[JourneyNames]) -> Vec<FlowLine> {
+    let line = |((journey, fingerprint), starts): (&(JourneyId, Arc<str>), &u64)| {
+        let about = names.get(journey.place())?;
+        Some(FlowLine {
+            variant: about.variant.clone(),
+            journey: about.journey.clone(),
+            fingerprint: fingerprint.to_string(),
+            starts: *starts,
+        })
+    };
+    merged.flows.iter().filter_map(line).collect()
+}
+
+fn median_of_good(series: &Series) -> Option<u64> {
+    let good = |key: &SeriesKey| {
+        key.kind == Kind::Exchange && key.outcome.is_some_and(|outcome| outcome.fault().is_none())
+    };
+    together(series, Bounds::Exchange, good).at(super::histogram::Percentile::P50)
+}
+
+fn quick(series: &Series, kind: Kind) -> Option<Quick> {
+    Quick::of(&together(series, Bounds::Journey, |key| key.kind == kind))
+}
+
+fn together(series: &Series, bounds: Bounds, chosen: impl Fn(&SeriesKey) -> bool) -> Times {
+    let mut all = Times::new(bounds);
+    series.iter().filter(|(key, _)| chosen(key)).for_each(|(_, times)| all.add(times));
+    all
+}
+
+fn samples_of_other(series: &Series) -> u64 {
+    let other = |key: &SeriesKey| {
+        key.kind == Kind::Exchange
+            && key.journey.as_str().is_empty()
+            && key.capability.as_str() == OTHER
+    };
+    series.iter().filter(|(key, _)| other(key)).map(|(_, times)| times.count()).sum()
+}
+
+/// Shares to four digits: what is in the file is what was counted with.
+fn rounded(readings: Readings) -> Readings {
+    Readings { cpu_share: (readings.cpu_share * 10_000.0).round() / 10_000.0, ..readings }
+}

@@ -1,0 +1,338 @@
+//! Times in microseconds, counted: bounds, recording without failing, and the quantile that judges.
+
+use crate::base::remedy::Remedy;
+use hdrhistogram::Histogram;
+use std::fmt;
+use std::str::FromStr;
+
+/// Range and resolution of a histogram.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Bounds {
+    /// 1 µs to 120 s at three digits: 18,432 counters.
+    Exchange,
+    /// 1 µs to 1 h at three digits: 23,552 counters.
+    Journey,
+    /// 1 µs to 1 h at one digit: a few hundred counters, for what is only counted.
+    Coarse,
+}
+
+impl Bounds {
+    /// The highest time that is told apart, and the digits.
+    const fn high_us_and_digits(self) -> (u64, u8) {
+        match self {
+            Self::Exchange => (120_000_000, 3),
+            Self::Journey => (3_600_000_000, 3),
+            Self::Coarse => (3_600_000_000, 1),
+        }
+    }
+}
+
+/// The lowest time that is told apart; shorter ones count as this long.
+const LOW_US: u64 = 1;
+
+/// A counted set of times in microseconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Times {
+    histogram: Histogram<u32>,
+    clipped: u64,
+}
+
+impl Times {
+    /// No times yet. Allocates all its counters at once.
+    pub fn new(bounds: Bounds) -> Self {
+        let (high, digits) = bounds.high_us_and_digits();
+        let histogram = Histogram::new_with_bounds(LOW_US, high, digits);
+        Self { histogram: histogram.expect("constant bounds are valid bounds"), clipped: 0 }
+    }
+
+    /// Takes over a histogram that was read; none if it was not made with these bounds.
+    pub fn from_histogram(histogram: Histogram<u32>, bounds: Bounds) -> Option<Self> {
+        let (high, digits) = bounds.high_us_and_digits();
+        let fits =
+            histogram.low() == LOW_US && histogram.high() == high && histogram.sigfig() == digits;
+        fits.then_some(Self { histogram, clipped: 0 })
+    }
+
+    /// Counts one time. One beyond the bounds counts at the bound and as clipped.
+    pub fn record(&mut self, time_us: u64) {
+        let high = self.histogram.high();
+        self.clipped += u64::from(time_us > high);
+        self.histogram.saturating_record(time_us.clamp(LOW_US, high));
+    }
+
+    /// Adds all of another set.
+    pub fn add(&mut self, other: &Self) {
+        self.clipped += other.clipped;
+        if self.histogram.add(&other.histogram).is_err() {
+            // Other bounds, and beyond these: value by value, at the bound.
+            for value in other.histogram.iter_recorded() {
+                let time_us = value.value_iterated_to().clamp(LOW_US, self.histogram.high());
+                self.histogram.saturating_record_n(time_us, value.count_at_value());
+            }
+        }
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.histogram.reset();
+        self.clipped = 0;
+    }
+
+    /// How many times are counted.
+    pub fn count(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.histogram.is_empty()
+    }
+
+    /// How many were beyond the bounds since the last clearing. Not kept in interval logs.
+    pub const fn clipped(&self) -> u64 {
+        self.clipped
+    }
+
+    /// The counters, for writing them.
+    pub const fn histogram(&self) -> &Histogram<u32> {
+        &self.histogram
+    }
+
+    /// The shortest time; 0 for an empty set.
+    pub fn min_us(&self) -> u64 {
+        if self.is_empty() { 0 } else { self.histogram.min() }
+    }
+
+    /// The longest time; 0 for an empty set.
+    pub fn max_us(&self) -> u64 {
+        if self.is_empty() { 0 } else { self.histogram.max() }
+    }
+
+    /// The arithmetic mean; 0 for an empty set.
+    pub fn mean_us(&self) -> f64 {
+        if self.is_empty() { 0.0 } else { self.histogram.mean() }
+    }
+
+    /// The smallest time that `percentile` of all times do not exceed; none for an empty set.
+    pub fn at(&self, percentile: Percentile) -> Option<u64> {
+        let rank = percentile.rank(self.count())?;
+        Some(self.at_rank(rank))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 samples")]
+    fn at_rank(&self, rank: u64) -> u64 {
+        // Half a rank lower, so that no rounding of the division can reach the next one.
+        let quantile = (rank as f64 - 0.5) / self.count() as f64;
+        self.histogram.value_at_quantile(quantile)
+    }
+}
+
+/// A percentile in thousandths of a percent, so that ranks are whole-number arithmetic: 95 % of 20
+/// is exactly the 19th.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Percentile(u32);
+
+const WHOLE: u32 = 100_000;
+
+impl Percentile {
+    /// The median.
+    pub const P50: Self = Self(50_000);
+    /// Three quarters.
+    pub const P75: Self = Self(75_000);
+    /// Nine of ten.
+    pub const P90: Self = Self(90_000);
+    /// Nineteen of twenty.
+    pub const P95: Self = Self(95_000);
+    /// Ninety-nine of a hundred.
+    pub const P99: Self = Self(99_000);
+    /// All but one of a thousand.
+    pub const P99_9: Self = Self(99_900);
+
+    /// From thousandths of a percent; none outside 0 (excluded) to 100 %.
+    pub const fn from_thousandths(thousandths: u32) -> Option<Self> {
+        if thousandths == 0 || thousandths > WHOLE { None } else { Some(Self(thousandths)) }
+    }
+
+    /// Which sample it is among `count` in order, the first being 1; none among none.
+    pub fn rank(self, count: u64) -> Option<u64> {
+        let product = u128::from(count) * u128::from(self.0);
+        let rank = u64::try_from(product.div_ceil(u128::from(WHOLE))).unwrap_or(count);
+        (count > 0).then_some(rank)
+    }
+}
+
+/// `p95`, `p99.9`
+impl fmt::Display for Percentile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, part) = (self.0 / 1000, self.0 % 1000);
+        if part == 0 {
+            write!(f, "p{whole}")
+        } else {
+            write!(f, "p{whole}.{}", format!("{part:03}").trim_end_matches('0'))
+        }
+    }
+}
+
+/// Why a text is not a percentile.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{text}` is not a percentile")]
+pub struct PercentileError {
+    text: String,
+}
+
+impl Remedy for PercentileError {
+    fn remedy(&self) -> Option<String> {
+        Some("write it as `p50`, `p95` or `p99.9`".to_owned())
+    }
+}
+
+impl FromStr for Percentile {
+    type Err = PercentileError;
+
+    fn from_str(text: &str) -> Result<Self, PercentileError> {
+        let error = || PercentileError { text: text.to_owned() };
+        let number = text.strip_prefix('p').ok_or_else(error)?;
+        let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+        let digits = |text: &str, most: usize| {
+            (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+        };
+        if !digits(whole, 3) || !digits(part, 3) {
+            return Err(error());
+        }
+        let whole: u32 = whole.parse().map_err(|_| error())?;
+        let part: u32 = format!("{part:0<3}").parse().map_err(|_| error())?;
+        Self::from_thousandths(whole * 1000 + part).ok_or_else(error)
+    }
+}
+
+/// A time as a percentile that judges sees it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Judged {
+    /// A time that a good sample took, in microseconds.
+    Within(u64),
+    /// The percentile falls on a time-out, a reset or something cut off: slower than any limit.
+    BeyondAnyLimit,
+}
+
+impl Times {
+    /// The percentile over these times and `beyond` more that are slower than any limit; none
+    /// without either.
+    pub fn judged(&self, percentile: Percentile, beyond: u64) -> Option<Judged> {
+        let rank = percentile.rank(self.count().saturating_add(beyond))?;
+        Some(if rank > self.count() {
+            Judged::BeyondAnyLimit
+        } else {
+            Judged::Within(self.at_rank(rank))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn times(values: impl IntoIterator<Item = u64>) -> Times {
+        let mut times = Times::new(Bounds::Exchange);
+        values.into_iter().for_each(|value| times.record(value));
+        times
+    }
+
+    #[test]
+    fn six_of_a_hundred_held_until_the_time_out_are_the_95th_percentile() {
+        let good = times(std::iter::repeat_n(25_000, 94));
+        assert_eq!(good.judged(Percentile::P95, 6), Some(Judged::BeyondAnyLimit));
+        assert_eq!(good.judged(Percentile::P90, 6), Some(Judged::Within(25_007)));
+        let good = times(std::iter::repeat_n(25_000, 95));
+        assert_eq!(good.judged(Percentile::P95, 5), Some(Judged::Within(25_007)));
+    }
+
+    #[test]
+    fn without_samples_there_is_no_percentile() {
+        let none = times([]);
+        assert_eq!(none.at(Percentile::P50), None);
+        assert_eq!(none.judged(Percentile::P50, 0), None);
+        assert_eq!(none.judged(Percentile::P50, 1), Some(Judged::BeyondAnyLimit));
+        assert_eq!((none.min_us(), none.max_us(), none.mean_us()), (0, 0, 0.0));
+    }
+
+    #[test]
+    fn a_time_beyond_the_bounds_counts_at_the_bound_and_as_clipped() {
+        let clipped = times([0, 119_000_000, 120_000_001, u64::MAX]);
+        assert_eq!((clipped.count(), clipped.clipped()), (4, 2));
+        assert_eq!(clipped.min_us(), 1);
+        assert!(clipped.max_us() >= 120_000_000 && clipped.max_us() < 120_100_000);
+    }
+
+    #[test]
+    fn sets_with_other_bounds_can_be_added() {
+        let mut exchange = times([1000]);
+        let mut journey = Times::new(Bounds::Journey);
+        journey.record(3_000_000_000);
+        exchange.add(&journey);
+        assert_eq!(exchange.count(), 2);
+        assert!(exchange.max_us() >= 120_000_000);
+    }
+
+    #[test]
+    fn the_memory_of_each_kind_of_bounds_is_known() {
+        for (bounds, counters) in
+            [(Bounds::Exchange, 18_432), (Bounds::Journey, 23_552), (Bounds::Coarse, 464)]
+        {
+            assert_eq!(Times::new(bounds).histogram().distinct_values(), counters, "{bounds:?}");
+        }
+    }
+
+    #[test]
+    fn percentiles_are_read_and_shown() {
+        for text in ["p50", "p75", "p99.9", "p99.99", "p99.999", "p100", "p0.001"] {
+            assert_eq!(text.parse::<Percentile>().unwrap().to_string(), text);
+        }
+        for text in ["50", "p", "p0", "p101", "p99.9999", "p9,9", "p-1", "p+1", "p5.", "p.5"] {
+            assert!(text.parse::<Percentile>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ranks_are_exact() {
+        for (percentile, count, rank) in [
+            (Percentile::P95, 20, Some(19)),
+            (Percentile(7_000), 100, Some(7)),
+            (Percentile::P50, 1, Some(1)),
+            (Percentile::P99_9, 999, Some(999)),
+            (Percentile::P50, 0, None),
+        ] {
+            assert_eq!(percentile.rank(count), rank, "{percentile} of {count}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_percentile_is_the_sample_of_its_rank(
+            mut values in prop::collection::vec(1u64..120_000_000, 1..300),
+            thousandths in 1u32..=WHOLE,
+        ) {
+            let percentile = Percentile(thousandths);
+            let set = times(values.iter().copied());
+            values.sort_unstable();
+            let rank = usize::try_from(percentile.rank(set.count()).unwrap()).unwrap();
+            let exact = values[rank - 1];
+            let shown = set.at(percentile).unwrap();
+            prop_assert!(shown >= exact && shown <= exact + exact / 1000 + 1, "{} {}", shown, exact);
+        }
+
+        #[test]
+        fn adding_is_the_same_as_recording_together(
+            a in prop::collection::vec(1u64..200_000_000, 0..100),
+            b in prop::collection::vec(1u64..200_000_000, 0..100),
+        ) {
+            let mut sum = times(a.iter().copied());
+            sum.add(&times(b.iter().copied()));
+            let together = times(a.into_iter().chain(b));
+            prop_assert_eq!(&sum, &together);
+            prop_assert_eq!(sum.clipped(), together.clipped());
+            prop_assert_eq!(sum.max_us(), together.max_us());
+            prop_assert_eq!(sum.min_us(), together.min_us());
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Recording what happens: series, faults, counters, and the timeline they are handed over in. Pure.
+//!
+//! Users record into a [`recorder::Recorder`]; each second a [`collector::Collector`] takes what was
+//! recorded as one [`timeline::Interval`]; a [`tally::Tally`] adds the intervals up.
+
+pub mod catalogue;
+pub mod collector;
+pub mod counts;
+mod exemplar;
+pub mod fault;
+pub mod histogram;
+pub mod recorder;
+pub mod sample;
+pub mod series;
+mod shard;
+pub mod tally;
+pub mod timeline;
+
+pub use exemplar::{Exemplar, ExemplarExchange, SAMPLED, SLOWEST};
+
+#[cfg(test)]
+mod properties;

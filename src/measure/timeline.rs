@@ -1,0 +1,241 @@
+//! The run second by second: one line of `timeline.jsonl` each, and the interval it belongs to.
+
+use super::counts::{FaultCounts, StepCounts};
+use super::histogram::{Percentile, Times};
+use super::series::{Phase, SeriesKey};
+use crate::base::names::{Journey, Step, Variant};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The format of [`Line`].
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Everything that happened in one interval: what a line says, and the histograms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interval {
+    /// The counters and readings.
+    pub line: Line,
+    /// The times of everything that ended in it. None is empty.
+    pub series: BTreeMap<Arc<SeriesKey>, Times>,
+}
+
+/// One line of `timeline.jsonl`. Counts are of this interval alone; an end counts in the interval
+/// it happens in, a due time in the one it is counted in. Absent members are zero or unknown.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Line {
+    /// The format of the line.
+    pub schema_version: u32,
+    /// The number of the interval, from 0.
+    pub interval: u64,
+    /// Its start, from the start of the run.
+    pub start_ms: u64,
+    /// Its end. The real one: a late end makes a long interval, not a wrong rate.
+    pub end_ms: u64,
+    /// How much of it lies in the measured part of the run.
+    pub measured_ms: u64,
+    /// By phase, variant and journey.
+    pub journeys: Vec<JourneyLine>,
+    /// Starts of each flow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flows: Vec<FlowLine>,
+    /// Median service time of the exchanges of all phases that ended well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_p50_us: Option<u64>,
+    /// Due → first request sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag_us: Option<Quick>,
+    /// Due → taken up by the dispatcher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispatch_lag_us: Option<Quick>,
+    /// Times beyond the bounds of their histogram; they are in it at the bound.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clipped: u64,
+    /// Samples that went to `other` because there are too many series.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub other: u64,
+    /// What the rest of the program reads off at the end of the interval.
+    pub readings: Readings,
+}
+
+/// What the recorder does not know itself, read at the end of an interval.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Readings {
+    /// Users performing an iteration.
+    pub users: u64,
+    /// The number of the next arrival, for resuming.
+    pub next_arrival: u64,
+    /// The number of the next persona, for resuming.
+    pub next_persona: u64,
+    /// CPU time of the process ÷ time × available cores, in the interval.
+    pub cpu_share: f64,
+    /// Resident memory.
+    pub rss_bytes: u64,
+    /// Open sockets.
+    pub open_sockets: u64,
+    /// The longest that a timer of the runtime was late in the interval.
+    pub scheduler_lag_us: u64,
+}
+
+/// One journey in one interval.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct JourneyLine {
+    /// The phase of the due times.
+    pub phase: Phase,
+    /// Which configuration was under test.
+    pub variant: Variant,
+    /// What the users wanted to achieve.
+    pub journey: Journey,
+    /// Iterations planned to start.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub due: u64,
+    /// Iterations that reached their goal.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub completed: u64,
+    /// Iterations that found no free user in time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped: u64,
+    /// Iterations ended by the drain or an interrupt.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut_off: u64,
+    /// Iterations of an agent that was lost.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u64,
+    /// Failed iterations.
+    #[serde(default, skip_serializing_if = "FaultCounts::is_empty")]
+    pub faults: FaultCounts,
+    /// Exchanges that ended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub exchanges: u64,
+    /// Those of them that ended in a fault.
+    #[serde(default, skip_serializing_if = "FaultCounts::is_empty")]
+    pub exchange_faults: FaultCounts,
+    /// Response times of the completed iterations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_us: Option<Percentiles>,
+    /// How far the iterations that ended came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub funnel: Vec<FunnelLine>,
+}
+
+/// One step of a funnel in one interval.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct FunnelLine {
+    /// The step.
+    pub step: Step,
+    /// Iterations that reached it.
+    pub reached: u64,
+    /// Sum of the positions at which they first did.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub position_sum: u64,
+    /// With what those ended that ended there.
+    #[serde(default, skip_serializing_if = "FaultCounts::is_empty")]
+    pub left: FaultCounts,
+}
+
+impl FunnelLine {
+    /// The counters without the name.
+    pub fn counts(&self) -> StepCounts {
+        StepCounts {
+            reached: self.reached,
+            position_sum: self.position_sum,
+            left: self.left.clone(),
+        }
+    }
+}
+
+/// Starts of one flow in one interval.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct FlowLine {
+    /// Which configuration was under test.
+    pub variant: Variant,
+    /// What the users wanted to achieve.
+    pub journey: Journey,
+    /// Flow id and first node.
+    pub fingerprint: String,
+    /// How many iterations met it.
+    pub starts: u64,
+}
+
+/// Three percentiles of the good samples of an interval.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Percentiles {
+    pub p50: u64,
+    pub p95: u64,
+    pub p99: u64,
+}
+
+impl Percentiles {
+    /// None for an empty set.
+    pub fn of(times: &Times) -> Option<Self> {
+        let at = |percentile| times.at(percentile);
+        Some(Self {
+            p50: at(Percentile::P50)?,
+            p95: at(Percentile::P95)?,
+            p99: at(Percentile::P99)?,
+        })
+    }
+}
+
+/// What matters of a lag.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Quick {
+    pub p50: u64,
+    pub p99: u64,
+    pub max: u64,
+}
+
+impl Quick {
+    /// None for an empty set.
+    pub fn of(times: &Times) -> Option<Self> {
+        let at = |percentile| times.at(percentile);
+        Some(Self { p50: at(Percentile::P50)?, p99: at(Percentile::P99)?, max: times.max_us() })
+    }
+}
+
+/// CPU share of the available cores above which the generator may have been the limit.
+pub const CPU_LIMIT: f64 = 0.85;
+
+/// Dispatcher lag (p99) that is always allowed.
+pub const LAG_FLOOR_US: u64 = 10_000;
+
+/// The part of the median service time that the dispatcher's lag (p99) may reach.
+pub const LAG_PART_OF_SERVICE: u64 = 20;
+
+impl Line {
+    /// Whether the generator may have been the limit in this interval: dispatcher lag p99 above the
+    /// larger of 10 ms and 5 % of the median service time, or CPU above 85 % of the cores.
+    pub fn is_overloaded(&self) -> bool {
+        let service = self.exchange_p50_us.unwrap_or(0);
+        let allowed = LAG_FLOOR_US.max(service / LAG_PART_OF_SERVICE);
+        self.readings.cpu_share > CPU_LIMIT
+            || self.dispatch_lag_us.is_some_and(|lag| lag.p99 > allowed)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generator_is_the_limit_beyond_the_numbers_of_the_contract() {
+        let line = |cpu_share, p99, exchange_p50_us| Line {
+            readings: Readings { cpu_share, ..Readings::default() },
+            dispatch_lag_us: Some(Quick { p50: 0, p99, max: p99 }),
+            exchange_p50_us,
+            ..Line::default()
+        };
+        assert!(!line(0.85, 10_000, Some(25_000)).is_overloaded());
+        assert!(line(0.86, 0, None).is_overloaded());
+        assert!(line(0.1, 10_001, Some(25_000)).is_overloaded());
+        assert!(!line(0.1, 49_000, Some(1_000_000)).is_overloaded());
+        assert!(line(0.1, 51_000, Some(1_000_000)).is_overloaded());
+    }
+}
