@@ -8,3 +8,4 @@ pub mod davinci;
 pub mod journey;
 pub mod identity;
 pub mod measure;
+pub mod standin;
