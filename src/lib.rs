@@ -4,4 +4,5 @@
 //! `tests/architecture.rs` fails on any other use.
 
 pub mod base;
+pub mod codes;
 pub mod identity;
