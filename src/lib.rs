@@ -6,6 +6,7 @@
 pub mod base;
 pub mod davinci;
 pub mod journey;
+pub mod codes;
 pub mod identity;
 pub mod measure;
 pub mod standin;

@@ -1,0 +1,107 @@
+//! The readable texts of a mail, best first, and the code in them.
+
+use super::extract::CodePattern;
+use crate::base::secret::Secret;
+use mail_parser::decoders::html::html_to_text;
+use mail_parser::{MessageParser, PartType};
+use regex::Regex;
+use std::sync::LazyLock;
+
+/// Finds the code in a mail as it came over the wire. Plain text is searched first, then the text of
+/// HTML, then the subject; a pattern of the profile also sees the HTML itself.
+pub fn code_in(raw: &[u8], pattern: &CodePattern) -> Option<Secret> {
+    let message = MessageParser::default().parse(raw)?;
+    let mut plain = Vec::new();
+    let mut html = Vec::new();
+    for part in &message.parts {
+        match &part.body {
+            PartType::Text(text) => plain.push(text),
+            PartType::Html(text) => html.push(text),
+            _ => {}
+        }
+    }
+    plain
+        .iter()
+        .find_map(|text| pattern.find(text))
+        .or_else(|| html.iter().find_map(|text| pattern.find(&text_of(text))))
+        .or_else(|| message.subject().and_then(|subject| pattern.find(subject)))
+        .or_else(|| html.iter().filter(|_| pattern.is_custom()).find_map(|text| pattern.find(text)))
+}
+
+/// Tags that begin or end a line of what a reader sees.
+static BLOCK: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        "(?i)<(/?(?:address|article|blockquote|center|dd|div|dl|dt|footer|h[1-6]|header|hr|li|main|ol|p|pre|section|table|td|th|title|tr|ul)\\b)",
+    )
+    .ok()
+});
+
+/// HTML as text. The library joins cells and blocks that have no white space between them, so each
+/// gets a line break of its own first.
+fn text_of(html: &str) -> String {
+    match BLOCK.as_ref() {
+        Some(block) => html_to_text(&block.replace_all(html, "<br><$1")),
+        None => html_to_text(html),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn found(mail: &str) -> Option<String> {
+        let mail = mail.replace('\n', "\r\n");
+        code_in(mail.as_bytes(), &CodePattern::default()).map(|code| code.expose().clone())
+    }
+
+    #[test]
+    fn the_code_is_found_in_every_kind_of_mail() {
+        for (mail, code) in [
+            ("Subject: Hi\n\nYour verification code is: ab12cd34\n", "ab12cd34"),
+            ("Subject: 482193 is your code\n\nWelcome.\n", "482193"),
+            (
+                "Content-Type: text/html\n\n<html><head><title>Code</title><style>.a1b2c3{color:#aabbcc}</style></head><body><table><tr><td>Your code</td><td><b>AB12CD34</b></td><td>Expires soon</td></tr></table></body></html>\n",
+                "AB12CD34",
+            ),
+            (
+                "Content-Type: text/html\n\n<p>Your&nbsp;code&nbsp;is:</p><div><span>4</span><span>82193</span></div><div>Bye</div>\n",
+                "482193",
+            ),
+            (
+                "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\nSWhyIEJlc3TDpHRpZ3VuZ3Njb2RlIGxhdXRldDogYWIxMmNkMzQK\n",
+                "ab12cd34",
+            ),
+            (
+                "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\nVotre code de v=C3=A9rification est=C2=A0: ab12=\ncd34\n",
+                "ab12cd34",
+            ),
+            (
+                "MIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=x\n\n--x\nContent-Type: text/plain\n\nPlease use an HTML reader.\n--x\nContent-Type: text/html\n\n<h1>Code</h1><p>ab12cd34</p>\n--x--\n",
+                "ab12cd34",
+            ),
+        ] {
+            assert_eq!(found(mail).as_deref(), Some(code), "{mail}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_the_profile_sees_the_html_itself() {
+        let mail = b"Content-Type: text/html\r\n\r\n<p data-code=\"zz-99\">Hello</p>\r\n";
+        let pattern: CodePattern = "data-code=\"([a-z0-9-]+)\"".parse().unwrap();
+        assert_eq!(code_in(mail, &pattern).unwrap().expose(), "zz-99");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = code_in(&bytes, &CodePattern::default());
+        }
+
+        #[test]
+        fn no_html_makes_the_reader_panic(html in "(<|>|&|;|--|!|/|p|td|style|é|\\PC| |\n){0,60}") {
+            let mail = format!("Content-Type: text/html; charset=utf-8\r\n\r\n{html}");
+            let _ = code_in(mail.as_bytes(), &CodePattern::default());
+        }
+    }
+}
