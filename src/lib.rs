@@ -4,3 +4,4 @@
 //! `tests/architecture.rs` fails on any other use.
 
 pub mod base;
+pub mod standin;
