@@ -142,3 +142,128 @@ impl Resolve for GuardedNames {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::lab::Act;
+    use super::super::lab::Lab;
+    use super::super::lab::reply;
+    use super::super::lab::silent_listener;
+    use super::super::lab::transport;
+    use super::super::resolve::FixedNames;
+    use super::super::resolve::Resolver;
+    use super::super::settings::Settings;
+    use super::*;
+
+    fn client(urls: &[&str], settings: &Settings, resolver: Resolver) -> ApiClient {
+        transport(urls, settings, resolver).api_client().unwrap()
+    }
+
+    fn get(url: &str) -> Request<Bytes> {
+        Request::get(url).body(Bytes::new()).unwrap()
+    }
+
+    fn short() -> Settings {
+        let time = Duration::from_millis(50);
+        Settings { connect_timeout: time, reply_timeout: time, ..Settings::default() }
+    }
+
+    /// The slug of what a call comes to, or its status and body.
+    async fn outcome(lab: &Lab, settings: &Settings) -> String {
+        let client = lab.transport(settings).api_client().unwrap();
+        match client.call(lab.get("/v1/users?token=hidden")).await {
+            Ok(reply) => format!("{} {}", reply.status().as_u16(), reply.body().len()),
+            Err(fault) => {
+                let shown = format!("{fault} {fault:?}");
+                assert!(!shown.contains("hidden") && !shown.contains("/v1"), "{shown}");
+                fault.slug().to_owned()
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn replies_come_back_whole_or_named_by_what_is_wrong_with_them() {
+        let settings = Settings { max_reply: 8, ..Settings::default() };
+        let close = |text: &str| text.as_bytes().to_vec();
+        let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        for (said, expected) in [
+            (reply("201 Created", "", "12345678"), "201 8"),
+            (reply("302 Found", "location: https://evil.example/\r\n", ""), "302 0"),
+            (reply("503 Service Unavailable", "", "x"), "503 1"),
+            (reply("200 OK", "", "123456789"), "oversized-reply"),
+            (close(&format!("{chunked}9\r\n123456789\r\n0\r\n\r\n")), "oversized-reply"),
+            (close("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nx"), "reset"),
+            (close(""), "reset"),
+            (close("220 mail.example ESMTP\r\n"), "malformed-reply"),
+        ] {
+            let shown = String::from_utf8_lossy(&said).into_owned();
+            let lab = Lab::saying(move || Act::SayAndClose(said.clone())).await;
+            assert_eq!(outcome(&lab, &settings).await, expected, "{shown:?}");
+            assert_eq!(lab.asked().len(), 1, "{shown:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_come_in_time_is_a_time_out_of_its_kind() {
+        let lab = Lab::saying(|| Act::SayAndWait(Vec::new())).await;
+        assert_eq!(outcome(&lab, &short()).await, "read-timeout");
+        let (address, _held) = silent_listener().await;
+        let url = format!("https://{address}/");
+        let fault = client(&[&url], &short(), Resolver::System).call(get(&url)).await.unwrap_err();
+        assert_eq!(fault.slug(), "connect-timeout");
+    }
+
+    #[tokio::test]
+    async fn the_guard_stands_in_front_of_every_call() {
+        let lab = Lab::saying(|| Act::Say(reply("200 OK", "", "fine"))).await;
+        let port = lab.address.port();
+        let here = std::net::IpAddr::from([127, 0, 0, 1]);
+        let away = std::net::IpAddr::from([192, 0, 2, 1]);
+        let own = lab.url("/");
+        for (permitted, link, expected) in [
+            (own.clone(), own.clone(), "ok"),
+            (String::from("http://good.localhost"), format!("http://good.localhost:{port}/"), "ok"),
+            (own.clone(), "https://evil.example/?a=b".to_owned(), "foreign-link"),
+            (own, format!("http://localhost:{port}/"), "foreign-link"),
+            (
+                String::from("https://a.example"),
+                "https://a.example/".to_owned(),
+                "not-acknowledged",
+            ),
+            (String::from("http://192.0.2.1"), "http://192.0.2.1/".to_owned(), "not-acknowledged"),
+            (
+                String::from("http://bad.localhost"),
+                "http://bad.localhost/".to_owned(),
+                "not-acknowledged",
+            ),
+            (String::from("http://no.localhost"), "http://no.localhost/".to_owned(), "dns"),
+        ] {
+            let names = FixedNames::new([("good.localhost", here), ("bad.localhost", away)]);
+            let client =
+                client(&[&permitted], &Settings::default(), Resolver::Fixed(names.clone()));
+            let came = client.call(get(&link)).await;
+            let slug = came.as_ref().map_or_else(TransportFault::slug, |_| "ok");
+            assert_eq!(slug, expected, "{link}");
+            assert_eq!(names.dialled().len(), usize::from(expected == "ok"), "{link}");
+            if !link.contains(".localhost") {
+                assert!(names.asked().is_empty(), "{link}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_two_readers_read_differently_is_not_called() {
+        // Written as a number, read as an address by one and as a name by the other.
+        for link in ["http://2130706433/", "http://0x7f.1/"] {
+            let transport = {
+                let hosts = super::super::guard::AllowedHost::of(&link.parse().unwrap());
+                let guard = super::super::guard::Guard::new(hosts).acknowledged();
+                let clock = crate::base::clock::Clock::system();
+                let names = Resolver::Fixed(FixedNames::new([]));
+                super::super::session::Transport::new(guard, &Settings::default(), names, clock)
+            };
+            let client = transport.unwrap().api_client().unwrap();
+            assert_eq!(client.call(get(link)).await.unwrap_err().slug(), "foreign-link", "{link}");
+        }
+    }
+}

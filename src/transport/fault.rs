@@ -102,17 +102,6 @@ impl TransportFault {
             Self::OutOfSockets { .. } => "out-of-sockets",
         }
     }
-
-    /// Whether the request may have reached the host.
-    pub const fn may_have_arrived(&self) -> bool {
-        matches!(
-            self,
-            Self::Reset { .. }
-                | Self::ReadTimeout { .. }
-                | Self::OversizedReply { .. }
-                | Self::MalformedReply { .. }
-        )
-    }
 }
 
 impl Remedy for TransportFault {
@@ -157,6 +146,9 @@ pub(super) fn classify(stage: Stage, host: &str, error: &(dyn Error + 'static)) 
         // An I/O error keeps what it wraps to itself.
         let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         link = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| cause.source());
+    }
+    if let Some(known) = find::<TransportFault>(&chain) {
+        return known.clone();
     }
     if let Some(guarded) = find::<GuardError>(&chain) {
         return guarded.clone().into();

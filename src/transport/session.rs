@@ -200,6 +200,11 @@ impl Session {
         if !parts.headers.contains_key(header::USER_AGENT) {
             parts.headers.insert(header::USER_AGENT, self.transport.user_agent.clone());
         }
+        // hyper leaves it out; a browser does not.
+        let announces = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
+        if announces && body.is_empty() {
+            parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         parts.uri = match parts.uri.path_and_query() {
             Some(path) => Uri::from(path.clone()),
             None => Uri::from_static("/"),
@@ -641,7 +646,20 @@ mod tests {
         let address = lab.address.to_string();
         let texts: Vec<_> =
             lab.asked().iter().map(|asked| asked.text.replace(&address, "ADDRESS")).collect();
-        insta::assert_snapshot!(texts.join("\n").replace('\r', ""), @"");
+        insta::assert_snapshot!(texts.join("\n").replace('\r', ""), @r"
+        POST /a%20b?c=d&e HTTP/1.1
+        x-requested-with: ping-sdk
+        host: ADDRESS
+        user-agent: gander/0.1.0
+        content-length: 2
+
+        {}
+        POST /a%20b?c=d&e HTTP/1.1
+        x-requested-with: ping-sdk
+        user-agent: mine
+        host: ADDRESS
+        content-length: 0
+        ");
     }
 
     #[tokio::test]

@@ -157,7 +157,14 @@ mod tests {
             "[http]\nconnections = \"none\"\nversion = \"2\"\nconnect_timeout = \"0s\"\n\
              max_reply = \"0B\"\nproxy = \"http://p\"\nreply_timout = \"1s\"\n",
         );
-        insta::assert_snapshot!(problems, @"");
+        insta::assert_snapshot!(problems, @r"
+        p.toml:2:15: `http.connections` is `none`, which it cannot be (choose one of `per-iteration`, `per-user`, `shared`)
+        p.toml:3:1: `http.version` is known to gander but not built yet (leave it out for now)
+        p.toml:4:19: `http.connect_timeout` is 0s, so that no reply could ever come (give it room, such as `5s`)
+        p.toml:5:13: `http.max_reply` is 0B, so that no reply could ever come (give it room, such as `4MiB`)
+        p.toml:6:1: `http.proxy` is known to gander but not built yet (leave it out for now)
+        p.toml:7:1: unknown key `http.reply_timout` (did you mean `reply_timeout`?)
+        ");
     }
 
     #[test]
