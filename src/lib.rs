@@ -10,3 +10,5 @@ pub mod codes;
 pub mod identity;
 pub mod measure;
 pub mod standin;
+pub mod standin;
+pub mod transport;
