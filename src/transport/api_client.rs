@@ -163,11 +163,6 @@ mod tests {
         Request::get(url).body(Bytes::new()).unwrap()
     }
 
-    fn short() -> Settings {
-        let time = Duration::from_millis(50);
-        Settings { connect_timeout: time, reply_timeout: time, ..Settings::default() }
-    }
-
     /// The slug of what a call comes to, or its status and body.
     async fn outcome(lab: &Lab, settings: &Settings) -> String {
         let client = lab.transport(settings).api_client().unwrap();
@@ -205,12 +200,16 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_come_in_time_is_a_time_out_of_its_kind() {
+        let (soon, late) = (Duration::from_millis(50), Duration::from_millis(500));
         let lab = Lab::saying(|| Act::SayAndWait(Vec::new())).await;
-        assert_eq!(outcome(&lab, &short()).await, "read-timeout");
+        let settings =
+            Settings { connect_timeout: late, reply_timeout: soon, ..Settings::default() };
+        assert_eq!(outcome(&lab, &settings).await, "read-timeout");
         let (address, _held) = silent_listener().await;
         let url = format!("https://{address}/");
-        let fault = client(&[&url], &short(), Resolver::System).call(get(&url)).await.unwrap_err();
-        assert_eq!(fault.slug(), "connect-timeout");
+        let settings = Settings { connect_timeout: soon, ..Settings::default() };
+        let call = client(&[&url], &settings, Resolver::System).call(get(&url)).await;
+        assert_eq!(call.unwrap_err().slug(), "connect-timeout");
     }
 
     #[tokio::test]

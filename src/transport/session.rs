@@ -333,11 +333,6 @@ mod tests {
         Settings { connections: Some(connections), ..Settings::default() }
     }
 
-    fn short(time: u64) -> Settings {
-        let time = Duration::from_millis(time);
-        Settings { connect_timeout: time, reply_timeout: time, ..Settings::default() }
-    }
-
     /// The slug of what a first exchange comes to, or its body.
     async fn outcome(lab: &Lab, settings: &Settings) -> String {
         let mut session = lab.transport(settings).session();
@@ -441,9 +436,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_reply_that_does_not_come_or_does_not_end_is_a_time_out() {
+        let settings = Settings { reply_timeout: Duration::from_millis(50), ..Settings::default() };
         for said in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx"] {
             let lab = Lab::saying(move || Act::SayAndWait(said.into())).await;
-            assert_eq!(outcome(&lab, &short(50)).await, "read-timeout", "{said:?}");
+            assert_eq!(outcome(&lab, &settings).await, "read-timeout", "{said:?}");
         }
     }
 
@@ -451,7 +447,9 @@ mod tests {
     async fn setting_up_a_connection_has_a_limit_of_its_own() {
         let (address, _held) = silent_listener().await;
         let url = format!("https://{address}/");
-        let transport = transport(&[&url], &short(50), Resolver::System);
+        let limit = Duration::from_millis(50);
+        let settings = Settings { connect_timeout: limit, ..Settings::default() };
+        let transport = transport(&[&url], &settings, Resolver::System);
         let request = Request::get(url).body(Bytes::new()).unwrap();
         let exchange = transport.session().exchange(request).await;
         assert!(exchange.timing.sent.is_none());
