@@ -6,3 +6,5 @@
 pub mod base;
 pub mod codes;
 pub mod identity;
+pub mod standin;
+pub mod transport;

@@ -1,0 +1,3 @@
+//! The stand-in tenant.
+
+pub mod replay;
