@@ -1,3 +1,43 @@
-//! The stand-in tenant.
+//! The stand-in tenant: a server on loopback that behaves like a PingOne DaVinci tenant.
+//!
+//! It is the test bed and the demonstration. It writes its JSON from its own tables and shares no
+//! protocol code with the client, so that a misreading of the protocol cannot hide in both.
+//!
+//! A request goes through [`server`] (routes as a table, CORS, the record of every call) to a
+//! handler that is a plain function of tenant and request and gives back a [`reply::Reply`]. Flows
+//! are data ([`flow`], [`stock`]); [`capability`] walks them, [`task`] does what their nodes do.
+//! Delays and mail belong to the reply and are performed after the handler, so that no handler
+//! waits and no lock is held across a wait.
 
+pub mod authorize;
+pub mod call;
+pub mod capability;
+pub mod directory;
+pub mod discovery;
+pub mod document;
+pub mod filter;
+pub mod flow;
+pub mod grant;
+pub mod interaction;
+pub mod keys;
+pub mod latency;
+pub mod mail;
+pub mod management;
+pub mod password;
+pub mod policy;
+pub mod record;
+pub mod refusal;
 pub mod replay;
+pub mod reply;
+pub mod server;
+pub mod session;
+pub mod settings;
+pub mod stock;
+pub mod store;
+pub mod task;
+pub mod tenant;
+pub mod token;
+pub mod user_api;
+
+pub use server::{Ready, Running, StandInError, serve};
+pub use settings::Settings;

@@ -1,0 +1,363 @@
+//! Reading the settings from a TOML table, all problems noted in their places.
+
+use super::interaction::flow_of;
+use super::latency::{Delay, DelayRule};
+use super::policy::Policy;
+use super::settings::{
+    Application, Capacity, FlowPolicy, Limits, Mail, MailWhen, NodeRunsAnswer, SecondaryButtons,
+    Settings, Signing, Validity,
+};
+use super::stock::FLOWS;
+use crate::base::document::{Section, Sited};
+use crate::base::random::Seed;
+use crate::base::remedy::{Listing, Remedy};
+use crate::base::units::Span;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+impl Settings {
+    /// Takes the settings of a stand-in tenant from a table; what is absent is as by default.
+    /// The caller finishes the section, so that it may hold keys of others.
+    pub fn read(section: &mut Section<'_>) -> Self {
+        let usual = Self::default();
+        let before = section.problems().is_empty();
+        let settings = Self {
+            listen: address(section, "listen").unwrap_or(usual.listen),
+            beyond_loopback: section.flag("beyond_loopback").unwrap_or(usual.beyond_loopback),
+            environment_id: text(section, "environment_id", usual.environment_id),
+            application: application(section, usual.application),
+            worker: usual.worker,
+            policies: policies(section).unwrap_or(usual.policies),
+            signing: section
+                .choice("signing", &[("RS256", Signing::Rs256), ("ES256", Signing::Es256)])
+                .unwrap_or(usual.signing),
+            delays: delays(section),
+            mail: mail(section, usual.mail),
+            password_policy: password_policy(section),
+            lockout_failures: count(section, "lockout_failures", usual.lockout_failures),
+            lockout_duration: span(section, "lockout_duration", usual.lockout_duration),
+            validity: validity(section, usual.validity),
+            limits: limits(section, usual.limits),
+            secondary_buttons: section
+                .choice(
+                    "secondary_buttons",
+                    &[("flow", SecondaryButtons::Flow), ("submit", SecondaryButtons::Submit)],
+                )
+                .unwrap_or(usual.secondary_buttons),
+            strict_ids: section.flag("strict_ids").unwrap_or(usual.strict_ids),
+            capacity: capacity(section, usual.capacity),
+            seed: section.count("seed").map_or(usual.seed, Seed),
+        };
+        // An address that could not be read is a problem already.
+        if let Some(address) = settings.outside_address().filter(|_| before) {
+            let what = format!("{address} is not a loopback address");
+            let remedy = "use 127.0.0.1, or set `beyond_loopback = true` if others may reach it";
+            section.problems().note(section.place(), what, Some(remedy.to_owned()));
+        }
+        settings
+    }
+}
+
+/// An address with its port, such as `127.0.0.1:8910`.
+struct Address(SocketAddr);
+
+/// Why a text is not an address with a port.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not an address with a port")]
+struct AddressError(String);
+
+impl Remedy for AddressError {
+    fn remedy(&self) -> Option<String> {
+        Some("write it like `127.0.0.1:8910`; port 0 takes a free one".to_owned())
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        text.parse().map(Self).map_err(|_| AddressError(text.to_owned()))
+    }
+}
+
+fn address(section: &mut Section<'_>, key: &'static str) -> Option<SocketAddr> {
+    section.parsed::<Address>(key).map(|address| address.value.0)
+}
+
+fn text(section: &mut Section<'_>, key: &'static str, usual: String) -> String {
+    section.text(key).map_or(usual, |text| text.value)
+}
+
+fn span(section: &mut Section<'_>, key: &'static str, usual: Duration) -> Duration {
+    section.parsed::<Span>(key).map_or(usual, |span| span.value.0)
+}
+
+fn count<T: TryFrom<u64>>(section: &mut Section<'_>, key: &'static str, usual: T) -> T {
+    let Some(number) = section.count(key) else { return usual };
+    let Ok(number) = T::try_from(number) else {
+        let what = format!("`{}` is too large", section.name(key));
+        section.problems().note(section.place(), what, None);
+        return usual;
+    };
+    number
+}
+
+fn application(outer: &mut Section<'_>, usual: Application) -> Application {
+    let mut section = outer.section("application");
+    let values = |texts: Vec<Sited<String>>| texts.into_iter().map(|text| text.value).collect();
+    let read = Application {
+        client_id: text(&mut section, "client_id", usual.client_id),
+        client_secret: section.secret("client_secret"),
+        redirect_uris: section.texts("redirect_uris").map_or(usual.redirect_uris, values),
+        scopes: section.texts("scopes").map_or(usual.scopes, values),
+        require_pkce: section.flag("require_pkce").unwrap_or(usual.require_pkce),
+    };
+    section.finish();
+    read
+}
+
+fn policies(outer: &mut Section<'_>) -> Option<Vec<FlowPolicy>> {
+    let sections = outer.sections("flow_policy");
+    if sections.is_empty() {
+        return None;
+    }
+    let read = |mut section: Section<'_>| {
+        let (name, id) = (section.text("name"), section.text("id"));
+        let flow = text(&mut section, "flow", "stock".to_owned());
+        for (key, value) in [("name", &name), ("id", &id)] {
+            if value.is_none() {
+                section.missing(key, "a flow policy has a `name` and an `id` of 32 hex digits");
+            }
+        }
+        let policy = FlowPolicy { name: name?.value, id: id?.value, flow };
+        if flow_of(&policy).is_none() {
+            let what = format!("flow `{}` does not exist", policy.flow);
+            let names: Listing = FLOWS.iter().map(|flow| flow.name).collect();
+            section.problems().note(section.place(), what, Some(format!("choose one of {names}")));
+        }
+        section.finish();
+        Some(policy)
+    };
+    Some(sections.into_iter().filter_map(read).collect())
+}
+
+fn delays(outer: &mut Section<'_>) -> Vec<DelayRule> {
+    let read = |mut section: Section<'_>| {
+        let mut selector = |key| section.text(key).map(|text| text.value);
+        let (capability, event, action) =
+            (selector("capability"), selector("event"), selector("action"));
+        let delay = section.parsed::<Delay>("delay");
+        if delay.is_none() && section.item("delay").is_none() {
+            section.missing("delay", "write `delay = \"constant 50ms\"`");
+        }
+        section.finish();
+        Some(DelayRule { capability, event, action, delay: delay?.value })
+    };
+    outer.sections("delay").into_iter().filter_map(read).collect()
+}
+
+fn mail(outer: &mut Section<'_>, usual: Mail) -> Mail {
+    let mut section = outer.section("mail");
+    let moments = [("after-reply", MailWhen::AfterReply), ("before-reply", MailWhen::BeforeReply)];
+    let read = Mail {
+        server: address(&mut section, "smtp"),
+        when: section.choice("when", &moments).unwrap_or(usual.when),
+        from: text(&mut section, "from", usual.from),
+    };
+    section.finish();
+    read
+}
+
+/// The policies a person can start from.
+#[derive(Clone, Copy)]
+enum BuiltIn {
+    Standard,
+    Passphrase,
+    Basic,
+    None,
+}
+
+fn password_policy(outer: &mut Section<'_>) -> Policy {
+    let mut section = outer.section("password_policy");
+    let bases = [
+        ("standard", BuiltIn::Standard),
+        ("passphrase", BuiltIn::Passphrase),
+        ("basic", BuiltIn::Basic),
+        ("none", BuiltIn::None),
+    ];
+    let mut read = match section.choice("base", &bases).unwrap_or(BuiltIn::Standard) {
+        BuiltIn::Standard => Policy::standard(),
+        BuiltIn::Passphrase => Policy::passphrase(),
+        BuiltIn::Basic => Policy::basic(),
+        BuiltIn::None => Policy::none(),
+    };
+    let (shortest, longest) = (section.count("min_length"), section.count("max_length"));
+    if shortest.is_some() || longest.is_some() {
+        let (least, most) = read.length.unwrap_or((0, 255));
+        let size = |count: Option<u64>, usual| {
+            count.map_or(usual, |count| usize::try_from(count).unwrap_or(usize::MAX))
+        };
+        read.length = Some((size(shortest, least), size(longest, most)));
+    }
+    read.classes = section.flag("classes").unwrap_or(read.classes);
+    read.repeats = limit(&mut section, "max_repeated", read.repeats);
+    read.distinct = limit(&mut section, "min_distinct", read.distinct);
+    read.uncommon = section.flag("excludes_common").unwrap_or(read.uncommon);
+    read.personal = section.flag("excludes_profile").unwrap_or(read.personal);
+    read.complexity = section.flag("complexity").unwrap_or(read.complexity);
+    read.history = count(&mut section, "history", read.history);
+    section.finish();
+    read
+}
+
+/// A limit; 0 lifts it.
+fn limit(section: &mut Section<'_>, key: &'static str, usual: Option<usize>) -> Option<usize> {
+    Some(count(section, key, usual.unwrap_or(0))).filter(|limit| *limit > 0)
+}
+
+fn validity(outer: &mut Section<'_>, usual: Validity) -> Validity {
+    let mut section = outer.section("validity");
+    let read = Validity {
+        verification: span(&mut section, "verification_code", usual.verification),
+        recovery: span(&mut section, "recovery_code", usual.recovery),
+        authorization: span(&mut section, "authorization_code", usual.authorization),
+        token: span(&mut section, "token", usual.token),
+        session: span(&mut section, "session", usual.session),
+    };
+    section.finish();
+    read
+}
+
+fn limits(outer: &mut Section<'_>, usual: Limits) -> Limits {
+    let mut section = outer.section("limits");
+    let answers =
+        [("failed-flow", NodeRunsAnswer::FailedFlow), ("refusal", NodeRunsAnswer::Refusal)];
+    let read = Limits {
+        interaction_timeout: span(&mut section, "interaction_timeout", usual.interaction_timeout),
+        node_runs: count(&mut section, "node_runs", usual.node_runs),
+        node_runs_answer: section
+            .choice("node_runs_answer", &answers)
+            .unwrap_or(usual.node_runs_answer),
+    };
+    section.finish();
+    read
+}
+
+fn capacity(outer: &mut Section<'_>, usual: Capacity) -> Capacity {
+    let mut section = outer.section("capacity");
+    let read = Capacity {
+        calls: count(&mut section, "calls", usual.calls),
+        interactions: count(&mut section, "interactions", usual.interactions),
+        codes: count(&mut section, "codes", usual.codes),
+        sessions: count(&mut section, "sessions", usual.sessions),
+        users: count(&mut section, "users", usual.users),
+        mails: count(&mut section, "mails", usual.mails),
+    };
+    section.finish();
+    read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::document::{Problems, Table};
+
+    fn read(text: &str) -> (Settings, String) {
+        let table = Table::parse("stand-in.toml", text).unwrap();
+        let problems = Problems::default();
+        let mut section = Section::document(&table, &problems);
+        let settings = Settings::read(&mut section);
+        section.finish();
+        let lines = problems.into_sorted().into_iter().map(|problem| {
+            let place = problem.place.map_or_else(String::new, |place| format!("{place}: "));
+            format!("{place}{}\n", problem.what)
+        });
+        (settings, lines.collect())
+    }
+
+    #[test]
+    fn an_empty_table_is_the_default() {
+        assert_eq!(read(""), (Settings::default(), String::new()));
+    }
+
+    #[test]
+    fn every_setting_can_be_written() {
+        let (settings, problems) = read(
+            r#"
+            listen = "127.0.0.1:8910"
+            signing = "ES256"
+            secondary_buttons = "submit"
+            strict_ids = true
+            seed = 7
+            lockout_failures = 3
+            lockout_duration = "1m"
+            environment_id = "e"
+            [application]
+            client_id = "c"
+            redirect_uris = ["https://r.example/"]
+            scopes = ["openid"]
+            require_pkce = false
+            [[flow_policy]]
+            name = "one"
+            id = "0123"
+            flow = "stock"
+            [[delay]]
+            capability = "token"
+            delay = "lognormal 25ms 0.5"
+            [mail]
+            smtp = "127.0.0.1:2525"
+            when = "before-reply"
+            from = "x@example.com"
+            [password_policy]
+            base = "basic"
+            min_length = 12
+            max_repeated = 2
+            history = 3
+            [validity]
+            recovery_code = "10s"
+            [limits]
+            node_runs = 5
+            node_runs_answer = "refusal"
+            interaction_timeout = "1m"
+            [capacity]
+            calls = 10
+        "#,
+        );
+        assert_eq!(problems, "");
+        assert_eq!(settings.delays.len(), 1);
+        assert_eq!(settings.password_policy.length, Some((12, 255)));
+        assert_eq!(settings.password_policy.repeats, Some(2));
+        assert_eq!(settings.validity.recovery, Duration::from_secs(10));
+        assert_eq!(settings.limits.node_runs_answer, NodeRunsAnswer::Refusal);
+        assert_eq!((settings.capacity.calls, settings.seed), (10, Seed(7)));
+        assert_eq!(settings.policies[0].id, "0123");
+    }
+
+    #[test]
+    fn all_problems_are_noted_at_once() {
+        let (_, problems) = read(
+            "listen = \"8910\"\nsigning = \"HS256\"\nlockout_duration = 900\nsed = 1\n\
+             [[delay]]\naction = \"NEXT\"\n[[delay]]\ndelay = \"50ms\"\n\
+             [[flow_policy]]\nname = \"x\"\nid = \"y\"\nflow = \"z\"\n[mail]\nsmtp = \"localhost\"\n",
+        );
+        insta::assert_snapshot!(problems, @r"
+        stand-in.toml:1:10: `listen`: `8910` is not an address with a port
+        stand-in.toml:2:11: `signing` is `HS256`, which it cannot be
+        stand-in.toml:3:20: `lockout_duration`: `900` is not a duration
+        stand-in.toml:4:1: unknown key `sed`
+        stand-in.toml:5:1: `delay.delay` is missing
+        stand-in.toml:8:9: `delay.delay`: `50ms` is not a delay
+        stand-in.toml:9:1: flow `z` does not exist
+        stand-in.toml:14:8: `mail.smtp`: `localhost` is not an address with a port
+        ");
+    }
+
+    #[test]
+    fn an_address_others_can_reach_must_be_asked_for() {
+        let (_, problems) = read("listen = \"0.0.0.0:0\"\n");
+        assert!(problems.contains("0.0.0.0:0 is not a loopback address"), "{problems}");
+        let (settings, problems) = read("listen = \"0.0.0.0:0\"\nbeyond_loopback = true\n");
+        assert_eq!((settings.outside_address(), problems.as_str()), (None, ""));
+    }
+}

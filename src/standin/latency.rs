@@ -1,0 +1,215 @@
+//! Delays put into replies: models, and the table that says which reply gets which.
+
+use crate::base::random::Seed;
+use crate::base::remedy::Remedy;
+use crate::base::units::{Span, UnitError};
+use rand::Rng;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How long a reply is held back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Delay {
+    /// Always the same.
+    Constant(Duration),
+    /// Log-normal: the logarithm is normal around that of the median.
+    Lognormal {
+        /// Half of the delays are shorter.
+        median: Duration,
+        /// Standard deviation of the natural logarithm; 0.5 is a usual service.
+        sigma: f64,
+    },
+}
+
+/// Why a text is not a delay.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum DelayError {
+    /// Neither of the two models.
+    #[error("`{text}` is not a delay")]
+    Model {
+        /// What was written.
+        text: String,
+    },
+    /// Something stands where the duration belongs.
+    #[error(transparent)]
+    Duration(#[from] UnitError),
+}
+
+impl Remedy for DelayError {
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Model { .. } => Some(
+                "write `constant 50ms`, or `lognormal 25ms 0.5` with the median and a sigma from 0 to 5"
+                    .to_owned(),
+            ),
+            Self::Duration(error) => error.remedy(),
+        }
+    }
+}
+
+impl FromStr for Delay {
+    type Err = DelayError;
+
+    fn from_str(text: &str) -> Result<Self, DelayError> {
+        let error = || DelayError::Model { text: text.to_owned() };
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words.as_slice() {
+            ["constant", delay] => Ok(Self::Constant(delay.parse::<Span>()?.0)),
+            ["lognormal", median, sigma] => {
+                let median = median.parse::<Span>()?.0;
+                let sigma: f64 = sigma.parse().map_err(|_| error())?;
+                // Above 5 the mean is dominated by draws of hours: a mistake, not a tenant.
+                if !(0.0..=5.0).contains(&sigma) {
+                    return Err(error());
+                }
+                Ok(Self::Lognormal { median, sigma })
+            }
+            _ => Err(error()),
+        }
+    }
+}
+
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constant(delay) => write!(f, "constant {}", Span(*delay)),
+            Self::Lognormal { median, sigma } => write!(f, "lognormal {} {sigma}", Span(*median)),
+        }
+    }
+}
+
+/// No draw is longer than this, so that a call always ends.
+const LONGEST: Duration = Duration::from_mins(10);
+
+impl Delay {
+    /// One delay; draw `index` of the seed's stream for delays.
+    pub fn draw(&self, seed: Seed, index: u64) -> Duration {
+        let drawn = match self {
+            Self::Constant(delay) => *delay,
+            Self::Lognormal { median, sigma } => {
+                let mut random = seed.stream("delay", index);
+                let factor = (sigma * standard_normal(&mut random)).exp();
+                Duration::try_from_secs_f64(median.as_secs_f64() * factor).unwrap_or(LONGEST)
+            }
+        };
+        drawn.min(LONGEST)
+    }
+}
+
+/// A standard normal draw, by the method of Box and Muller.
+fn standard_normal(random: &mut impl Rng) -> f64 {
+    let (radius, angle) = (unit(random), unit(random));
+    (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+}
+
+/// Even in (0, 1]: never 0, whose logarithm is infinite.
+#[expect(clippy::cast_precision_loss, reason = "53 bits fit a float exactly")]
+fn unit(random: &mut impl Rng) -> f64 {
+    ((random.next_u64() >> 11) as f64 + 1.0) / (1u64 << 53) as f64
+}
+
+/// One row of the table of delays. An absent selector matches everything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DelayRule {
+    /// Capability, such as `customHTMLTemplate` or `token`.
+    pub capability: Option<String>,
+    /// Event, such as `submit`.
+    pub event: Option<String>,
+    /// Action, such as `SIGNON`.
+    pub action: Option<String>,
+    /// The delay.
+    pub delay: Delay,
+}
+
+impl DelayRule {
+    /// A delay for everything.
+    pub const fn everywhere(delay: Delay) -> Self {
+        Self { capability: None, event: None, action: None, delay }
+    }
+
+    const fn selectors(&self) -> [&Option<String>; 3] {
+        [&self.capability, &self.event, &self.action]
+    }
+}
+
+/// The delay for a call: of all rows that match, the one with the most selectors, and among equals
+/// the one that stands first.
+pub fn delay_for<'r>(
+    rules: &'r [DelayRule],
+    (capability, event, action): (&str, &str, &str),
+) -> Option<&'r Delay> {
+    let matching = rules.iter().filter(|rule| {
+        let pairs = rule.selectors().into_iter().zip([capability, event, action]);
+        pairs.into_iter().all(|(selector, value)| selector.as_deref().is_none_or(|s| s == value))
+    });
+    let specific =
+        |rule: &&DelayRule| rule.selectors().iter().filter(|selector| selector.is_some()).count();
+    // `max_by_key` keeps the last of equals.
+    matching.rev().max_by_key(specific).map(|rule| &rule.delay)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(selectors: [&str; 3], ms: u64) -> DelayRule {
+        let [capability, event, action] =
+            selectors.map(|selector| (selector != "*").then(|| selector.to_owned()));
+        let delay = Delay::Constant(Duration::from_millis(ms));
+        DelayRule { capability, event, action, delay }
+    }
+
+    #[test]
+    fn the_most_specific_row_wins_and_the_first_of_equals() {
+        let rules = [
+            rule(["*", "*", "*"], 1),
+            rule(["form", "*", "*"], 2),
+            rule(["form", "submit", "UPDATE"], 3),
+            rule(["*", "*", "NEXT"], 4),
+        ];
+        for (call, ms) in [
+            (("token", "", ""), 1),
+            (("form", "action", "CANCEL"), 2),
+            (("form", "submit", "UPDATE"), 3),
+            (("form", "submit", "NEXT"), 2),
+            (("other", "submit", "NEXT"), 4),
+        ] {
+            let expected = Delay::Constant(Duration::from_millis(ms));
+            assert_eq!(delay_for(&rules, call), Some(&expected), "{call:?}");
+        }
+        assert_eq!(delay_for(&rules[1..2], ("token", "", "")), None);
+    }
+
+    #[test]
+    fn log_normal_draws_have_the_median_and_spread_they_were_given() {
+        let delay: Delay = "lognormal 25ms 0.5".parse().unwrap();
+        let mut drawn: Vec<f64> =
+            (0..20_000).map(|index| delay.draw(Seed(4), index).as_secs_f64() * 1e3).collect();
+        drawn.sort_by(f64::total_cmp);
+        // Quantiles of the log-normal: 25 ms, and 25 ms times e to ±0.5 at one sigma.
+        for (share, expected) in [(0.5, 25.0), (0.841_345, 41.218), (0.158_655, 15.163)] {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a test")]
+            let observed = drawn[(share * 20_000.0) as usize];
+            assert!((observed / expected - 1.0).abs() < 0.03, "{share}: {observed} {expected}");
+        }
+        assert_eq!(delay.draw(Seed(4), 9), delay.draw(Seed(4), 9));
+    }
+
+    #[test]
+    fn delays_are_read_as_they_are_shown() {
+        for text in ["constant 50ms", "lognormal 25ms 0.5"] {
+            assert_eq!(text.parse::<Delay>().unwrap().to_string(), text);
+        }
+        for (text, message) in [
+            ("50ms", "`50ms` is not a delay"),
+            ("constant 50", "`50` is not a duration"),
+            ("lognormal 25ms", "`lognormal 25ms` is not a delay"),
+            ("lognormal 25ms 9", "`lognormal 25ms 9` is not a delay"),
+        ] {
+            let error = text.parse::<Delay>().unwrap_err();
+            assert_eq!(error.to_string(), message);
+            assert!(error.remedy().is_some());
+        }
+    }
+}

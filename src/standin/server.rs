@@ -1,0 +1,468 @@
+//! The server: routes as a table, the frame around every call, start and stop.
+
+use super::call::Call;
+use super::keys::Keys;
+use super::latency::delay_for;
+use super::mail::{Mailer, sender};
+use super::record::Answered;
+use super::reply::{Key, Reply};
+use super::settings::{MailWhen, Settings};
+use super::tenant::Tenant;
+use super::{authorize, capability, discovery, management, session, token, user_api};
+use crate::base::clock::Clock;
+use crate::base::remedy::Remedy;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::header::{self, HeaderName};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use axum::serve::ListenerExt;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A handler: request in, reply out, nothing waited for.
+type Handler = fn(&Tenant, &Call) -> Reply;
+
+/// Below which prefix a route stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Area {
+    /// `/{environment}`: authorization server and flow runtime. A custom domain has no such prefix.
+    Auth,
+    /// `/v1/environments/{environment}`: management.
+    Management,
+}
+
+const GET: MethodFilter = MethodFilter::GET;
+const POST: MethodFilter = MethodFilter::POST;
+
+/// Every route of the tenant.
+const ROUTES: &[(Area, MethodFilter, &str, Handler)] = &[
+    (Area::Auth, GET, "/as/.well-known/openid-configuration", discovery::configuration),
+    (Area::Auth, GET, "/as/jwks", discovery::jwks),
+    (Area::Auth, GET, "/davinci/.well-known/jwks.json", discovery::jwks),
+    (Area::Auth, GET.or(POST), "/as/authorize", authorize::authorize),
+    (
+        Area::Auth,
+        POST,
+        "/davinci/connections/{connection}/capabilities/{capability}",
+        capability::advance,
+    ),
+    (Area::Auth, POST, "/as/token", token::token),
+    (Area::Auth, POST, "/as/introspect", token::introspect),
+    (Area::Auth, POST, "/as/revoke", token::revoke),
+    (Area::Auth, GET.or(POST), "/as/userinfo", session::userinfo),
+    (Area::Auth, GET, "/as/signoff", session::sign_off),
+    (Area::Management, GET, "", management::environment),
+    (Area::Management, GET, "/populations", management::populations),
+    (Area::Management, POST, "/populations", management::create_population),
+    (Area::Management, GET, "/flowPolicies", management::flow_policies),
+    (Area::Management, GET, "/users", user_api::find),
+    (Area::Management, POST, "/users", user_api::create),
+    (Area::Management, GET, "/users/{user}", user_api::read),
+    (Area::Management, MethodFilter::PATCH, "/users/{user}", user_api::update),
+    (Area::Management, MethodFilter::DELETE, "/users/{user}", user_api::delete),
+    (Area::Management, POST, "/users/{user}", user_api::act),
+    (Area::Management, GET, "/users/{user}/password", user_api::password_state),
+    (Area::Management, MethodFilter::PUT.or(POST), "/users/{user}/password", user_api::password),
+];
+
+/// Largest body taken (documented: 10 MB).
+const LARGEST_BODY: usize = 10 << 20;
+
+/// How long a stop waits for calls and mails under way.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a stand-in tenant could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StandInError {
+    /// An address is not loopback.
+    #[error("{address} is not a loopback address")]
+    NotLoopback {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A policy names a flow that is not there.
+    #[error("flow policy `{policy}` starts flow `{flow}`, which does not exist")]
+    NoFlow {
+        /// The policy's name.
+        policy: String,
+        /// The flow's name.
+        flow: String,
+    },
+    /// There is no flow policy, redirect URI or scope.
+    #[error("the tenant has no {what}")]
+    Nothing {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// The sender of mails is not an address.
+    #[error("`{from}` cannot send mail: it is not an address")]
+    Sender {
+        /// The text.
+        from: String,
+    },
+    /// No signing key was made.
+    #[error("the signing key could not be made")]
+    Key {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Remedy for StandInError {
+    fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::NotLoopback { .. } => {
+                "use 127.0.0.1, or set `beyond_loopback = true` if others may reach it".to_owned()
+            }
+            Self::Listen { .. } => "choose another port, or port 0 for a free one".to_owned(),
+            Self::NoFlow { .. } => {
+                let names = super::stock::FLOWS.iter().map(|flow| flow.name);
+                format!("choose one of {}", names.collect::<crate::base::remedy::Listing>())
+            }
+            Self::Nothing { what } => format!("give it at least one {what}"),
+            Self::Sender { .. } => "write it like `no-reply@example.com`".to_owned(),
+            Self::Key { .. } => return None,
+        })
+    }
+}
+
+/// Everything a client needs to know about a running tenant.
+///
+/// The worker's secret is in it as plain text: it goes over a pipe to the parent process, which
+/// needs it, and nowhere else.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Ready {
+    /// Origin of the authorization server and the flow runtime.
+    pub auth_url: String,
+    /// Origin of the management API.
+    pub api_url: String,
+    /// Origin of the orchestration API.
+    pub orchestrate_url: String,
+    /// Environment id.
+    pub environment_id: String,
+    /// Client id of the application.
+    pub client_id: String,
+    /// Registered redirect URI.
+    pub redirect_uri: String,
+    /// Scopes that are granted.
+    pub scopes: Vec<String>,
+    /// Flow policies: name to id.
+    pub policies: BTreeMap<String, String>,
+    /// The worker application.
+    pub worker: ReadyWorker,
+    /// Id of the default population.
+    pub population_id: String,
+}
+
+/// The worker application's credentials.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ReadyWorker {
+    /// Client id.
+    pub client_id: String,
+    /// Client secret.
+    pub client_secret: String,
+}
+
+impl std::fmt::Debug for ReadyWorker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadyWorker").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}
+
+/// A tenant that is being served.
+#[derive(Debug)]
+pub struct Running {
+    /// What clients need to know.
+    pub ready: Ready,
+    tenant: Arc<Tenant>,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+    mail: Vec<JoinHandle<()>>,
+}
+
+/// Serves a tenant until [`Running::stop`], or until the runtime ends.
+pub async fn serve(settings: Settings, clock: Clock) -> Result<Running, StandInError> {
+    examine(&settings)?;
+    let address = settings.listen;
+    let listening = |source| StandInError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listening)?;
+    let address = listener.local_addr().map_err(listening)?;
+    let keys = Keys::generate(settings.signing).map_err(|source| StandInError::Key { source })?;
+    let (mailer, mail) = Mailer::start(&settings.mail, settings.capacity.mails);
+    let parts = (format!("http://{address}"), keys, mailer);
+    let tenant = Arc::new(Tenant::new(settings, clock, parts));
+    let (stop, stopped) = oneshot::channel();
+    let listener = listener.tap_io(|stream| {
+        // Without it small replies could wait for the client's acknowledgements.
+        let _ = stream.set_nodelay(true);
+    });
+    let serving = axum::serve(listener, routes(tenant.clone()))
+        .with_graceful_shutdown(async { _ = stopped.await });
+    let server = tokio::spawn(async move {
+        // Serving ends when it is told to; accept errors are retried by the server itself.
+        let _ = serving.await;
+    });
+    Ok(Running { ready: ready(&tenant), tenant, stop, server, mail })
+}
+
+impl Running {
+    /// The tenant, for a look at its state from the same process.
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// Takes no more connections, lets calls and mails under way finish, for 10 s at most.
+    pub async fn stop(self) {
+        let Self { tenant, stop, server, mail, .. } = self;
+        let _ = stop.send(());
+        let abort = server.abort_handle();
+        if tokio::time::timeout(STOP_PATIENCE, server).await.is_err() {
+            abort.abort();
+        }
+        // The last owner of the tenant drops the queues, and with them the workers' reason to wait.
+        drop(tenant);
+        for worker in mail {
+            let abort = worker.abort_handle();
+            if tokio::time::timeout(STOP_PATIENCE, worker).await.is_err() {
+                abort.abort();
+            }
+        }
+    }
+}
+
+fn examine(settings: &Settings) -> Result<(), StandInError> {
+    if let Some(address) = settings.outside_address() {
+        return Err(StandInError::NotLoopback { address });
+    }
+    for (what, is_there) in [
+        ("flow policy", !settings.policies.is_empty()),
+        ("redirect URI", !settings.application.redirect_uris.is_empty()),
+        ("scope", !settings.application.scopes.is_empty()),
+    ] {
+        if !is_there {
+            return Err(StandInError::Nothing { what });
+        }
+    }
+    if let Some(policy) =
+        settings.policies.iter().find(|p| super::interaction::flow_of(p).is_none())
+    {
+        let (policy, flow) = (policy.name.clone(), policy.flow.clone());
+        return Err(StandInError::NoFlow { policy, flow });
+    }
+    if settings.mail.server.is_some() && sender(&settings.mail).is_none() {
+        return Err(StandInError::Sender { from: settings.mail.from.clone() });
+    }
+    Ok(())
+}
+
+fn ready(tenant: &Tenant) -> Ready {
+    let settings = &tenant.settings;
+    let policies = settings.policies.iter();
+    Ready {
+        auth_url: tenant.origin.clone(),
+        api_url: tenant.origin.clone(),
+        orchestrate_url: tenant.origin.clone(),
+        environment_id: settings.environment_id.clone(),
+        client_id: settings.application.client_id.clone(),
+        redirect_uri: settings.application.redirect_uris.first().cloned().unwrap_or_default(),
+        scopes: settings.application.scopes.clone(),
+        policies: policies.map(|policy| (policy.name.clone(), policy.id.clone())).collect(),
+        worker: ReadyWorker {
+            client_id: settings.worker.client_id.clone(),
+            client_secret: tenant.worker_secret.expose().clone(),
+        },
+        population_id: tenant.population_id.clone(),
+    }
+}
+
+fn routes(tenant: Arc<Tenant>) -> Router {
+    let environment = &tenant.settings.environment_id;
+    let mut router = Router::new()
+        .route("/stand-in/calls", on(GET, calls))
+        .route("/stand-in/truth", on(GET, truth))
+        .route("/stand-in/error", on(GET, error_page));
+    for (area, methods, path, handler) in ROUTES {
+        let prefix = match area {
+            Area::Auth => format!("/{environment}"),
+            Area::Management => format!("/v1/environments/{environment}"),
+        };
+        let handler = *handler;
+        let framed = move |State(tenant): State<Arc<Tenant>>, path, request| {
+            framed(tenant, handler, path, request)
+        };
+        router = router.route(&format!("{prefix}{path}"), on(*methods, framed));
+    }
+    let nowhere =
+        |State(tenant): State<Arc<Tenant>>, path, request| framed(tenant, not_found, path, request);
+    let not_so = |State(tenant): State<Arc<Tenant>>, path, request| {
+        framed(tenant, not_allowed, path, request)
+    };
+    router.fallback(nowhere).method_not_allowed_fallback(not_so).with_state(tenant)
+}
+
+/// The frame around every call: reads the body, has it handled, waits out the delay, adds CORS
+/// headers, notes the call in the record, sends its mail.
+async fn framed(
+    tenant: Arc<Tenant>,
+    handler: Handler,
+    path: RawPathParams,
+    request: Request,
+) -> Response {
+    let received = tenant.clock.now();
+    let (parts, body) = request.into_parts();
+    let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    let (method, headers) = (parts.method, parts.headers);
+    let mut reply;
+    let call;
+    match to_bytes(body, LARGEST_BODY).await {
+        Ok(body) => {
+            call = Call { method, path, query, headers, body };
+            reply = handler(&tenant, &call);
+        }
+        Err(_) => {
+            call = Call { method, path, query, headers, body: axum::body::Bytes::new() };
+            let message = "The body is too large or was cut off";
+            reply = Reply::platform(StatusCode::PAYLOAD_TOO_LARGE, "INVALID_REQUEST", message);
+        }
+    }
+    let letters = std::mem::take(&mut reply.letters);
+    let (asked, injected) = hold_back(&tenant, &reply.key).await;
+    if tenant.settings.mail.when == MailWhen::BeforeReply {
+        tenant.mailer.deliver(&letters).await;
+    }
+    let key = std::mem::take(&mut reply.key);
+    let response = respond(reply, &call.headers);
+    tenant.record.note(Answered {
+        call: call.id(),
+        key,
+        received,
+        status: response.status().as_u16(),
+        asked,
+        injected,
+        service: tenant.clock.now().duration_since(received),
+    });
+    if tenant.settings.mail.when == MailWhen::AfterReply {
+        tenant.mailer.post(letters);
+    }
+    response
+}
+
+/// Waits out the delay of a key; the delay drawn and the one that came of it.
+async fn hold_back(tenant: &Tenant, key: &Key) -> (Duration, Duration) {
+    let Some(delay) = delay_for(&tenant.settings.delays, key.parts()) else {
+        return (Duration::ZERO, Duration::ZERO);
+    };
+    let asked = delay.draw(tenant.settings.seed, tenant.next_draw());
+    let from = tenant.clock.now();
+    tokio::time::sleep(asked).await;
+    (asked, tenant.clock.now().duration_since(from))
+}
+
+fn respond(reply: Reply, asked: &HeaderMap) -> Response {
+    let mut response = Response::new(reply.body.map_or_else(Body::empty, Body::from));
+    *response.status_mut() = reply.status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if reply.status == StatusCode::NO_CONTENT {
+        headers.remove(header::CONTENT_TYPE);
+    }
+    for (name, value) in reply.headers {
+        // A value from outside (a redirect URI, a state) may hold what no header can.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.append(name, value);
+        }
+    }
+    if reply.cors {
+        allow_origin(headers, asked);
+    }
+    response
+}
+
+/// Lets pages of the asking origin read the reply, cookies included.
+fn allow_origin(headers: &mut HeaderMap, asked: &HeaderMap) {
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    let Some(origin) = asked.get(header::ORIGIN) else { return };
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+}
+
+/// Headers that a preflight allows even if it does not ask for them.
+const ALLOWED_HEADERS: &str = "content-type, accept, accept-language, authorization, interactionid, interactiontoken, x-requested-with, x-requested-platform";
+
+fn preflight(call: &Call) -> Reply {
+    let wanted = call.header("access-control-request-headers").unwrap_or_default();
+    let listed =
+        |name: &str| ALLOWED_HEADERS.split(", ").any(|allowed| allowed.eq_ignore_ascii_case(name));
+    let more = wanted.split(',').map(str::trim).filter(|name| !name.is_empty() && !listed(name));
+    let headers = more.fold(ALLOWED_HEADERS.to_owned(), |all, name| all + ", " + name);
+    let methods = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
+    let with =
+        |reply: Reply, name: HeaderName, value: &str| reply.with_header(name, value.to_owned());
+    let reply = with(Reply::empty(), header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    let reply = with(reply, header::ACCESS_CONTROL_ALLOW_HEADERS, &headers);
+    with(reply, header::ACCESS_CONTROL_MAX_AGE, "600").of(Key::outside("preflight"))
+}
+
+fn not_found(_: &Tenant, call: &Call) -> Reply {
+    if call.method == Method::OPTIONS {
+        return preflight(call);
+    }
+    Reply::platform(StatusCode::NOT_FOUND, "NOT_FOUND", "Nothing is served at this path")
+        .of(Key::outside("not-found"))
+}
+
+fn not_allowed(_: &Tenant, call: &Call) -> Reply {
+    if call.method == Method::OPTIONS {
+        return preflight(call);
+    }
+    let message = "This path does not take this method";
+    Reply::platform(StatusCode::METHOD_NOT_ALLOWED, "INVALID_REQUEST", message)
+        .of(Key::outside("not-allowed"))
+}
+
+async fn calls(State(tenant): State<Arc<Tenant>>, request: Request) -> Response {
+    let query = super::call::Pairs::read(request.uri().query().unwrap_or_default().as_bytes());
+    let since = query.get("since").and_then(|since| since.parse().ok()).unwrap_or(0);
+    respond(Reply::ok(&tenant.record.calls(since)), request.headers())
+}
+
+async fn truth(State(tenant): State<Arc<Tenant>>, request: Request) -> Response {
+    let mut truth = tenant.record.truth();
+    truth["mails"] = tenant.mailer.truth();
+    truth["users"] = json!(tenant.directory().populations().iter().map(|p| p.users).sum::<usize>());
+    truth["interactions"] = json!(tenant.interactions.len());
+    truth["sessions"] = json!(tenant.sessions.len());
+    respond(Reply::ok(&truth), request.headers())
+}
+
+/// Where wrong authorize requests are sent; without CORS headers, on purpose.
+async fn error_page(request: Request) -> Response {
+    let query = super::call::Pairs::read(request.uri().query().unwrap_or_default().as_bytes());
+    let code = query.get("error").unwrap_or("unknown");
+    let body = json!({ "error": { "code": code, "message": "the authorize request was wrong" } });
+    let reply = Reply::json(StatusCode::BAD_REQUEST, &body);
+    respond(Reply { cors: false, ..reply }, request.headers())
+}

@@ -1,0 +1,184 @@
+//! The state of a stand-in tenant, and what its handlers share.
+
+use super::directory::Directory;
+use super::flow::{Flow, Form};
+use super::grant::Grant;
+use super::interaction::{Interaction, flow_of};
+use super::keys::Keys;
+use super::mail::Mailer;
+use super::record::Record;
+use super::session::Session;
+use super::settings::{FlowPolicy, Settings};
+use super::stock::FLOWS;
+use super::store::Store;
+use crate::base::clock::Clock;
+use crate::base::random::text;
+use crate::base::secret::Secret;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// Age at which an interaction is forgotten: that of its cookies (observed: 3600 s).
+const INTERACTION_AGE: Duration = Duration::from_hours(1);
+
+/// Age at which a session is forgotten (documented: 30 days idle).
+pub const SESSION_AGE: Duration = Duration::from_hours(720);
+
+/// A stand-in tenant: settings and state, without the server.
+#[derive(Debug)]
+pub struct Tenant {
+    /// What it was told.
+    pub settings: Settings,
+    /// The time.
+    pub clock: Clock,
+    /// Scheme, host and port under which it is reached.
+    pub origin: String,
+    /// Secret of the worker application.
+    pub worker_secret: Secret,
+    /// Id of the default population.
+    pub population_id: String,
+    /// Signing key.
+    pub keys: Keys,
+    /// Running interactions by id.
+    pub interactions: Store<Interaction>,
+    /// Authorization codes not yet exchanged.
+    pub grants: Store<Grant>,
+    /// Sessions by the value of their cookie.
+    pub sessions: Store<Session>,
+    /// Tokens that were revoked, by id.
+    pub revoked: Store<()>,
+    /// What was called.
+    pub record: Record,
+    /// Mail.
+    pub mailer: Mailer,
+    directory: Mutex<Directory>,
+    /// The members of each form's continue reply that never change, by form id.
+    members: HashMap<&'static str, String>,
+    drawn: AtomicU64,
+}
+
+impl Tenant {
+    /// A tenant reached at `origin`.
+    pub fn new(
+        settings: Settings,
+        clock: Clock,
+        (origin, keys, mailer): (String, Keys, Mailer),
+    ) -> Self {
+        let draw = |purpose, index| settings.seed.stream(purpose, index);
+        let worker_secret = settings.worker.client_secret.clone();
+        let worker_secret = worker_secret.unwrap_or_else(|| {
+            text(&mut draw("worker", 0), crate::base::random::ALPHANUMERIC, 48).into()
+        });
+        let population_id = uuid(&mut draw("population", 0));
+        let prefix = format!("{origin}/{}", settings.environment_id);
+        let place = (prefix.as_str(), settings.environment_id.as_str());
+        let members = FLOWS
+            .iter()
+            .flat_map(|flow| flow.forms.iter().map(move |form| (flow, form)))
+            .map(|(flow, form)| (form.id, form.members(flow, place, settings.secondary_buttons)))
+            .collect();
+        let capacity = settings.capacity;
+        Self {
+            origin,
+            worker_secret,
+            keys,
+            interactions: Store::new(capacity.interactions, INTERACTION_AGE),
+            grants: Store::new(capacity.codes, settings.validity.authorization),
+            sessions: Store::new(capacity.sessions, SESSION_AGE),
+            revoked: Store::new(capacity.sessions, settings.validity.token),
+            record: Record::new(clock.clone(), capacity.calls),
+            mailer,
+            directory: Mutex::new(Directory::new(&population_id, capacity.users)),
+            population_id,
+            members,
+            drawn: AtomicU64::new(0),
+            clock,
+            settings,
+        }
+    }
+
+    /// The absolute prefix of the authorization and flow endpoints.
+    pub fn prefix(&self) -> String {
+        format!("{}/{}", self.origin, self.settings.environment_id)
+    }
+
+    /// The issuer of tokens.
+    pub fn issuer(&self) -> String {
+        format!("{}/as", self.prefix())
+    }
+
+    /// The users, locked for the caller; never held across a wait.
+    pub fn directory(&self) -> MutexGuard<'_, Directory> {
+        self.directory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A stream of randomness that was not handed out before.
+    pub fn draw(&self, purpose: &str) -> ChaCha8Rng {
+        self.settings.seed.stream(purpose, self.next_draw())
+    }
+
+    /// The number of the next draw.
+    pub fn next_draw(&self) -> u64 {
+        self.drawn.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A policy and its flow: the first of the wanted ids that is known, or the first policy if none
+    /// is wanted.
+    pub fn policy(&self, wanted: &str) -> Option<(&FlowPolicy, &'static Flow)> {
+        let policies = &self.settings.policies;
+        let policy = if wanted.trim().is_empty() {
+            policies.first()
+        } else {
+            wanted.split_whitespace().find_map(|id| policies.iter().find(|p| p.id == id))
+        }?;
+        Some((policy, flow_of(policy)?))
+    }
+
+    /// The unchanging members of a form's continue reply.
+    pub fn members_of(&self, form: &Form) -> &str {
+        self.members.get(form.id).map_or("", String::as_str)
+    }
+
+    /// The wall time in seconds, as tokens carry it.
+    pub fn epoch_s(&self) -> u64 {
+        self.clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+    }
+}
+
+/// A random UUID (version 4).
+pub fn uuid(random: &mut impl Rng) -> String {
+    let mut bytes = [0; 16];
+    random.fill_bytes(&mut bytes);
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = hexadecimal(&bytes);
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::random::Seed;
+
+    #[test]
+    fn uuids_have_their_shape() {
+        let drawn = uuid(&mut Seed(1).stream("test", 0));
+        let lengths: Vec<usize> = drawn.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12]);
+        assert_eq!(drawn.as_bytes()[14], b'4');
+        assert!(matches!(drawn.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
+    }
+}
