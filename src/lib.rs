@@ -6,5 +6,6 @@
 pub mod base;
 pub mod codes;
 pub mod identity;
+pub mod management;
 pub mod standin;
 pub mod transport;
