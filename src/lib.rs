@@ -10,5 +10,6 @@ pub mod codes;
 pub mod identity;
 pub mod measure;
 pub mod standin;
+pub mod management;
 pub mod standin;
 pub mod transport;
