@@ -245,7 +245,7 @@ impl Api {
                 return Ok(Answer { reply, may_be_repeated });
             };
             may_be_repeated |= match &answered {
-                Ok(reply) => reply.status().is_server_error(),
+                Ok(reply) => reply.status() != StatusCode::TOO_MANY_REQUESTS,
                 Err(fault) => fault.may_have_arrived(),
             };
             if answered.is_ok_and(|reply| reply.status() == StatusCode::TOO_MANY_REQUESTS) {

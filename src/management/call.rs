@@ -8,7 +8,7 @@ use crate::base::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{HeaderValue, Method, Request, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use url::Url;
@@ -158,7 +158,10 @@ impl Call {
             .method(self.method.clone())
             .uri(self.url.as_str())
             .header(header::ACCEPT, JSON)
-            .header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
+            .header(
+                header::AUTHORIZATION,
+                hidden(&format!("Bearer {}", token.expose()), self.name)?,
+            );
         let builder = match self.body {
             Some(_) => builder.header(header::CONTENT_TYPE, self.content_type),
             None => builder,
@@ -211,10 +214,20 @@ pub fn token_request(settings: &Settings) -> Result<Request<Bytes>, ManagementEr
         STANDARD.encode(format!("{}:{}", worker.client_id, worker.client_secret.expose()));
     Request::post(url.as_str())
         .header(header::ACCEPT, JSON)
-        .header(header::AUTHORIZATION, format!("Basic {credentials}"))
+        .header(header::AUTHORIZATION, hidden(&format!("Basic {credentials}"), WORKER_TOKEN)?)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Bytes::from_static(b"grant_type=client_credentials"))
         .map_err(|_| no_address())
+}
+
+/// A header's value that is left out wherever a request is printed.
+fn hidden(value: &str, call: &'static str) -> Result<HeaderValue, ManagementError> {
+    let mut value = HeaderValue::from_str(value).map_err(|_| ManagementError::Malformed {
+        call,
+        missing: "token that can stand in a header",
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// A SCIM condition that an attribute has a value.
@@ -363,8 +376,13 @@ mod tests {
     #[test]
     fn a_call_shows_neither_password_nor_token() {
         let call = Call::import_user(&settings(), &user()).unwrap();
-        let shown = format!("{call:?} {:?} {:?}", user(), settings());
-        assert!(!shown.contains("pa55") && !shown.contains("s3cret"), "{shown}");
+        let head = |request: Request<Bytes>| format!("{:?}", request.into_parts().0);
+        let request = head(call.request(&"t0ken".to_owned().into()).unwrap());
+        let token = head(token_request(&settings()).unwrap());
+        let shown = format!("{call:?} {:?} {:?} {request} {token}", user(), settings());
+        for secret in ["pa55", "s3cret", "t0ken", "d29ya2VyOnMzY3JldA"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
     }
 
     #[test]
