@@ -102,6 +102,17 @@ impl TransportFault {
             Self::OutOfSockets { .. } => "out-of-sockets",
         }
     }
+
+    /// Whether the request may have reached the host.
+    pub const fn may_have_arrived(&self) -> bool {
+        matches!(
+            self,
+            Self::Reset { .. }
+                | Self::ReadTimeout { .. }
+                | Self::OversizedReply { .. }
+                | Self::MalformedReply { .. }
+        )
+    }
 }
 
 impl Remedy for TransportFault {
