@@ -25,3 +25,4 @@ pub mod journey;
 pub mod profile;
 pub mod run;
 pub mod cli;
+pub mod result;
