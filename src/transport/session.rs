@@ -165,9 +165,11 @@ impl Session {
                 }
                 Err(Broken::Unsent(back)) if was_kept => {
                     *reconnected = true;
+                    timing.sent = None;
                     request = back;
                 }
                 Err(Broken::Unsent(_)) => {
+                    timing.sent = None;
                     let reason = "closed before the request was written".to_owned();
                     return Err(TransportFault::Reset { host: origin.to_string(), reason });
                 }
