@@ -1,10 +1,12 @@
 //! What should carry the exchanges: reqwest, or hyper connections of our own? `cargo bench --bench
-//! transport_choice` measures both again, generator on one core and canned replies on another.
+//! transport_choice` measures both again, and the transport that came of it, generator on one core
+//! and canned replies on another.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 use bytes::{Bytes, BytesMut};
 use gander::base::clock::Clock;
 use gander::standin::replay;
+use gander::transport::{CONNECTIONS, Guard, Resolver, Session, Settings, Transport};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -27,13 +29,14 @@ use tokio::net::TcpStream;
 const ROUNDS: usize = 3;
 /// After every user has finished its first journey.
 const WARM_UP: Duration = Duration::from_millis(200);
-const MEASURED: Duration = Duration::from_millis(1200);
+const MEASURED: Duration = Duration::from_millis(900);
 /// Fresh connections leave their ports waiting; several addresses keep them from running out.
 const ADDRESSES: u8 = 8;
-const CLIENTS: [&str; 3] = ["reqwest", "hyper-task", "hyper-inline"];
+/// The last is the transport as it is: with its guard, its cookie jar, its time-outs and limits.
+const CLIENTS: [&str; 4] = ["reqwest", "hyper-task", "hyper-inline", "session"];
 /// Scheme, meaning of `connections`, users. TLS with thousands of users on one core says nothing:
 /// some wait for their handshake for longer than the measurement takes.
-const CASES: [(&str, &str, &str); 10] = [
+const CASES: [(&str, &str, &str); 9] = [
     ("http", "per-iteration", "50"),
     ("http", "per-iteration", "2000"),
     ("http", "per-user", "50"),
@@ -43,7 +46,6 @@ const CASES: [(&str, &str, &str); 10] = [
     ("https", "per-iteration", "50"),
     ("https", "per-iteration", "200"),
     ("https", "per-user", "50"),
-    ("https", "per-user", "200"),
 ];
 
 fn main() {
@@ -52,10 +54,13 @@ fn main() {
     match arguments[..] {
         ["--serve", certificate] => serve(Path::new(certificate)),
         ["--generate", client, scheme, connections, users, certificate, addresses] => {
-            let addresses = addresses.split(',').map(|text| text.parse().expect("an address"));
-            let certificate = std::fs::read(certificate).expect("the server's certificate");
-            let case = Case { client, scheme, connections, tls: trusting(&certificate) };
-            generate(case, users.parse().expect("a number"), addresses.collect());
+            let addresses: Vec<SocketAddr> =
+                addresses.split(',').map(|text| text.parse().expect("an address")).collect();
+            let pem = std::fs::read(certificate).expect("the server's certificate");
+            let transport = (client == "session")
+                .then(|| transport(&addresses, scheme, connections, Path::new(certificate)));
+            let case = Case { client, scheme, connections, tls: trusting(&pem), transport };
+            generate(case, users.parse().expect("a number"), &addresses);
         }
         _ if arguments.contains(&"--bench") => conduct(),
         _ => println!("run by `cargo bench --bench transport_choice`"),
@@ -68,7 +73,7 @@ fn conduct() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let certificate = folder.path().join("server.pem");
     let (mut server, _input, addresses) = start_server(&certificate);
-    let mut cells: BTreeMap<(usize, usize), Vec<[f64; 3]>> = BTreeMap::new();
+    let mut cells: BTreeMap<(usize, usize), Vec<[f64; 2]>> = BTreeMap::new();
     for _ in 0..ROUNDS {
         for (case, (scheme, connections, users)) in CASES.iter().enumerate() {
             for (client, name) in CLIENTS.iter().enumerate() {
@@ -82,7 +87,7 @@ fn conduct() {
                 assert!(output.status.success(), "{name} {scheme} {connections} {users}");
                 let text = String::from_utf8_lossy(&output.stdout);
                 let mut numbers = text.split_whitespace().map(|n| n.parse().expect("a number"));
-                let cell = [(); 3].map(|()| numbers.next().expect("three numbers"));
+                let cell = [(); 2].map(|()| numbers.next().expect("two numbers"));
                 cells.entry((case, client)).or_default().push(cell);
             }
         }
@@ -90,16 +95,16 @@ fn conduct() {
     server.kill().expect("the server, still there");
     server.wait().expect("the server's end");
     println!(
-        "| scheme | connections | users | client | CPU s / 100 k steps [range] | peak RSS MB | steps/s |"
+        "| scheme | connections | users | client | CPU s / 100 k steps [range] | peak RSS MB |"
     );
-    println!("| --- | --- | --: | --- | --: | --: | --: |");
+    println!("| --- | --- | --: | --- | --: | --: |");
     for ((case, client), mut rounds) in cells {
         rounds.sort_by(|a, b| a[0].total_cmp(&b[0]));
         let (least, median, most) = (rounds[0], rounds[ROUNDS / 2], rounds[ROUNDS - 1]);
         let (scheme, connections, users) = CASES[case];
         println!(
-            "| {scheme} | {connections} | {users} | {} | {:.2} [{:.2}–{:.2}] | {:.0} | {:.0} |",
-            CLIENTS[client], median[0], least[0], most[0], median[1], median[2]
+            "| {scheme} | {connections} | {users} | {} | {:.2} [{:.2}–{:.2}] | {:.0} |",
+            CLIENTS[client], median[0], least[0], most[0], median[1]
         );
     }
 }
@@ -189,6 +194,26 @@ struct Case<'a> {
     scheme: &'a str,
     connections: &'a str,
     tls: rustls::ClientConfig,
+    transport: Option<Transport>,
+}
+
+/// The transport as a profile would make it.
+fn transport(
+    addresses: &[SocketAddr],
+    scheme: &str,
+    connections: &str,
+    certificate: &Path,
+) -> Transport {
+    let hosts = addresses.iter().map(|address| format!("{scheme}://{address}"));
+    let guard = Guard::new(hosts.map(|host| host.parse().expect("a host")));
+    let connections = CONNECTIONS.iter().find(|(name, _)| *name == connections);
+    let settings = Settings {
+        connections: connections.map(|(_, connections)| *connections),
+        connect_timeout: Duration::from_secs(30),
+        ca_file: Some(certificate.to_owned()),
+        ..Settings::default()
+    };
+    Transport::new(guard, &settings, Resolver::System, Clock::system()).expect("a transport")
 }
 
 /// One rustls configuration for everybody; nobody resumes a stranger's session.
@@ -202,7 +227,7 @@ fn trusting(certificate: &[u8]) -> rustls::ClientConfig {
     config
 }
 
-fn generate(case: Case<'_>, users: usize, addresses: Vec<SocketAddr>) {
+fn generate(case: Case<'_>, users: usize, addresses: &[SocketAddr]) {
     // A user that fails must not be missing silently.
     let say = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -220,8 +245,8 @@ fn generate(case: Case<'_>, users: usize, addresses: Vec<SocketAddr>) {
         tls: case.tls.clone(),
         connector: tokio_rustls::TlsConnector::from(Arc::new(case.tls)),
         pool: Pool::default(),
+        transport: case.transport,
     });
-    let clock = Clock::system();
     for user in 0..users {
         let (steps, warm, maker) = (steps.clone(), warm.clone(), maker.clone());
         let origin = format!("{}://{}", case.scheme, addresses[user % addresses.len()]);
@@ -244,13 +269,12 @@ fn generate(case: Case<'_>, users: usize, addresses: Vec<SocketAddr>) {
         std::thread::sleep(Duration::from_millis(10));
     }
     std::thread::sleep(WARM_UP);
-    let (before, cpu, began) = (steps.load(Ordering::Relaxed), cpu_seconds(), clock.now());
+    let (before, cpu) = (steps.load(Ordering::Relaxed), cpu_seconds());
     std::thread::sleep(MEASURED);
     let (after, cpu) = (steps.load(Ordering::Relaxed), cpu_seconds() - cpu);
-    let elapsed = clock.now() - began;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let done = (after - before) as f64;
-    println!("{} {} {}", cpu / done * 1e5, peak_rss_mb(), done / elapsed.as_secs_f64());
+    println!("{} {}", cpu / done * 1e5, peak_rss_mb());
     runtime.shutdown_background();
 }
 
@@ -349,8 +373,12 @@ async fn journey(line: &mut Line, maker: &Maker, origin: &str, steps: &AtomicU64
         request = http::Request::post(next.href)
             .header("content-type", "application/json")
             .header("interactionid", id)
-            .header("interactiontoken", token)
-            .header("cookie", format!("interactionId={id}; interactionToken={token}"));
+            .header("interactiontoken", token);
+        // A session has a jar; the others are spared its cost.
+        if maker.transport.is_none() {
+            let cookies = format!("interactionId={id}; interactionToken={token}");
+            request = request.header("cookie", cookies);
+        }
     }
 }
 
@@ -361,6 +389,7 @@ struct Maker {
     tls: rustls::ClientConfig,
     connector: tokio_rustls::TlsConnector,
     pool: Pool,
+    transport: Option<Transport>,
 }
 
 #[derive(Default)]
@@ -374,6 +403,7 @@ enum Line {
     Reqwest(reqwest::Client),
     Own(Option<Open>),
     Pooled,
+    Session(Box<Session>),
 }
 
 impl Maker {
@@ -388,12 +418,18 @@ impl Maker {
     }
 
     fn line(&self) -> Line {
-        if self.client == "reqwest" { Line::Reqwest(self.reqwest()) } else { Line::Own(None) }
+        match &self.transport {
+            Some(transport) => Line::Session(Box::new(transport.session())),
+            None if self.client == "reqwest" => Line::Reqwest(self.reqwest()),
+            None => Line::Own(None),
+        }
     }
 
     fn shared(&self) -> Line {
-        if self.client != "reqwest" {
-            return Line::Pooled;
+        match self.client.as_str() {
+            "reqwest" => {}
+            "session" => return self.line(),
+            _ => return Line::Pooled,
         }
         let mut made = self.pool.reqwest.lock().expect("the client");
         Line::Reqwest(made.get_or_insert_with(|| self.reqwest()).clone())
@@ -407,6 +443,9 @@ impl Line {
                 let request = reqwest::Request::try_from(request).expect("a request");
                 let reply = client.execute(request).await.expect("a reply");
                 reply.bytes().await.expect("a body")
+            }
+            Self::Session(session) => {
+                session.exchange(request).await.reply.expect("a reply").into_body()
             }
             Self::Own(open) => {
                 if open.is_none() {

@@ -4,6 +4,7 @@
 
 use crate::base::remedy::{Listing, Remedy};
 use http::Uri;
+use http::uri::Authority;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
@@ -62,7 +63,7 @@ pub enum GuardError {
     /// A link with a user name or password in front of its host.
     #[error("a link to `{host}` carries credentials; nothing was sent")]
     Credentials {
-        /// Host and port of the link.
+        /// Host of the link.
         host: String,
     },
     /// A host that is not on this machine, or not known to be.
@@ -113,23 +114,13 @@ impl Guard {
     pub fn admit(&self, uri: &Uri) -> Result<Origin, GuardError> {
         let authority = uri.authority().ok_or(GuardError::NoHost)?;
         let https = scheme_of(uri.scheme_str().unwrap_or_default())?;
-        let host = bare(authority.host());
-        if host.is_empty() {
-            return Err(GuardError::NoHost);
+        if authority.as_str().contains('@') {
+            return Err(GuardError::Credentials { host: bare(authority.host()) });
         }
         // An unreadable port must not turn into the scheme's own.
-        let given = authority.as_str().rsplit('@').next().unwrap_or_default();
-        if authority.port().is_none() && given.len() != authority.host().len() {
-            return Err(GuardError::NoHost);
-        }
-        let port = match authority.port() {
-            Some(port) => port.as_str().parse().map_err(|_| GuardError::NoHost)?,
-            None => default_port(https),
-        };
-        let origin = Origin { https, host, port };
-        if authority.as_str().contains('@') {
-            return Err(GuardError::Credentials { host: origin.to_string() });
-        }
+        let AllowedHost { host, port, .. } =
+            AllowedHost::read(Some(https), authority).ok_or(GuardError::NoHost)?;
+        let origin = Origin { https, host, port: port.unwrap_or(default_port(https)) };
         self.admit_origin(&origin)?;
         Ok(origin)
     }
@@ -176,11 +167,19 @@ impl Guard {
 }
 
 impl AllowedHost {
-    /// The host of a URL, with the URL's scheme and port.
-    pub fn of(uri: &Uri) -> Option<Self> {
-        let https = scheme_of(uri.scheme_str()?).ok()?;
-        let host = bare(uri.host()?);
-        (!host.is_empty()).then(|| Self { https: Some(https), host, port: uri.port_u16() })
+    /// The host of a URL, with the URL's scheme and port; none for what is no such URL, or one that
+    /// carries credentials.
+    pub fn of(url: &Uri) -> Option<Self> {
+        let https = scheme_of(url.scheme_str()?).ok()?;
+        Self::read(Some(https), url.authority()?)
+    }
+
+    fn read(https: Option<bool>, authority: &Authority) -> Option<Self> {
+        let host = bare(authority.host());
+        let port = authority.port().map(|port| port.as_u16());
+        let port_length = authority.port().map_or(0, |port| port.as_str().len() + 1);
+        let whole = authority.host().len() + port_length == authority.as_str().len();
+        (whole && !host.is_empty()).then_some(Self { https, host, port })
     }
 }
 
@@ -193,15 +192,8 @@ impl FromStr for AllowedHost {
             Some((scheme, rest)) => (Some(scheme_of(scheme).map_err(|_| error())?), rest),
             None => (None, text),
         };
-        let authority: http::uri::Authority = rest.parse().map_err(|_| error())?;
-        let host = bare(authority.host());
-        let port = authority.port_u16();
-        let port_length = port.map_or(0, |_| authority.port().map_or(0, |p| p.as_str().len() + 1));
-        let whole = authority.host().len() + port_length == rest.len();
-        if host.is_empty() || !whole {
-            return Err(error());
-        }
-        Ok(Self { https, host, port })
+        let authority = rest.parse().map_err(|_| error())?;
+        Self::read(https, &authority).ok_or_else(error)
     }
 }
 
@@ -437,6 +429,8 @@ mod tests {
     #[test]
     fn a_scheme_that_was_given_may_not_be_weakened() {
         let of = |url: &str| AllowedHost::of(&url.parse().unwrap()).unwrap();
+        assert_eq!(AllowedHost::of(&"https://u:p@a.example".parse().unwrap()), None);
+        assert_eq!(AllowedHost::of(&"https://a.example:99999".parse().unwrap()), None);
         let guard = Guard::new([of("https://a.example"), of("http://b.example:81")]);
         let guard = guard.acknowledged();
         for (link, expected) in [

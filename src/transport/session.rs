@@ -165,9 +165,11 @@ impl Session {
                 }
                 Err(Broken::Unsent(back)) if was_kept => {
                     *reconnected = true;
+                    timing.sent = None;
                     request = back;
                 }
                 Err(Broken::Unsent(_)) => {
+                    timing.sent = None;
                     let reason = "closed before the request was written".to_owned();
                     return Err(TransportFault::Reset { host: origin.to_string(), reason });
                 }
@@ -255,22 +257,21 @@ impl Session {
         timing: &mut Timing,
     ) -> Result<Response<Bytes>, Broken> {
         let Dialer { settings, clock, .. } = &*self.transport.dialer;
-        let host = origin.to_string();
         let sent = clock.now();
         timing.sent = Some(sent);
         let whole = async {
             let reply =
                 connection.send(request).await.map_err(|mut error| match error.take_message() {
                     Some(back) => Broken::Unsent(back),
-                    None => Broken::Fault(self.fault(&host, error.error())),
+                    None => Broken::Fault(self.fault(origin, error.error())),
                 })?;
             timing.first_byte = Some(clock.now() - sent);
             let (head, body) = reply.into_parts();
             let body = connection.read(body, settings.max_reply).await;
             let body = body.map_err(|fault| {
                 Broken::Fault(match fault {
-                    BodyFault::TooLarge => self.oversized(&host),
-                    BodyFault::Broken(error) => self.fault(&host, &error),
+                    BodyFault::TooLarge => self.oversized(origin),
+                    BodyFault::Broken(error) => self.fault(origin, &error),
                 })
             })?;
             timing.service = Some(clock.now() - sent);
@@ -279,22 +280,22 @@ impl Session {
         match timeout(settings.reply_timeout, whole).await {
             Ok(reply) => reply,
             Err(_) => {
-                let limit = Span(settings.reply_timeout);
+                let (host, limit) = (origin.to_string(), Span(settings.reply_timeout));
                 Err(Broken::Fault(TransportFault::ReadTimeout { host, limit }))
             }
         }
     }
 
-    fn fault(&self, host: &str, error: &hyper::Error) -> TransportFault {
+    fn fault(&self, origin: &Origin, error: &hyper::Error) -> TransportFault {
         if error.is_parse_too_large() {
-            return self.oversized(host);
+            return self.oversized(origin);
         }
-        classify(Stage::Reply, host, error)
+        classify(Stage::Reply, &origin.to_string(), error)
     }
 
-    fn oversized(&self, host: &str) -> TransportFault {
+    fn oversized(&self, origin: &Origin) -> TransportFault {
         let limit = Size(self.transport.dialer.settings.max_reply);
-        TransportFault::OversizedReply { host: host.to_owned(), limit }
+        TransportFault::OversizedReply { host: origin.to_string(), limit }
     }
 }
 
