@@ -13,6 +13,7 @@
 //!    witness: a narrator, or a recorder
 //! ```
 
+pub mod analysis;
 pub mod base;
 pub mod davinci;
 pub mod identity;
