@@ -18,6 +18,27 @@ use std::time::Duration;
 
 impl Settings {
     /// Takes the settings of a stand-in tenant from a table; what is absent is as by default.
+    ///
+    /// ```toml
+    /// listen = "127.0.0.1:8910"
+    /// signing = "RS256"                # or "ES256", cheap
+    /// secondary_buttons = "flow"       # or "submit", as the documentation prints
+    /// lockout_failures = 5
+    /// lockout_duration = "15m"
+    /// [mail]
+    /// smtp = "127.0.0.1:2525"
+    /// when = "after-reply"             # or "before-reply"
+    /// [[delay]]
+    /// capability = "customHTMLTemplate"
+    /// event = "submit"
+    /// action = "SIGNON"
+    /// delay = "lognormal 25ms 0.5"     # or "constant 50ms"
+    /// [password_policy]
+    /// base = "standard"                # "passphrase", "basic", "none"; the rest overrides it
+    /// history = 6
+    /// ```
+    ///
+    /// Further tables: `[application]`, `[[flow_policy]]`, `[validity]`, `[limits]`, `[capacity]`.
     /// The caller finishes the section, so that it may hold keys of others.
     pub fn read(section: &mut Section<'_>) -> Self {
         let usual = Self::default();

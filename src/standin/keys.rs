@@ -3,15 +3,20 @@
 use super::settings::Signing;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RsaKeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
 use serde_json::{Value, json};
 
 /// A key pair and what is told about it.
 pub struct Keys {
-    private: EncodingKey,
+    private: Pair,
     public: DecodingKey,
     algorithm: Algorithm,
     /// The documents of the JWKS endpoints.
@@ -24,26 +29,33 @@ impl std::fmt::Debug for Keys {
     }
 }
 
+/// The private part, kept ready for use: the token library would read and check the key again for
+/// every signature, which takes longer than signing.
+enum Pair {
+    Rsa(RsaKeyPair),
+    Ec(EcdsaKeyPair),
+}
+
 /// Name of the one key in the JWKS.
 const KEY_ID: &str = "stand-in";
 
 impl Keys {
     /// Makes a key pair. RSA takes a fraction of a second.
     pub fn generate(signing: Signing) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let (private, algorithm) = match signing {
+        let (private, encoded, algorithm) = match signing {
             Signing::Rs256 => {
                 let pair = RsaKeyPair::generate(KeySize::Rsa2048)?;
                 let der: Pkcs8V1Der<'_> = pair.as_der()?;
                 let bare = private_key_of(der.as_ref()).ok_or(Unspecified)?;
-                (EncodingKey::from_rsa_der(bare), Algorithm::RS256)
+                (Pair::Rsa(pair), EncodingKey::from_rsa_der(bare), Algorithm::RS256)
             }
             Signing::Es256 => {
                 let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
                 let der = pair.to_pkcs8v1()?;
-                (EncodingKey::from_ec_der(der.as_ref()), Algorithm::ES256)
+                (Pair::Ec(pair), EncodingKey::from_ec_der(der.as_ref()), Algorithm::ES256)
             }
         };
-        let mut jwk = Jwk::from_encoding_key(&private, algorithm)?;
+        let mut jwk = Jwk::from_encoding_key(&encoded, algorithm)?;
         jwk.common.key_id = Some(KEY_ID.to_owned());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
         let public = DecodingKey::from_jwk(&jwk)?;
@@ -55,10 +67,22 @@ impl Keys {
         if self.algorithm == Algorithm::RS256 { "RS256" } else { "ES256" }
     }
 
-    /// Signs claims as a JWT. None only if the cryptographic library fails.
+    /// Signs claims as a JWT (compact serialisation of RFC 7515). None only if the cryptographic
+    /// library fails.
     pub fn sign(&self, claims: &Value) -> Option<String> {
-        let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(self.algorithm) };
-        jsonwebtoken::encode(&header, claims, &self.private).ok()
+        let header = json!({ "typ": "JWT", "alg": self.algorithm(), "kid": KEY_ID });
+        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", encode(&header), encode(claims));
+        let random = SystemRandom::new();
+        let signature = match &self.private {
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature).ok()?;
+                signature
+            }
+            Pair::Ec(pair) => pair.sign(&random, message.as_bytes()).ok()?.as_ref().to_vec(),
+        };
+        Some(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
     /// The claims of a token that this key signed. Whether they still hold is for the caller.

@@ -152,6 +152,7 @@ pub fn delay_for<'r>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn rule(selectors: [&str; 3], ms: u64) -> DelayRule {
         let [capability, event, action] =
@@ -194,6 +195,21 @@ mod tests {
             assert!((observed / expected - 1.0).abs() < 0.03, "{share}: {observed} {expected}");
         }
         assert_eq!(delay.draw(Seed(4), 9), delay.draw(Seed(4), 9));
+    }
+
+    proptest! {
+        #[test]
+        fn any_delay_shown_can_be_read_again(milliseconds in 0u64..60_000, tenths in 0u8..=50) {
+            let (median, sigma) = (Duration::from_millis(milliseconds), f64::from(tenths) / 10.0);
+            for delay in [Delay::Constant(median), Delay::Lognormal { median, sigma }] {
+                prop_assert_eq!(delay.to_string().parse::<Delay>(), Ok(delay));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_of_delays_panic(text in "\\PC{0,40}") {
+            let _ = text.parse::<Delay>();
+        }
     }
 
     #[test]

@@ -4,7 +4,9 @@ use crate::support::*;
 use gander::standin::settings::MailWhen;
 use reqwest::Method;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn registration_goes_from_form_to_tokens() {
@@ -302,4 +304,30 @@ async fn a_mail_that_fails_is_counted_with_its_reason() {
     assert_eq!(mails["failures"][0]["to"], "ada@example.com");
     assert_eq!(mails["failures"][0]["kind"], "verification");
     assert!(!mails["failures"][0]["why"].as_str().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_users_at_once_each_get_their_own_account() {
+    let lab = Arc::new(Lab::start().await);
+    let mut users = JoinSet::new();
+    for index in 0..40 {
+        let lab = lab.clone();
+        users.spawn(async move {
+            let email = format!("user-{index}@example.com");
+            let mut agent = lab.agent();
+            agent.register(&email).await;
+            let code = lab.mailbox.code(&email, 1).await;
+            agent.submit("VERIFY", json!({ "passcode": code })).await;
+            let code = assert_success(&agent.submit("NEXT", json!({})).await);
+            let tokens = lab.post_form("/as/token", &lab.token_form(&code)).await.body;
+            let access = tokens["access_token"].as_str().expect("a token").to_owned();
+            let claims = send(lab.get(&lab.url("/as/userinfo")).bearer_auth(access)).await.body;
+            assert_eq!(claims["email"], email);
+        });
+    }
+    while let Some(ended) = users.join_next().await {
+        ended.expect("a registration that ends well");
+    }
+    let truth = lab.truth().await;
+    assert_eq!((&truth["users"], &truth["interactions"]), (&json!(40), &json!(0)));
 }
