@@ -93,7 +93,10 @@ fn ending_an_interval(c: &mut Criterion) {
                 now += Duration::from_secs(1);
                 now
             },
-            |now| collector.close(now, Readings::default()),
+            |now| {
+                let interval = collector.close(now, Readings::default());
+                collector.recycle(interval);
+            },
             BatchSize::PerIteration,
         );
     });

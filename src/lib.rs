@@ -13,7 +13,6 @@
 //!    witness: a narrator, or a recorder
 //! ```
 
-pub mod analysis;
 pub mod base;
 pub mod davinci;
 pub mod identity;
@@ -27,3 +26,9 @@ pub mod journey;
 pub mod profile;
 pub mod run;
 pub mod cli;
+
+pub mod measure;
+
+pub mod result;
+
+pub mod analysis;

@@ -31,8 +31,25 @@ pub struct Collector {
     /// By series: intervals since it last had a sample.
     idle: Vec<u16>,
     keys: Vec<Arc<SeriesKey>>,
+    pool: Pool,
     interval: u64,
     end_ms: u64,
+}
+
+/// Histograms of intervals that are done with: their memory is paid for already.
+#[derive(Debug, Default)]
+struct Pool(Vec<(Bounds, Times)>);
+
+impl Pool {
+    fn copy(&mut self, times: &Times, bounds: Bounds) -> Times {
+        let Some(place) = self.0.iter().rposition(|(of, _)| *of == bounds) else {
+            return times.clone();
+        };
+        let (_, mut copy) = self.0.swap_remove(place);
+        copy.clear();
+        copy.add(times);
+        copy
+    }
 }
 
 impl Collector {
@@ -44,6 +61,7 @@ impl Collector {
             spare: Buffers::default(),
             idle: Vec::new(),
             keys: Vec::new(),
+            pool: Pool::default(),
             interval: 0,
             end_ms: 0,
         }
@@ -63,7 +81,8 @@ impl Collector {
         for shard in &recorder.inner().shards {
             ready(&mut self.spare, &self.keys, &self.idle);
             failing.extend(self.take(shard));
-            merged.add(&self.spare);
+            self.note_names();
+            merged.add(&self.spare, &self.keys, &mut self.pool);
             self.spare.clear();
         }
         self.note_use(&merged);
@@ -103,12 +122,20 @@ impl Collector {
         std::mem::take(&mut shard.failing.kept)
     }
 
+    /// Takes an interval that is done with, for its memory. Not to do so costs only time.
+    pub fn recycle(&mut self, interval: Interval) {
+        self.pool.0.clear();
+        let series = interval.series.into_iter();
+        self.pool.0.extend(series.map(|(key, times)| (key.bounds(), times)));
+    }
+
+    fn note_names(&mut self) {
+        let names = locked(&self.recorder.inner().names);
+        let known = self.keys.len();
+        self.keys.extend(names.series.iter().skip(known).map(Arc::clone));
+    }
+
     fn note_use(&mut self, merged: &Merged) {
-        {
-            let names = locked(&self.recorder.inner().names);
-            let known = self.keys.len();
-            self.keys.extend(names.series.iter().skip(known).map(Arc::clone));
-        }
         self.idle.resize(self.keys.len(), IDLE_INTERVALS);
         for (place, idle) in self.idle.iter_mut().enumerate() {
             let used = merged.times.get(place).is_some_and(Option::is_some);
@@ -138,13 +165,13 @@ struct Merged {
 }
 
 impl Merged {
-    fn add(&mut self, buffers: &Buffers) {
+    fn add(&mut self, buffers: &Buffers, keys: &[Arc<SeriesKey>], pool: &mut Pool) {
         self.times.resize_with(self.times.len().max(buffers.times.len()), || None);
-        for (mine, theirs) in self.times.iter_mut().zip(&buffers.times) {
+        for ((mine, theirs), key) in self.times.iter_mut().zip(&buffers.times).zip(keys) {
             let Some(theirs) = theirs.as_ref().filter(|times| !times.is_empty()) else { continue };
             match mine {
                 Some(mine) => mine.add(theirs),
-                None => *mine = Some(Times::clone(theirs)),
+                None => *mine = Some(pool.copy(theirs, key.bounds())),
             }
         }
         self.counts.resize_with(self.counts.len().max(buffers.counts.len()), Counts::default);

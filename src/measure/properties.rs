@@ -111,7 +111,9 @@ proptest! {
                 Event::End(..) => {}
                 Event::Close => {
                     now += Duration::from_secs(1);
-                    tally.absorb(&collector.close(now, Readings::default()));
+                    let interval = collector.close(now, Readings::default());
+                    tally.absorb(&interval);
+                    collector.recycle(interval);
                 }
             }
         }
@@ -158,7 +160,9 @@ fn nothing_is_lost_between_threads_and_intervals() {
         let threads: Vec<_> = (0..4).map(|thread| scope.spawn(work(thread))).collect();
         while threads.iter().any(|thread| !thread.is_finished()) {
             intervals += 1;
-            tally.absorb(&collector.close(Duration::from_secs(1) * intervals, Readings::default()));
+            let interval = collector.close(Duration::from_secs(1) * intervals, Readings::default());
+            tally.absorb(&interval);
+            collector.recycle(interval);
         }
     });
     tally.absorb(&collector.close(Duration::from_secs(1) * (intervals + 1), Readings::default()));

@@ -1,13 +1,12 @@
 //! What one thread records: histograms and counters of the open interval, found by small numbers.
 
-use super::catalogue::{Catalogue, JourneyId, Row, RowId, RowNames, SeriesId, hash_of};
+use super::catalogue::{ByHash, Catalogue, JourneyId, Row, RowId, RowNames, SeriesId, hash_of};
 use super::counts::Counts;
 use super::exemplar::{Lots, Reservoir};
 use super::failing::Sampler;
 use super::histogram::Times;
 use super::sample::{Iteration, Sample, micros};
 use super::series::{Kind, Outcome, Phase};
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -69,7 +68,7 @@ pub(super) struct Shard {
     pub(super) failing: Sampler,
     rows: Vec<Option<Box<RowSlots>>>,
     journeys: Vec<Option<Box<JourneySlots>>>,
-    names: HashMap<u64, (RowId, Arc<RowNames>)>,
+    names: ByHash<(RowId, Arc<RowNames>)>,
 }
 
 /// The catalogue, asked only for what the shard has not met.
