@@ -4,9 +4,11 @@
 //! `tests/architecture.rs` fails on any other use.
 
 pub mod base;
-pub mod davinci;
-pub mod journey;
 pub mod codes;
+pub mod davinci;
 pub mod identity;
+pub mod journey;
+pub mod load;
 pub mod measure;
 pub mod standin;
+pub mod workload;
