@@ -2,13 +2,30 @@
 //!
 //! Modules stand in the order of their layers; each uses only those above it, and
 //! `tests/architecture.rs` fails on any other use.
+//!
+//! ```text
+//! profile ─ check ─ stage (guard, accounts, ledger, codes)
+//!                     │
+//!    journey::perform ⇄ davinci::walk      pure: which form, which answer, what next
+//!       │    ⇅
+//!       │  transport::Session ⇄ tenant or stand-in
+//!       ▼
+//!    witness: a narrator, or a recorder
+//! ```
 
+pub mod analysis;
 pub mod base;
-pub mod codes;
 pub mod davinci;
 pub mod identity;
-pub mod journey;
-pub mod load;
+pub mod workload;
 pub mod measure;
 pub mod standin;
-pub mod workload;
+pub mod transport;
+pub mod result;
+pub mod codes;
+pub mod management;
+pub mod journey;
+pub mod load;
+pub mod profile;
+pub mod run;
+pub mod cli;

@@ -1,3 +1,7 @@
 //! The `gander` command: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gander::cli::main(std::env::args_os()).into()
+}

@@ -123,6 +123,32 @@ pub struct Table {
     pub entries: Vec<(String, Place, Item)>,
 }
 
+impl Value {
+    /// The value as TOML on one line; tables become inline tables.
+    pub fn to_toml(&self) -> String {
+        // Every JSON string is a TOML basic string.
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let joined = |parts: Vec<String>| parts.join(", ");
+        match self {
+            Self::Text { text, .. } => quoted(text),
+            Self::Integer(number) => number.to_string(),
+            Self::Float(number) => format!("{number:?}"),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Moment(moment) => moment.clone(),
+            Self::List(items) => {
+                format!("[{}]", joined(items.iter().map(|item| item.value.to_toml()).collect()))
+            }
+            Self::Table(table) => {
+                let entries = table.entries.iter();
+                let pair = |(key, _, item): &(String, Place, Item)| {
+                    format!("{} = {}", quoted(key), item.value.to_toml())
+                };
+                format!("{{{}}}", joined(entries.map(pair).collect()))
+            }
+        }
+    }
+}
+
 impl Table {
     /// Reads a document; every syntax error it can recover from is reported.
     pub fn parse(document: &str, text: &str) -> Result<Self, Vec<Problem>> {
@@ -280,6 +306,11 @@ impl<'t> Section<'t> {
         self.table.map(|table| &table.place)
     }
 
+    /// The table itself, for whoever reads it elsewhere.
+    pub const fn table(&self) -> Option<&'t Table> {
+        self.table
+    }
+
     /// Where problems are noted.
     pub const fn problems(&self) -> &'t Problems {
         self.problems
@@ -310,6 +341,14 @@ impl<'t> Section<'t> {
             self.problems.note(Some(&item.place), what, Some(remedy));
         }
         Some(text.value.into())
+    }
+
+    /// Takes a text that has to be there.
+    pub fn required_text(&mut self, key: &'static str, remedy: &str) -> Option<Sited<String>> {
+        if self.item(key).is_none() {
+            self.missing(key, remedy);
+        }
+        self.text(key)
     }
 
     /// Takes a text and reads it as something else.
@@ -344,11 +383,28 @@ impl<'t> Section<'t> {
         key: &'static str,
         choices: &[(&'static str, T)],
     ) -> Option<T> {
+        self.choice_so_far(key, choices, &[])
+    }
+
+    /// Takes one of a few words; `later` ones are known but do nothing yet. What stands before a
+    /// colon decides about those.
+    pub fn choice_so_far<T: Copy>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+        later: &[&str],
+    ) -> Option<T> {
         let item = self.item(key)?;
         let text = self.text_of(key, item)?.value;
+        let words: Listing = choices.iter().map(|(word, _)| *word).collect();
+        if later.contains(&text.split(':').next().unwrap_or_default()) {
+            let what =
+                format!("`{}` `{text}` is known to gander but not built yet", self.name(key));
+            self.problems.note(Some(&item.place), what, Some(format!("so far: {words}")));
+            return None;
+        }
         let found = choices.iter().find(|(word, _)| *word == text);
         if found.is_none() {
-            let words: Listing = choices.iter().map(|(word, _)| *word).collect();
             let what = format!("`{}` is `{text}`, which it cannot be", self.name(key));
             self.problems.note(Some(&item.place), what, Some(format!("choose one of {words}")));
         }
@@ -564,6 +620,17 @@ mod tests {
         assert_eq!(t.get("b").unwrap().value, Value::Integer(4));
         assert_eq!(&*t.get("b").unwrap().place.document, "b");
         assert_eq!(below.get("y").unwrap().value, Value::Integer(3));
+    }
+
+    #[test]
+    fn a_value_written_on_one_line_reads_as_the_same() {
+        let text = "a = \"q\\\"\\n\\u0001ü\"\nb = [1, -2.5, true]\n[t.\"odd key\"]\nx = 1\n[[l]]\ny = 2026-01-01\n";
+        let table = Table::parse("a", text).unwrap();
+        let line = Value::Table(table).to_toml();
+        let again = Table::parse("b", &format!("v = {line}")).unwrap();
+        assert_eq!(again.get("v").unwrap().value.to_toml(), line);
+        assert!(!line.contains('\n'));
+        insta::assert_snapshot!(line, @r#"{"a" = "q\"\n\u0001ü", "b" = [1, -2.5, true], "t" = {"odd key" = {"x" = 1}}, "l" = [{"y" = 2026-01-01}]}"#);
     }
 
     proptest! {

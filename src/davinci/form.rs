@@ -1,6 +1,7 @@
 //! What a node offers, by key: fields to fill in and actions to take, and how an answer is encoded.
 
 use super::wire;
+use crate::base::names::Capability;
 use crate::base::remedy::{Listing, Remedy};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +16,7 @@ pub struct Form {
     /// The node that shows it.
     pub node: Option<String>,
     /// The capability that shows it; the row under which answering it is counted.
-    pub capability: Option<String>,
+    pub capability: Option<Capability>,
     /// Inputs, in the order of the form.
     pub fields: Vec<Field>,
     /// Buttons and links, in the order of the form.
@@ -167,7 +168,7 @@ impl Form {
         form: wire::Form,
         mut prefill: Map<String, Value>,
         node: Option<String>,
-        capability: Option<String>,
+        capability: Option<Capability>,
     ) -> Self {
         let mut read = Self {
             name: form.name.filled(),

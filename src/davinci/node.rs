@@ -269,6 +269,7 @@ impl Node {
             // The link's last segment is the capability by construction; the body usually says it.
             href.path().rsplit('/').next().filter(|segment| !segment.is_empty()).map(str::to_owned)
         });
+        let capability = capability.map(Into::into);
         let id = body.id.0;
         Self::Form(Box::new(Continue {
             form: Form::read(body.form.unwrap_or_default(), prefill, id.clone(), capability),

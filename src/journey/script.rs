@@ -6,6 +6,7 @@ use crate::base::document::{Problem, Problems, Section, Sited, Table};
 use crate::base::names::{Journey, Step};
 use crate::base::remedy::Listing;
 use crate::davinci::form::Form;
+use crate::identity::account::{AccountState, NEEDS};
 use std::collections::BTreeSet;
 
 /// A journey as written.
@@ -16,7 +17,7 @@ pub struct Script {
     /// What counts as success.
     pub goal: Goal,
     /// What kind of account it needs.
-    pub account: AccountNeed,
+    pub account: Option<AccountState>,
     /// Answers, tried in order.
     pub rules: Vec<Rule>,
     /// What happens after the flow.
@@ -34,38 +35,6 @@ pub enum Goal {
     Form(Step),
     /// The answer of this rule was turned down.
     Refusal(Step),
-}
-
-/// The state of the account that a journey works with. Journeys of different states never share
-/// accounts.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum AccountNeed {
-    /// None: the journey brings its own persona or nobody.
-    #[default]
-    None,
-    /// An account that can sign on.
-    Ok,
-    /// One whose password may be guessed wrong.
-    Victim,
-    /// One that must change its password.
-    MustChange,
-    /// One that is locked.
-    Locked,
-}
-
-const ACCOUNT_NEEDS: &[(&str, AccountNeed)] = &[
-    ("none", AccountNeed::None),
-    ("ok", AccountNeed::Ok),
-    ("victim", AccountNeed::Victim),
-    ("must-change", AccountNeed::MustChange),
-    ("locked", AccountNeed::Locked),
-];
-
-impl AccountNeed {
-    /// As journeys spell it.
-    pub fn as_str(self) -> &'static str {
-        ACCOUNT_NEEDS.iter().find(|(_, need)| *need == self).map_or("none", |(name, _)| name)
-    }
 }
 
 /// A call after the flow.
@@ -134,7 +103,7 @@ impl Script {
         if goal.is_none() {
             section.missing("goal", "say what counts as success: `goal = \"token\"`");
         }
-        let account = section.choice("account", ACCOUNT_NEEDS).unwrap_or_default();
+        let account = section.choice("account", NEEDS).flatten();
         let rules: Vec<_> = section.sections("rule").into_iter().filter_map(Rule::read).collect();
         let mut ends = Vec::new();
         for mut end in section.sections("end") {
@@ -199,15 +168,14 @@ impl Script {
         }
         let needs_account = |variable: &Variable| variable.source() == Source::Account;
         if let Some(variable) = self.variables().into_iter().find(needs_account)
-            && self.account == AccountNeed::None
+            && self.account.is_none()
         {
             note(
                 format!("journey `{journey}` uses `{{{}}}` but has no account", variable.name()),
                 "say which state of account it needs: `account = \"ok\"`",
             );
         }
-        if self.rules.iter().any(|rule| rule.changes_password) && self.account == AccountNeed::None
-        {
+        if self.rules.iter().any(|rule| rule.changes_password) && self.account.is_none() {
             note(
                 format!("journey `{journey}` changes a password but has no account"),
                 "say which state of account it needs: `account = \"ok\"`",
@@ -262,7 +230,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(script.goal, Goal::Refusal("credentials".into()));
-        assert_eq!(script.account, AccountNeed::Victim);
+        assert_eq!(script.account, Some(AccountState::Victim));
         assert_eq!(script.rules[0].expect, Expect::Refusal);
         assert!(
             script.rules[0]

@@ -8,12 +8,8 @@ use crate::base::remedy::{Listing, nearest};
 pub enum Variable {
     /// Address of the invented person; also the name under which it registers.
     PersonaEmail,
-    /// First name of the invented person.
-    PersonaGivenName,
-    /// Last name of the invented person.
-    PersonaFamilyName,
-    /// Telephone number of the invented person.
-    PersonaPhone,
+    /// An attribute of the invented person, by its name in `identity::persona::ATTRIBUTES`.
+    PersonaAttribute(&'static str),
     /// Password of the account that the persona registers.
     PersonaPassword,
     /// A password that fits the rules and is never the right one.
@@ -60,9 +56,13 @@ const fn row(name: &'static str, variable: Variable, source: Source, secret: boo
 
 const VARIABLES: &[Row] = &[
     row("persona.email", Variable::PersonaEmail, Source::Persona, false),
-    row("persona.given_name", Variable::PersonaGivenName, Source::Persona, false),
-    row("persona.family_name", Variable::PersonaFamilyName, Source::Persona, false),
-    row("persona.phone", Variable::PersonaPhone, Source::Persona, false),
+    row("persona.given_name", Variable::PersonaAttribute("given_name"), Source::Persona, false),
+    row("persona.family_name", Variable::PersonaAttribute("family_name"), Source::Persona, false),
+    row("persona.phone", Variable::PersonaAttribute("phone"), Source::Persona, false),
+    row("persona.street", Variable::PersonaAttribute("street"), Source::Persona, false),
+    row("persona.city", Variable::PersonaAttribute("city"), Source::Persona, false),
+    row("persona.postal_code", Variable::PersonaAttribute("postal_code"), Source::Persona, false),
+    row("persona.birth_date", Variable::PersonaAttribute("birth_date"), Source::Persona, false),
     row("persona.password", Variable::PersonaPassword, Source::Persona, true),
     row("persona.wrong_password", Variable::PersonaWrongPassword, Source::Persona, true),
     row("persona.weak_password", Variable::PersonaWeakPassword, Source::Persona, true),
@@ -187,12 +187,12 @@ mod tests {
         let names: BTreeSet<_> = VARIABLES.iter().map(|row| row.name).collect();
         let variables: BTreeSet<_> = VARIABLES.iter().map(|row| row.variable).collect();
         assert_eq!((names.len(), variables.len()), (VARIABLES.len(), VARIABLES.len()));
-        assert_eq!(
-            variables.last(),
-            Some(&Variable::RunId),
-            "a variable is missing from the table"
-        );
-        assert_eq!(variables.len(), Variable::RunId as usize + 1);
+        for (attribute, _) in crate::identity::persona::ATTRIBUTES {
+            assert!(
+                names.contains(format!("persona.{attribute}").as_str()),
+                "{attribute} is missing"
+            );
+        }
     }
 
     #[test]

@@ -127,12 +127,14 @@ pub async fn launch<P: Performer>(
     let over = Over { over: Arc::default(), gate: gate.clone() };
     let (over_too, performing) = (over.over.clone(), crew.clone());
     let attack = tokio::spawn(async move {
-        let _until_over = (over, turn_to_attack);
+        let until_over = (over, turn_to_attack);
         let turn = move |user| {
             let crew = performing.clone();
             async move { crew.turn(user).await }
         };
-        goose::attack(users, turn).await
+        goose::attack(users, turn).await?;
+        let gate = &until_over.0.gate;
+        gate.closing().map(drop).ok_or_else(|| "all users were sent away".to_owned())
     });
     let (give_up, stuck) = oneshot::channel();
     let abort = attack.abort_handle();
@@ -174,7 +176,7 @@ impl Launched {
         self.gate.open(start);
         let stuck = tokio::select! {
             ended = &mut self.attack => {
-                if !matches!(ended, Ok(Ok(()))) || self.gate.closing().is_none() {
+                if !matches!(ended, Ok(Ok(()))) {
                     return Err(LoadError::EndedEarly { reason: reason(ended) });
                 }
                 None
@@ -221,7 +223,7 @@ impl Drop for Over {
 
 fn reason(ended: Result<Result<(), String>, JoinError>) -> String {
     match ended {
-        Ok(Ok(())) => "all users were sent away".to_owned(),
+        Ok(Ok(())) => "it was over before it began".to_owned(),
         Ok(Err(reason)) => reason,
         Err(error) => error.to_string(),
     }

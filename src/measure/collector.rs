@@ -2,16 +2,17 @@
 
 use super::catalogue::{JourneyId, JourneyNames, OTHER};
 use super::counts::{Counts, FaultCounts};
+use super::failing::Failing;
 use super::histogram::{Bounds, Times};
 use super::recorder::Recorder;
 use super::series::{Kind, Outcome, Phase, Phases, SeriesKey};
-use super::shard::{Buffers, locked};
+use super::shard::{Buffers, Shard, locked};
 use super::timeline::{
     FlowLine, FunnelLine, Interval, JourneyLine, Line, Percentiles, Quick, Readings, SCHEMA_VERSION,
 };
 use crate::base::names::{Journey, Variant};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A series without samples for so many intervals gives its memory back.
@@ -57,9 +58,11 @@ impl Collector {
     /// this very moment falls on one side or the other; nothing is lost or counted twice.
     pub fn close(&mut self, moment: Duration, readings: Readings) -> Interval {
         let mut merged = Merged::default();
-        for shard in &self.recorder.inner().shards {
+        let mut failing = Vec::new();
+        let recorder = self.recorder.clone();
+        for shard in &recorder.inner().shards {
             ready(&mut self.spare, &self.keys, &self.idle);
-            std::mem::swap(&mut locked(shard).open, &mut self.spare);
+            failing.extend(self.take(shard));
             merged.add(&self.spare);
             self.spare.clear();
         }
@@ -73,7 +76,7 @@ impl Collector {
         self.interval += 1;
 
         let series = merged.named(&self.keys);
-        let names = locked(&self.recorder.inner().names);
+        let names = locked(&recorder.inner().names);
         let line = Line {
             schema_version: SCHEMA_VERSION,
             interval,
@@ -89,7 +92,15 @@ impl Collector {
             other: samples_of_other(&series),
             readings: rounded(readings),
         };
-        Interval { line, series }
+        let failing = failing.into_iter().map(|failing| failing.named(&names)).collect();
+        Interval { line, series, failing }
+    }
+
+    /// Leaves the spare buffers in the shard, takes its own as the spare ones.
+    fn take(&mut self, shard: &Mutex<Shard>) -> Vec<Failing> {
+        let mut shard = locked(shard);
+        std::mem::swap(&mut shard.open, &mut self.spare);
+        std::mem::take(&mut shard.failing.kept)
     }
 
     fn note_use(&mut self, merged: &Merged) {

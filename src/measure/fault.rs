@@ -87,6 +87,7 @@ pub enum Fault {
     Saturated,
     OutOfSockets,
     Panicked,
+    LedgerNotWritten,
     CutOff,
 }
 
@@ -125,6 +126,8 @@ pub const FAULTS: &[Entry] = &[
     row(Fault::Saturated, "saturated", Generator, Side::Generator, "the generator had no capacity left for the call"),
     row(Fault::OutOfSockets, "out-of-sockets", Generator, Side::Generator, "no file descriptor or local port was left"),
     row(Fault::Panicked, "panicked", Generator, Side::Generator, "a mistake in gander ended the iteration"),
+    // No request that makes or changes an account may be sent without its line on the ledger.
+    row(Fault::LedgerNotWritten, "ledger-not-written", Generator, Side::Generator, "the ledger of accounts could not be written, so the request was not sent"),
     // What the drain or an interrupt ended. At the level of a journey it has a column of its own;
     // an exchange that was still waiting needs a slug, so that percentiles that judge see it. It is
     // charged to the tenant, which had not answered when the drain was over: charged to the

@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod collector;
 pub mod counts;
 mod exemplar;
+pub mod failing;
 pub mod fault;
 pub mod histogram;
 pub mod recorder;

@@ -2,6 +2,8 @@
 
 use super::catalogue::{Catalogue, JourneyId, MOST_SERIES, Row, RowId, StepId};
 use super::exemplar::{Exemplar, Lots, Reservoir};
+use super::failing::Failing;
+use super::fault::Fault;
 use super::sample::{Iteration, Sample};
 use super::series::{Kind, Phase};
 use super::shard::{About, Names, Shard, locked};
@@ -87,6 +89,16 @@ impl Recorder {
     /// A flow was started whose reply identified itself so (flow id and first node).
     pub fn flow(&self, journey: JourneyId, fingerprint: &str) {
         self.shard().flow(journey, fingerprint);
+    }
+
+    /// Whether a sample of this fault is still wanted; asked before one is put together.
+    pub fn wants_failing(&self, journey: JourneyId, row: Option<RowId>, fault: Fault) -> bool {
+        self.shard().failing.wants(journey, row, fault)
+    }
+
+    /// A sample of what failed. Beyond a few of each kind it is let go.
+    pub fn failing(&self, failing: Failing) {
+        self.shard().failing.keep(failing);
     }
 
     /// The exemplars so far, by variant and journey.

@@ -3,6 +3,7 @@
 use super::catalogue::{Catalogue, JourneyId, Row, RowId, RowNames, SeriesId, hash_of};
 use super::counts::Counts;
 use super::exemplar::{Lots, Reservoir};
+use super::failing::Sampler;
 use super::histogram::Times;
 use super::sample::{Iteration, Sample, micros};
 use super::series::{Kind, Outcome, Phase};
@@ -65,6 +66,7 @@ pub(super) struct About(pub(super) Phase, pub(super) JourneyId, pub(super) Kind)
 pub(super) struct Shard {
     pub(super) open: Buffers,
     pub(super) reservoirs: Vec<Reservoir>,
+    pub(super) failing: Sampler,
     rows: Vec<Option<Box<RowSlots>>>,
     journeys: Vec<Option<Box<JourneySlots>>>,
     names: HashMap<u64, (RowId, Arc<RowNames>)>,

@@ -1,6 +1,7 @@
 //! The run second by second: one line of `timeline.jsonl` each, and the interval it belongs to.
 
 use super::counts::{FaultCounts, StepCounts};
+use super::failing::FaultSample;
 use super::histogram::{Percentile, Times};
 use super::series::{Phase, SeriesKey};
 use crate::base::names::{Journey, Step, Variant};
@@ -18,6 +19,8 @@ pub struct Interval {
     pub line: Line,
     /// The times of everything that ended in it. None is empty.
     pub series: BTreeMap<Arc<SeriesKey>, Times>,
+    /// Samples of what failed in it.
+    pub failing: Vec<FaultSample>,
 }
 
 /// One line of `timeline.jsonl`. Counts are of this interval alone; an end counts in the interval

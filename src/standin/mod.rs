@@ -27,6 +27,7 @@ pub mod password;
 pub mod policy;
 pub mod record;
 pub mod refusal;
+pub mod replay;
 pub mod reply;
 pub mod server;
 pub mod session;

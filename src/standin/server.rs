@@ -13,6 +13,7 @@ use crate::base::clock::Clock;
 use crate::base::remedy::Remedy;
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -326,12 +327,17 @@ fn routes(tenant: Arc<Tenant>) -> Router {
 async fn framed(
     tenant: Arc<Tenant>,
     handler: Handler,
-    path: RawPathParams,
+    path: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
 ) -> Response {
     let received = tenant.clock.now();
     let (parts, body) = request.into_parts();
-    let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    // Parameters that are not UTF-8 are as good as absent: nothing here has such a name.
+    let path = path
+        .iter()
+        .flat_map(RawPathParams::iter)
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let (method, headers) = (parts.method, parts.headers);
     let mut reply;

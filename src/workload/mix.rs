@@ -208,7 +208,7 @@ mod tests {
         ] {
             let mix = Mix::new(&weights, Seed(5)).unwrap();
             let size = mix.block() as u64;
-            assert_eq!(size as usize, block.iter().sum::<usize>(), "{weights:?}");
+            assert_eq!(mix.block(), block.iter().sum::<usize>(), "{weights:?}");
             for first in [0, size, 7 * size] {
                 assert_eq!(counted(&mix, first..first + size, block.len()), block, "{weights:?}");
             }

@@ -1,0 +1,253 @@
+//! Guards: rules that stop a run while it goes, on a sliding window.
+
+use super::rule::{Limit, Metric, Op, Rule, RuleError, Scope};
+use crate::base::units::Share;
+use crate::measure::fault::Fault;
+use crate::measure::tally::share;
+use crate::measure::timeline::{JourneyLine, Line};
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+/// A window with fewer ended iterations says nothing yet.
+pub const FEWEST_EVENTS: u64 = 20;
+
+/// Ends this close together are counted together, so that a window is a bounded list.
+const GRAIN: Duration = Duration::from_millis(100);
+
+/// A rule watched while the run goes. Times are passed in; there is no clock inside.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    rule: Rule,
+    limit: Share,
+    window: Duration,
+    ends: VecDeque<Ends>,
+    sum: Seen,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    at: Duration,
+    seen: Seen,
+}
+
+/// Iterations that ended, and those of them that the rule counts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Seen {
+    /// Completed or failed.
+    pub events: u64,
+    /// Failed in the way the rule is about.
+    pub hits: u64,
+}
+
+/// A guard's reason to stop.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Breach {
+    /// The rule.
+    pub rule: String,
+    /// What the window held.
+    pub seen: Seen,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Seen { events, hits } = self.seen;
+        let part = Share(share(hits, events));
+        write!(f, "guard `{}`: {hits} of {events} iterations, {part}", self.rule)
+    }
+}
+
+impl Guard {
+    /// A guard needs a window, a share of faults and a comparison upwards.
+    pub fn new(rule: Rule) -> Result<Self, RuleError> {
+        let why = match (&rule.over, rule.limit.value, rule.metric) {
+            (None, ..) => Some("it has no window"),
+            (_, Limit::Share(_), Metric::Faults | Metric::Fault(_)) => None,
+            _ => Some("it is not about a share of faults"),
+        };
+        let why = why.or(match (rule.op, &rule.scope) {
+            (Op::Below | Op::AtMost, _) => Some("it would stop a run in which all is well"),
+            (_, Scope::Step(..) | Scope::Capability { .. }) => {
+                Some("it is about exchanges, and guards watch iterations")
+            }
+            _ => None,
+        });
+        match (why, rule.limit.value, &rule.over) {
+            (None, Limit::Share(limit), Some(over)) => {
+                let window = over.value.0;
+                let (ends, sum) = (VecDeque::new(), Seen::default());
+                Ok(Self { rule, limit, window, ends, sum })
+            }
+            (why, ..) => Err(RuleError::NoGuard {
+                rule: rule.to_string(),
+                why: why.unwrap_or("it has no limit"),
+            }),
+        }
+    }
+
+    /// Its rule.
+    pub const fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// What an interval of any phase holds for it: a guard also watches the warm-up.
+    pub fn count(&self, line: &Line) -> Seen {
+        let asked = |journey: &&JourneyLine| match &self.rule.scope {
+            Scope::Journey(one) => journey.journey == *one,
+            Scope::Variant(one) => journey.variant == *one,
+            Scope::Run | Scope::Step(..) | Scope::Capability { .. } => true,
+        };
+        let mut seen = Seen::default();
+        for journey in line.journeys.iter().filter(asked) {
+            seen.events += journey.completed + journey.faults.total();
+            seen.hits += match self.rule.metric {
+                Metric::Fault(fault) => journey.faults.of(fault),
+                _ => journey.faults.total(),
+            };
+        }
+        seen
+    }
+
+    /// Whether the end of one iteration, completed or with a fault, is a hit.
+    pub fn is_hit(&self, ended: Option<Fault>) -> bool {
+        match self.rule.metric {
+            Metric::Fault(fault) => ended == Some(fault),
+            _ => ended.is_some(),
+        }
+    }
+
+    /// Adds what was seen at a moment, counted from the start of the run and never going back, and
+    /// says whether to stop.
+    pub fn observe(&mut self, at: Duration, seen: Seen) -> Option<Breach> {
+        while self.ends.front().is_some_and(|ends| ends.at + self.window <= at) {
+            if let Some(ends) = self.ends.pop_front() {
+                self.sum.events -= ends.seen.events;
+                self.sum.hits -= ends.seen.hits;
+            }
+        }
+        self.sum.add(seen);
+        match self.ends.back_mut().filter(|last| at < last.at + GRAIN) {
+            Some(last) => last.seen.add(seen),
+            None => self.ends.push_back(Ends { at, seen }),
+        }
+        let enough = self.sum.events >= FEWEST_EVENTS;
+        let breached = self.rule.op.holds(share(self.sum.hits, self.sum.events), self.limit.0);
+        (enough && breached).then(|| Breach { rule: self.rule.to_string(), seen: self.sum })
+    }
+}
+
+impl Seen {
+    /// One ended iteration.
+    pub fn one(hit: bool) -> Self {
+        Self { events: 1, hits: u64::from(hit) }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.events += other.events;
+        self.hits += other.hits;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::remedy::Remedy;
+
+    fn guard(rule: &str) -> Guard {
+        Guard::new(rule.parse().unwrap()).unwrap()
+    }
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_guard_waits_for_twenty_events() {
+        let mut guard = guard("faults > 20% over 30s");
+        let stop: Vec<_> =
+            (1..=20).map(|n| guard.observe(ms(n), Seen::one(true)).is_some()).collect();
+        assert_eq!(stop.iter().filter(|stop| **stop).count(), 1);
+        assert!(stop[19]);
+    }
+
+    #[test]
+    fn a_guard_looks_at_its_window_alone() {
+        let mut guard = guard("rate-limited > 1% over 10s");
+        // Two of 100 in the second second: breached there, and until they leave the window.
+        let mut breached: Vec<u64> = Vec::new();
+        for second in 0..30 {
+            let hits = if second == 1 { 2 } else { 0 };
+            let seen = Seen { events: 100, hits };
+            if guard.observe(ms(second * 1000), seen).is_some() {
+                breached.push(second);
+            }
+        }
+        assert!(breached.is_empty(), "2 of 200 are 1 %, which is not above");
+        let seen = Seen { events: 30, hits: 30 };
+        let breach = guard.observe(ms(30_000), seen).unwrap();
+        assert_eq!(breach.seen, Seen { events: 930, hits: 30 });
+        assert_eq!(
+            breach.to_string(),
+            "guard `fault:rate-limited > 1% over 10s`: 30 of 930 iterations, 3.226%"
+        );
+        assert_eq!(guard.observe(ms(41_000), Seen { events: 100, hits: 0 }), None);
+        assert!(guard.ends.len() <= 2);
+    }
+
+    #[test]
+    fn a_window_is_a_bounded_list() {
+        let mut guard = guard("faults > 99% over 10s");
+        for n in 0..100_000u64 {
+            guard.observe(Duration::from_micros(n * 1000), Seen::one(n % 2 == 0));
+        }
+        assert!(guard.ends.len() <= 101, "{}", guard.ends.len());
+        assert_eq!(guard.sum.events, guard.ends.iter().map(|ends| ends.seen.events).sum::<u64>());
+    }
+
+    #[test]
+    fn a_guard_counts_the_iterations_of_its_scope() {
+        let line = |journey: &str, completed, fault, number| JourneyLine {
+            completed,
+            faults: [(fault, number)].into_iter().collect(),
+            ..serde_json::from_str(&format!(
+                r#"{{"phase":"warm-up","variant":"v1","journey":"{journey}"}}"#
+            ))
+            .unwrap()
+        };
+        let line = Line {
+            journeys: vec![
+                line("register", 5, Fault::RateLimited, 3),
+                line("sign-on", 7, Fault::Reset, 1),
+            ],
+            ..Line::default()
+        };
+        for (rule, events, hits) in [
+            ("faults > 1% over 1s", 16, 4),
+            ("rate-limited > 1% over 1s", 16, 3),
+            ("sign-on.faults > 1% over 1s", 8, 1),
+            ("variant:v2.faults > 1% over 1s", 0, 0),
+        ] {
+            assert_eq!(guard(rule).count(&line), Seen { events, hits }, "{rule}");
+        }
+        assert!(guard("reset > 1% over 1s").is_hit(Some(Fault::Reset)));
+        assert!(!guard("reset > 1% over 1s").is_hit(Some(Fault::Dns)));
+        assert!(!guard("faults > 1% over 1s").is_hit(None));
+    }
+
+    #[test]
+    fn what_cannot_guard_says_why() {
+        for (rule, why) in [
+            ("faults > 20%", "it has no window"),
+            ("p95 > 2s over 10s", "it is not about a share of faults"),
+            ("faults < 20% over 10s", "it would stop a run in which all is well"),
+            (
+                "capability:c.faults > 2% over 10s",
+                "it is about exchanges, and guards watch iterations",
+            ),
+        ] {
+            let error = Guard::new(rule.parse().unwrap()).unwrap_err();
+            assert_eq!(error.to_string(), format!("`{rule}` cannot stop a run: {why}"));
+            assert!(error.remedy().unwrap().contains("over 10s"));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The verdict of a run and the exit codes of the program.
+
+use super::caution::{self, Circumstances};
+use super::rule::Rule;
+use crate::base::units::Share;
+use crate::measure::fault::{Fault, Side};
+use crate::measure::series::Kind;
+use crate::measure::tally::{Tally, share};
+use crate::result::summary::{Judgement, ThresholdSummary, Verdict};
+use std::time::Duration;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exit {
+    /// Everything asked for holds.
+    Passed,
+    /// A mistake in gander.
+    Bug,
+    /// Profile, flag or file.
+    WrongInput,
+    /// The tenant could not be used at all.
+    TenantNotUsable,
+    /// Thresholds, capacity or comparison.
+    Failed,
+    /// The generator, not the tenant, was the limit.
+    Invalid,
+    /// By a person; results are kept.
+    Interrupted,
+}
+
+/// Every exit code with its meaning.
+pub const EXITS: &[(Exit, u8, &str)] = &[
+    (Exit::Passed, 0, "passed"),
+    (Exit::Bug, 1, "a bug in gander"),
+    (Exit::WrongInput, 2, "wrong input: profile, flag or file"),
+    (Exit::TenantNotUsable, 3, "the tenant is not usable"),
+    (Exit::Failed, 4, "thresholds, capacity or comparison failed"),
+    (Exit::Invalid, 5, "the run is invalid: the generator, not the tenant, was the limit"),
+    (Exit::Interrupted, 130, "interrupted; results are kept"),
+];
+
+impl Exit {
+    /// Its number.
+    pub fn code(self) -> u8 {
+        EXITS.iter().find(|(exit, ..)| *exit == self).map_or(1, |(_, code, _)| *code)
+    }
+
+    /// How a run ends. An interrupted one says so, whatever it had found by then.
+    pub const fn of_run(verdict: Verdict, interrupted: bool) -> Self {
+        match (interrupted, verdict) {
+            (true, _) => Self::Interrupted,
+            (false, Verdict::Pass) => Self::Passed,
+            (false, Verdict::Fail) => Self::Failed,
+            (false, Verdict::Invalid) => Self::Invalid,
+        }
+    }
+}
+
+/// The part of the measured time in which the generator may have been the limit, from which on a
+/// run is invalid: a tenth. Below it is a caution.
+pub const OVERLOADED_PART: u64 = 10;
+
+/// Judges a settled tally. `stopped` is a reason for which the run was ended early, such as a
+/// guard's: it fails the run.
+pub fn judge(
+    tally: &Tally,
+    rules: &[Rule],
+    reply_timeout: Duration,
+    stopped: Option<String>,
+    circumstances: &Circumstances,
+) -> Judgement {
+    let thresholds: Vec<_> = rules.iter().map(|rule| rule.evaluate(tally, reply_timeout)).collect();
+    let mut reasons = invalid(tally);
+    let is_invalid = !reasons.is_empty();
+    reasons.extend(stopped);
+    reasons.extend(thresholds.iter().filter(|found| !found.holds).map(broken));
+    let verdict = match (is_invalid, reasons.is_empty()) {
+        (true, _) => Verdict::Invalid,
+        (false, false) => Verdict::Fail,
+        (false, true) => Verdict::Pass,
+    };
+    Judgement { verdict, reasons, thresholds, cautions: caution::all(tally, circumstances) }
+}
+
+fn broken(found: &ThresholdSummary) -> String {
+    format!("`{}` does not hold: {}", found.rule, found.observed)
+}
+
+/// Why the numbers say nothing about the tenant.
+fn invalid(tally: &Tally) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let run = &tally.run;
+    if run.measured_ms > 0 && run.overloaded_ms * OVERLOADED_PART >= run.measured_ms {
+        let part = Share(share(run.overloaded_ms, run.measured_ms));
+        reasons.push(format!(
+            "the generator was the limit in {part} of the measured time \
+             (dispatcher lag or CPU; see `generator`)"
+        ));
+    }
+    // One that ended an iteration with its exchange is counted in both; the larger number is it.
+    let exchanges = tally.exchanges(|_| true).faults;
+    let iterations = tally.iterations(Kind::Response, |_, _| true).faults;
+    let number = |fault| exchanges.of(fault).max(iterations.of(fault));
+    for fault in Fault::all().filter(|fault| fault.side() == Side::Generator && number(*fault) > 0)
+    {
+        let (number, meaning) = (number(fault), fault.entry().meaning);
+        reasons.push(format!("{number} × `{fault}`: {meaning}"));
+    }
+    reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::tally::JourneyTally;
+
+    fn tally(overloaded_ms: u64, fault: Option<Fault>) -> Tally {
+        let mut tally = Tally::default();
+        tally.run.measured_ms = 10_000;
+        tally.run.overloaded_ms = overloaded_ms;
+        let counts = JourneyTally {
+            due: 1000,
+            completed: 1000 - u64::from(fault.is_some()),
+            faults: fault.into_iter().map(|fault| (fault, 1)).collect(),
+            ..JourneyTally::default()
+        };
+        tally.journeys.insert(("v1".into(), "sign-on".into()), counts);
+        tally
+    }
+
+    fn judged(tally: &Tally, rules: &[&str], stopped: Option<&str>) -> (Verdict, Vec<String>) {
+        let rules: Vec<_> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+        let stopped = stopped.map(str::to_owned);
+        let circumstances = Circumstances::default();
+        let judgement = judge(tally, &rules, Duration::from_secs(30), stopped, &circumstances);
+        (judgement.verdict, judgement.reasons)
+    }
+
+    #[test]
+    fn exit_codes_are_those_of_the_contract() {
+        let codes: Vec<_> = EXITS.iter().map(|(exit, ..)| exit.code()).collect();
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 130]);
+        for (verdict, interrupted, code) in [
+            (Verdict::Pass, false, 0),
+            (Verdict::Fail, false, 4),
+            (Verdict::Invalid, false, 5),
+            (Verdict::Fail, true, 130),
+        ] {
+            assert_eq!(Exit::of_run(verdict, interrupted).code(), code);
+        }
+    }
+
+    #[test]
+    fn a_run_whose_rules_hold_passes() {
+        assert_eq!(judged(&tally(0, None), &["dropped <= 0%"], None), (Verdict::Pass, vec![]));
+    }
+
+    #[test]
+    fn a_broken_rule_or_an_early_stop_fails_the_run_and_says_why() {
+        let (verdict, reasons) =
+            judged(&tally(0, Some(Fault::Reset)), &["completed-rate > 1000/s"], Some("guard"));
+        assert_eq!(verdict, Verdict::Fail);
+        assert_eq!(reasons, ["guard", "`completed-rate > 1000/s` does not hold: 99.9/s"]);
+    }
+
+    #[test]
+    fn a_tenth_of_the_time_at_the_generators_limit_makes_a_run_invalid() {
+        assert_eq!(judged(&tally(999, None), &[], None).0, Verdict::Pass);
+        let (verdict, reasons) = judged(&tally(1000, None), &["p95 < 1us"], None);
+        assert_eq!(verdict, Verdict::Invalid);
+        assert!(reasons[0].starts_with("the generator was the limit in 10%"), "{reasons:?}");
+        assert_eq!(reasons.len(), 2, "what failed is said too");
+    }
+
+    #[test]
+    fn a_fault_of_the_generator_makes_a_run_invalid() {
+        for fault in Fault::all() {
+            let (verdict, _) = judged(&tally(0, Some(fault)), &[], None);
+            assert_eq!(verdict == Verdict::Invalid, fault.side() == Side::Generator, "{fault}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The embedded stand-in: a child process of the same binary on a free port, so that its processor
+//! time and memory are never the generator's.
+
+use super::exit::{Exit, Failure};
+use crate::base::document::{Item, Place, Table, Value};
+use crate::standin::Ready;
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+
+/// How long a child may take until it listens. Making its signing key is most of it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running child. It ends when this is dropped.
+pub(super) struct Embedded {
+    /// Where it listens, and the credentials that it made up.
+    pub(super) ready: Ready,
+    /// The child ends when this closes.
+    _input: ChildStdin,
+    _child: Child,
+}
+
+impl Embedded {
+    /// Starts a child with the profile's `[stand_in]` settings that sends its mail to `mail`.
+    pub(super) async fn start(
+        settings: Option<&Table>,
+        mail: Option<SocketAddr>,
+    ) -> Result<Self, Failure> {
+        let line = settings_line(settings, mail);
+        let failure = |what: &str, error: &dyn std::fmt::Display| {
+            Failure::new(Exit::Bug, format!("the stand-in {what}: {error}"), None)
+        };
+        let program =
+            std::env::current_exe().map_err(|error| failure("cannot be found", &error))?;
+        let mut child = Command::new(program)
+            .args(["stand-in", "--listen", "127.0.0.1:0", "--attached"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failure("could not be started", &error))?;
+        let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(failure("has no pipes", &"asked for and not given"));
+        };
+        input
+            .write_all(line.as_bytes())
+            .await
+            .map_err(|error| failure("does not listen", &error))?;
+        let mut said = String::new();
+        let mut output = BufReader::new(output);
+        match tokio::time::timeout(PATIENCE, output.read_line(&mut said)).await {
+            Err(_) => {
+                return Err(failure("is not ready", &format!("nothing said in {PATIENCE:?}")));
+            }
+            Ok(read) => read.map_err(|error| failure("cannot be heard", &error))?,
+        };
+        let ready = serde_json::from_str(&said)
+            .map_err(|error| failure("ended before it was ready", &error))?;
+        Ok(Self { ready, _input: input, _child: child })
+    }
+}
+
+/// One line of TOML: `stand_in = { … }`.
+fn settings_line(settings: Option<&Table>, mail: Option<SocketAddr>) -> String {
+    let place = Place { document: "embedded".into(), line: 1, column: 1 };
+    let mut table =
+        settings.cloned().unwrap_or_else(|| Table { place: place.clone(), entries: Vec::new() });
+    if let Some(mail) = mail {
+        let item = |value| Item { place: place.clone(), value };
+        let entry = |key: &str, value| (key.to_owned(), place.clone(), item(value));
+        let one =
+            |key: &str, value| Table { place: place.clone(), entries: vec![entry(key, value)] };
+        let server = one("smtp", Value::Text { text: mail.to_string(), filled_in: false });
+        table.overlay(one("mail", Value::Table(server)));
+    }
+    format!("stand_in = {}\n", Value::Table(table).to_toml())
+}

@@ -1,0 +1,94 @@
+//! The commands: the only part that talks to a person.
+
+mod check;
+mod embedded;
+mod exit;
+mod journeys;
+mod narrator;
+mod prepare;
+mod stand_in;
+mod terminal;
+
+use clap::{Parser, Subcommand, ValueEnum};
+pub use exit::Exit;
+use terminal::Terminal;
+
+/// Load and performance testing of PingOne DaVinci flows.
+#[derive(Debug, Parser)]
+#[command(name = "gander", version, propagate_version = true, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// How to talk.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Manner {
+    /// Say only what was asked for
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// When to use colour (NO_COLOR is honoured)
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    color: Colour,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find every problem of a profile; with --walk, perform each journey once and show it
+    Check(check::CheckArgs),
+    /// Serve a stand-in tenant
+    StandIn(stand_in::StandInArgs),
+    /// Show the built-in journeys
+    #[command(subcommand)]
+    Journeys(journeys::JourneysCommand),
+}
+
+/// Runs the command line. Returns the exit code instead of ending the process.
+pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::of_arguments(&error),
+    };
+    let terminal = Terminal::new(arguments.manner);
+    let outcome = match arguments.command {
+        Command::Check(args) => check::check(&args, &terminal),
+        Command::StandIn(args) => stand_in::stand_in(&args, &terminal),
+        Command::Journeys(command) => journeys::journeys(&command, &terminal),
+    };
+    match outcome {
+        Ok(exit) => exit,
+        Err(failure) => {
+            terminal.failure(&failure);
+            failure.exit
+        }
+    }
+}
+
+/// The environment, read in this one place.
+#[expect(clippy::disallowed_methods, reason = "the command line is where the environment is read")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The runtime that a command runs on.
+fn runtime() -> Result<tokio::runtime::Runtime, exit::Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        exit::Failure::new(
+            Exit::Bug,
+            format!("no runtime: {error}"),
+            Some("are there threads and file descriptors left?"),
+        )
+    })
+}

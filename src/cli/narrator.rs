@@ -1,0 +1,185 @@
+//! Tells an iteration exchange by exchange. What is secret is struck out by its type, not by
+//! looking for it.
+
+use super::terminal::{Style, Terminal};
+use crate::base::secret::STRUCK_OUT;
+use crate::davinci::form::Form;
+use crate::davinci::walk::Walk;
+use crate::journey::outcome::Verdict;
+use crate::journey::perform::{Answered, Sending, Wait, Witness};
+use http::{Request, Uri};
+use std::time::Duration;
+
+/// Prints what it sees.
+pub(super) struct Narrator<'t> {
+    terminal: &'t Terminal,
+    count: usize,
+}
+
+/// Parameters of a URL whose values anybody may see. All others show their name only.
+const OPEN_PARAMETERS: &[&str] = &[
+    "client_id",
+    "response_type",
+    "response_mode",
+    "redirect_uri",
+    "scope",
+    "acr_values",
+    "code_challenge_method",
+];
+
+impl<'t> Narrator<'t> {
+    pub(super) const fn new(terminal: &'t Terminal) -> Self {
+        Self { terminal, count: 0 }
+    }
+
+    fn line(&self, text: &str) {
+        self.terminal.data(text);
+    }
+
+    fn detail(&self, name: &str, text: &str) {
+        self.line(&format!(
+            "         {} {text}",
+            self.terminal.paint(Style::Faint, &format!("{name:<8}"))
+        ));
+    }
+}
+
+impl Witness for Narrator<'_> {
+    fn sending(&mut self, sending: &Sending<'_>) {
+        self.count += 1;
+        let label = sending.label;
+        let mut row = label.capability.to_string();
+        if let Some(event) = label.event {
+            row = format!("{row} {} {}", event.as_str(), label.action);
+        }
+        let row = if row == label.step.as_str() { String::new() } else { row };
+        let step = self.terminal.paint(Style::Strong, label.step.as_str());
+        self.line(&format!(
+            " {:>3}  {step}  {}",
+            self.count,
+            self.terminal.paint(Style::Faint, &row)
+        ));
+        self.line(&format!("      →  {}", request_line(sending.request)));
+        if label.event.is_some() {
+            self.detail("chained", &chained(sending.walk, sending.request));
+            let values = sending.filled.iter().map(|(filled, secret)| {
+                let text = if *secret { STRUCK_OUT } else { &filled.text };
+                format!("{}={text}", filled.key)
+            });
+            let values: Vec<_> = values.collect();
+            if !values.is_empty() {
+                self.detail("sends", &values.join("  "));
+            }
+        }
+    }
+
+    fn answered(&mut self, answered: &Answered<'_>) {
+        let terminal = self.terminal;
+        let timing = &answered.exchange.timing;
+        let shown = |time: Option<Duration>| time.map_or_else(|| "–".to_owned(), milliseconds);
+        let service = shown(timing.service);
+        let connect =
+            timing.connect.map(|connect| format!(", connect {}", milliseconds(connect.total())));
+        let times = format!("{service}{}", connect.unwrap_or_default());
+        let verdict = match answered.verdict {
+            Verdict::Advanced => String::new(),
+            Verdict::RefusedAsExpected => terminal.paint(Style::Good, "refused, as expected"),
+            Verdict::Fault(fault) => terminal.paint(Style::Bad, fault.slug()),
+        };
+        match &answered.exchange.reply {
+            Ok(reply) => {
+                let size = reply.body().len();
+                self.line(&format!(
+                    "      ←  {}  {times}  {size} B  {verdict}",
+                    reply.status().as_u16()
+                ));
+            }
+            Err(fault) => self.line(&format!("      ←  {verdict}  {fault}")),
+        }
+        if let Some(refusal) = answered.refusal {
+            let targets: Vec<_> =
+                refusal.targets.iter().map(|(field, code)| format!("{field}: {code}")).collect();
+            let by = refusal.capability.as_deref().unwrap_or("the flow");
+            self.detail("refused", &format!("by {by}  {}", targets.join(", ")));
+        }
+        let is_in_flow =
+            answered.label.event.is_some() || answered.label.step.as_str() == "authorize";
+        let is_form = matches!(answered.verdict, Verdict::Advanced) && is_in_flow;
+        if let (true, Some(form), false) = (is_form, answered.walk.form(), answered.completed) {
+            self.form(form, answered.walk);
+        } else if answered.completed {
+            self.detail("success", "the flow handed out a code: ***");
+        }
+    }
+
+    fn waited(&mut self, wait: Wait, time: Duration) {
+        let what = match wait {
+            Wait::Code => "waited for the code in the mail",
+        };
+        self.line(&format!(
+            "         {}",
+            self.terminal.paint(Style::Faint, &format!("{what}: {}", milliseconds(time)))
+        ));
+    }
+}
+
+impl Narrator<'_> {
+    fn form(&self, form: &Form, walk: &Walk) {
+        let name = form.name.as_deref().unwrap_or("without a name");
+        self.detail("form", &format!("{name} (node {})", form.node.as_deref().unwrap_or("–")));
+        let fields: Vec<_> = form.fields.iter().map(|field| field.key.as_str()).collect();
+        let actions: Vec<_> = form
+            .actions
+            .iter()
+            .map(|action| format!("{} ({})", action.key, action.event.as_str()))
+            .collect();
+        let fields = if fields.is_empty() { "–".to_owned() } else { fields.join(", ") };
+        self.detail("offers", &format!("{fields} · {}", actions.join(", ")));
+        if let Some(href) = walk.next_href() {
+            self.detail("next", href.path());
+        }
+    }
+}
+
+fn request_line(request: &Request<bytes::Bytes>) -> String {
+    format!("{} {}", request.method(), shown_uri(request.uri()))
+}
+
+fn shown_uri(uri: &Uri) -> String {
+    let origin = match (uri.scheme_str(), uri.authority()) {
+        (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
+        _ => String::new(),
+    };
+    let Some(query) = uri.query() else { return format!("{origin}{}", uri.path()) };
+    let pairs = url::form_urlencoded::parse(query.as_bytes()).map(|(name, value)| {
+        let open = OPEN_PARAMETERS.contains(&name.as_ref());
+        format!("{name}={}", if open { value.as_ref() } else { STRUCK_OUT })
+    });
+    format!("{origin}{}?{}", uri.path(), pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// The values that came with the last reply and go back with this request.
+fn chained(walk: &Walk, request: &Request<bytes::Bytes>) -> String {
+    let node = walk.form().and_then(|form| form.node.as_deref()).unwrap_or("–");
+    let event = walk.event_name().unwrap_or("–");
+    let interaction = walk.interaction_id().unwrap_or("–");
+    let token =
+        if request.headers().contains_key("interactiontoken") { STRUCK_OUT } else { "in cookies" };
+    format!("id {node}  eventName {event}  interactionId {interaction}  interactionToken {token}")
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_open_parameters_of_a_url_are_shown() {
+        let uri =
+            "https://a.example/as/signoff?id_token_hint=eyJhbGciOi&client_id=app".parse().unwrap();
+        assert_eq!(shown_uri(&uri), "https://a.example/as/signoff?id_token_hint=***&client_id=app");
+    }
+}

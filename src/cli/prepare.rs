@@ -1,0 +1,158 @@
+//! From a profile on the command line to ground on which journeys can be performed: profile read,
+//! stand-in started, codes received, accounts made.
+
+use super::embedded::Embedded;
+use super::environment;
+use super::exit::{Exit, Failure};
+use super::stand_in::settings_of;
+use crate::base::clock::Clock;
+use crate::base::document::Problems;
+use crate::base::random::Seed;
+use crate::base::units::Rate;
+use crate::codes::CodeSource;
+use crate::codes::office::Office;
+use crate::management::settings::Worker;
+use crate::profile::check::{self, Checked, Typed};
+use crate::profile::load::{self, Origin};
+use crate::profile::reference::Surroundings;
+use crate::profile::tenant::Tenant;
+use crate::run::stage::{self, Opened, Wishes};
+use crate::standin::Ready;
+use std::path::{Path, PathBuf};
+
+/// The profile that `run` and `check` use when none is named.
+const QUICKSTART: (&str, &str) =
+    ("quickstart.toml (embedded)", include_str!("../../profiles/quickstart.toml"));
+
+/// Management calls a second to our own stand-in, which has nobody else to serve.
+const STAND_IN_RATE: Rate = Rate { per_second: 5000.0 };
+
+/// Which profile, and what is changed in it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Selection {
+    /// Profile to use; without one, the quick start against the embedded stand-in
+    profile: Option<PathBuf>,
+    /// Change a key of the profile (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Number that all randomness comes from; without one, a new one
+    #[arg(long)]
+    seed: Option<Seed>,
+    /// The support case named in the profile, to show that the tenant is meant
+    #[arg(long, value_name = "CASE", requires = "environment")]
+    acknowledge: Option<String>,
+    /// The tenant's environment id, typed out
+    #[arg(long, value_name = "ID", requires = "acknowledge")]
+    environment: Option<String>,
+}
+
+impl Selection {
+    /// The profile's name for people.
+    pub(super) fn name(&self) -> String {
+        self.profile
+            .as_ref()
+            .map_or_else(|| QUICKSTART.0.to_owned(), |path| path.display().to_string())
+    }
+}
+
+/// Reads and checks the selected profile.
+pub(super) fn read(selection: &Selection) -> Result<Checked, Failure> {
+    let problems = Problems::default();
+    let origin = match &selection.profile {
+        Some(path) => Origin::File(path),
+        None => Origin::Embedded(QUICKSTART.0, QUICKSTART.1),
+    };
+    let surroundings = Surroundings { variable: &environment };
+    let loaded = load::load(origin, &selection.sets, surroundings, &problems)
+        .map_err(Failure::of_problems)?;
+    let typed = Typed {
+        acknowledge: selection.acknowledge.as_deref(),
+        environment: selection.environment.as_deref(),
+    };
+    let checked = check::check(&loaded, typed, &problems);
+    if let Some(table) = &checked.profile.stand_in {
+        settings_of(table, &problems);
+    }
+    check::settle(checked, problems).map_err(Failure::of_problems)
+}
+
+/// Everything that journeys need, in place.
+pub(super) struct Ground {
+    pub(super) checked: Checked,
+    pub(super) opened: Opened,
+    /// Present unless the profile names a tenant. Ends with the ground.
+    pub(super) embedded: Option<Embedded>,
+}
+
+/// Puts everything in place. With no `[tenant]` the embedded stand-in is started and then treated
+/// exactly as a tenant is.
+pub(super) async fn ground(
+    selection: &Selection,
+    checked: Checked,
+    out: &Path,
+    accounts: Option<u64>,
+) -> Result<Ground, Failure> {
+    let clock = Clock::system();
+    let mut codes = None;
+    if checked.journeys.iter().any(|(script, _)| script.needs_codes()) {
+        let office = Office::new(clock.clone());
+        let source = CodeSource::start(&checked.profile.codes, &office, &clock).await;
+        codes = Some((source.map_err(|error| Failure::of(Exit::WrongInput, &error))?, office));
+    }
+    let mut embedded = None;
+    let tenant = match &checked.profile.tenant {
+        Some(tenant) => tenant.clone(),
+        None => {
+            let mail = codes.as_ref().map(|(source, _)| source.address());
+            let child = Embedded::start(checked.profile.stand_in.as_ref(), mail).await?;
+            as_tenant(&embedded.insert(child).ready)
+        }
+    };
+    let wishes = Wishes {
+        seed: selection.seed.unwrap_or_else(Seed::unforeseen),
+        password_key: environment("GANDER_PASSWORD_KEY").map(Into::into),
+        state_folder: state_folder(),
+        out: out.to_path_buf(),
+        accounts,
+    };
+    let opened = stage::open(&checked, &tenant, codes, wishes, clock).await.map_err(|error| {
+        let exit = if error.is_of_tenant() { Exit::TenantNotUsable } else { Exit::WrongInput };
+        Failure::of(exit, &error)
+    })?;
+    Ok(Ground { checked, opened, embedded })
+}
+
+/// A stand-in that is ready, as a profile would describe it.
+fn as_tenant(ready: &Ready) -> Tenant {
+    Tenant {
+        auth_url: ready.auth_url.clone(),
+        api_url: Some(ready.api_url.clone()),
+        environment_id: Some(ready.environment_id.clone()),
+        hosts: vec![ready.auth_url.clone()],
+        client_id: ready.client_id.clone(),
+        client_secret: None,
+        redirect_uri: ready.redirect_uri.clone(),
+        scopes: ready.scopes.clone(),
+        client: Default::default(),
+        authorize_parameters: Vec::new(),
+        headers: Vec::new(),
+        acknowledge: None,
+        worker: Some(Worker {
+            client_id: ready.worker.client_id.clone(),
+            client_secret: ready.worker.client_secret.clone().into(),
+            environment_id: None,
+            rate: STAND_IN_RATE,
+        }),
+        is_loopback: true,
+        place: None,
+    }
+}
+
+/// Where gander keeps what outlives a run: the key of passwords.
+fn state_folder() -> PathBuf {
+    let set = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("XDG_STATE_HOME")
+        .or_else(|| Some(set("HOME")?.join(".local/state")))
+        .unwrap_or_default()
+        .join("gander")
+}

@@ -1,0 +1,174 @@
+//! Who plays in an iteration: the invented person, the leased account, the waiter for its codes;
+//! and the stage that all iterations share.
+
+use super::perform::Part;
+use super::rule::{Expect, Rule};
+use super::template::Variable;
+use crate::base::clock::{Clock, Utc};
+use crate::base::names::RunId;
+use crate::base::random::Seed;
+use crate::base::secret::Secret;
+use crate::codes::office::{Office, Waiter};
+use crate::davinci::oidc::Application;
+use crate::identity::account::AccountState;
+use crate::identity::ledger::{Ledger, LedgerEntry};
+use crate::identity::login::Logins;
+use crate::identity::password::{PasswordKey, Weakness};
+use crate::identity::persona::{Locale, Persona};
+use crate::identity::pool::{Lease, Pool};
+use crate::measure::fault::Fault;
+use rand::Rng;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that iterations share.
+pub struct Stage {
+    /// The run.
+    pub run: RunId,
+    /// The application whose flow is walked.
+    pub application: Arc<Application>,
+    /// Time.
+    pub clock: Clock,
+    /// Where all randomness of the run comes from.
+    pub seed: Seed,
+    /// Who is invented.
+    pub locale: Locale,
+    /// What invented people sign on with.
+    pub logins: Logins,
+    /// What passwords are worked out with.
+    pub key: PasswordKey,
+    /// Accounts to lease.
+    pub pool: Pool,
+    /// Where accounts are noted before they are made.
+    pub ledger: Arc<Ledger<Box<dyn Write + Send>>>,
+    /// Where codes arrive; none if no journey needs any.
+    pub codes: Option<Office>,
+    /// How long to wait for a code.
+    pub code_timeout: Duration,
+}
+
+/// Who plays in one iteration.
+pub(super) struct Cast {
+    persona: Persona,
+    /// Address and login of the persona.
+    address: String,
+    lease: Option<Lease>,
+    waiter: Option<Waiter>,
+    /// How many requests have asked for a code so far.
+    asked: usize,
+    code: Option<Secret>,
+}
+
+impl Cast {
+    /// Invents, leases and registers for codes whatever the script needs. The waiter is registered
+    /// here, before any request, so that no mail can arrive too early.
+    pub(super) fn gather(stage: &Stage, part: Part<'_>) -> Result<Self, (Fault, String)> {
+        let lease = match part.script.account {
+            Some(state) => {
+                let lease =
+                    stage.pool.lease(state).map_err(|none| (Fault::NoAccount, none.to_string()))?;
+                Some(lease)
+            }
+            None => None,
+        };
+        let address = stage.logins.address(part.index);
+        let recipient = lease.as_ref().map_or(&address, |lease| &lease.email);
+        let waiter = match &stage.codes {
+            Some(office) if part.script.needs_codes() => {
+                let waiter = office
+                    .open(recipient)
+                    .map_err(|error| (Fault::CodeNotReceived, error.to_string()))?;
+                Some(waiter)
+            }
+            _ => None,
+        };
+        let persona = Persona::invent(stage.seed, stage.locale, part.index);
+        Ok(Self { persona, address, lease, waiter, asked: 0, code: None })
+    }
+
+    /// Bytes for PKCE, state and nonce: of this run and iteration alone.
+    pub(super) fn random(&self, stage: &Stage) -> [u8; 64] {
+        let mut bytes = [0; 64];
+        stage.seed.stream(stage.run.as_str(), self.persona.index).fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// What stands for a variable; itself when there is nothing.
+    pub(super) fn value(&self, variable: Variable, stage: &Stage) -> Result<String, Variable> {
+        let lease = || self.lease.as_ref().ok_or(variable);
+        // A password that is wrong for whoever this iteration signs on.
+        let login = self.lease.as_ref().map_or(&self.address, |lease| &lease.login);
+        let exposed = |secret: Secret| secret.expose().clone();
+        Ok(match variable {
+            Variable::PersonaEmail => self.address.clone(),
+            Variable::PersonaAttribute(name) => {
+                self.persona.attribute(name).ok_or(variable)?.to_owned()
+            }
+            Variable::PersonaPassword => exposed(stage.key.password(&self.address, 0)),
+            Variable::PersonaWrongPassword => {
+                exposed(stage.key.wrong_password(login, self.persona.index))
+            }
+            Variable::PersonaWeakPassword => {
+                exposed(stage.key.weak_password(login, Weakness::Short))
+            }
+            Variable::AccountUsername => lease()?.login.clone(),
+            Variable::AccountEmail => lease()?.email.clone(),
+            Variable::AccountPassword => exposed(lease()?.password(&stage.key)),
+            Variable::AccountNewPassword => {
+                let lease = lease()?;
+                exposed(lease.password_of(lease.generation.saturating_add(1), &stage.key))
+            }
+            Variable::Code => self.code.clone().map(exposed).ok_or(variable)?,
+            Variable::RunId => stage.run.to_string(),
+        })
+    }
+
+    /// Waits for the code of the last request that asked for one. Returns how long it took.
+    pub(super) async fn fetch_code(&mut self, stage: &Stage) -> Result<Duration, Fault> {
+        let waiter = self.waiter.as_mut().ok_or(Fault::CodeNotReceived)?;
+        let number = self.asked.max(1);
+        let (code, waited) =
+            waiter.nth(number, stage.code_timeout).await.map_err(|_| Fault::CodeNotReceived)?;
+        self.code = Some(code);
+        Ok(waited)
+    }
+
+    /// Makes known what a rule's request is about to do, before it is sent: a killed run must be
+    /// able to find every account and to know every password.
+    pub(super) fn foretell(&mut self, rule: &Rule, stage: &Stage) -> Result<(), std::io::Error> {
+        let at = || Utc::of(stage.clock.wall()).stamp();
+        if rule.sends_code {
+            self.asked += 1;
+        }
+        if rule.creates_account {
+            stage.ledger.append(&LedgerEntry::Made {
+                at: at(),
+                login: self.address.clone(),
+                email: self.address.clone(),
+                persona: self.persona.index,
+                state: AccountState::Ok,
+            })?;
+        }
+        if let (true, Some(lease)) = (rule.changes_password, &mut self.lease) {
+            let generation = lease.generation.saturating_add(1);
+            stage.ledger.append(&LedgerEntry::Advanced {
+                at: at(),
+                login: lease.login.clone(),
+                generation,
+            })?;
+            lease.advance();
+        }
+        Ok(())
+    }
+
+    /// Draws the consequences of a rule's request for the account: one whose password may or may
+    /// not have changed, or that counts a failed attempt, has to be put right before it is lent
+    /// again.
+    pub(super) fn settle(&mut self, rule: &Rule, advanced: bool) {
+        let unclear = rule.changes_password && !advanced;
+        if let (true, Some(lease)) = (unclear || rule.expect == Expect::Refusal, &mut self.lease) {
+            lease.spoil();
+        }
+    }
+}

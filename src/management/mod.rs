@@ -1,0 +1,18 @@
+//! The tenant's management API: accounts made, put right and removed, outside measured time.
+//!
+//! Unlike measured exchanges, these calls are retried and paced. [`call`], [`reply`] and
+//! [`backoff`] decide, [`api`] waits and sends; [`provision`], [`mend`] and [`clean_up`] are the
+//! three things a run does with it.
+
+pub mod api;
+pub mod backoff;
+pub mod call;
+pub mod clean_up;
+pub mod error;
+pub mod keeper;
+pub mod key_file;
+pub mod mend;
+pub mod pace;
+pub mod provision;
+pub mod reply;
+pub mod settings;

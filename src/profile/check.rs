@@ -1,0 +1,195 @@
+//! What no single key can get wrong: rules across sections. Collects every problem.
+
+use super::document::{AccountSource, Profile};
+use super::load::Loaded;
+use crate::base::document::{Problem, Problems, Section, Sited};
+use crate::base::names::Journey;
+use crate::base::remedy::{Listing, nearest};
+use crate::journey::catalog;
+use crate::journey::script::Script;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A profile in which everything fits together.
+#[derive(Debug)]
+pub struct Checked {
+    /// The profile.
+    pub profile: Profile,
+    /// Its journeys with their weights, in the order of the profile.
+    pub journeys: Vec<(Arc<Script>, f64)>,
+}
+
+/// What the person typed to show that a tenant is meant.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Typed<'a> {
+    /// `--acknowledge`
+    pub acknowledge: Option<&'a str>,
+    /// `--environment`
+    pub environment: Option<&'a str>,
+}
+
+/// Reads and checks a loaded document. Everything wrong is noted in `problems`; the result is
+/// usable only if nothing was.
+pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked {
+    let profile = Profile::read(Section::document(&loaded.table, problems));
+    let own = own_journeys(&profile.journey_files, &loaded.folder, problems);
+    let mut journeys = Vec::new();
+    for weighted in &profile.journeys {
+        if let Some(script) = find(&weighted.journey, &own) {
+            journeys.push((script, weighted.weight));
+        } else {
+            let known = || {
+                own.iter()
+                    .map(|script| script.name.as_str())
+                    .chain(catalog::BUILT_IN.iter().map(|b| b.0))
+            };
+            let name = weighted.journey.as_str();
+            let remedy = nearest(name, known()).map_or_else(
+                || format!("known: {}", known().collect::<Listing>()),
+                |near| format!("did you mean `{near}`?"),
+            );
+            problems.note(
+                Some(&weighted.place),
+                format!("there is no journey `{name}`"),
+                Some(remedy),
+            );
+        }
+    }
+    let checked = Checked { profile, journeys };
+    checked.check_journeys(problems);
+    checked.check_accounts(problems);
+    checked.check_acknowledged(typed, problems);
+    checked
+}
+
+/// Built-in journeys by name; own ones of the same name stand in front of them.
+fn find(name: &Journey, own: &[Arc<Script>]) -> Option<Arc<Script>> {
+    let of_person = own.iter().find(|script| script.name == *name).cloned();
+    of_person.or_else(|| catalog::built_in(name.as_str())?.ok().map(Arc::new))
+}
+
+fn own_journeys(
+    patterns: &[Sited<String>],
+    folder: &Path,
+    problems: &Problems,
+) -> Vec<Arc<Script>> {
+    let mut scripts = Vec::new();
+    for pattern in patterns {
+        let whole = folder.join(&pattern.value);
+        let note = |what: String, remedy: &str| {
+            problems.note(Some(&pattern.place), what, Some(remedy.to_owned()))
+        };
+        let files = match glob::glob(&whole.to_string_lossy()) {
+            Ok(paths) => paths.filter_map(Result::ok).collect::<Vec<_>>(),
+            Err(error) => {
+                note(
+                    format!("`{}` is no pattern: {}", pattern.value, error.msg),
+                    "write `my-journeys/*.toml`",
+                );
+                continue;
+            }
+        };
+        if files.is_empty() {
+            note(
+                format!("`{}` finds no file", pattern.value),
+                "paths start at the folder of the profile",
+            );
+        }
+        for file in files {
+            let name = file.display().to_string();
+            match std::fs::read_to_string(&file) {
+                Ok(text) => match Script::parse(&name, &text) {
+                    Ok(script) => scripts.push(Arc::new(script)),
+                    Err(found) => problems.extend(found),
+                },
+                Err(error) => note(format!("`{name}` cannot be read: {error}"), "make it readable"),
+            }
+        }
+    }
+    scripts
+}
+
+impl Checked {
+    fn check_journeys(&self, problems: &Problems) {
+        if self.profile.journeys.is_empty() {
+            let remedy = "add `[journeys]` with weights, such as `sign-on = 1`".to_owned();
+            problems.note(None, "the profile has no journey", Some(remedy));
+        }
+        let mut names: Vec<_> = self.profile.variants.iter().map(|variant| &variant.name).collect();
+        names.sort();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            problems.note(
+                None,
+                format!("two variants are named `{}`", twice[0]),
+                Some("name them apart".to_owned()),
+            );
+        }
+    }
+
+    /// Accounts must come from somewhere, and a tenant's are made only when it says how.
+    fn check_accounts(&self, problems: &Problems) {
+        let needed = self.journeys.iter().filter(|(script, _)| script.account.is_some());
+        let needed: Listing = needed.map(|(script, _)| script.name.as_str()).collect();
+        let Some(tenant) = &self.profile.tenant else { return };
+        if needed == Listing::default() {
+            return;
+        }
+        let place = tenant.place.as_ref();
+        match self.profile.accounts.source {
+            None => problems.note(
+                place,
+                format!("{needed} need accounts, and `accounts.source` does not say where from"),
+                Some("add `[accounts]` `source = \"provision\"`: gander makes them and keeps a ledger".to_owned()),
+            ),
+            Some(AccountSource::Provision) if tenant.worker.is_none() || tenant.api_url.is_none() => {
+                problems.note(
+                    place,
+                    "`accounts.source = \"provision\"` needs the management API",
+                    Some("add `tenant.api_url` and `[tenant.worker]` with the worker application's id and secret".to_owned()),
+                );
+            }
+            Some(AccountSource::Provision) => {}
+        }
+    }
+
+    /// Nothing but this machine is called unless the owner was asked and the environment is typed.
+    fn check_acknowledged(&self, typed: Typed<'_>, problems: &Problems) {
+        let Some(tenant) = self.profile.tenant.as_ref().filter(|tenant| !tenant.is_loopback) else {
+            return;
+        };
+        let name = tenant.typed_name();
+        let Some(case) = &tenant.acknowledge else {
+            problems.note(
+                tenant.place.as_ref(),
+                format!("{} is not this machine, and the profile does not acknowledge that", tenant.auth_url),
+                Some(format!(
+                    "open a support case before any load test, put its number in `tenant.acknowledge`, and type `--acknowledge CASE --environment {name}`"
+                )),
+            );
+            return;
+        };
+        if typed.acknowledge != Some(case) || typed.environment != Some(name.as_str()) {
+            problems.note(
+                tenant.place.as_ref(),
+                format!("{} is not this machine", tenant.auth_url),
+                Some(format!(
+                    "to show that it is meant, type `--acknowledge {case} --environment {name}`"
+                )),
+            );
+        }
+    }
+
+    /// Whether the guard may let other addresses than this machine's through.
+    pub fn is_acknowledged(&self) -> bool {
+        // `check` noted a problem unless everything matched, and a profile with problems never runs.
+        self.profile
+            .tenant
+            .as_ref()
+            .is_some_and(|tenant| !tenant.is_loopback && tenant.acknowledge.is_some())
+    }
+}
+
+/// The problems as a result, in the order of their places.
+pub fn settle<T>(value: T, problems: Problems) -> Result<T, Vec<Problem>> {
+    if problems.is_empty() { Ok(value) } else { Err(problems.into_sorted()) }
+}

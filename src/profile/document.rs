@@ -1,0 +1,172 @@
+//! The sections of a profile, composed of the settings that each module defines for itself.
+
+use super::tenant::Tenant;
+use crate::base::document::{Item, Place, Section, Sited, Table, Value};
+use crate::base::names::{Journey, Variant as VariantName};
+use crate::codes;
+use crate::identity;
+use crate::transport;
+
+/// A profile as read: every section understood, nothing cross-checked yet.
+#[derive(Debug)]
+pub struct Profile {
+    /// Patterns of journey files, relative to the profile.
+    pub journey_files: Vec<Sited<String>>,
+    /// The tenant; absent for the stand-in.
+    pub tenant: Option<Tenant>,
+    /// Settings of the stand-in, which it reads itself.
+    pub stand_in: Option<Table>,
+    /// Connections and time-outs.
+    pub http: transport::Settings,
+    /// What is compared; at least one.
+    pub variants: Vec<Variant>,
+    /// Journeys and their weights.
+    pub journeys: Vec<Weighted>,
+    /// Where accounts come from.
+    pub accounts: Accounts,
+    /// Who is invented.
+    pub identities: identity::settings::Settings,
+    /// Where codes come from.
+    pub codes: codes::settings::Settings,
+}
+
+/// A journey and its weight in the mix.
+#[derive(Clone, Debug)]
+pub struct Weighted {
+    /// Name of the journey.
+    pub journey: Journey,
+    /// Weight against the others; above zero.
+    pub weight: f64,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// One flow version or configuration.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// Its name in every report.
+    pub name: VariantName,
+    /// Flow policy of every journey; absent: the application's first.
+    pub flow_policy: Option<String>,
+    /// Flow policies of single journeys.
+    pub policies: Vec<(Journey, String)>,
+}
+
+impl Variant {
+    /// The policy that a journey starts.
+    pub fn policy(&self, journey: &Journey) -> Option<&str> {
+        let own = self.policies.iter().find(|(name, _)| name == journey).map(|(_, policy)| policy);
+        own.or(self.flow_policy.as_ref()).map(String::as_str)
+    }
+}
+
+/// `[accounts]`.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    /// Whether a source was named.
+    pub source: Option<AccountSource>,
+    /// How many accounts are made of each state that some journey needs.
+    pub count: u64,
+    /// Population that they are made in.
+    pub population: String,
+}
+
+/// Where accounts come from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AccountSource {
+    /// Made through the management API.
+    Provision,
+}
+
+impl Profile {
+    /// Reads a whole document. Problems go to the section's list; what could be read is returned.
+    pub fn read(mut section: Section<'_>) -> Self {
+        for key in ["workload", "think_time", "limits", "threshold", "guards"] {
+            section.not_built_yet(key);
+        }
+        let stand_in = section.section("stand_in");
+        let profile = Self {
+            journey_files: section.texts("journey_files").unwrap_or_default(),
+            tenant: Tenant::read(section.section("tenant")),
+            stand_in: stand_in.table().cloned(),
+            http: whole(section.section("http"), transport::Settings::read),
+            variants: read_variants(&mut section),
+            journeys: read_journeys(&mut section),
+            accounts: read_accounts(section.section("accounts")),
+            identities: whole(section.section("identities"), identity::settings::Settings::read),
+            codes: whole(section.section("codes"), codes::settings::Settings::read),
+        };
+        section.finish();
+        profile
+    }
+}
+
+/// Reads a section with its module's own reader and complains about what that did not know.
+fn whole<'t, T>(mut section: Section<'t>, read: impl FnOnce(&mut Section<'t>) -> T) -> T {
+    let settings = read(&mut section);
+    section.finish();
+    settings
+}
+
+fn read_variants(section: &mut Section<'_>) -> Vec<Variant> {
+    let mut variants = Vec::new();
+    for mut variant in section.sections("variant") {
+        let name = variant.required_text("name", "variants are told apart by their names");
+        let policies = variant.text_map("policies");
+        variants.push(Variant {
+            name: name.map_or_else(|| "".into(), |name| name.value.as_str().into()),
+            flow_policy: variant.text("flow_policy").map(|policy| policy.value),
+            policies: policies
+                .into_iter()
+                .map(|(journey, policy)| (journey.into(), policy.value))
+                .collect(),
+        });
+        variant.not_built_yet("tenant");
+        variant.finish();
+    }
+    if variants.is_empty() {
+        variants.push(Variant { name: "default".into(), flow_policy: None, policies: Vec::new() });
+    }
+    variants
+}
+
+fn read_journeys(section: &mut Section<'_>) -> Vec<Weighted> {
+    let journeys = section.section("journeys");
+    let problems = journeys.problems();
+    let mut read = Vec::new();
+    for (name, place, item) in journeys.open_entries() {
+        match weight(item) {
+            Some(weight) => {
+                read.push(Weighted { journey: name.as_str().into(), weight, place: place.clone() });
+            }
+            None => problems.note(
+                Some(&item.place),
+                format!("the weight of journey `{name}` is not a number above zero"),
+                Some("leave the journey out if it should not run".to_owned()),
+            ),
+        }
+    }
+    read
+}
+
+fn weight(item: &Item) -> Option<f64> {
+    let weight = match item.value {
+        Value::Integer(number) => f64::from(u32::try_from(number).ok()?),
+        Value::Float(number) => number,
+        _ => return None,
+    };
+    (weight.is_finite() && weight > 0.0).then_some(weight)
+}
+
+fn read_accounts(mut section: Section<'_>) -> Accounts {
+    let sources = [("provision", AccountSource::Provision)];
+    let accounts = Accounts {
+        source: section.choice_so_far("source", &sources, &["register-first", "csv", "ledger"]),
+        count: section.count("count").unwrap_or(0),
+        population: section
+            .text("population")
+            .map_or_else(|| "gander".to_owned(), |text| text.value),
+    };
+    section.finish();
+    accounts
+}

@@ -1,0 +1,181 @@
+//! From files and flags to one document: the embedded default, what the profile extends, the
+//! profile, and `--set`, each laid over the one before.
+
+use super::reference::{Surroundings, fill};
+use crate::base::document::{Item, Problem, Problems, Table, Value};
+use std::path::{Path, PathBuf};
+
+/// The commented default profile: the reference of every key, and the only place of its default.
+pub const DEFAULT: &str = include_str!("default.toml");
+
+/// Tables whose keys the person chooses: a profile that gives one replaces it instead of adding.
+const REPLACED: &[&str] = &["journeys"];
+
+/// How deep `extends` may go.
+const DEEPEST: usize = 8;
+
+/// A profile to be loaded.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'a> {
+    /// A file of the person.
+    File(&'a Path),
+    /// A text inside the program, with the name it has in messages.
+    Embedded(&'a str, &'a str),
+}
+
+/// A loaded document, and where relative paths in it start.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Everything laid over each other, references filled in.
+    pub table: Table,
+    /// Folder of the profile.
+    pub folder: PathBuf,
+}
+
+/// Loads a profile with `--set key.path=value` laid over it. Problems of references are noted in
+/// `problems`; a document that cannot be read at all is an `Err`.
+pub fn load(
+    origin: Origin<'_>,
+    sets: &[String],
+    surroundings: Surroundings<'_>,
+    problems: &Problems,
+) -> Result<Loaded, Vec<Problem>> {
+    let mut table = Table::parse("default.toml (embedded)", DEFAULT)?;
+    let folder = match origin {
+        Origin::Embedded(name, text) => {
+            overlay(&mut table, Table::parse(name, text)?);
+            PathBuf::new()
+        }
+        Origin::File(path) => {
+            for layer in with_extended(path, DEEPEST)? {
+                overlay(&mut table, layer);
+            }
+            path.parent().unwrap_or(Path::new("")).to_path_buf()
+        }
+    };
+    for set in sets {
+        table.overlay(parse_set(set)?);
+    }
+    table.fill_in(problems, &|text| fill(text, surroundings));
+    Ok(Loaded { table, folder })
+}
+
+fn overlay(below: &mut Table, above: Table) {
+    below.entries.retain(|(key, ..)| !REPLACED.contains(&key.as_str()) || above.get(key).is_none());
+    below.overlay(above);
+}
+
+/// A profile and everything it extends, lowest layer first.
+fn with_extended(path: &Path, depth: usize) -> Result<Vec<Table>, Vec<Problem>> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let remedy = "name a profile such as `profiles/quickstart.toml`".to_owned();
+        vec![Problem {
+            place: None,
+            what: format!("`{name}` cannot be read: {error}"),
+            remedy: Some(remedy),
+        }]
+    })?;
+    let mut table = Table::parse(&name, &text)?;
+    let Some(position) = table.entries.iter().position(|(key, ..)| key == "extends") else {
+        return Ok(vec![table]);
+    };
+    let (_, place, item) = table.entries.remove(position);
+    let problem = |what: &str| {
+        vec![Problem { place: Some(place.clone()), what: what.to_owned(), remedy: None }]
+    };
+    let Item { value: Value::Text { text: base, .. }, .. } = item else {
+        return Err(problem("`extends` is not a text: name one profile"));
+    };
+    if depth == 0 {
+        return Err(problem("`extends` goes too deep, perhaps in a circle"));
+    }
+    let base = path.parent().unwrap_or(Path::new("")).join(base);
+    let mut layers = with_extended(&base, depth - 1)?;
+    layers.push(table);
+    Ok(layers)
+}
+
+/// `tenant.client_id=abc`: the value is TOML if it can be read as TOML, else a text.
+fn parse_set(set: &str) -> Result<Table, Vec<Problem>> {
+    let Some((key, value)) = set.split_once('=') else {
+        let remedy = Some("write `--set key.path=value`".to_owned());
+        return Err(vec![Problem {
+            place: None,
+            what: format!("`--set {set}` has no `=`"),
+            remedy,
+        }]);
+    };
+    let name = format!("--set {key}");
+    let as_toml = Table::parse(&name, &format!("{key} = {value}"));
+    as_toml.or_else(|_| {
+        let quoted = serde_json::Value::from(value).to_string();
+        Table::parse(&name, &format!("{key} = {quoted}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(files: &[(&str, &str)], sets: &[&str]) -> Result<Table, Vec<String>> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let sets: Vec<_> = sets.iter().map(|set| (*set).to_owned()).collect();
+        let problems = Problems::default();
+        let path = folder.path().join(files[0].0);
+        let loaded =
+            load(Origin::File(&path), &sets, Surroundings { variable: &|_| None }, &problems);
+        loaded
+            .map(|loaded| loaded.table)
+            .map_err(|problems| problems.into_iter().map(|problem| problem.what).collect())
+    }
+
+    fn section<'t>(table: &'t Table, key: &str) -> &'t Table {
+        let Some(Item { value: Value::Table(table), .. }) = table.get(key) else {
+            panic!("no [{key}]")
+        };
+        table
+    }
+
+    #[test]
+    fn later_layers_win_and_journeys_are_replaced_whole() {
+        let table = loaded(
+            &[
+                ("top.toml", "extends = \"low.toml\"\n[journeys]\nsign-on = 1\n[identities]\nlocale = \"de\"\n"),
+                ("low.toml", "[identities]\nlocale = \"fr\"\nemail_domain = \"a.example\"\n"),
+            ],
+            &["identities.email_domain=b.example", "accounts.count=7"],
+        )
+        .unwrap();
+        let text = |table: &Table, key: &str| match &table.get(key).unwrap().value {
+            Value::Text { text, .. } => text.clone(),
+            other => panic!("{other:?}"),
+        };
+        let identities = section(&table, "identities");
+        assert_eq!(
+            (text(identities, "locale").as_str(), text(identities, "email_domain").as_str()),
+            ("de", "b.example")
+        );
+        assert_eq!(section(&table, "accounts").get("count").unwrap().value, Value::Integer(7));
+        let journeys: Vec<_> =
+            section(&table, "journeys").entries.iter().map(|(key, ..)| key.as_str()).collect();
+        assert_eq!(journeys, ["sign-on"]);
+    }
+
+    #[test]
+    fn a_circle_of_extends_ends() {
+        let error = loaded(&[("a.toml", "extends = \"a.toml\"\n")], &[]).unwrap_err();
+        assert_eq!(error, ["`extends` goes too deep, perhaps in a circle"]);
+    }
+
+    #[test]
+    fn a_set_without_a_value_is_named() {
+        assert_eq!(
+            loaded(&[("a.toml", "")], &["accounts.count"]).unwrap_err(),
+            ["`--set accounts.count` has no `=`"]
+        );
+    }
+}

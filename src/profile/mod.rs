@@ -1,0 +1,7 @@
+//! The profile: one TOML document that says what to run where, read whole, checked whole.
+
+pub mod check;
+pub mod document;
+pub mod load;
+pub mod reference;
+pub mod tenant;

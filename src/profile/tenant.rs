@@ -1,0 +1,218 @@
+//! `[tenant]`: where the tenant is, which application is used, and what may be called.
+
+use crate::base::document::{Place, Section, Sited};
+use crate::base::secret::Secret;
+use crate::davinci::form::Client;
+use crate::management::settings::Worker;
+use url::{Host, Url};
+
+/// Everything that `[tenant]` says.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Authorization server and flow runtime.
+    pub auth_url: String,
+    /// Management API.
+    pub api_url: Option<String>,
+    /// In every path, unless the tenant has a custom domain.
+    pub environment_id: Option<String>,
+    /// The only hosts ever called.
+    pub hosts: Vec<String>,
+    /// OIDC application.
+    pub client_id: String,
+    /// For confidential applications only.
+    pub client_secret: Option<Secret>,
+    /// Registered redirect address.
+    pub redirect_uri: String,
+    /// Scopes of the authorize request.
+    pub scopes: Vec<String>,
+    /// Which genuine client's habits to imitate.
+    pub client: Client,
+    /// Extra parameters of the authorize request.
+    pub authorize_parameters: Vec<(String, String)>,
+    /// Extra headers of every call.
+    pub headers: Vec<(String, String)>,
+    /// Support case under which the test was announced.
+    pub acknowledge: Option<String>,
+    /// Worker application for the management API.
+    pub worker: Option<Worker>,
+    /// Whether all of it is this machine.
+    pub is_loopback: bool,
+    /// Where the table begins.
+    pub place: Option<Place>,
+}
+
+impl Tenant {
+    /// Reads `[tenant]`; absent means the stand-in.
+    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+        let place = section.place()?.clone();
+        let auth_url = section
+            .required_text("auth_url", "such as `auth_url = \"https://auth.pingone.eu\"`")
+            .and_then(|text| read_url(&section, "auth_url", text));
+        let api_url = section.text("api_url").and_then(|text| read_url(&section, "api_url", text));
+        let client_id =
+            section.required_text("client_id", "name the OIDC application whose flow is run");
+        let redirect_uri = section.required_text(
+            "redirect_uri",
+            "name a redirect address registered for the application; nothing is redirected",
+        );
+        let environment_id = section.text("environment_id").map(|text| text.value);
+        let urls = [auth_url.as_ref(), api_url.as_ref()];
+        let named_hosts = urls.iter().flatten().map(|url| origin(&url.value));
+        let hosts = section.texts("hosts").map_or_else(
+            || named_hosts.collect(),
+            |hosts| hosts.into_iter().map(|host| host.value).collect(),
+        );
+        let scopes = section.texts("scopes").map_or_else(
+            || vec!["openid".to_owned()],
+            |scopes| scopes.into_iter().map(|scope| scope.value).collect(),
+        );
+        let client_secret = section.secret("client_secret");
+        let clients = [("javascript", Client::JavaScript), ("mobile", Client::Mobile)];
+        let client = section.choice("client", &clients).unwrap_or_default();
+        if section.choice("start", &[("authorize", false), ("policy", true)]) == Some(true) {
+            section.not_built_yet("start");
+        }
+        if section.flag("preflight") == Some(true) {
+            section.not_built_yet("preflight");
+        }
+        section.not_built_yet("orchestrate_url");
+        section.not_built_yet("sdk_token");
+        let pairs = |pairs: Vec<(String, Sited<String>)>| {
+            pairs.into_iter().map(|(name, text)| (name, text.value)).collect::<Vec<_>>()
+        };
+        let authorize_parameters = pairs(section.text_map("authorize_parameters"));
+        let headers = read_headers(&mut section);
+        let acknowledge = section.text("acknowledge").map(|text| text.value);
+        let mut worker_section = section.section("worker");
+        let worker = Worker::read(&mut worker_section);
+        worker_section.finish();
+        let is_loopback = urls.iter().flatten().all(|url| is_loopback(&url.value));
+        section.finish();
+        Some(Self {
+            auth_url: text_of(&auth_url?.value),
+            api_url: api_url.map(|url| text_of(&url.value)),
+            environment_id,
+            hosts,
+            client_id: client_id?.value,
+            client_secret,
+            redirect_uri: redirect_uri?.value,
+            scopes,
+            client,
+            authorize_parameters,
+            headers,
+            acknowledge,
+            worker,
+            is_loopback,
+            place: Some(place),
+        })
+    }
+
+    /// What a person must type to show that this tenant is meant: its environment id, or its host
+    /// where a custom domain hides the id.
+    pub fn typed_name(&self) -> String {
+        self.environment_id.clone().unwrap_or_else(|| {
+            Url::parse(&self.auth_url)
+                .ok()
+                .and_then(|url| url.host_str().map(str::to_owned))
+                .unwrap_or_default()
+        })
+    }
+}
+
+fn read_headers(section: &mut Section<'_>) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    for (name, text) in section.text_map("headers") {
+        let fits = http::HeaderName::try_from(name.as_str()).is_ok()
+            && http::HeaderValue::try_from(text.value.as_str()).is_ok();
+        if fits {
+            headers.push((name, text.value));
+        } else {
+            section.problems().note(
+                Some(&text.place),
+                format!("`{name}` cannot be sent as a header"),
+                None,
+            );
+        }
+    }
+    headers
+}
+
+fn read_url(section: &Section<'_>, key: &str, text: Sited<String>) -> Option<Sited<Url>> {
+    let note = |what: String, remedy: &str| {
+        section.problems().note(Some(&text.place), what, Some(remedy.to_owned()));
+        None
+    };
+    let Ok(url) = Url::parse(&text.value) else {
+        return note(
+            format!("`{}` is `{}`, which is no address", section.name(key), text.value),
+            "write it whole: `https://auth.pingone.eu`",
+        );
+    };
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return note(
+            format!("`{}` is not an http(s) address", section.name(key)),
+            "write `https://…`",
+        );
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+        return note(
+            format!("`{}` holds more than a host and a path", section.name(key)),
+            "leave credentials and parameters out of it",
+        );
+    }
+    if url.scheme() == "http" && !is_loopback(&url) {
+        return note(
+            format!(
+                "`{}` is not encrypted, and {} is not this machine",
+                section.name(key),
+                url.host_str().unwrap_or("")
+            ),
+            "use `https://`",
+        );
+    }
+    Some(Sited { place: text.place, value: url })
+}
+
+/// Scheme, host and port: a link to another port of the same host is a link elsewhere.
+fn origin(url: &Url) -> String {
+    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default());
+    format!("{}://{host}:{}", url.scheme(), port.unwrap_or_default())
+}
+
+fn text_of(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// Whether a URL names this machine by its own name or a loopback address. Other names that happen
+/// to resolve to loopback do not count: what a name resolves to can change.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8910", true),
+            ("http://127.9.9.9", true),
+            ("http://localhost:1", true),
+            ("http://tenant.localhost", true),
+            ("http://[::1]:80", true),
+            ("https://auth.pingone.eu", false),
+            ("https://127.0.0.1.example.com", false),
+            ("https://0.0.0.0", false),
+            ("https://10.0.0.1", false),
+            ("https://[::ffff:127.0.0.1]", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! `HdrHistogram` interval logs, version 1.3: one tagged line for each series and window.
+
+use crate::measure::histogram::Times;
+use crate::measure::series::{SeriesKey, TagError};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogHistogram, IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
+};
+use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
+use std::collections::HashMap;
+use std::io::BufRead;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Makes the text of a log. Times are microseconds, also the column of the maximum.
+#[derive(Default)]
+pub struct LogText {
+    serializer: V2DeflateSerializer,
+}
+
+impl LogText {
+    /// The head: version, start of the run, from which all lines count, and the legend.
+    pub fn head(&mut self, started: SystemTime) -> Vec<u8> {
+        let mut text = Vec::new();
+        let mut builder = IntervalLogWriterBuilder::new();
+        let builder = builder
+            .add_comment("[Logged by gander; times in microseconds]")
+            .add_comment("[Histogram log format version 1.3]")
+            .with_start_time(started)
+            .with_base_time(started);
+        // Writing to memory cannot fail.
+        let _ = builder.begin_log_with(&mut text, &mut self.serializer);
+        text.extend_from_slice(LEGEND);
+        text
+    }
+
+    /// Appends one line.
+    pub fn line(
+        &mut self,
+        key: &SeriesKey,
+        times: &Times,
+        (start_ms, end_ms): (u64, u64),
+        text: &mut Vec<u8>,
+    ) {
+        let tag = key.to_string();
+        let mut builder = IntervalLogWriterBuilder::new();
+        let begun = builder.with_max_value_divisor(1.0).begin_log_with(text, &mut self.serializer);
+        if let Ok(mut log) = begun {
+            let (start, length) = (ms(start_ms), ms(end_ms.saturating_sub(start_ms)));
+            // Neither memory nor our bounds can make it fail.
+            let _ = log.write_histogram(times.histogram(), start, length, Tag::new(&tag));
+        }
+    }
+}
+
+const LEGEND: &[u8] =
+    b"\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// One line of a log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// What it is about.
+    pub key: Arc<SeriesKey>,
+    /// Start of the window, from the start of the run.
+    pub start_ms: u64,
+    /// Its end.
+    pub end_ms: u64,
+    /// What was counted in it.
+    pub times: Times,
+}
+
+/// Why a log cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The file could not be read.
+    #[error("the log could not be read")]
+    Io(#[from] std::io::Error),
+    /// A line that is not one of an interval log.
+    #[error("line {line} is not a line of an interval log")]
+    Line {
+        /// Its number, from 1.
+        line: usize,
+    },
+    /// A tag that is not one of ours.
+    #[error("line {line}: {source}")]
+    Tag {
+        /// Its number, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: TagError,
+    },
+    /// A histogram that cannot be decoded, or has other bounds than its series.
+    #[error("line {line} holds no histogram of its series")]
+    Histogram {
+        /// Its number, from 1.
+        line: usize,
+    },
+}
+
+/// Reads a log line by line, in constant memory. A last line without its line break was being
+/// written when the writer was killed; it is passed over.
+pub fn read(mut log: impl BufRead, mut each: impl FnMut(Entry)) -> Result<(), LogError> {
+    let mut keys = HashMap::new();
+    let mut deserializer = Deserializer::new();
+    let mut text = Vec::new();
+    let mut line = 0;
+    loop {
+        text.clear();
+        log.read_until(b'\n', &mut text)?;
+        if text.last() != Some(&b'\n') {
+            return Ok(());
+        }
+        line += 1;
+        let Some(found) = IntervalLogIterator::new(&text).next() else { continue };
+        match found.map_err(|_| LogError::Line { line })? {
+            LogEntry::StartTime(_) | LogEntry::BaseTime(_) => {}
+            LogEntry::Interval(found) => {
+                let key =
+                    key_of(&found, &mut keys).map_err(|source| LogError::Tag { line, source })?;
+                let times = times_of(&found, &key, &mut deserializer);
+                let times = times.ok_or(LogError::Histogram { line })?;
+                let start_ms = whole_ms(found.start_timestamp());
+                let end_ms = start_ms.saturating_add(whole_ms(found.duration()));
+                each(Entry { key, start_ms, end_ms, times });
+            }
+        }
+    }
+}
+
+fn key_of(
+    found: &IntervalLogHistogram<'_>,
+    keys: &mut HashMap<String, Arc<SeriesKey>>,
+) -> Result<Arc<SeriesKey>, TagError> {
+    let tag = found.tag().map_or("", |tag| tag.as_str());
+    if let Some(key) = keys.get(tag) {
+        return Ok(Arc::clone(key));
+    }
+    let key = Arc::new(tag.parse::<SeriesKey>()?);
+    keys.insert(tag.to_owned(), Arc::clone(&key));
+    Ok(key)
+}
+
+fn times_of(
+    found: &IntervalLogHistogram<'_>,
+    key: &SeriesKey,
+    deserializer: &mut Deserializer,
+) -> Option<Times> {
+    let bytes = STANDARD.decode(found.encoded_histogram()).ok()?;
+    let histogram = deserializer.deserialize(&mut bytes.as_slice()).ok()?;
+    Times::from_histogram(histogram, key.bounds())
+}
+
+/// To the nearest millisecond: seconds are written with three decimals and read as fractions.
+fn whole_ms(duration: Duration) -> u64 {
+    let rounded = duration.saturating_add(Duration::from_micros(500));
+    u64::try_from(rounded.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::fault::Fault;
+    use crate::measure::series::{Kind, Outcome, Phase};
+    use proptest::prelude::*;
+
+    fn key(kind: Kind, outcome: Option<Outcome>, action: &str) -> Arc<SeriesKey> {
+        let key = SeriesKey::of_journey(Phase::Measured, &"v 1".into(), &"a,b".into(), kind);
+        Arc::new(SeriesKey { outcome, action: action.into(), ..key })
+    }
+
+    fn write(entry: &Entry, text: &mut Vec<u8>) {
+        LogText::default().line(&entry.key, &entry.times, (entry.start_ms, entry.end_ms), text);
+    }
+
+    fn read_all(text: &[u8]) -> Result<Vec<Entry>, LogError> {
+        let mut entries = Vec::new();
+        read(text, |entry| entries.push(entry)).map(|()| entries)
+    }
+
+    fn entry(values: &[u64], start_ms: u64, length_ms: u64, faulty: bool) -> Entry {
+        let outcome = if faulty { Outcome::Fault(Fault::ReadTimeout) } else { Outcome::Advanced };
+        let key = key(Kind::Exchange, Some(outcome), "SIGN ON");
+        let mut times = Times::new(key.bounds());
+        values.iter().for_each(|value| times.record(*value));
+        Entry { key, start_ms, end_ms: start_ms + length_ms, times }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn what_is_written_is_read_back(
+            windows in prop::collection::vec(
+                (prop::collection::vec(1u64..119_000_000, 1..40), 1u64..200_000, any::<bool>()),
+                0..8,
+            ),
+        ) {
+            let mut writer = LogText::default();
+            let mut text = writer.head(SystemTime::UNIX_EPOCH + ms(1_795_286_081_123));
+            let mut start_ms = 0;
+            let mut written = Vec::new();
+            for (values, length_ms, faulty) in windows {
+                let entry = entry(&values, start_ms, length_ms, faulty);
+                write(&entry, &mut text);
+                start_ms = entry.end_ms;
+                written.push(entry);
+            }
+            prop_assert_eq!(read_all(&text).unwrap(), written);
+        }
+
+        #[test]
+        fn a_log_torn_anywhere_gives_its_whole_lines(cut in 0usize..2000) {
+            let mut writer = LogText::default();
+            let mut text = writer.head(SystemTime::UNIX_EPOCH);
+            let head = text.len();
+            let entries = [entry(&[25_000], 0, 1000, false), entry(&[30_000, 7], 1000, 1000, true)];
+            entries.iter().for_each(|entry| write(entry, &mut text));
+            let torn = &text[..text.len().saturating_sub(cut)];
+            let whole = torn[head.min(torn.len())..].iter().filter(|b| **b == b'\n').count();
+            prop_assert_eq!(read_all(torn).unwrap(), &entries[..whole]);
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read_all(&bytes);
+        }
+
+        #[test]
+        fn any_histogram_text_is_read_without_panic(text in "[A-Za-z0-9+/]{0,80}={0,2}") {
+            let line = format!("Tag={},0.000,1.000,5.000,HISTFAAA{text}\n", key(Kind::Think, None, ""));
+            let _ = read_all(line.as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_log_has_the_head_that_other_readers_expect() {
+        let mut writer = LogText::default();
+        let mut text = writer.head(SystemTime::UNIX_EPOCH + ms(1_795_286_081_500));
+        write(&entry(&[25_000], 1003, 997, false), &mut text);
+        let text = String::from_utf8(text).unwrap();
+        let (text, histogram) = text.rsplit_once(',').unwrap();
+        assert!(histogram.starts_with("HISTFAAA"), "{histogram}");
+        insta::assert_snapshot!(text, @r#"
+#[Logged by gander; times in microseconds]
+#[Histogram log format version 1.3]
+#[StartTime: 1795286081.500 (seconds since epoch)]
+#[BaseTime: 1795286081.500 (seconds since epoch)]
+"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"
+Tag=measured/v%201/a%2Cb////SIGN%20ON/advanced/exchange,1.003,0.997,25007.000
+"#);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let line = |tag: &str, histogram: &str| {
+            read_all(format!("#c\nTag={tag},0.000,1.000,5.000,{histogram}\n").as_bytes())
+                .unwrap_err()
+                .to_string()
+        };
+        let tag = key(Kind::Think, None, "").to_string();
+        assert_eq!(line("a/b", ""), "line 2: the tag has 2 parts, not 9");
+        assert_eq!(line(&tag, "HISTFAAA"), "line 2 holds no histogram of its series");
+        assert_eq!(
+            read_all(b"what?\n").unwrap_err().to_string(),
+            "line 1 is not a line of an interval log"
+        );
+        // A histogram with other bounds than its series has.
+        let mut text = Vec::new();
+        write(&entry(&[5], 0, 1, false), &mut text);
+        let text = String::from_utf8(text).unwrap();
+        let histogram = text.trim().rsplit_once(',').unwrap().1;
+        assert_eq!(line(&tag, histogram), "line 2 holds no histogram of its series");
+    }
+}

@@ -1,0 +1,10 @@
+//! What a run leaves behind: its directory, written as the run goes and read back by everything else.
+
+pub mod interval_log;
+pub mod rebuild;
+pub mod run_dir;
+pub mod summary;
+pub mod writer;
+
+#[cfg(test)]
+mod properties;

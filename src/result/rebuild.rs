@@ -1,0 +1,83 @@
+//! Reads a run directory back: the tally of a run from its files alone, finished or killed.
+
+use super::interval_log::{self, Entry};
+use super::run_dir::{INTERVALS, RunDir, RunDirError, TAIL, TIMELINE, io_error};
+use crate::measure::tally::Tally;
+use crate::measure::timeline::Line;
+use serde::de::DeserializeOwned;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+
+impl RunDir {
+    /// Adds up all finished intervals, by the same additions as during the run, and settles the
+    /// account: what was under way when gander was killed was cut off.
+    pub fn tally(&self) -> Result<Tally, RunDirError> {
+        let mut tally = Tally::default();
+        self.each_line(TIMELINE, |line: Line| tally.absorb_line(&line))?;
+        let finished_ms = tally.run.elapsed_ms;
+        let mut tail_from_ms = u64::MAX;
+        self.each_entry(TAIL, |entry| {
+            if entry.end_ms <= finished_ms {
+                tail_from_ms = tail_from_ms.min(entry.start_ms);
+                tally.absorb_times(&entry.key, &entry.times);
+            }
+        })?;
+        self.each_entry(INTERVALS, |entry| {
+            // By its end: the first second that the tail tells of may not be the window's first.
+            if entry.end_ms <= finished_ms.min(tail_from_ms) {
+                tally.absorb_times(&entry.key, &entry.times);
+            }
+        })?;
+        tally.settle();
+        Ok(tally)
+    }
+
+    /// Every finished interval of the timeline, in order.
+    pub fn timeline(&self) -> Result<Vec<Line>, RunDirError> {
+        let mut lines = Vec::new();
+        self.each_line(TIMELINE, |line| lines.push(line))?;
+        Ok(lines)
+    }
+
+    /// Each line of a file of JSON lines. One without its line break was being written when the
+    /// writer was killed and is passed over; a file that is not there has no lines.
+    pub fn each_line<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        mut each: impl FnMut(T),
+    ) -> Result<(), RunDirError> {
+        let path = self.file(name);
+        let Some(mut file) = self.reader(name)? else { return Ok(()) };
+        let mut text = Vec::new();
+        for line in 1.. {
+            text.clear();
+            file.read_until(b'\n', &mut text).map_err(io_error("read", &path))?;
+            if text.last() != Some(&b'\n') {
+                break;
+            }
+            let value = serde_json::from_slice(&text).map_err(|source| RunDirError::Json {
+                path: path.clone(),
+                line,
+                source,
+            })?;
+            each(value);
+        }
+        Ok(())
+    }
+
+    /// Each line of an interval log, in the same way.
+    pub fn each_entry(&self, name: &str, each: impl FnMut(Entry)) -> Result<(), RunDirError> {
+        let Some(file) = self.reader(name)? else { return Ok(()) };
+        interval_log::read(file, each)
+            .map_err(|source| RunDirError::Log { path: self.file(name), source })
+    }
+
+    fn reader(&self, name: &str) -> Result<Option<BufReader<File>>, RunDirError> {
+        let path = self.file(name);
+        match File::open(&path) {
+            Ok(file) => Ok(Some(BufReader::new(file))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error("open", &path)(error)),
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! The directory of a run: what is in it, making one, finding one.
+
+use super::interval_log::LogError;
+use super::summary::{Summary, WorkloadModel};
+use crate::base::names::{Journey, RunId, Variant};
+use crate::base::remedy::Remedy;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The plan as run. Written first; a directory without it is none of a run.
+pub const RUN: &str = "run.json";
+/// Counters and readings, a line for each interval.
+pub const TIMELINE: &str = "timeline.jsonl";
+/// Histograms, a line for each series and window.
+pub const INTERVALS: &str = "intervals.hlog";
+/// Histograms of the open window, a line for each series and second.
+pub const TAIL: &str = "tail.hlog";
+/// A few whole iterations.
+pub const EXEMPLARS: &str = "exemplars.jsonl";
+/// A few failing exchanges.
+pub const FAULTS: &str = "faults.jsonl";
+/// Accounts made.
+pub const LEDGER: &str = "ledger.jsonl";
+/// The result.
+pub const SUMMARY: &str = "summary.json";
+/// The link to the newest run, beside the directories of runs.
+pub const LATEST: &str = "latest";
+
+/// What a run was, in `run.json`. Holds no secrets.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct RunRecord {
+    /// The format of this file and of all others in the directory.
+    pub schema_version: u32,
+    /// The version of gander that ran.
+    pub gander_version: String,
+    /// The run's id.
+    pub run_id: RunId,
+    /// When it started, for people.
+    pub started_at: String,
+    /// The same in milliseconds since 1970: what interval logs count from.
+    pub started_unix_ms: u64,
+    /// When it ended; none while it runs, or if it was killed.
+    pub ended_at: Option<String>,
+    /// Whether it was interrupted by a person.
+    pub interrupted: bool,
+    /// The number that all randomness came from, as text: it may have more digits than numbers
+    /// in JSON keep.
+    pub seed: String,
+    /// Whether arrivals kept to a schedule of their own.
+    pub workload_model: WorkloadModel,
+    /// How long it was planned to be with warm-up and drain; none for one that ends by count.
+    pub planned_ms: Option<u64>,
+    /// The longest wait for a reply: what is slower than any limit is slower than this.
+    pub reply_timeout_ms: u64,
+    /// The rules it is judged by.
+    pub thresholds: Vec<String>,
+    /// The machine that ran it.
+    pub host: HostRecord,
+    /// The hosts that were called.
+    pub tenant_hosts: Vec<String>,
+    /// Flow fingerprints seen, filled in at the end.
+    pub flows: Vec<FlowRecord>,
+    /// The profile as run, with secrets struck out.
+    pub plan: serde_json::Value,
+}
+
+/// The machine of a run.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct HostRecord {
+    /// Its name.
+    pub name: String,
+    /// Operating system and architecture.
+    pub system: String,
+    /// Cores available to gander.
+    pub cores: u64,
+}
+
+/// One flow that a run met.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct FlowRecord {
+    /// Which configuration was under test.
+    pub variant: Variant,
+    /// What the users wanted to achieve.
+    pub journey: Journey,
+    /// Flow id and first node.
+    pub fingerprint: String,
+    /// How many iterations met it.
+    pub starts: u64,
+}
+
+/// Why a run directory cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunDirError {
+    /// The system refused.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With which file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A run is there already.
+    #[error("`{}` already holds a run", path.display())]
+    Taken {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There is no `run.json`.
+    #[error("`{}` is not the directory of a run: it has no `{RUN}`", path.display())]
+    NotARun {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file is not what it should be.
+    #[error("`{}`, line {line}: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// A histogram log is not what it should be.
+    #[error("`{}`: {source}", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: LogError,
+    },
+}
+
+impl Remedy for RunDirError {
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Io { .. } => None,
+            Self::Taken { .. } => {
+                Some("name another directory with `--out`, or move this one away".to_owned())
+            }
+            Self::NotARun { .. } => {
+                Some("name a directory that `gander run` made, such as `reports/latest`".to_owned())
+            }
+            Self::Json { .. } | Self::Log { .. } => Some(
+                "read it with the version of gander that wrote it (`run.json` names it), \
+                 or take the damaged line out"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// The directory of one run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// Makes `reports/<run-id>` and lets `reports/latest` point to it.
+    pub fn create(reports: &Path, run_id: &RunId) -> Result<Self, RunDirError> {
+        let made = Self::create_at(&reports.join(run_id.as_str()))?;
+        made.link_latest(reports, run_id)?;
+        Ok(made)
+    }
+
+    /// Makes a directory where the person said. An existing one is fine as long as it holds no run.
+    pub fn create_at(path: &Path) -> Result<Self, RunDirError> {
+        fs::create_dir_all(path).map_err(io_error("make", path))?;
+        let made = Self { path: path.to_owned() };
+        if made.file(RUN).exists() {
+            return Err(RunDirError::Taken { path: path.to_owned() });
+        }
+        Ok(made)
+    }
+
+    /// An existing one; `reports/latest` will do.
+    pub fn open(path: &Path) -> Result<Self, RunDirError> {
+        let path = path.canonicalize().map_err(io_error("open", path))?;
+        let opened = Self { path };
+        if opened.file(RUN).is_file() {
+            Ok(opened)
+        } else {
+            Err(RunDirError::NotARun { path: opened.path })
+        }
+    }
+
+    /// All runs in a directory of runs, by name: run ids begin with their time.
+    pub fn list(reports: &Path) -> Result<Vec<Self>, RunDirError> {
+        let error = |source| io_error("list", reports)(source);
+        let mut found = Vec::new();
+        for entry in fs::read_dir(reports).map_err(error)? {
+            let entry = entry.map_err(error)?;
+            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_directory && entry.path().join(RUN).is_file() {
+                found.push(Self { path: entry.path() });
+            }
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a file of it is.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// What the run was.
+    pub fn run(&self) -> Result<RunRecord, RunDirError> {
+        self.read_json(RUN)
+    }
+
+    /// Writes what the run is, or became.
+    pub fn write_run(&self, run: &RunRecord) -> Result<(), RunDirError> {
+        self.write_json(RUN, run)
+    }
+
+    /// The result of a finished run; none if it was killed before there was one.
+    pub fn summary(&self) -> Result<Option<Summary>, RunDirError> {
+        if self.file(SUMMARY).exists() { self.read_json(SUMMARY).map(Some) } else { Ok(None) }
+    }
+
+    /// Writes the result.
+    pub fn write_summary(&self, summary: &Summary) -> Result<(), RunDirError> {
+        self.write_json(SUMMARY, summary)
+    }
+
+    /// Replaces a file as a whole: whoever reads it, and whoever finds it after a kill, sees the
+    /// old text or the new.
+    pub fn replace(&self, name: &str, text: &[u8]) -> Result<(), RunDirError> {
+        let (path, new) = (self.file(name), self.file(&format!(".{name}.new")));
+        let written = File::create(&new).and_then(|mut file| {
+            file.write_all(text)?;
+            file.sync_data()
+        });
+        written.map_err(io_error("write", &new))?;
+        fs::rename(&new, &path).map_err(io_error("replace", &path))
+    }
+
+    fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, RunDirError> {
+        let path = self.file(name);
+        let text = fs::read(&path).map_err(io_error("read", &path))?;
+        serde_json::from_slice(&text).map_err(|source| RunDirError::Json {
+            line: source.line(),
+            path,
+            source,
+        })
+    }
+
+    fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RunDirError> {
+        let text = serde_json::to_vec_pretty(value).map(|mut text| {
+            text.push(b'\n');
+            text
+        });
+        let path = self.file(name);
+        let text = text.map_err(|source| RunDirError::Json { path, line: 0, source })?;
+        self.replace(name, &text)
+    }
+
+    /// A link is made aside and renamed, so that there is always one. Something else of that name
+    /// is left alone, and so is a system without links.
+    fn link_latest(&self, reports: &Path, run_id: &RunId) -> Result<(), RunDirError> {
+        let latest = reports.join(LATEST);
+        if latest.symlink_metadata().is_ok_and(|found| !found.is_symlink()) {
+            return Ok(());
+        }
+        let aside = reports.join(format!(".{LATEST}.{run_id}"));
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(run_id.as_str(), &aside)
+            .and_then(|()| fs::rename(&aside, &latest))
+            .map_err(io_error("link", &latest))?;
+        #[cfg(not(unix))]
+        let _ = aside;
+        Ok(())
+    }
+}
+
+/// Puts a system's refusal into words.
+pub(super) fn io_error<'a>(
+    action: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(io::Error) -> RunDirError + 'a {
+    move |source| RunDirError::Io { action, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(run_id: &str) -> RunRecord {
+        RunRecord {
+            schema_version: 1,
+            gander_version: "0.1.0".to_owned(),
+            run_id: run_id.into(),
+            started_at: "2026-11-21T18:34:41.000Z".to_owned(),
+            started_unix_ms: 1_795_286_081_000,
+            ended_at: None,
+            interrupted: false,
+            seed: u64::MAX.to_string(),
+            workload_model: WorkloadModel::Closed,
+            planned_ms: Some(33_000),
+            reply_timeout_ms: 30_000,
+            thresholds: vec!["faults < 1%".to_owned()],
+            host: HostRecord::default(),
+            tenant_hosts: vec!["127.0.0.1".to_owned()],
+            flows: Vec::new(),
+            plan: serde_json::json!({ "journeys": { "sign-on": 1 } }),
+        }
+    }
+
+    #[test]
+    fn latest_points_to_the_newest_run() {
+        let reports = tempfile::tempdir().unwrap();
+        for name in ["20261121-a", "20261122-b"] {
+            let made = RunDir::create(reports.path(), &name.into()).unwrap();
+            made.write_run(&record(name)).unwrap();
+        }
+        let latest = RunDir::open(&reports.path().join(LATEST)).unwrap();
+        assert_eq!(latest.run().unwrap(), record("20261122-b"));
+        assert_eq!(latest.summary().unwrap(), None);
+        let listed = RunDir::list(reports.path()).unwrap();
+        let names: Vec<_> = listed.iter().filter_map(|dir| dir.path().file_name()).collect();
+        assert_eq!(names, ["20261121-a", "20261122-b"]);
+    }
+
+    #[test]
+    fn a_run_is_never_written_over() {
+        let reports = tempfile::tempdir().unwrap();
+        let made = RunDir::create(reports.path(), &"r1".into()).unwrap();
+        made.write_run(&record("r1")).unwrap();
+        let error = RunDir::create(reports.path(), &"r1".into()).unwrap_err();
+        assert!(matches!(error, RunDirError::Taken { .. }));
+        assert!(error.remedy().unwrap().contains("--out"));
+    }
+
+    #[test]
+    fn what_is_not_a_run_is_said_to_be_none() {
+        let empty = tempfile::tempdir().unwrap();
+        let error = RunDir::open(empty.path()).unwrap_err();
+        assert!(error.to_string().ends_with("it has no `run.json`"), "{error}");
+        let error = RunDir::open(&empty.path().join("nowhere")).unwrap_err();
+        assert!(error.to_string().starts_with("cannot open"), "{error}");
+        fs::write(empty.path().join(RUN), "{\n\"schema_version\": x}").unwrap();
+        let error = RunDir::open(empty.path()).unwrap().run().unwrap_err();
+        assert!(error.to_string().contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn a_replaced_file_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = RunDir::create_at(dir.path()).unwrap();
+        made.replace(EXEMPLARS, b"one\n").unwrap();
+        made.replace(EXEMPLARS, b"two\n").unwrap();
+        assert_eq!(fs::read(made.file(EXEMPLARS)).unwrap(), b"two\n");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,502 @@
+//! The result of a run: `summary.json`, versioned, with its unit in every name.
+
+use crate::base::names::{Capability, Journey, RunId, Step, Variant};
+use crate::measure::counts::FaultCounts;
+use crate::measure::histogram::{Percentile, Times};
+use crate::measure::series::{Kind, SeriesKey};
+use crate::measure::tally::{JourneyTally, Pool, Tally, share};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The format of [`Summary`].
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What a run found. Only iterations due in the measured part count, with all their samples.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// The format of this document.
+    pub schema_version: u32,
+    /// The run's id, also the name of its directory.
+    #[schemars(with = "String")]
+    pub run_id: RunId,
+    /// Whether the run shows what was asked of it.
+    pub verdict: Verdict,
+    /// Why the verdict is not `pass`.
+    pub reasons: Vec<String>,
+    /// When the run started, UTC.
+    pub started_at: String,
+    /// Length of the measured part.
+    pub measured_s: f64,
+    /// Whether arrivals kept to a schedule of their own. Without one, response times hold no lag.
+    pub workload_model: WorkloadModel,
+    /// By variant and journey.
+    pub journeys: Vec<JourneySummary>,
+    /// By variant, journey, step, capability, event and action.
+    pub steps: Vec<StepSummary>,
+    /// By variant and capability, over all journeys.
+    pub capabilities: Vec<CapabilitySummary>,
+    /// Everything else that was timed.
+    pub series: Vec<SeriesSummary>,
+    /// The rules, and whether they hold.
+    pub thresholds: Vec<ThresholdSummary>,
+    /// How gander itself fared.
+    pub generator: GeneratorSummary,
+    /// Reasons to distrust a number.
+    pub cautions: Vec<Caution>,
+}
+
+/// Whether a run shows what was asked of it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every threshold holds.
+    Pass,
+    /// One does not.
+    Fail,
+    /// The generator, not the tenant, was the limit: the numbers say nothing about the tenant.
+    Invalid,
+}
+
+/// How load is made.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WorkloadModel {
+    /// Arrivals on their own schedule.
+    Open,
+    /// A fixed number of users in turn: a slow tenant gets less load.
+    Closed,
+}
+
+/// Iterations of one journey of one variant.
+/// `due = completed + failed + dropped + cut_off + lost`, always.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct JourneySummary {
+    /// Which configuration was under test.
+    #[schemars(with = "String")]
+    pub variant: Variant,
+    /// What the users wanted to achieve.
+    #[schemars(with = "String")]
+    pub journey: Journey,
+    /// Iterations planned to start.
+    pub due: u64,
+    /// Iterations that reached their goal.
+    pub completed: u64,
+    /// Iterations that did not; the sum of `faults`.
+    pub failed: u64,
+    /// Arrivals that found no free user in time.
+    pub dropped: u64,
+    /// Iterations that the end of the run ended.
+    pub cut_off: u64,
+    /// Iterations of an agent that was lost.
+    pub lost: u64,
+    /// Completed iterations ÷ measured time.
+    pub completed_per_s: f64,
+    /// Failed iterations by fault.
+    #[schemars(with = "BTreeMap<String, u64>")]
+    pub faults: FaultCounts,
+    /// How far iterations came, in the order of the journey.
+    pub funnel: Vec<FunnelStep>,
+    /// Completed iterations, lag included.
+    pub response_time_us: Option<TimeUs>,
+    /// Completed iterations without lag.
+    pub service_time_us: Option<TimeUs>,
+    /// Completed iterations, wall time: think time and waits included.
+    pub elapsed_us: Option<TimeUs>,
+}
+
+/// One step of a funnel.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FunnelStep {
+    /// The name of the rule.
+    #[schemars(with = "String")]
+    pub step: Step,
+    /// Iterations that came to it.
+    pub reached: u64,
+    /// Iterations that ended there short of the goal, by fault.
+    #[schemars(with = "BTreeMap<String, u64>")]
+    pub left: FaultCounts,
+}
+
+/// Exchanges of one step, capability, event and action.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepSummary {
+    /// Which configuration was under test.
+    #[schemars(with = "String")]
+    pub variant: Variant,
+    /// What the users wanted to achieve.
+    #[schemars(with = "String")]
+    pub journey: Journey,
+    /// The name of the rule.
+    #[schemars(with = "String")]
+    pub step: Step,
+    /// What the tenant was doing.
+    #[schemars(with = "String")]
+    pub capability: Capability,
+    /// The event type of the answer; empty for calls outside a flow.
+    pub event: String,
+    /// The key of the action taken; empty for calls outside a flow.
+    pub action: String,
+    /// Exchanges that advanced, were refused as expected, or were faults.
+    pub samples: u64,
+    /// The faults among them.
+    #[schemars(with = "BTreeMap<String, u64>")]
+    pub faults: FaultCounts,
+    /// Faults ÷ samples.
+    pub error_share: f64,
+    /// The good ones' service time.
+    pub service_time_us: Option<TimeUs>,
+}
+
+/// Exchanges of one capability, over all journeys.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CapabilitySummary {
+    /// Which configuration was under test.
+    #[schemars(with = "String")]
+    pub variant: Variant,
+    /// What the tenant was doing.
+    #[schemars(with = "String")]
+    pub capability: Capability,
+    /// All samples of its actions.
+    pub samples: u64,
+    /// The faults among them.
+    #[schemars(with = "BTreeMap<String, u64>")]
+    pub faults: FaultCounts,
+    /// Faults ÷ samples.
+    pub error_share: f64,
+    /// The good ones' service time.
+    pub service_time_us: Option<TimeUs>,
+    /// The same by event and action.
+    pub actions: Vec<ActionSummary>,
+}
+
+/// Exchanges of one event and action of a capability.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionSummary {
+    /// The event type of the answer; empty for calls outside a flow.
+    pub event: String,
+    /// The key of the action taken; empty for calls outside a flow.
+    pub action: String,
+    /// Exchanges that advanced, were refused as expected, or were faults.
+    pub samples: u64,
+    /// The faults among them.
+    #[schemars(with = "BTreeMap<String, u64>")]
+    pub faults: FaultCounts,
+    /// Faults ÷ samples.
+    pub error_share: f64,
+    /// The good ones' service time.
+    pub service_time_us: Option<TimeUs>,
+}
+
+/// Times that are neither a journey's nor a step's.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeriesSummary {
+    /// What was timed.
+    #[schemars(with = "SeriesKind")]
+    pub kind: String,
+    /// How often.
+    pub samples: u64,
+    /// The times.
+    pub time_us: Option<TimeUs>,
+}
+
+/// The kinds of [`SeriesSummary`], for the schema.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum SeriesKind {
+    Connect,
+    FirstByte,
+    CodeWait,
+    PollWait,
+    Think,
+    Lag,
+    Preflight,
+    Management,
+}
+
+/// The kinds of [`SeriesSummary`], in order.
+pub const SERIES_KINDS: &[Kind] = &[
+    Kind::Connect,
+    Kind::FirstByte,
+    Kind::CodeWait,
+    Kind::PollWait,
+    Kind::Think,
+    Kind::Lag,
+    Kind::Preflight,
+    Kind::Management,
+];
+
+/// Times in whole microseconds. Percentiles are of good samples alone, for display: those that
+/// judge count time-outs too and stand with the thresholds.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct TimeUs {
+    pub min: u64,
+    pub mean: u64,
+    pub p50: u64,
+    pub p75: u64,
+    pub p90: u64,
+    pub p95: u64,
+    pub p99: u64,
+    pub p99_9: u64,
+    pub max: u64,
+}
+
+impl TimeUs {
+    /// None for an empty set.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a mean of u64s")]
+    pub fn of(times: &Times) -> Option<Self> {
+        Some(Self {
+            min: times.min_us(),
+            mean: times.mean_us().round() as u64,
+            p50: times.at(Percentile::P50)?,
+            p75: times.at(Percentile::P75)?,
+            p90: times.at(Percentile::P90)?,
+            p95: times.at(Percentile::P95)?,
+            p99: times.at(Percentile::P99)?,
+            p99_9: times.at(Percentile::P99_9)?,
+            max: times.max_us(),
+        })
+    }
+}
+
+/// A rule and what was observed.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdSummary {
+    /// The rule, in its canonical spelling.
+    pub rule: String,
+    /// What was observed, with its unit.
+    pub observed: String,
+    /// Whether the rule holds.
+    pub holds: bool,
+}
+
+/// How gander itself fared.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorSummary {
+    /// Mean share of the available cores in the measured part.
+    pub cpu_share: f64,
+    /// Highest resident memory.
+    pub peak_rss_bytes: u64,
+    /// From due to taken up by the dispatcher; none in the closed model.
+    pub lag_us: Option<TimeUs>,
+    /// Most open sockets.
+    pub max_open_sockets: u64,
+}
+
+/// A reason to distrust a number, and what to do about it.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Caution {
+    /// Its name.
+    pub slug: String,
+    /// What is the matter, with the numbers.
+    pub text: String,
+    /// What to do.
+    pub advice: String,
+}
+
+/// What the tally of a run does not know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// The run's id.
+    pub run_id: RunId,
+    /// When it started, UTC.
+    pub started_at: String,
+    /// How load was made.
+    pub workload_model: WorkloadModel,
+}
+
+/// What was made of the numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// Whether the run shows what was asked of it.
+    pub verdict: Verdict,
+    /// Why it is not `pass`.
+    pub reasons: Vec<String>,
+    /// The rules, and whether they hold.
+    pub thresholds: Vec<ThresholdSummary>,
+    /// Reasons to distrust a number.
+    pub cautions: Vec<Caution>,
+}
+
+impl Summary {
+    /// Puts a settled tally and what was made of it together.
+    pub fn new(facts: Facts, tally: &Tally, judgement: Judgement) -> Self {
+        let measured_s = seconds(tally.run.measured_ms);
+        let journeys = tally.journeys.iter();
+        Self {
+            schema_version: SCHEMA_VERSION,
+            run_id: facts.run_id,
+            verdict: judgement.verdict,
+            reasons: judgement.reasons,
+            started_at: facts.started_at,
+            measured_s,
+            workload_model: facts.workload_model,
+            journeys: journeys
+                .map(|(name, counts)| journey_row(tally, name, counts, measured_s))
+                .collect(),
+            steps: step_rows(tally),
+            capabilities: capability_rows(tally),
+            series: SERIES_KINDS.iter().filter_map(|kind| series_row(tally, *kind)).collect(),
+            thresholds: judgement.thresholds,
+            generator: GeneratorSummary {
+                cpu_share: tally.run.cpu_share(),
+                peak_rss_bytes: tally.run.peak_rss_bytes,
+                lag_us: TimeUs::of(&tally.of_kind(Kind::DispatchLag)),
+                max_open_sockets: tally.run.max_open_sockets,
+            },
+            cautions: judgement.cautions,
+        }
+    }
+
+    /// The JSON Schema of the format.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+}
+
+fn journey_row(
+    tally: &Tally,
+    (variant, journey): &(Variant, Journey),
+    counts: &JourneyTally,
+    measured_s: f64,
+) -> JourneySummary {
+    let times = |kind| {
+        let pool = tally.iterations(kind, |v, j| v == variant && j == journey);
+        TimeUs::of(&pool.good)
+    };
+    let funnel = counts.funnel_in_order().into_iter();
+    JourneySummary {
+        variant: variant.clone(),
+        journey: journey.clone(),
+        due: counts.due,
+        completed: counts.completed,
+        failed: counts.failed(),
+        dropped: counts.dropped,
+        cut_off: counts.cut_off,
+        lost: counts.lost,
+        completed_per_s: per_second(counts.completed, measured_s),
+        faults: counts.faults.clone(),
+        funnel: funnel
+            .map(|(step, counts)| FunnelStep {
+                step: step.clone(),
+                reached: counts.reached,
+                left: counts.left.clone(),
+            })
+            .collect(),
+        response_time_us: times(Kind::Response),
+        service_time_us: times(Kind::Service),
+        elapsed_us: times(Kind::Elapsed),
+    }
+}
+
+fn step_rows(tally: &Tally) -> Vec<StepSummary> {
+    let row = |key: &SeriesKey| {
+        let same = |other: &SeriesKey| step_of(other) == step_of(key);
+        let pool = tally.exchanges(same);
+        StepSummary {
+            variant: key.variant.clone(),
+            journey: key.journey.clone(),
+            step: key.step.clone(),
+            capability: key.capability.clone(),
+            event: key.event.to_string(),
+            action: key.action.to_string(),
+            samples: pool.samples(),
+            error_share: pool.error_share(),
+            service_time_us: TimeUs::of(&pool.good),
+            faults: pool.faults,
+        }
+    };
+    let mut seen = BTreeSet::new();
+    let mut rows: Vec<_> =
+        exchange_keys(tally).filter(|key| seen.insert(step_of(key))).map(row).collect();
+    // In the order of the journey as far as its funnel tells; the sort is stable.
+    let mut places = BTreeMap::new();
+    for ((variant, journey), counts) in &tally.journeys {
+        for (place, (step, _)) in counts.funnel_in_order().into_iter().enumerate() {
+            places.insert((variant, journey, step), place);
+        }
+    }
+    rows.sort_by_cached_key(|row| {
+        let place = places.get(&(&row.variant, &row.journey, &row.step)).copied();
+        (row.variant.clone(), row.journey.clone(), place.unwrap_or(usize::MAX))
+    });
+    rows
+}
+
+type StepOf<'k> = (&'k Variant, &'k Journey, &'k Step, &'k Capability, &'k str, &'k str);
+
+fn step_of(key: &SeriesKey) -> StepOf<'_> {
+    (&key.variant, &key.journey, &key.step, &key.capability, &key.event, &key.action)
+}
+
+fn capability_rows(tally: &Tally) -> Vec<CapabilitySummary> {
+    let mut actions: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for key in exchange_keys(tally) {
+        let of = actions.entry((&key.variant, &key.capability)).or_default();
+        of.insert((&key.event, &key.action));
+    }
+    let row = |((variant, capability), actions): ((&Variant, &Capability), BTreeSet<_>)| {
+        let of = |key: &SeriesKey| key.variant == *variant && key.capability == *capability;
+        let pool = tally.exchanges(of);
+        let action = |(event, action): (&Arc<str>, &Arc<str>)| {
+            let one = |key: &SeriesKey| of(key) && key.event == *event && key.action == *action;
+            action_row(event, action, tally.exchanges(one))
+        };
+        CapabilitySummary {
+            variant: variant.clone(),
+            capability: capability.clone(),
+            samples: pool.samples(),
+            error_share: pool.error_share(),
+            service_time_us: TimeUs::of(&pool.good),
+            faults: pool.faults,
+            actions: actions.into_iter().map(action).collect(),
+        }
+    };
+    actions.into_iter().map(row).collect()
+}
+
+fn action_row(event: &str, action: &str, pool: Pool) -> ActionSummary {
+    ActionSummary {
+        event: event.to_owned(),
+        action: action.to_owned(),
+        samples: pool.samples(),
+        error_share: pool.error_share(),
+        service_time_us: TimeUs::of(&pool.good),
+        faults: pool.faults,
+    }
+}
+
+fn series_row(tally: &Tally, kind: Kind) -> Option<SeriesSummary> {
+    let times = tally.of_kind(kind);
+    let time_us = TimeUs::of(&times);
+    time_us?;
+    Some(SeriesSummary { kind: kind.slug().to_owned(), samples: times.count(), time_us })
+}
+
+fn exchange_keys(tally: &Tally) -> impl Iterator<Item = &SeriesKey> {
+    tally.series.keys().map(AsRef::as_ref).filter(|key| key.kind == Kind::Exchange)
+}
+
+fn seconds(ms: u64) -> f64 {
+    // A part of a thousand: exact to the millisecond.
+    share(ms, 1000)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 iterations")]
+fn per_second(number: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { number as f64 / seconds } else { 0.0 }
+}

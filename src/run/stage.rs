@@ -1,0 +1,287 @@
+//! Puts the stage up: guard and connections for the tenant, the ledger on disk, the accounts that
+//! the journeys need.
+
+use crate::base::clock::{Clock, Utc};
+use crate::base::names::RunId;
+use crate::base::random::{ALPHANUMERIC, Seed, text};
+use crate::base::remedy::Remedy;
+use crate::base::secret::Secret;
+use crate::codes::CodeSource;
+use crate::codes::office::Office;
+use crate::davinci::oidc::{Application, Endpoints};
+use crate::identity::account::{Account, AccountState};
+use crate::identity::ledger::{Ledger, LedgerEntry};
+use crate::identity::login::Logins;
+use crate::identity::password::{KeyError, PasswordKey};
+use crate::identity::pool::Pool;
+use crate::journey::cast::Stage;
+use crate::management::api::Api;
+use crate::management::error::ManagementError;
+use crate::management::keeper::{AccountsError, Keeper};
+use crate::management::key_file::{self, KeyFileError};
+use crate::management::provision::Order;
+use crate::management::settings::Settings;
+use crate::profile::check::Checked;
+use crate::profile::document::Profile;
+use crate::profile::tenant::Tenant;
+use crate::transport::{AllowedHost, Guard, HostError, Resolver, SetUpError, Transport};
+use http::{HeaderName, HeaderValue};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use url::Url;
+
+/// Accounts being made at the same time; the worker's rate limits them further.
+const PROVISIONING: usize = 8;
+
+/// What the command line adds to a profile.
+#[derive(Debug)]
+pub struct Wishes {
+    /// Where all randomness comes from.
+    pub seed: Seed,
+    /// The key of passwords, if the environment has it.
+    pub password_key: Option<Secret>,
+    /// Folder of what outlives a run.
+    pub state_folder: PathBuf,
+    /// Folder in which the run's own folder is made.
+    pub out: PathBuf,
+    /// How many accounts of each state to make; none for as many as the profile says.
+    pub accounts: Option<u64>,
+}
+
+/// A stage that iterations can play on.
+pub struct Opened {
+    /// What all iterations share.
+    pub stage: Arc<Stage>,
+    /// Makes the sessions of users.
+    pub transport: Transport,
+    /// Where the ledger is.
+    pub ledger_path: PathBuf,
+    /// Index of the first iteration; those below belong to provisioned accounts.
+    pub next_index: u64,
+    /// Keeps codes arriving.
+    pub codes: Option<CodeSource>,
+}
+
+/// Why the stage could not be put up.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// A host in the profile is none.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// Connections could not be prepared.
+    #[error(transparent)]
+    Transport(#[from] SetUpError),
+    /// The key of passwords is not usable.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The key of passwords in the environment is none.
+    #[error("GANDER_PASSWORD_KEY is not usable")]
+    GivenKey(#[from] KeyError),
+    /// Accounts could not be made.
+    #[error("{made} of {wanted} accounts could be made")]
+    Provision {
+        /// How many there are now.
+        made: usize,
+        /// How many were wanted.
+        wanted: u64,
+        #[source]
+        source: AccountsError,
+    },
+    /// The management API did not let us in.
+    #[error("the management API cannot be used")]
+    Management(#[from] ManagementError),
+    /// An address in the profile is none.
+    #[error("`{text}` is no address")]
+    Address {
+        /// What stands there.
+        text: String,
+    },
+    /// The run's folder could not be written.
+    #[error("`{path}` cannot be written")]
+    Folder {
+        /// What was to be written.
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
+    /// A header of the profile cannot be sent.
+    #[error("`{name}` cannot be sent as a header")]
+    Header {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Remedy for StageError {
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Host(error) => error.remedy(),
+            Self::Transport(error) => error.remedy(),
+            Self::Key(error) => error.remedy(),
+            Self::GivenKey(error) => error.remedy(),
+            Self::Provision { source, .. } => source.remedy(),
+            Self::Management(error) => error.remedy(),
+            Self::Address { .. } => Some("write it whole: `https://api.pingone.eu`".to_owned()),
+            Self::Folder { .. } => Some("choose another folder with `--out`".to_owned()),
+            Self::Header { .. } => Some("use letters, digits and `-` in the name".to_owned()),
+        }
+    }
+}
+
+impl StageError {
+    /// Whether the tenant is at fault, not what the person gave.
+    pub const fn is_of_tenant(&self) -> bool {
+        matches!(self, Self::Provision { .. } | Self::Management(_))
+    }
+}
+
+/// Puts the stage up for a checked profile whose tenant is known by now.
+pub async fn open(
+    checked: &Checked,
+    tenant: &Tenant,
+    codes: Option<(CodeSource, Office)>,
+    wishes: Wishes,
+    clock: Clock,
+) -> Result<Opened, StageError> {
+    let profile = &checked.profile;
+    let guard = guard(tenant, checked.is_acknowledged())?;
+    let transport = Transport::new(guard, &profile.http, Resolver::System, clock.clone())?;
+    let key = match &wishes.password_key {
+        Some(text) => PasswordKey::new(text)?,
+        None => key_file::read_or_make(&wishes.state_folder.join("password.key"))?,
+    };
+    let run = run_id(&clock);
+    let (ledger, ledger_path) = open_ledger(&wishes.out.join(run.as_str()))?;
+    let mut stage = Stage {
+        application: Arc::new(application(tenant)?),
+        seed: wishes.seed,
+        locale: profile.identities.locale,
+        logins: Logins::new(&run, 0, profile.identities.email_domain.clone()),
+        key,
+        pool: Pool::default(),
+        ledger: Arc::new(ledger),
+        code_timeout: profile.codes.timeout,
+        codes: codes.as_ref().map(|(_, office)| office.clone()),
+        clock,
+        run,
+    };
+    let opening = LedgerEntry::Opened {
+        at: Utc::of(stage.clock.wall()).stamp(),
+        run: stage.run.to_string(),
+        environment: tenant.typed_name(),
+        key: stage.key.fingerprint(),
+    };
+    let failed = |source| StageError::Folder { path: ledger_path.display().to_string(), source };
+    stage.ledger.append(&opening).map_err(failed)?;
+    let counts = counts(checked, wishes.accounts);
+    let next_index = counts.iter().map(|(_, count)| count).sum();
+    if let (false, Some(settings)) = (counts.is_empty(), management(tenant)?) {
+        stage.pool = Pool::new(provision(counts, settings, &transport, &stage, profile).await?);
+    }
+    let codes = codes.map(|(source, _)| source);
+    Ok(Opened { stage: Arc::new(stage), transport, ledger_path, next_index, codes })
+}
+
+/// Unique without any register: the second it began, and six letters nobody chose. It does not
+/// depend on the seed, so that the same seed never makes the same logins twice.
+fn run_id(clock: &Clock) -> RunId {
+    let at = Utc::of(clock.wall());
+    let letters = text(&mut Seed::unforeseen().stream("run id", 0), ALPHANUMERIC, 6);
+    format!("{}-{letters}", at.compact()).into()
+}
+
+fn guard(tenant: &Tenant, acknowledged: bool) -> Result<Guard, StageError> {
+    let hosts = tenant.hosts.iter().map(|host| host.parse::<AllowedHost>());
+    let guard = Guard::new(hosts.collect::<Result<Vec<_>, _>>()?);
+    Ok(if acknowledged { guard.acknowledged() } else { guard })
+}
+
+fn application(tenant: &Tenant) -> Result<Application, StageError> {
+    let header = |(name, value): &(String, String)| match (
+        HeaderName::try_from(name.as_str()),
+        HeaderValue::try_from(value.as_str()),
+    ) {
+        (Ok(header), Ok(value)) => Ok((header, value)),
+        _ => Err(StageError::Header { name: name.clone() }),
+    };
+    Ok(Application {
+        endpoints: Endpoints::new(&tenant.auth_url, tenant.environment_id.as_deref()),
+        client_id: tenant.client_id.clone(),
+        client_secret: tenant.client_secret.clone(),
+        redirect_uri: tenant.redirect_uri.clone(),
+        scopes: tenant.scopes.clone(),
+        client: tenant.client,
+        authorize_parameters: tenant.authorize_parameters.clone(),
+        headers: tenant.headers.iter().map(header).collect::<Result<_, _>>()?,
+    })
+}
+
+fn open_ledger(folder: &Path) -> Result<(Ledger<Box<dyn Write + Send>>, PathBuf), StageError> {
+    let path = folder.join("ledger.jsonl");
+    let failed = |source| StageError::Folder { path: path.display().to_string(), source };
+    fs::create_dir_all(folder).map_err(failed)?;
+    let file = fs::OpenOptions::new().append(true).create(true).open(&path).map_err(failed)?;
+    Ok((Ledger::new(Box::new(file)), path))
+}
+
+/// How many accounts of each state the journeys need.
+fn counts(checked: &Checked, wanted: Option<u64>) -> Vec<(AccountState, u64)> {
+    let states: BTreeSet<_> =
+        checked.journeys.iter().filter_map(|(script, _)| script.account).collect();
+    let count = wanted.unwrap_or(checked.profile.accounts.count);
+    states.into_iter().map(|state| (state, count)).collect()
+}
+
+/// The management API, if the profile gives access to it.
+fn management(tenant: &Tenant) -> Result<Option<Settings>, StageError> {
+    let (Some(worker), Some(api_url), Some(environment_id)) =
+        (&tenant.worker, &tenant.api_url, &tenant.environment_id)
+    else {
+        return Ok(None);
+    };
+    let url =
+        |text: &str| Url::parse(text).map_err(|_| StageError::Address { text: text.to_owned() });
+    Ok(Some(Settings {
+        auth_url: url(&tenant.auth_url)?,
+        api_url: url(api_url)?,
+        environment_id: environment_id.clone(),
+        worker: worker.clone(),
+    }))
+}
+
+/// Makes the accounts that the journeys lease.
+async fn provision(
+    counts: Vec<(AccountState, u64)>,
+    settings: Settings,
+    transport: &Transport,
+    stage: &Stage,
+    profile: &Profile,
+) -> Result<Vec<Account>, StageError> {
+    let api = Api::new(transport.api_client()?, settings, stage.clock.clone(), stage.seed);
+    api.authorize().await?;
+    let population = api.population(&profile.accounts.population).await?;
+    let wanted = counts.iter().map(|(_, count)| count).sum();
+    let order = Order {
+        counts,
+        first_persona: 0,
+        seed: stage.seed,
+        locale: stage.locale,
+        logins: stage.logins.clone(),
+        population: Some(population.id),
+    };
+    let keeper = Arc::new(Keeper {
+        api,
+        ledger: stage.ledger.clone(),
+        key: stage.key.clone(),
+        clock: stage.clock.clone(),
+        concurrency: PROVISIONING,
+    });
+    let made = keeper.provision(&order, |_| {}).await;
+    match made.stopped_by {
+        None => Ok(made.accounts),
+        Some(source) => Err(StageError::Provision { made: made.accounts.len(), wanted, source }),
+    }
+}

@@ -1,0 +1,78 @@
+//! `gander check`: problems all at once, and the walk.
+
+use crate::lab::{Lab, steady};
+
+#[test]
+fn every_mistake_of_a_profile_is_reported_at_once() {
+    let lab = Lab::new();
+    let profile = lab.file(
+        "wrong.toml",
+        r#"
+[tenant]
+auth_url = "http://auth.example.com"
+client_id = "app"
+redirect_uri = "https://app.example.com/callback"
+client_secret = "in the open"
+
+[http]
+reply_timeout = 30
+max_repyl = "4MiB"
+
+[journeys]
+sing-on = 1
+"#,
+    );
+    let ended = lab.run(&["check", &profile]);
+    assert_eq!(ended.code, 2);
+    assert_eq!(ended.stdout, "");
+    insta::assert_snapshot!("five_mistakes", ended.stderr);
+    assert_eq!(ended.stderr.matches("error:").count(), 5, "{}", ended.stderr);
+}
+
+#[test]
+fn each_journey_walks_to_its_goal_against_the_stand_in() {
+    let lab = Lab::new();
+    let ended = lab.run(&["check", "--walk", "--seed", "1", "--set", "stand_in.delay=[]"]);
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(ended.stdout.matches("goal reached").count(), 3, "{}", ended.stdout);
+    insta::assert_snapshot!("walk", steady(&ended.stdout));
+    insta::assert_snapshot!("walk_stderr", steady(&ended.stderr));
+}
+
+#[test]
+fn a_journey_of_the_person_runs_like_a_built_in_one() {
+    let lab = Lab::new();
+    lab.file(
+        "look.toml",
+        r#"
+name = "look"
+goal = "form:registration"
+
+[[rule]]
+name = "open registration"
+when = { actions = ["SIGNON", "REGISTER"] }
+action = ["REGISTER"]
+
+[[rule]]
+name = "registration"
+when = { fields = ["email", "password"] }
+"#,
+    );
+    let profile = lab.file("own.toml", "journey_files = [\"look.toml\"]\n[journeys]\nlook = 1\n");
+    let ended = lab.run(&["check", &profile, "--walk"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.contains("goal reached"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_form_that_no_rule_answers_is_named_with_what_it_offers() {
+    let lab = Lab::new();
+    lab.file(
+        "lost.toml",
+        "name = \"lost\"\ngoal = \"token\"\n[[rule]]\nname = \"never\"\nwhen = { fields = [\"badge\"] }\n",
+    );
+    let profile = lab.file("own.toml", "journey_files = [\"lost.toml\"]\n[journeys]\nlost = 1\n");
+    let ended = lab.run(&["check", &profile, "--walk"]);
+    assert_eq!(ended.code, 3);
+    insta::assert_snapshot!("no_rule_for_a_form", ended.stderr);
+}

@@ -1,0 +1,548 @@
+//! The management client against the stand-in tenant, and against a tenant that follows a script.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use gander::base::clock::Clock;
+use gander::base::random::Seed;
+use gander::base::secret::Secret;
+use gander::base::units::Rate;
+use gander::identity::account::{Account, AccountState, STATES};
+use gander::identity::domain::EmailDomain;
+use gander::identity::ledger::{Book, Ledger, LedgerEntry};
+use gander::identity::login::Logins;
+use gander::identity::password::PasswordKey;
+use gander::identity::persona::Locale;
+use gander::identity::pool::Pool;
+use gander::management::api::{Api, Removal};
+use gander::management::backoff::Backoff;
+use gander::management::call::{NewUser, starts_with};
+use gander::management::clean_up::belongs_to;
+use gander::management::error::ManagementError;
+use gander::management::keeper::{AccountsError, Keeper};
+use gander::management::provision::Order;
+use gander::management::settings::{Settings, Worker};
+use gander::standin::directory::Checked;
+use gander::standin::{Running, serve};
+use gander::transport::{AllowedHost, ApiClient, Guard, Resolver, Transport};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+fn client(url: &str) -> ApiClient {
+    let host: AllowedHost = url.parse().expect("a host");
+    let settings = gander::transport::Settings::default();
+    Transport::new(Guard::new([host]), &settings, Resolver::System, Clock::system())
+        .and_then(|transport| transport.api_client())
+        .expect("a client")
+}
+
+fn settings(url: &str, environment: &str, client_id: &str, secret: &str) -> Settings {
+    Settings {
+        auth_url: url.parse().expect("an address"),
+        api_url: url.parse().expect("an address"),
+        environment_id: environment.to_owned(),
+        worker: Worker {
+            client_id: client_id.to_owned(),
+            client_secret: secret.to_owned().into(),
+            environment_id: None,
+            rate: Rate { per_second: 100_000.0 },
+        },
+    }
+}
+
+/// Quick, so that a test that makes it wait does not wait long.
+fn quick() -> Backoff {
+    Backoff { first: Duration::from_millis(1), ..Backoff::default() }
+}
+
+fn key() -> PasswordKey {
+    PasswordKey::new(&Secret::new("0123456789abcdef".repeat(2))).expect("a key")
+}
+
+fn logins() -> Logins {
+    Logins::new(&"r1".into(), 0, EmailDomain::default())
+}
+
+fn order(counts: &[(AccountState, u64)]) -> Order {
+    Order {
+        counts: counts.to_vec(),
+        first_persona: 0,
+        seed: Seed(7),
+        locale: Locale::default(),
+        logins: logins(),
+        population: None,
+    }
+}
+
+/// A stand-in tenant, somebody who keeps its accounts, and the ledger.
+struct Lab {
+    tenant: Running,
+    keeper: Arc<Keeper<Vec<u8>>>,
+}
+
+impl Lab {
+    async fn new() -> Self {
+        let tenant = serve(gander::standin::Settings::default(), Clock::system())
+            .await
+            .expect("a stand-in tenant");
+        let ready = &tenant.ready;
+        let worker = &ready.worker;
+        let settings = settings(
+            &ready.api_url,
+            &ready.environment_id,
+            &worker.client_id,
+            &worker.client_secret,
+        );
+        let client = client(&ready.api_url);
+        let api = Api::new(client, settings, Clock::system(), Seed(1)).with_backoff(quick());
+        let ledger = Ledger::new(Vec::new());
+        ledger
+            .append(&LedgerEntry::Opened {
+                at: String::new(),
+                run: "r1".into(),
+                environment: ready.environment_id.clone(),
+                key: key().fingerprint(),
+            })
+            .expect("a ledger in memory");
+        let keeper = Keeper {
+            api,
+            ledger: Arc::new(ledger),
+            key: key(),
+            clock: Clock::system(),
+            concurrency: 8,
+        };
+        Self { tenant, keeper: Arc::new(keeper) }
+    }
+
+    async fn provision(&self, counts: &[(AccountState, u64)]) -> Vec<Account> {
+        let made = self.keeper.provision(&order(counts), |_| {}).await;
+        assert!(made.stopped_by.is_none(), "{:?}", made.stopped_by);
+        made.accounts
+    }
+
+    fn book(&self) -> Book {
+        Book::read(&self.keeper.ledger.with(|bytes| bytes.clone())).expect("a sound ledger")
+    }
+
+    fn users(&self) -> usize {
+        self.tenant.tenant().directory().populations().iter().map(|each| each.users).sum()
+    }
+
+    /// Whether the tenant takes the password, has it changed, or holds the account for locked.
+    fn check(&self, account: &Account) -> (Checked, bool) {
+        let mut directory = self.tenant.tenant().directory();
+        let user = directory.get_mut(account.id.as_deref().expect("an id")).expect("a user");
+        let password = account.password(&self.keeper.key);
+        let checked =
+            user.check(password.expose(), (5, Duration::from_secs(900)), Clock::system().now());
+        (checked, user.must_change)
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_made_in_every_state_and_are_on_the_ledger() {
+    let lab = Lab::new().await;
+    let counts: Vec<_> = STATES.into_iter().zip([5, 3, 2, 4]).collect();
+    let mut told = 0;
+    let made = lab.keeper.provision(&order(&counts), |_| told += 1).await;
+    assert!(made.stopped_by.is_none(), "{:?}", made.stopped_by);
+    assert_eq!((made.accounts.len(), told, lab.users()), (14, 14, 14));
+    for account in &made.accounts {
+        let expected = match account.state {
+            AccountState::Ok | AccountState::Victim => (Checked::Right, false),
+            AccountState::MustChange => (Checked::Right, true),
+            AccountState::Locked => (Checked::Locked, false),
+        };
+        assert_eq!(lab.check(account), expected, "{account:?}");
+    }
+    let mut accounts = lab.book().accounts;
+    accounts.sort_by_key(|account| account.persona);
+    assert_eq!(accounts, made.accounts);
+    let text = lab.keeper.ledger.with(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    for account in &accounts {
+        assert!(!text.contains(account.password(&key()).expose()), "a password in the ledger");
+    }
+    lab.tenant.stop().await;
+}
+
+#[tokio::test]
+async fn a_spoiled_account_is_put_right_with_a_new_password() {
+    let lab = Lab::new().await;
+    let made = lab.provision(&STATES.map(|state| (state, 1))).await;
+    let pool = Pool::new(made.clone());
+    for account in &made {
+        let mut lease = pool.lease(account.state).expect("an account");
+        lease.spoil();
+        drop(lease);
+        let mut directory = lab.tenant.tenant().directory();
+        let user = directory.get_mut(account.id.as_deref().expect("an id")).expect("a user");
+        user.must_change = false;
+        user.lock(Clock::system().now() + Duration::from_secs(900));
+    }
+    assert_eq!(lab.keeper.mend_all(&pool).await.expect("a mended pool"), 4);
+    for state in STATES {
+        let lease = pool.lease(state).expect("an account that was put right");
+        let expected = match state {
+            AccountState::Ok | AccountState::Victim => (Checked::Right, false),
+            AccountState::MustChange => (Checked::Right, true),
+            AccountState::Locked => (Checked::Locked, false),
+        };
+        assert_eq!((lease.generation, lab.check(&lease)), (1, expected), "{state:?}");
+    }
+    assert!(lab.book().accounts.iter().all(|account| account.generation == 1));
+    lab.tenant.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_without_an_id_is_looked_up_before_it_is_put_right() {
+    let lab = Lab::new().await;
+    let mut account = lab.provision(&[(AccountState::Ok, 1)]).await.remove(0);
+    let id = account.id.take();
+    let pool = Pool::new([account.clone(), Account::new("nobody@x.test", AccountState::Ok, 9)]);
+    for _ in 0..2 {
+        let mut lease = pool.lease(AccountState::Ok).expect("an account");
+        lease.spoil();
+    }
+    let error = lab.keeper.mend_all(&pool).await.expect_err("one is not there");
+    assert!(matches!(error, AccountsError::Missing { .. }), "{error}");
+    let lease = pool.lease(AccountState::Ok).expect("the one that is there");
+    assert_eq!((&lease.login, &lease.id), (&account.login, &id));
+    assert_eq!(pool.supply(AccountState::Ok).spoiled, 1);
+    lab.tenant.stop().await;
+}
+
+#[tokio::test]
+async fn clean_up_removes_what_is_on_the_ledger_and_nothing_else() {
+    let lab = Lab::new().await;
+    lab.provision(&[(AccountState::Ok, 20), (AccountState::Locked, 5)]).await;
+    let bystander = NewUser {
+        username: "jane@example.com".into(),
+        email: "jane@example.com".into(),
+        given_name: "Jane".into(),
+        family_name: "Doe".into(),
+        population: None,
+        password: key().password("jane@example.com", 0),
+        must_change: false,
+    };
+    let jane = lab.keeper.api.import_user(&bystander).await.expect("a bystander");
+
+    // Announced, and made or not before the kill: without an id on the ledger.
+    let made = logins().address(100);
+    lab.keeper
+        .api
+        .import_user(&NewUser { username: made.clone(), ..bystander.clone() })
+        .await
+        .expect("a user");
+    for (index, login) in [(100, made), (101, logins().address(101))] {
+        lab.keeper
+            .ledger
+            .append(&LedgerEntry::Made {
+                at: String::new(),
+                email: login.clone(),
+                login,
+                persona: index,
+                state: AccountState::Ok,
+            })
+            .expect("a ledger in memory");
+    }
+    // And one that somebody else removed.
+    let gone = lab.book().accounts[3].id.clone().expect("an id");
+    assert_eq!(lab.keeper.api.delete_user(&gone).await.expect("a removal"), Removal::Removed);
+    assert_eq!(lab.keeper.api.delete_user(&gone).await.expect("a removal"), Removal::Absent);
+
+    let book = lab.book();
+    belongs_to(&book, lab.keeper.api.environment_id()).expect("the same environment");
+    let mut told = 0;
+    let result = lab.keeper.clean_up(book.accounts, || told += 1).await;
+    assert!(result.failed.is_empty(), "{:?}", result.failed);
+    assert_eq!((result.removed, result.absent, told), (25, 2, 27));
+    assert_eq!(lab.users(), 1);
+    assert!(lab.tenant.tenant().directory().get(&jane.id).is_some());
+    let book = lab.book();
+    assert_eq!((book.accounts.len(), book.removed), (0, 27));
+    lab.tenant.stop().await;
+}
+
+#[tokio::test]
+async fn listings_are_followed_over_all_pages() {
+    let lab = Lab::new().await;
+    lab.provision(&[(AccountState::Ok, 450)]).await;
+    let filter = starts_with("username", &logins().local_prefix());
+    let found = lab.keeper.api.find_users(&filter).await.expect("users");
+    assert_eq!(found.len(), 450);
+    let none = lab.keeper.api.user_named("nobody@example.com").await.expect("an answer");
+    assert_eq!(none, None);
+    lab.tenant.stop().await;
+}
+
+#[tokio::test]
+async fn a_population_is_made_once_and_its_users_are_in_it() {
+    let lab = Lab::new().await;
+    let api = &lab.keeper.api;
+    let made = api.population("Load \"test\"").await.expect("a population");
+    assert_eq!(api.population("Load \"test\"").await.expect("the same"), made);
+    assert_eq!(api.populations().await.expect("populations").len(), 2);
+    let order = Order { population: Some(made.id.clone()), ..order(&[(AccountState::Ok, 2)]) };
+    assert!(lab.keeper.provision(&order, |_| {}).await.stopped_by.is_none());
+    let found = api.find_users(&format!("population.id eq \"{}\"", made.id)).await.expect("users");
+    assert_eq!(found.len(), 2);
+    lab.tenant.stop().await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_stops_the_provisioning_and_names_the_reason() {
+    let lab = Lab::new().await;
+    lab.provision(&[(AccountState::Ok, 1)]).await;
+    let again = lab.keeper.provision(&order(&[(AccountState::Ok, 50)]), |_| {}).await;
+    let Some(AccountsError::Tenant { login, source }) = again.stopped_by else {
+        panic!("{:?}", again.stopped_by)
+    };
+    assert_eq!(login, logins().address(0));
+    assert!(source.is_name_taken(), "{source}");
+    assert!(again.accounts.len() < 50, "the others went on to the end");
+    lab.tenant.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_with_a_wrong_secret_is_told_what_to_check() {
+    use gander::base::remedy::Remedy;
+    let lab = Lab::new().await;
+    let ready = &lab.tenant.ready;
+    let settings = settings(&ready.api_url, &ready.environment_id, "worker", "wrong-s3cret");
+    let api = Api::new(client(&ready.api_url), settings, Clock::system(), Seed(1));
+    let error = api.authorize().await.expect_err("a refusal");
+    assert!(error.to_string().contains("401") && !error.to_string().contains("s3cret"), "{error}");
+    assert!(error.remedy().expect("a way out").contains("`tenant.worker`"));
+    lab.tenant.stop().await;
+}
+
+/// A reply of the script: status, headers, body. `{origin}` in the body is the server's own.
+type Line = (u16, &'static [(&'static str, &'static str)], &'static str);
+
+/// A tenant that answers what it is told to, line by line, and writes down what it was asked.
+#[derive(Clone)]
+struct Script {
+    lines: Arc<Mutex<VecDeque<Line>>>,
+    asked: Arc<Mutex<Vec<(String, Instant)>>>,
+    origin: String,
+}
+
+impl Script {
+    async fn new(lines: &[Line]) -> (Self, Api) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        let script = Self {
+            lines: Arc::new(Mutex::new(lines.iter().copied().collect())),
+            asked: Arc::default(),
+            origin: origin.clone(),
+        };
+        let router = Router::new().fallback(answer).with_state(script.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let settings = settings(&origin, "env-1", "worker", "s3cret");
+        let api = Api::new(client(&origin), settings, Clock::system(), Seed(1));
+        (script, api.with_backoff(quick()))
+    }
+
+    /// Methods and last parts of the paths, in order.
+    fn asked(&self) -> Vec<String> {
+        let asked = self.asked.lock().expect("no panic in the server");
+        asked.iter().map(|(what, _)| what.clone()).collect()
+    }
+}
+
+async fn answer(State(script): State<Script>, request: Request) -> Response {
+    let path = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
+    let asked = (format!("{} {path}", request.method()), Clock::system().now());
+    script.asked.lock().expect("no panic in the server").push(asked);
+    let line = script.lines.lock().expect("no panic in the server").pop_front();
+    let (status, headers, body) = line.unwrap_or((418, &[], "the script has ended"));
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    response.body(body.replace("{origin}", &script.origin).into()).expect("a response")
+}
+
+const TOKEN: Line = (200, &[], r#"{"access_token":"t0ken","expires_in":3600}"#);
+const USER: Line = (201, &[], r#"{"id":"u1","username":"a@x.test"}"#);
+const NOTHING: Line = (200, &[], "{}");
+
+fn someone() -> NewUser {
+    NewUser {
+        username: "a@x.test".into(),
+        email: "a@x.test".into(),
+        given_name: "Ann".into(),
+        family_name: "Lee".into(),
+        population: None,
+        password: key().password("a@x.test", 0),
+        must_change: false,
+    }
+}
+
+#[tokio::test]
+async fn passing_refusals_are_tried_again_and_one_token_serves_all() {
+    let unavailable = (503, &[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")][..], "");
+    let lines =
+        [(500, &[][..], ""), TOKEN, unavailable, (408, &[], ""), (504, &[], ""), USER, NOTHING];
+    let (script, api) = Script::new(&lines).await;
+    assert_eq!(api.import_user(&someone()).await.expect("a user").id, "u1");
+    api.unlock("u1").await.expect("an unlocked account");
+    let mut expected = vec!["POST token"; 2];
+    expected.extend(["POST users"; 4]);
+    expected.push("POST u1");
+    assert_eq!(script.asked(), expected);
+}
+
+#[tokio::test]
+async fn a_limit_of_the_tenant_holds_every_caller_back_as_long_as_it_asks() {
+    let limited = (429, &[("retry-after", "1")][..], r#"{"code":"REQUEST_LIMITED"}"#);
+    let (script, _) = Script::new(&[TOKEN, limited, NOTHING, NOTHING]).await;
+    let mut settings = settings(&script.origin, "env-1", "worker", "s3cret");
+    // Two calls a second: the second caller's turn comes when the limit is long known.
+    settings.worker.rate = Rate { per_second: 2.0 };
+    let api = Api::new(client(&script.origin), settings, Clock::system(), Seed(1));
+    let api = api.with_backoff(quick());
+    let (first, second) = tokio::join!(api.unlock("u1"), api.unlock("u2"));
+    first.expect("an unlocked account");
+    second.expect("an unlocked account");
+    let asked = script.asked.lock().expect("no panic in the server");
+    for (what, at) in &asked[2..] {
+        let pause = *at - asked[1].1;
+        assert!(pause >= Duration::from_millis(990), "{what} after {pause:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_pause_that_is_too_long_is_not_waited_for() {
+    let limited = (429, &[("retry-after", "900")][..], "");
+    let (_, api) = Script::new(&[TOKEN, limited]).await;
+    let error = api.unlock("u1").await.expect_err("a limit");
+    assert!(matches!(error, ManagementError::Limited { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn attempts_end_and_the_last_answer_is_told() {
+    let (script, api) = Script::new(&[
+        TOKEN,
+        (503, &[], ""),
+        (503, &[], ""),
+        (503, &[], ""),
+        (503, &[], ""),
+        (503, &[], ""),
+    ])
+    .await;
+    let error = api.unlock("u1").await.expect_err("a refusal");
+    assert_eq!(
+        error.to_string(),
+        "the tenant answered `unlock account` with 503 Service Unavailable"
+    );
+    assert_eq!(script.asked().len(), 6);
+}
+
+#[tokio::test]
+async fn refusals_that_stay_are_not_tried_again() {
+    for status in [400, 403, 409, 422] {
+        let (script, api) = Script::new(&[TOKEN, (status, &[], "{}")]).await;
+        api.import_user(&someone()).await.expect_err("a refusal");
+        assert_eq!(script.asked().len(), 2, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_renewed_once() {
+    let expired = (401, &[][..], r#"{"code":"INVALID_TOKEN"}"#);
+    let (script, api) = Script::new(&[TOKEN, expired, TOKEN, NOTHING]).await;
+    api.unlock("u1").await.expect("an unlocked account");
+    assert_eq!(script.asked(), ["POST token", "POST u1", "POST token", "POST u1"]);
+    let (script, api) = Script::new(&[TOKEN, expired, TOKEN, expired]).await;
+    api.unlock("u1").await.expect_err("a refusal");
+    assert_eq!(script.asked().len(), 4);
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_before_it_ends() {
+    let (script, api) = Script::new(&[TOKEN, NOTHING, NOTHING, TOKEN, NOTHING]).await;
+    let clock = Clock::by_hand(std::time::SystemTime::UNIX_EPOCH);
+    let settings = settings(&script.origin, "env-1", "worker", "s3cret");
+    drop(api);
+    let api = Api::new(client(&script.origin), settings, clock.clone(), Seed(1));
+    for minutes in [0, 40, 40] {
+        clock.advance(Duration::from_secs(minutes * 60));
+        // A hand-driven clock lets the pace stand still as well.
+        clock.advance(Duration::from_millis(1));
+        let call = api.unlock("u1");
+        tokio::pin!(call);
+        loop {
+            match tokio::time::timeout(Duration::from_millis(5), &mut call).await {
+                Ok(done) => break done.expect("an unlocked account"),
+                Err(_) => clock.advance(Duration::from_millis(1)),
+            }
+        }
+    }
+    assert_eq!(script.asked(), ["POST token", "POST u1", "POST u1", "POST token", "POST u1"]);
+}
+
+#[tokio::test]
+async fn what_was_just_made_is_waited_for_until_it_is_found() {
+    let missing = (404, &[][..], r#"{"code":"NOT_FOUND"}"#);
+    let (script, api) = Script::new(&[TOKEN, missing, missing, NOTHING]).await;
+    api.set_password("u1", &key().password("a", 1), false).await.expect("a password");
+    assert_eq!(script.asked().len(), 4);
+    let (script, api) = Script::new(&[TOKEN, missing]).await;
+    assert_eq!(api.delete_user("u1").await.expect("nothing to do"), Removal::Absent);
+    assert_eq!(script.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_user_whose_making_was_not_confirmed_is_found_and_not_refused() {
+    let taken = (
+        400,
+        &[][..],
+        r#"{"code":"INVALID_DATA","details":[{"code":"UNIQUENESS_VIOLATION","target":"username"}]}"#,
+    );
+    let found = (200, &[][..], r#"{"_embedded":{"users":[{"id":"u7","username":"A@x.test"}]}}"#);
+    let (_, api) = Script::new(&[TOKEN, (502, &[], ""), taken, found]).await;
+    assert_eq!(api.import_user(&someone()).await.expect("the user").id, "u7");
+    // Without a lost answer the name is somebody else's.
+    let (script, api) = Script::new(&[TOKEN, taken]).await;
+    assert!(api.import_user(&someone()).await.expect_err("a refusal").is_name_taken());
+    assert_eq!(script.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_link_to_another_host_is_not_followed() {
+    let away = (
+        200,
+        &[][..],
+        r#"{"_embedded":{"users":[]},"_links":{"next":{"href":"http://127.0.0.2:1/users"}}}"#,
+    );
+    let (script, api) = Script::new(&[TOKEN, away]).await;
+    let error = api.find_users("x").await.expect_err("a foreign link");
+    assert!(matches!(error, ManagementError::ForeignLink { .. }), "{error}");
+    assert_eq!(script.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_listing_that_leads_round_in_a_circle_ends() {
+    let round = (
+        200,
+        &[][..],
+        r#"{"_embedded":{"users":[]},"_links":{"next":{"href":"{origin}/v1/users?cursor=1"}}}"#,
+    );
+    let (script, api) = Script::new(&[TOKEN, round, round, round]).await;
+    let error = api.find_users("x").await.expect_err("an endless listing");
+    assert!(matches!(error, ManagementError::Endless { .. }), "{error}");
+    assert_eq!(script.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_not_there_is_named_after_the_attempts_are_over() {
+    let (script, api) = Script::new(&[]).await;
+    drop(api);
+    let nobody = "http://127.0.0.1:1";
+    let api = Api::new(client(nobody), settings(nobody, "e", "w", "s"), Clock::system(), Seed(1));
+    let error = api.with_backoff(quick()).authorize().await.expect_err("nobody there");
+    assert!(matches!(error, ManagementError::Unanswered { .. }), "{error}");
+    assert!(script.asked().is_empty());
+}

@@ -1,0 +1,17 @@
+//! The stand-in tenant over real HTTP on loopback: what its clients may rely on.
+
+#[path = "standin/support.rs"]
+mod support;
+
+#[path = "standin/conformance.rs"]
+mod conformance;
+#[path = "standin/journeys.rs"]
+mod journeys;
+#[path = "standin/management.rs"]
+mod management;
+#[path = "standin/record.rs"]
+mod record;
+#[path = "standin/seeds.rs"]
+mod seeds;
+#[path = "standin/tokens.rs"]
+mod tokens;
