@@ -16,6 +16,7 @@
 pub mod base;
 pub mod davinci;
 pub mod identity;
+pub mod workload;
 pub mod measure;
 pub mod standin;
 pub mod transport;
@@ -23,6 +24,7 @@ pub mod result;
 pub mod codes;
 pub mod management;
 pub mod journey;
+pub mod load;
 pub mod profile;
 pub mod run;
 pub mod cli;

@@ -1,0 +1,194 @@
+//! Who may start which iteration when: the only place that decides it.
+
+use super::performer::Ticket;
+use super::stop::Stop;
+use super::tally::Tally;
+use crate::base::clock::Clock;
+use crate::measure::series::Phases;
+use crate::workload::mix::Mix;
+use crate::workload::settings::Settings;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// What load to put on.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How much, and until when.
+    pub workload: Settings,
+    /// Which journeys of which variants.
+    pub mix: Mix,
+    /// How many choices the mix has: the length of its weights.
+    pub choices: usize,
+    /// How long users who have to stop may take before they are given up as stuck. Five seconds are
+    /// enough for anything that still runs.
+    pub patience: Duration,
+}
+
+impl Plan {
+    /// A plan of this load, with the usual patience.
+    pub const fn new(workload: Settings, mix: Mix, choices: usize) -> Self {
+        Self { workload, mix, choices, patience: Duration::from_secs(5) }
+    }
+
+    /// When the phases change.
+    pub fn phases(&self) -> Phases {
+        Phases { warm_up_ends: self.workload.warm_up, measured_ends: self.workload.closes_after() }
+    }
+}
+
+/// Why no more iterations were started.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum EndedBy {
+    /// The time was over.
+    Time,
+    /// As many as were asked for had been started.
+    Count,
+    /// Somebody asked for it.
+    Stop,
+}
+
+/// When the gate closed, and why.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Closing {
+    pub(super) at: Instant,
+    pub(super) by: EndedBy,
+}
+
+pub(super) struct Gate {
+    pub(super) plan: Plan,
+    pub(super) clock: Clock,
+    pub(super) stop: Stop,
+    pub(super) tally: Arc<Tally>,
+    phases: Phases,
+    start: OnceLock<Instant>,
+    closing: OnceLock<Closing>,
+    cancelled: AtomicBool,
+    next: AtomicU64,
+    /// Changes once: when users who were parked before the start have something to look at.
+    moved: watch::Sender<bool>,
+    all_here: watch::Sender<bool>,
+}
+
+impl Gate {
+    pub(super) fn new(plan: Plan, clock: Clock, stop: Stop) -> Self {
+        let tally = Arc::new(Tally::new(plan.choices));
+        let phases = plan.phases();
+        Self {
+            plan,
+            clock,
+            stop,
+            tally,
+            phases,
+            start: OnceLock::new(),
+            closing: OnceLock::new(),
+            cancelled: AtomicBool::new(false),
+            next: AtomicU64::new(0),
+            moved: watch::Sender::new(false),
+            all_here: watch::Sender::new(false),
+        }
+    }
+
+    /// Lets users through from now on.
+    pub(super) fn open(&self, start: Instant) {
+        self.start.get_or_init(|| start);
+        self.moved.send_replace(true);
+        self.stop.ring();
+    }
+
+    /// Lets nobody through any more. The first reason counts.
+    pub(super) fn close(&self, at: Instant, by: EndedBy) {
+        self.closing.get_or_init(|| Closing { at, by });
+        self.moved.send_replace(true);
+        self.all_here.send_replace(true);
+        self.stop.ring();
+    }
+
+    /// Closes for one whom the run does not interest any more.
+    pub(super) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+        self.close(self.clock.now(), EndedBy::Stop);
+    }
+
+    /// Whether iterations in flight are to be cut off without a drain.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.stop.requests() > 1 || self.cancelled.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn closing(&self) -> Option<Closing> {
+        self.closing.get().copied()
+    }
+
+    /// Until all users are parked, or there is nothing left to wait for.
+    pub(super) async fn all_here(&self) {
+        // The sender is ours, so it cannot be gone.
+        let _ = self.all_here.subscribe().wait_for(|here| *here).await;
+    }
+
+    /// Closes if it is time or somebody asked; says how long nothing of the kind is to be expected.
+    pub(super) fn look(&self, now: Instant) -> Option<Duration> {
+        if self.closing.get().is_some() {
+            return None;
+        }
+        if self.stop.requests() > 0 {
+            self.close(now, EndedBy::Stop);
+            return None;
+        }
+        let closes = self.closes_at()?;
+        if closes <= now {
+            self.close(closes, EndedBy::Time);
+            return None;
+        }
+        Some(closes - now)
+    }
+
+    /// A ticket for a user who is free. Waits for the start; none once the gate is closed.
+    pub(super) async fn ticket(&self, user: usize) -> Option<Ticket> {
+        if self.start.get().is_none() {
+            let mut moved = self.moved.subscribe();
+            if self.tally.launched() >= self.plan.workload.model.users() {
+                self.all_here.send_replace(true);
+            }
+            moved.wait_for(|moved| *moved).await.ok()?;
+        }
+        self.issue(*self.start.get()?, user)
+    }
+
+    /// The closed model: due is the moment at which the user is free.
+    fn issue(&self, start: Instant, user: usize) -> Option<Ticket> {
+        let due = self.clock.now();
+        self.look(due);
+        if self.closing.get().is_some() {
+            return None;
+        }
+        let number = self.number(due)?;
+        let after = due.saturating_duration_since(start);
+        let (phase, choice) = (self.phases.of(after), self.plan.mix.pick(number));
+        let ticket = Ticket { number, due, after, phase, user, choice };
+        self.tally.due(&ticket);
+        Some(ticket)
+    }
+
+    /// The next number, if there is one left; who takes the last one closes the gate.
+    fn number(&self, now: Instant) -> Option<u64> {
+        let Some(limit) = self.plan.workload.iterations else {
+            return Some(self.next.fetch_add(1, Ordering::Relaxed));
+        };
+        let next = |next: u64| (next < limit).then_some(next + 1);
+        let number = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()?;
+        if number + 1 == limit {
+            self.close(now, EndedBy::Count);
+        }
+        Some(number)
+    }
+
+    fn closes_at(&self) -> Option<Instant> {
+        self.start.get()?.checked_add(self.plan.workload.closes_after()?)
+    }
+
+    /// How long after the start of the run a moment is.
+    pub(super) fn after(&self, moment: Instant) -> Duration {
+        self.start.get().map_or(Duration::ZERO, |start| moment.saturating_duration_since(*start))
+    }
+}

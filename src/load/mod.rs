@@ -1,0 +1,22 @@
+//! Load: users who start iterations when the gate lets them, and who stop for certain.
+//!
+//! [`launch`] starts all users, parked; [`Launched::run`] opens the gate and sees the run through to
+//! its end. What an iteration is stays with the caller, as a [`Performer`]. Only `goose` knows what
+//! the users run on.
+
+mod crew;
+mod gate;
+mod goose;
+mod interrupt;
+mod launch;
+mod performer;
+mod stop;
+mod tally;
+mod warden;
+
+pub use gate::{EndedBy, Plan};
+pub use interrupt::on_interrupt;
+pub use launch::{Launched, LoadEnd, LoadError, launch};
+pub use performer::{Performer, Ticket};
+pub use stop::Stop;
+pub use tally::{Counts, Progress};

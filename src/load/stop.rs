@@ -1,0 +1,86 @@
+//! The wish to end a run early: once to drain, twice to stop now.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A run's stop signal. Clones are the same signal; any thread may give it.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    requests: AtomicU32,
+    rings: Mutex<u64>,
+    rung: Condvar,
+}
+
+impl Stop {
+    /// Asks once more and says how often that was: 1 starts no new iteration and lets those in
+    /// flight end within the drain, 2 cuts them off at once, 3 and more is the caller's to act on.
+    pub fn request(&self) -> u32 {
+        let requests = self.0.requests.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        self.ring();
+        requests
+    }
+
+    /// No new iteration, and those in flight are cut off at once.
+    pub fn now(&self) {
+        self.0.requests.fetch_max(2, Ordering::SeqCst);
+        self.ring();
+    }
+
+    /// How often it was asked.
+    pub fn requests(&self) -> u32 {
+        self.0.requests.load(Ordering::SeqCst)
+    }
+
+    /// Wakes whoever waits.
+    pub(super) fn ring(&self) {
+        *self.0.rings.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.rung.notify_all();
+    }
+
+    /// How often it rang so far.
+    pub(super) fn rings(&self) -> u64 {
+        *self.0.rings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Blocks the thread until it has rung more often than `seen`, at most for `longest`.
+    pub(super) fn wait(&self, seen: u64, longest: Duration) {
+        let rings = self.0.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.0.rung.wait_timeout_while(rings, longest, |rings| *rings == seen));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_all_clones() {
+        let stop = Stop::default();
+        assert_eq!(stop.requests(), 0);
+        assert_eq!((stop.request(), stop.clone().request(), stop.request()), (1, 2, 3));
+        assert_eq!(stop.requests(), 3);
+    }
+
+    #[test]
+    fn now_is_at_least_two_requests() {
+        let stop = Stop::default();
+        stop.now();
+        assert_eq!(stop.requests(), 2);
+        stop.request();
+        stop.now();
+        assert_eq!(stop.requests(), 3);
+    }
+
+    #[test]
+    fn a_ring_between_looking_and_waiting_is_not_missed() {
+        let stop = Stop::default();
+        let seen = stop.rings();
+        stop.ring();
+        // Would block for an hour otherwise.
+        stop.wait(seen, Duration::from_secs(3600));
+    }
+}

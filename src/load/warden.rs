@@ -1,0 +1,52 @@
+//! Sees to it that a run ends, on a thread of its own, so that even a runtime that stands still is
+//! noticed.
+
+use super::crew::Crew;
+use super::gate::EndedBy;
+use super::goose;
+use super::performer::Performer;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Longest look away while the gate is open; what is known beforehand wakes it in time.
+const REST: Duration = Duration::from_millis(500);
+
+/// How often the halt is repeated once the gate is closed.
+const REPEAT: Duration = Duration::from_millis(20);
+
+/// Watches a crew until its attack is `over` or has to be given up: then the answer is how many
+/// iterations are stuck.
+pub(super) fn watch<P: Performer>(crew: &Crew<P>, over: &AtomicBool) -> Option<usize> {
+    let gate = &crew.gate;
+    let mut cut_at = None;
+    loop {
+        let seen = gate.stop.rings();
+        let now = gate.clock.now();
+        if over.load(Ordering::SeqCst) {
+            if gate.closing().is_none() {
+                // Goose went on its own account. Whoever it left is not to work unseen.
+                gate.close(now, EndedBy::Stop);
+                crew.cut();
+                crew.abandon();
+            }
+            return None;
+        }
+        let expected = gate.look(now);
+        let Some(closing) = gate.closing() else {
+            gate.stop.wait(seen, expected.unwrap_or(REST).min(REST));
+            continue;
+        };
+        goose::halt();
+        let drained =
+            closing.at.checked_add(gate.plan.workload.drain).is_some_and(|end| end <= now);
+        if cut_at.is_none() && (drained || gate.is_urgent()) {
+            cut_at = Some(now);
+            crew.cut();
+        }
+        if cut_at.is_some_and(|cut_at| now.saturating_duration_since(cut_at) >= gate.plan.patience)
+        {
+            return Some(crew.abandon());
+        }
+        gate.stop.wait(seen, REPEAT);
+    }
+}

@@ -1,0 +1,5 @@
+//! What load a run puts on: how many users, for how long, which journeys, with which pauses. Pure.
+
+pub mod mix;
+pub mod pacing;
+pub mod settings;

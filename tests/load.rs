@@ -1,0 +1,614 @@
+//! Load as its callers see it: users start and end when they should, whatever the iterations do.
+
+use gander::base::clock::Clock;
+use gander::base::random::Seed;
+use gander::load::{
+    Counts, EndedBy, Launched, LoadEnd, LoadError, Performer, Plan, Stop, Ticket, launch,
+    on_interrupt,
+};
+use gander::measure::fault::Fault;
+use gander::measure::sample::Ending;
+use gander::measure::series::Phase;
+use gander::workload::mix::Mix;
+use gander::workload::settings::{Model, Settings};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// Iterations that are all the same closure. Its users count their iterations.
+struct Work<F> {
+    perform: F,
+    tickets: Mutex<Vec<Ticket>>,
+    unfinished: Mutex<Vec<(Ticket, Option<u64>, Ending)>>,
+    new_users: AtomicUsize,
+    started: watch::Sender<usize>,
+}
+
+impl<F> Work<F> {
+    fn new(perform: F) -> Arc<Self> {
+        Arc::new(Self {
+            perform,
+            tickets: Mutex::default(),
+            unfinished: Mutex::default(),
+            new_users: AtomicUsize::new(0),
+            started: watch::Sender::new(0),
+        })
+    }
+
+    fn tickets(&self) -> Vec<Ticket> {
+        let mut tickets = self.tickets.lock().expect("no panic while held").clone();
+        tickets.sort_by_key(|ticket| ticket.number);
+        tickets
+    }
+
+    fn unfinished(&self) -> Vec<(Ticket, Option<u64>, Ending)> {
+        self.unfinished.lock().expect("no panic while held").clone()
+    }
+
+    /// Until so many iterations have been started.
+    async fn started(&self, iterations: usize) {
+        self.started
+            .subscribe()
+            .wait_for(|started| *started >= iterations)
+            .await
+            .expect("the sender is here");
+    }
+}
+
+impl<F, R> Performer for Work<F>
+where
+    F: Fn(Ticket) -> R + Send + Sync + 'static,
+    R: Future<Output = Ending> + Send,
+{
+    type User = u64;
+
+    fn new_user(&self, _number: usize) -> u64 {
+        self.new_users.fetch_add(1, Ordering::SeqCst);
+        0
+    }
+
+    async fn perform(&self, ticket: Ticket, user: &mut u64) -> Ending {
+        *user += 1;
+        self.tickets.lock().expect("no panic while held").push(ticket);
+        self.started.send_modify(|started| *started += 1);
+        (self.perform)(ticket).await
+    }
+
+    fn unfinished(&self, ticket: Ticket, user: Option<u64>, ending: Ending) {
+        self.unfinished.lock().expect("no panic while held").push((ticket, user, ending));
+    }
+}
+
+/// So many users for a second, unless changed.
+fn plan(users: usize, change: impl FnOnce(&mut Settings)) -> Plan {
+    let mut workload = Settings {
+        model: Model::Closed { users },
+        duration: Some(ms(1000)),
+        iterations: None,
+        warm_up: Duration::ZERO,
+        drain: ms(5000),
+    };
+    change(&mut workload);
+    Plan::new(workload, Mix::new(&[2.0, 1.0], Seed(1)).expect("a mix"), 2)
+}
+
+/// Launches and runs, and fails the test rather than wait for ever.
+async fn drive<P: Performer>(plan: Plan, stop: &Stop, work: &Arc<P>) -> LoadEnd {
+    in_time(async {
+        let load = launched(plan, stop, work).await;
+        load.run(Clock::system().now()).await.expect("a load that ends")
+    })
+    .await
+}
+
+async fn launched<P: Performer>(plan: Plan, stop: &Stop, work: &Arc<P>) -> Launched {
+    launch(plan, Clock::system(), stop.clone(), work.clone()).await.expect("launched users")
+}
+
+async fn in_time<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), work).await.expect("an end within 20 s")
+}
+
+fn phase(end: &LoadEnd, phase: Phase) -> Counts {
+    let mut total = Counts::default();
+    end.counts.iter().for_each(|phases| total.add(&phases[phase as usize]));
+    total
+}
+
+fn is_exact(counts: &Counts) -> bool {
+    counts.due == counts.completed + counts.failed + counts.dropped + counts.cut_off
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timed_run_measures_fractions_of_a_second_exactly() {
+    let work = Work::new(|_| async {
+        tokio::time::sleep(ms(10)).await;
+        Ending::Completed
+    });
+    let plan = plan(4, |workload| {
+        workload.warm_up = ms(150);
+        workload.duration = Some(ms(350));
+    });
+    let end = drive(plan, &Stop::default(), &work).await;
+    assert_eq!((end.by, end.measured), (EndedBy::Time, ms(350)));
+    assert_eq!(end.closed - end.started, ms(500));
+    assert!(end.ended >= end.closed);
+    for ticket in work.tickets() {
+        let expected = if ticket.after < ms(150) { Phase::WarmUp } else { Phase::Measured };
+        assert_eq!(ticket.phase, expected, "{ticket:?}");
+        assert_eq!(ticket.due - end.started, ticket.after);
+        assert!(ticket.after < ms(500), "{ticket:?}");
+    }
+    let (warm_up, measured) = (phase(&end, Phase::WarmUp), phase(&end, Phase::Measured));
+    assert!(warm_up.completed >= 4 && measured.completed >= 4, "{end:?}");
+    assert_eq!(phase(&end, Phase::Drain), Counts::default());
+    assert!(is_exact(&warm_up) && is_exact(&measured), "{end:?}");
+    assert_eq!(end.total().due, work.tickets().len() as u64);
+    assert_eq!(end.total().completed, end.total().due);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_by_count_performs_exactly_so_many() {
+    for (users, iterations) in [(7, 100), (10, 3), (1, 1)] {
+        let work = Work::new(|_| async {
+            tokio::task::yield_now().await;
+            Ending::Completed
+        });
+        let plan = plan(users, |workload| {
+            workload.duration = None;
+            workload.iterations = Some(iterations);
+        });
+        let mix = plan.mix.clone();
+        let end = drive(plan, &Stop::default(), &work).await;
+        assert_eq!(end.by, EndedBy::Count);
+        let tickets = work.tickets();
+        let numbers: Vec<u64> = tickets.iter().map(|ticket| ticket.number).collect();
+        assert_eq!(numbers, (0..iterations).collect::<Vec<_>>(), "{users} users");
+        assert!(tickets.iter().all(|ticket| ticket.choice == mix.pick(ticket.number)));
+        assert_eq!(end.total().completed, iterations);
+        assert_eq!(end.measured, end.ended - end.started);
+        let second = tickets.iter().filter(|ticket| ticket.choice == 1).count() as u64;
+        assert_eq!(end.counts[1][Phase::Measured as usize].completed, second);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_users_are_parked_before_the_first_iteration_is_due() {
+    let work = Work::new(|_| async {
+        tokio::time::sleep(ms(5)).await;
+        Ending::Completed
+    });
+    let plan = plan(50, |workload| workload.duration = Some(ms(100)));
+    let load = launched(plan, &Stop::default(), &work).await;
+    let progress = load.progress();
+    assert_eq!((progress.users(), progress.counts().due), (50, 0));
+    let start = Clock::system().now();
+    let end = in_time(load.run(start)).await.expect("a load that ends");
+    let tickets = work.tickets();
+    assert!(tickets.iter().all(|ticket| ticket.due >= start));
+    let users: std::collections::BTreeSet<_> = tickets.iter().map(|ticket| ticket.user).collect();
+    assert_eq!(users.len(), 50);
+    assert_eq!(progress.counts(), end.total());
+    assert_eq!(progress.by_choice(), end.counts);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_performs_one_iteration_at_a_time_and_is_due_when_free() {
+    let busy: Arc<Vec<AtomicBool>> = Arc::new((0..3).map(|_| AtomicBool::new(false)).collect());
+    let free: Arc<Mutex<Vec<Option<Instant>>>> = Arc::new(Mutex::new(vec![None; 3]));
+    let (mine, freed) = (busy.clone(), free.clone());
+    let work = Work::new(move |ticket: Ticket| {
+        let (busy, free) = (mine.clone(), freed.clone());
+        async move {
+            assert!(!busy[ticket.user].swap(true, Ordering::SeqCst), "{ticket:?}");
+            let before = free.lock().expect("no panic while held")[ticket.user];
+            assert!(
+                before.is_none_or(|before| before <= ticket.due),
+                "due before free: {ticket:?}"
+            );
+            tokio::time::sleep(ms(7)).await;
+            free.lock().expect("no panic while held")[ticket.user] = Some(Clock::system().now());
+            busy[ticket.user].store(false, Ordering::SeqCst);
+            Ending::Completed
+        }
+    });
+    let end =
+        drive(plan(3, |workload| workload.duration = Some(ms(200))), &Stop::default(), &work).await;
+    assert_eq!(end.total().completed, end.total().due);
+    assert!(end.total().due > 6);
+    assert_eq!(work.new_users.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_stop_nothing_begins_and_what_runs_may_end() {
+    let stop = Stop::default();
+    let go_on = watch::Sender::new(false);
+    let waiting = go_on.clone();
+    let work = Work::new(move |_| {
+        let mut waiting = waiting.subscribe();
+        async move {
+            waiting.wait_for(|go_on| *go_on).await.expect("the sender is here");
+            Ending::Completed
+        }
+    });
+    let stopping = async {
+        work.started(5).await;
+        stop.request();
+        go_on.send_replace(true);
+    };
+    let plan = plan(5, |workload| workload.duration = Some(Duration::from_secs(3600)));
+    let (end, ()) = tokio::join!(drive(plan, &stop, &work), stopping);
+    assert_eq!(end.by, EndedBy::Stop);
+    let expected = Counts { due: 5, completed: 5, ..Counts::default() };
+    assert_eq!(end.total(), expected);
+    assert!(work.unfinished().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_stop_cuts_off_what_runs() {
+    let stop = Stop::default();
+    let work = Work::new(|_| std::future::pending());
+    let stopping = async {
+        work.started(5).await;
+        stop.request();
+        stop.request();
+    };
+    let plan = plan(5, |workload| workload.drain = Duration::from_secs(3600));
+    let (end, ()) = tokio::join!(drive(plan, &stop, &work), stopping);
+    let expected = Counts { due: 5, cut_off: 5, ..Counts::default() };
+    assert_eq!((end.total(), end.stuck, end.left_behind), (expected, 0, false));
+    let unfinished = work.unfinished();
+    assert_eq!(unfinished.len(), 5);
+    assert!(
+        unfinished.iter().all(|(_, user, ending)| (*user, *ending) == (Some(1), Ending::CutOff))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_iteration_that_never_returns_is_cut_off_when_the_drain_is_over() {
+    struct Dropped(Arc<AtomicUsize>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let counted = dropped.clone();
+    let work = Work::new(move |ticket: Ticket| {
+        let dropped = Dropped(counted.clone());
+        async move {
+            if ticket.user == 0 {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(ms(5)).await;
+            drop(dropped);
+            Ending::Completed
+        }
+    });
+    let plan = plan(3, |workload| {
+        workload.duration = Some(ms(100));
+        workload.drain = ms(200);
+    });
+    let end = drive(plan, &Stop::default(), &work).await;
+    let total = end.total();
+    assert_eq!((total.cut_off, end.stuck), (1, 0));
+    assert!(is_exact(&total) && total.completed > 2, "{total:?}");
+    assert!(end.ended - end.closed >= ms(200), "{end:?}");
+    assert_eq!(dropped.load(Ordering::SeqCst) as u64, total.due);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_iteration_that_never_waits_starves_nobody() {
+    let work = Work::new(|_| async { Ending::Completed });
+    let ticks = Arc::new(AtomicUsize::new(0));
+    let ticking = ticks.clone();
+    let ticker = tokio::spawn(async move {
+        loop {
+            ticking.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(ms(10)).await;
+        }
+    });
+    let end =
+        drive(plan(3, |workload| workload.duration = Some(ms(300))), &Stop::default(), &work).await;
+    ticker.abort();
+    let during = work.tickets().last().map(|ticket| ticket.after).expect("some iterations");
+    assert!(during > ms(250), "{during:?}");
+    assert!(is_exact(&end.total()));
+    let early =
+        |user| work.tickets().iter().any(|ticket| ticket.user == user && ticket.after < ms(150));
+    assert!((0..3).all(early), "a user did not get its turn");
+    // About 30 while the run lasts, and up to 50 more while Goose goes; without a yield only those.
+    assert!(ticks.load(Ordering::SeqCst) > 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_ends_its_iteration_and_not_its_user() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let work = Work::new(|ticket: Ticket| async move {
+        tokio::task::yield_now().await;
+        assert!(ticket.number % 3 != 1, "on purpose");
+        Ending::Completed
+    });
+    let plan = plan(4, |workload| workload.iterations = Some(90));
+    let end = drive(plan, &Stop::default(), &work).await;
+    let expected = Counts { due: 90, completed: 60, failed: 30, panicked: 30, ..Counts::default() };
+    assert_eq!(end.total(), expected);
+    let unfinished = work.unfinished();
+    assert_eq!(unfinished.len(), 30);
+    assert!(unfinished.iter().all(|(ticket, user, ending)| {
+        ticket.number % 3 == 1 && user.is_some() && *ending == Ending::Failed(Fault::Panicked)
+    }));
+    assert!(work.new_users.load(Ordering::SeqCst) > 4, "a user that panicked begins anew");
+}
+
+/// Panics wherever else it can.
+struct Clumsy;
+
+impl Performer for Clumsy {
+    type User = ();
+
+    fn new_user(&self, number: usize) {
+        assert!(number != 0, "on purpose");
+    }
+
+    async fn perform(&self, ticket: Ticket, (): &mut ()) -> Ending {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                assert!(std::thread::panicking(), "on purpose");
+            }
+        }
+        if ticket.user == 1 {
+            let _bomb = Bomb;
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(ms(1)).await;
+        Ending::Completed
+    }
+
+    fn unfinished(&self, _ticket: Ticket, _user: Option<()>, _ending: Ending) {
+        panic!("on purpose");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn panics_in_odd_places_lose_neither_users_nor_counts() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let plan = plan(3, |workload| {
+        workload.duration = Some(ms(200));
+        workload.drain = ms(50);
+    });
+    let end = drive(plan, &Stop::default(), &Arc::new(Clumsy)).await;
+    let total = end.total();
+    assert!(is_exact(&total), "{total:?}");
+    // User 0 fails each time it is made, user 1 once when it is cut off, user 2 never.
+    assert!(total.panicked > 2 && total.completed > 2, "{total:?}");
+    assert_eq!((total.failed, end.stuck, end.left_behind), (total.panicked, 0, false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_before_the_start_is_not_forgotten() {
+    let stop = Stop::default();
+    stop.request();
+    let work = Work::new(|_| async { Ending::Completed });
+    let plan = plan(20, |workload| workload.duration = Some(Duration::from_secs(3600)));
+    let end = drive(plan, &stop, &work).await;
+    assert_eq!((end.by, end.total(), end.measured), (EndedBy::Stop, Counts::default(), ms(0)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_switch_left_over_does_not_shorten_a_run() {
+    goose::trigger_killswitch("left over");
+    let work = Work::new(|_| async {
+        tokio::time::sleep(ms(5)).await;
+        Ending::Completed
+    });
+    let end =
+        drive(plan(2, |workload| workload.duration = Some(ms(700))), &Stop::default(), &work).await;
+    assert_eq!(end.by, EndedBy::Time);
+    assert!(work.tickets().iter().any(|ticket| ticket.after > ms(600)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_others_end_is_no_result() {
+    let work = Work::new(|_| async {
+        tokio::time::sleep(ms(5)).await;
+        Ending::Completed
+    });
+    let plan = plan(2, |workload| workload.duration = Some(Duration::from_secs(3600)));
+    let load = launched(plan, &Stop::default(), &work).await;
+    let killing = async {
+        work.started(1).await;
+        goose::trigger_killswitch("somebody else");
+    };
+    let (end, ()) = in_time(async { tokio::join!(load.run(Clock::system().now()), killing) }).await;
+    assert!(matches!(end, Err(LoadError::EndedEarly { .. })), "{end:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_load_follows_another_in_the_same_process() {
+    let run = || async {
+        let work = Work::new(|_| async {
+            tokio::task::yield_now().await;
+            Ending::Completed
+        });
+        let plan = plan(5, |workload| workload.iterations = Some(50));
+        drive(plan, &Stop::default(), &work).await.total().completed
+    };
+    assert_eq!((run().await, run().await), (50, 50));
+    // Two at once take turns.
+    assert_eq!(tokio::join!(run(), run()), (50, 50));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_of_a_load_that_nobody_wants_are_sent_away() {
+    let work = Work::new(|_| std::future::pending());
+    let endless = || plan(5, |workload| workload.duration = Some(Duration::from_secs(3600)));
+    drop(launched(endless(), &Stop::default(), &work).await);
+    let load = in_time(launched(endless(), &Stop::default(), &work)).await;
+    tokio::select! {
+        _ = load.run(Clock::system().now()) => panic!("it has no end"),
+        () = work.started(5) => {}
+    }
+    let brief = plan(1, |workload| workload.iterations = Some(1));
+    let done = Work::new(|_| async { Ending::Completed });
+    assert_eq!(drive(brief, &Stop::default(), &done).await.total().completed, 1);
+    assert_eq!(work.unfinished().len(), 5);
+}
+
+#[test]
+fn a_runtime_of_one_thread_will_do() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let end = runtime.expect("a runtime").block_on(async {
+        let work = Work::new(|_| async {
+            tokio::time::sleep(ms(5)).await;
+            Ending::Completed
+        });
+        drive(plan(20, |workload| workload.duration = Some(ms(200))), &Stop::default(), &work).await
+    });
+    assert!(end.total().completed >= 20);
+}
+
+// Some claims are about a whole process. The child is this file again, running one ignored test.
+
+fn child(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this test's program"));
+    command.args(["--exact", test, "--ignored", "--nocapture"]);
+    command
+}
+
+/// What a child wrote besides the test harness's own lines.
+fn own_words(stdout: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stdout);
+    let harness =
+        |line: &&str| !line.starts_with("running 1 test") && !line.contains("test result: ok");
+    text.lines().filter(harness).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+#[ignore = "run by a_load_writes_nothing_anywhere"]
+fn child_brief_load() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let end = runtime.block_on(async {
+        let work = Work::new(|_| async {
+            tokio::time::sleep(ms(5)).await;
+            Ending::Completed
+        });
+        drive(plan(50, |workload| workload.duration = Some(ms(1200))), &Stop::default(), &work)
+            .await
+    });
+    assert!(end.total().completed > 50);
+}
+
+#[test]
+fn a_load_writes_nothing_anywhere_and_needs_no_certificates() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = child("child_brief_load")
+        .current_dir(folder.path())
+        .env("SSL_CERT_FILE", "/nowhere")
+        .env("SSL_CERT_DIR", "/nowhere")
+        .output()
+        .expect("a child");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(own_words(&output.stdout), "test child_brief_load ... ok");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0);
+}
+
+#[test]
+#[ignore = "run by iterations_that_block_every_thread_do_not_hold_the_run"]
+fn child_blocked_threads() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let work = Work::new(|ticket: Ticket| async move {
+        while ticket.user < 2 {
+            std::thread::park();
+        }
+        Ending::Completed
+    });
+    let mut plan = plan(3, |workload| {
+        workload.duration = Some(ms(100));
+        workload.drain = ms(50);
+    });
+    plan.patience = ms(300);
+    let end = runtime.block_on(async {
+        let load = launched(plan.clone(), &Stop::default(), &work).await;
+        load.run(Clock::system().now()).await.expect("an end all the same")
+    });
+    assert_eq!((end.stuck, end.left_behind), (2, true));
+    assert!(is_exact(&end.total()), "{end:?}");
+    assert_eq!(end.total().cut_off, 2);
+    assert_eq!(work.unfinished().iter().filter(|(_, user, _)| user.is_none()).count(), 2);
+    // The threads stay blocked: the runtime cannot be waited for.
+    runtime.shutdown_background();
+}
+
+#[test]
+fn iterations_that_block_every_thread_do_not_hold_the_run() {
+    let output = child("child_blocked_threads").output().expect("a child");
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+#[ignore = "run by ctrl_c_is_ours_and_not_goose_s"]
+fn child_interrupted() {
+    let stop = Stop::default();
+    let asked = stop.clone();
+    on_interrupt(move || say(&format!("request {}", asked.request())));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let end = runtime.block_on(async {
+        let work = Work::new(|_| std::future::pending());
+        let plan = plan(3, |workload| {
+            workload.duration = Some(Duration::from_secs(3600));
+            workload.drain = Duration::from_secs(3600);
+        });
+        let ready = async {
+            work.started(3).await;
+            say("ready");
+        };
+        tokio::join!(drive(plan, &stop, &work), ready).0
+    });
+    assert_eq!((end.by, end.total().cut_off), (EndedBy::Stop, 3));
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n{line}").and_then(|()| out.flush()).expect("an open standard output");
+}
+
+#[test]
+fn ctrl_c_is_ours_and_not_goose_s() {
+    let mut child = child("child_interrupted")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a child");
+    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    let mut await_line = |wanted: &str| {
+        assert!(
+            lines.by_ref().any(|line| line.expect("a line of text") == wanted),
+            "the child ended without `{wanted}`"
+        );
+    };
+    await_line("ready");
+    interrupt(&child);
+    await_line("request 1");
+    interrupt(&child);
+    await_line("request 2");
+    assert!(lines.any(|line| line.expect("a line of text").contains("test result: ok")));
+    assert!(child.wait().expect("its end").success());
+}
+
+/// Sends what Ctrl-C sends.
+fn interrupt(child: &Child) {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(status.expect("the kill command").success());
+}
