@@ -23,14 +23,10 @@ pub mod transport;
 pub mod result;
 pub mod codes;
 pub mod management;
+pub mod analysis;
 pub mod journey;
+pub mod report;
 pub mod load;
 pub mod profile;
 pub mod run;
 pub mod cli;
-
-pub mod measure;
-
-pub mod result;
-
-pub mod analysis;

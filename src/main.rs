@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    gander::cli::main(std::env::args_os()).into()
+    gander::cli::main(std::env::args_os()).code().into()
 }

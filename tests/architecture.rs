@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("codes", &["base", "transport"]),
     ("management", &["base", "identity", "transport"]),
     ("analysis", &["base", "measure", "result"]),
-    ("journey", &["base", "davinci", "identity", "measure", "transport", "codes"]),
+    ("journey", &["base", "davinci", "identity", "workload", "measure", "transport", "codes"]),
     ("report", &["base", "measure", "result", "analysis"]),
     ("load", &["base", "workload", "measure", "journey"]),
     (

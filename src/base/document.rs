@@ -124,6 +124,22 @@ pub struct Table {
 }
 
 impl Value {
+    /// The value as JSON, with everything that came from outside the document struck out.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Text { filled_in: true, .. } => super::secret::STRUCK_OUT.into(),
+            Self::Text { text, .. } | Self::Moment(text) => text.as_str().into(),
+            Self::Integer(number) => (*number).into(),
+            Self::Float(number) => (*number).into(),
+            Self::Flag(flag) => (*flag).into(),
+            Self::List(items) => items.iter().map(|item| item.value.to_json()).collect(),
+            Self::Table(table) => {
+                let entries = table.entries.iter();
+                entries.map(|(key, _, item)| (key.clone(), item.value.to_json())).collect()
+            }
+        }
+    }
+
     /// The value as TOML on one line; tables become inline tables.
     pub fn to_toml(&self) -> String {
         // Every JSON string is a TOML basic string.

@@ -2,11 +2,13 @@
 
 use super::exit::{Complaint, Exit, Failure};
 use super::narrator::Narrator;
-use super::prepare::{self, Selection};
+use super::prepare::{self, Order, Selection};
 use super::terminal::{Style, Terminal};
+use crate::base::clock::Clock;
 use crate::journey::perform::{Part, perform};
 use crate::profile::check::Checked;
-use crate::run::stage::Opened;
+use crate::profile::load::Flags;
+use crate::run::stage::{Opened, run_id};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,7 +26,7 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn check(args: &CheckArgs, terminal: &Terminal) -> Result<Exit, Failure> {
-    let checked = prepare::read(&args.selection)?;
+    let checked = prepare::read(&args.selection, Flags::default())?;
     let journeys: Vec<_> =
         checked.journeys.iter().map(|(script, _)| script.name.as_str()).collect();
     let tenant =
@@ -45,8 +47,10 @@ pub(super) fn check(args: &CheckArgs, terminal: &Terminal) -> Result<Exit, Failu
 async fn walk(args: &CheckArgs, checked: Checked, terminal: &Terminal) -> Result<Exit, Failure> {
     // One account for each walk of each journey is all that is needed.
     let walks = checked.profile.variants.len() * checked.journeys.len();
-    let accounts = u64::try_from(walks).ok();
-    let ground = prepare::ground(&args.selection, checked, &args.out, accounts).await?;
+    let run = run_id(&Clock::system());
+    let folder = args.out.join(run.as_str());
+    let order = Order { run, folder, accounts: u64::try_from(walks).ok(), call_ids: false };
+    let ground = prepare::ground(&args.selection, checked, order).await?;
     let outcome = walk_each(&ground, terminal).await;
     if ground.embedded.is_none() {
         terminal.say(&format!("accounts made are on {}", ground.opened.ledger_path.display()));

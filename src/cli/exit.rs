@@ -1,26 +1,8 @@
 //! Exit codes, and failures on their way to one.
 
+pub use crate::analysis::verdict::Exit;
 use crate::base::document::{Place, Problem};
 use crate::base::remedy::Remedy;
-
-/// How the program ends.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Exit {
-    /// Passed.
-    Passed = 0,
-    /// A bug in gander.
-    Bug = 1,
-    /// Wrong input: profile, flag, file.
-    WrongInput = 2,
-    /// The tenant is not usable.
-    TenantNotUsable = 3,
-}
-
-impl From<Exit> for std::process::ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
 
 /// What is told to the person when a command cannot do its work.
 #[derive(Debug)]

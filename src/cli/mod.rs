@@ -6,6 +6,9 @@ mod exit;
 mod journeys;
 mod narrator;
 mod prepare;
+mod progress;
+mod report;
+mod run;
 mod stand_in;
 mod terminal;
 
@@ -46,6 +49,10 @@ enum Colour {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Put load on a tenant, or on the embedded stand-in, and measure what comes back
+    Run(run::RunArgs),
+    /// Show the result of a run again, also of one that was killed
+    Report(report::ReportArgs),
     /// Find every problem of a profile; with --walk, perform each journey once and show it
     Check(check::CheckArgs),
     /// Serve a stand-in tenant
@@ -63,6 +70,8 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
     };
     let terminal = Terminal::new(arguments.manner);
     let outcome = match arguments.command {
+        Command::Run(args) => run::run(&args, &terminal),
+        Command::Report(args) => report::report(&args, &terminal),
         Command::Check(args) => check::check(&args, &terminal),
         Command::StandIn(args) => stand_in::stand_in(&args, &terminal),
         Command::Journeys(command) => journeys::journeys(&command, &terminal),

@@ -115,6 +115,7 @@ impl Witness for Narrator<'_> {
     fn waited(&mut self, wait: Wait, time: Duration) {
         let what = match wait {
             Wait::Code => "waited for the code in the mail",
+            Wait::Think => "thought",
         };
         self.line(&format!(
             "         {}",

@@ -7,18 +7,19 @@ use super::exit::{Exit, Failure};
 use super::stand_in::settings_of;
 use crate::base::clock::Clock;
 use crate::base::document::Problems;
+use crate::base::names::RunId;
 use crate::base::random::Seed;
 use crate::base::units::Rate;
 use crate::codes::CodeSource;
 use crate::codes::office::Office;
 use crate::management::settings::Worker;
 use crate::profile::check::{self, Checked, Typed};
-use crate::profile::load::{self, Origin};
+use crate::profile::load::{self, Flags, Origin};
 use crate::profile::reference::Surroundings;
 use crate::profile::tenant::Tenant;
 use crate::run::stage::{self, Opened, Wishes};
 use crate::standin::Ready;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The profile that `run` and `check` use when none is named.
 const QUICKSTART: (&str, &str) =
@@ -56,14 +57,15 @@ impl Selection {
 }
 
 /// Reads and checks the selected profile.
-pub(super) fn read(selection: &Selection) -> Result<Checked, Failure> {
+pub(super) fn read(selection: &Selection, mut flags: Flags) -> Result<Checked, Failure> {
     let problems = Problems::default();
     let origin = match &selection.profile {
         Some(path) => Origin::File(path),
         None => Origin::Embedded(QUICKSTART.0, QUICKSTART.1),
     };
     let surroundings = Surroundings { variable: &environment };
-    let loaded = load::load(origin, &selection.sets, surroundings, &problems)
+    flags.sets.clone_from(&selection.sets);
+    let loaded = load::load(origin, &flags, surroundings, &problems)
         .map_err(Failure::of_problems)?;
     let typed = Typed {
         acknowledge: selection.acknowledge.as_deref(),
@@ -80,8 +82,22 @@ pub(super) fn read(selection: &Selection) -> Result<Checked, Failure> {
 pub(super) struct Ground {
     pub(super) checked: Checked,
     pub(super) opened: Opened,
+    /// The tenant, or the stand-in as one.
+    pub(super) tenant: Tenant,
     /// Present unless the profile names a tenant. Ends with the ground.
     pub(super) embedded: Option<Embedded>,
+}
+
+/// What a command wants of the ground.
+pub(super) struct Order {
+    /// The run that the accounts belong to.
+    pub(super) run: RunId,
+    /// Where its ledger is written.
+    pub(super) folder: PathBuf,
+    /// How many accounts of each state; none for as many as the profile says.
+    pub(super) accounts: Option<u64>,
+    /// Whether calls carry ids.
+    pub(super) call_ids: bool,
 }
 
 /// Puts everything in place. With no `[tenant]` the embedded stand-in is started and then treated
@@ -89,8 +105,7 @@ pub(super) struct Ground {
 pub(super) async fn ground(
     selection: &Selection,
     checked: Checked,
-    out: &Path,
-    accounts: Option<u64>,
+    order: Order,
 ) -> Result<Ground, Failure> {
     let clock = Clock::system();
     let mut codes = None;
@@ -112,14 +127,16 @@ pub(super) async fn ground(
         seed: selection.seed.unwrap_or_else(Seed::unforeseen),
         password_key: environment("GANDER_PASSWORD_KEY").map(Into::into),
         state_folder: state_folder(),
-        out: out.to_path_buf(),
-        accounts,
+        run: order.run,
+        folder: order.folder,
+        call_ids: order.call_ids,
+        accounts: order.accounts,
     };
     let opened = stage::open(&checked, &tenant, codes, wishes, clock).await.map_err(|error| {
         let exit = if error.is_of_tenant() { Exit::TenantNotUsable } else { Exit::WrongInput };
         Failure::of(exit, &error)
     })?;
-    Ok(Ground { checked, opened, embedded })
+    Ok(Ground { checked, opened, tenant, embedded })
 }
 
 /// A stand-in that is ready, as a profile would describe it.

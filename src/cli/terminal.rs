@@ -2,6 +2,9 @@
 
 use super::exit::Failure;
 use super::{Colour, Manner, environment};
+use crate::report::console::WIDEST;
+use crate::report::paint::Paint;
+pub(super) use crate::report::paint::Style;
 use std::io::{IsTerminal, Write};
 
 /// Standard output and error with the person's wishes.
@@ -9,49 +12,44 @@ use std::io::{IsTerminal, Write};
 pub(super) struct Terminal {
     quiet: bool,
     verbose: bool,
-    colour: bool,
-}
-
-/// Kinds of text, shown in colours where there are any.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Style {
-    Plain,
-    Strong,
-    Faint,
-    Good,
-    Bad,
-    Hint,
-}
-
-impl Style {
-    const fn code(self) -> &'static str {
-        match self {
-            Self::Plain => "",
-            Self::Strong => "\x1b[1m",
-            Self::Faint => "\x1b[2m",
-            Self::Good => "\x1b[32m",
-            Self::Bad => "\x1b[1;31m",
-            Self::Hint => "\x1b[36m",
-        }
-    }
+    live: bool,
+    paint: Paint,
 }
 
 impl Terminal {
     pub(super) fn new(manner: Manner) -> Self {
+        let live = std::io::stderr().is_terminal();
+        let wanted = environment("NO_COLOR").is_none_or(|value| value.is_empty());
         let colour = match manner.color {
             Colour::Always => true,
             Colour::Never => false,
-            Colour::Auto => {
-                std::io::stderr().is_terminal()
-                    && environment("NO_COLOR").is_none_or(|value| value.is_empty())
-            }
+            Colour::Auto => live && wanted,
         };
-        Self { quiet: manner.quiet, verbose: manner.verbose, colour }
+        let paint = if colour { Paint::Ansi } else { Paint::Plain };
+        Self { quiet: manner.quiet, verbose: manner.verbose, live, paint }
     }
 
-    /// Whether more than usual is wanted.
-    pub(super) const fn is_verbose(&self) -> bool {
-        self.verbose
+    /// Whether somebody watches who can be shown something that changes.
+    pub(super) const fn is_live(&self) -> bool {
+        self.live && !self.quiet
+    }
+
+    /// Whether text for people is coloured.
+    pub(super) const fn paint_of_text(&self) -> Paint {
+        self.paint
+    }
+
+    /// How many columns a text for people may take.
+    pub(super) fn columns(&self) -> usize {
+        let given = environment("COLUMNS").and_then(|columns| columns.parse().ok());
+        given.unwrap_or(WIDEST).clamp(80, WIDEST)
+    }
+
+    /// A line for people who asked for more.
+    pub(super) fn explain(&self, line: &str) {
+        if self.verbose {
+            self.say(line);
+        }
     }
 
     /// A line for people.
@@ -68,11 +66,7 @@ impl Terminal {
 
     /// A text in its colour.
     pub(super) fn paint(&self, style: Style, text: &str) -> String {
-        if self.colour && !style.code().is_empty() {
-            format!("{}{text}\x1b[0m", style.code())
-        } else {
-            text.to_owned()
-        }
+        self.paint.apply(style, text)
     }
 
     /// Everything that is wrong, each with its place and way out.

@@ -17,6 +17,7 @@ use crate::identity::password::{PasswordKey, Weakness};
 use crate::identity::persona::{Locale, Persona};
 use crate::identity::pool::{Lease, Pool};
 use crate::measure::fault::Fault;
+use crate::workload::pacing::ThinkTime;
 use rand::Rng;
 use std::io::Write;
 use std::sync::Arc;
@@ -46,6 +47,10 @@ pub struct Stage {
     pub codes: Option<Office>,
     /// How long to wait for a code.
     pub code_timeout: Duration,
+    /// Pauses before each answer; none without.
+    pub think: Option<ThinkTime>,
+    /// Whether each request carries an id under which a stand-in keeps its own record.
+    pub call_ids: bool,
 }
 
 /// Who plays in one iteration.

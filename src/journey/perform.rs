@@ -15,12 +15,16 @@ use crate::davinci::walk::{Fingerprint, Turn, Walk};
 use crate::measure::fault::Fault;
 use crate::transport::{Exchange, Session};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
+use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
 /// An iteration that takes more steps than this goes in a circle. DaVinci itself lets a node run
 /// at most 20 times.
 const MOST_STEPS: usize = 100;
+
+/// Header under which a stand-in keeps its own record of a call.
+const CALL_ID: HeaderName = HeaderName::from_static("x-gander-call");
 
 /// What is to be performed.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +52,8 @@ pub trait Witness {
 pub enum Wait {
     /// A one-time code.
     Code,
+    /// Thinking.
+    Think,
 }
 
 /// A request on its way.
@@ -59,6 +65,8 @@ pub struct Sending<'a> {
     pub request: &'a Request<Bytes>,
     /// Values that go into the form, secret ones marked.
     pub filled: &'a [(Filled, bool)],
+    /// Id under which a stand-in keeps its own record of the call, if the stage asks for it.
+    pub call: Option<&'a str>,
     /// The walk before the request.
     pub walk: &'a Walk,
 }
@@ -134,6 +142,9 @@ pub async fn perform(
         used: vec![0; part.script.rules.len()],
         last_step: "authorize".into(),
         waited: Duration::ZERO,
+        index: part.index,
+        sent: 0,
+        think: stage.think.is_some().then(|| stage.seed.stream("think", part.index)),
     };
     let mut fingerprint = None;
     let result = match Cast::gather(stage, part) {
@@ -157,6 +168,11 @@ struct Iteration<'s, W: ?Sized> {
     used: Vec<u64>,
     last_step: Step,
     waited: Duration,
+    /// Index of the iteration, for call ids.
+    index: u64,
+    /// Requests sent so far.
+    sent: u32,
+    think: Option<ChaCha8Rng>,
 }
 
 /// Where the walk stands after a good exchange.
@@ -191,6 +207,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
                 self.last_step = rule.name.clone();
                 return Ok(());
             }
+            self.think().await;
             progress = self.answer(rule, &mut walk, cast).await;
             if matches!(progress, Ok(Progress::Refused))
                 && self.script.goal == Goal::Refusal(rule.name.clone())
@@ -250,6 +267,28 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         progress
     }
 
+    /// A person reads a form before answering it.
+    async fn think(&mut self) {
+        let (Some(think), Some(random)) = (&self.stage.think, &mut self.think) else { return };
+        let began = self.stage.clock.now();
+        tokio::time::sleep(think.draw(random)).await;
+        let thought = self.stage.clock.now().saturating_duration_since(began);
+        self.waited += thought;
+        self.witness.waited(Wait::Think, thought);
+    }
+
+    /// Gives a request its call id, if the stage wants them.
+    fn stamp(&mut self, request: &mut Request<Bytes>) -> Option<String> {
+        self.sent += 1;
+        if !self.stage.call_ids {
+            return None;
+        }
+        let call = format!("{}-{}", self.index, self.sent);
+        let value = HeaderValue::from_str(&call).ok()?;
+        request.headers_mut().insert(CALL_ID, value);
+        Some(call)
+    }
+
     /// The rule for the form at hand; without one the iteration ends and says what was offered.
     fn rule_for(&mut self, walk: &Walk) -> Result<&'s Rule, Stop> {
         let form = walk.form().ok_or(Fault::NoNextStep)?;
@@ -273,9 +312,10 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         walk: &mut Walk,
         expect: Expect,
     ) -> Result<Progress, Stop> {
-        let Call { label, request, filled } = call;
-        let sending = Sending { label: &label, request: &request, filled: &filled, walk };
-        self.witness.sending(&sending);
+        let Call { label, mut request, filled } = call;
+        let call = self.stamp(&mut request);
+        let (filled, call) = (&filled, call.as_deref());
+        self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk });
         let exchange = self.session.exchange(request).await;
         let judged = match &exchange.reply {
             Ok(reply) => judge(walk.receive(reply), expect),
@@ -350,13 +390,15 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
     async fn outside(
         &mut self,
         name: &str,
-        request: Request<Bytes>,
+        mut request: Request<Bytes>,
         walk: &Walk,
         good: impl FnOnce(&Response<Bytes>) -> bool,
     ) -> Result<Response<Bytes>, Stop> {
         let label = Label::call(name);
         self.last_step = label.step.clone();
-        self.witness.sending(&Sending { label: &label, request: &request, filled: &[], walk });
+        let call = self.stamp(&mut request);
+        let call = call.as_deref();
+        self.witness.sending(&Sending { label: &label, request: &request, filled: &[], call, walk });
         let mut exchange = self.session.exchange(request).await;
         let fault = match &exchange.reply {
             Ok(reply) if good(reply) => None,

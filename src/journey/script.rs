@@ -57,6 +57,13 @@ const ENDS: &[(&str, End)] = &[
     ("revoke", End::Revoke),
 ];
 
+impl End {
+    /// As journeys spell it; also the step's name.
+    pub fn name(self) -> &'static str {
+        ENDS.iter().find(|(_, end)| *end == self).map_or("", |(name, _)| name)
+    }
+}
+
 impl Script {
     /// Reads a journey file; every problem at once.
     pub fn parse(document: &str, text: &str) -> Result<Self, Vec<Problem>> {

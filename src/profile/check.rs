@@ -2,9 +2,12 @@
 
 use super::document::{AccountSource, Profile};
 use super::load::Loaded;
-use crate::base::document::{Problem, Problems, Section, Sited};
-use crate::base::names::Journey;
-use crate::base::remedy::{Listing, nearest};
+use crate::analysis::rule::{Known, Rule};
+use crate::analysis::threshold::with_default;
+use crate::base::document::{Problem, Problems, Section, Sited, Table, Value};
+use crate::base::names::{Journey, Step};
+use crate::base::remedy::{Listing, Remedy, nearest};
+use crate::base::secret::STRUCK_OUT;
 use crate::journey::catalog;
 use crate::journey::script::Script;
 use std::path::Path;
@@ -17,6 +20,8 @@ pub struct Checked {
     pub profile: Profile,
     /// Its journeys with their weights, in the order of the profile.
     pub journeys: Vec<(Arc<Script>, f64)>,
+    /// The document as run, secrets struck out.
+    pub plan: serde_json::Value,
 }
 
 /// What the person typed to show that a tenant is meant.
@@ -55,11 +60,22 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
             );
         }
     }
-    let checked = Checked { profile, journeys };
+    let plan = plan(&loaded.table);
+    let checked = Checked { profile, journeys, plan };
     checked.check_journeys(problems);
     checked.check_accounts(problems);
     checked.check_acknowledged(typed, problems);
     checked
+}
+
+/// The document without secrets. Headers are struck out too: people put keys there.
+fn plan(table: &Table) -> serde_json::Value {
+    let mut plan = Value::Table(table.clone()).to_json();
+    let headers = plan.pointer_mut("/tenant/headers").and_then(serde_json::Value::as_object_mut);
+    for value in headers.into_iter().flat_map(serde_json::Map::values_mut) {
+        *value = STRUCK_OUT.into();
+    }
+    plan
 }
 
 /// Built-in journeys by name; own ones of the same name stand in front of them.
@@ -117,6 +133,7 @@ impl Checked {
         }
         let mut names: Vec<_> = self.profile.variants.iter().map(|variant| &variant.name).collect();
         names.sort();
+        self.check_rules(problems);
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             problems.note(
                 None,
@@ -124,6 +141,37 @@ impl Checked {
                 Some("name them apart".to_owned()),
             );
         }
+    }
+
+    /// A rule that names nothing of this run would silently hold, or silently fail.
+    fn check_rules(&self, problems: &Problems) {
+        let steps = |script: &Script| {
+            let outside = ["authorize"].into_iter().map(Step::from);
+            let ends = script.ends.iter().map(|end| Step::from(end.name()));
+            let rules = script.rules.iter().map(|rule| rule.name.clone());
+            outside.chain(rules).chain(ends).collect::<Vec<_>>()
+        };
+        let known = Known {
+            journeys: self.journeys.iter().map(|(script, _)| (script.name.clone(), steps(script))).collect(),
+            variants: self.profile.variants.iter().map(|variant| variant.name.clone()).collect(),
+            // Which capabilities a flow has is known only once it was walked.
+            capabilities: None,
+        };
+        for rule in &self.profile.thresholds {
+            if let Err(error) = rule.value.check(&known) {
+                problems.note(Some(&rule.place), error.to_string(), error.remedy());
+            }
+        }
+        for guard in &self.profile.guards {
+            if let Err(error) = guard.rule().check(&known) {
+                problems.note(None, error.to_string(), error.remedy());
+            }
+        }
+    }
+
+    /// The rules that the result is judged by.
+    pub fn rules(&self) -> Vec<Rule> {
+        with_default(self.profile.thresholds.iter().map(|rule| rule.value.clone()).collect())
     }
 
     /// Accounts must come from somewhere, and a tenant's are made only when it says how.

@@ -1,11 +1,16 @@
 //! The sections of a profile, composed of the settings that each module defines for itself.
 
 use super::tenant::Tenant;
+use crate::analysis::guard::Guard;
+use crate::analysis::rule::Rule;
 use crate::base::document::{Item, Place, Section, Sited, Table, Value};
 use crate::base::names::{Journey, Variant as VariantName};
+use crate::base::remedy::Remedy;
 use crate::codes;
 use crate::identity;
 use crate::transport;
+use crate::workload;
+use crate::workload::pacing::ThinkTime;
 
 /// A profile as read: every section understood, nothing cross-checked yet.
 #[derive(Debug)]
@@ -20,6 +25,14 @@ pub struct Profile {
     pub http: transport::Settings,
     /// What is compared; at least one.
     pub variants: Vec<Variant>,
+    /// How much load, and until when.
+    pub workload: workload::settings::Settings,
+    /// Pauses before each answer; none without.
+    pub think: Option<ThinkTime>,
+    /// What the result is judged by.
+    pub thresholds: Vec<Sited<Rule>>,
+    /// What stops a run.
+    pub guards: Vec<Guard>,
     /// Journeys and their weights.
     pub journeys: Vec<Weighted>,
     /// Where accounts come from.
@@ -81,9 +94,7 @@ pub enum AccountSource {
 impl Profile {
     /// Reads a whole document. Problems go to the section's list; what could be read is returned.
     pub fn read(mut section: Section<'_>) -> Self {
-        for key in ["workload", "think_time", "limits", "threshold", "guards"] {
-            section.not_built_yet(key);
-        }
+        section.not_built_yet("limits");
         let stand_in = section.section("stand_in");
         let profile = Self {
             journey_files: section.texts("journey_files").unwrap_or_default(),
@@ -91,7 +102,11 @@ impl Profile {
             stand_in: stand_in.table().cloned(),
             http: whole(section.section("http"), transport::Settings::read),
             variants: read_variants(&mut section),
+            workload: whole(section.section("workload"), workload::settings::Settings::read),
+            think: read_think_time(section.section("think_time")),
             journeys: read_journeys(&mut section),
+            thresholds: read_thresholds(&mut section),
+            guards: read_guards(section.section("guards")),
             accounts: read_accounts(section.section("accounts")),
             identities: whole(section.section("identities"), identity::settings::Settings::read),
             codes: whole(section.section("codes"), codes::settings::Settings::read),
@@ -156,6 +171,45 @@ fn weight(item: &Item) -> Option<f64> {
         _ => return None,
     };
     (weight.is_finite() && weight > 0.0).then_some(weight)
+}
+
+fn read_think_time(mut section: Section<'_>) -> Option<ThinkTime> {
+    let is_given = section.item("between_steps").is_some();
+    let think = ThinkTime::read(&mut section);
+    section.finish();
+    is_given.then_some(think)
+}
+
+fn read_thresholds(section: &mut Section<'_>) -> Vec<Sited<Rule>> {
+    let mut rules = Vec::new();
+    for mut threshold in section.sections("threshold") {
+        if threshold.item("rule").is_none() {
+            threshold.missing("rule", "such as `rule = \"sign-on.p95 < 800ms\"`");
+        }
+        if let Some(rule) = threshold.parsed::<Rule>("rule") {
+            if let Some(what) = rule.value.not_built_yet() {
+                let what = format!("`{}`: {what} is known to gander but not built yet", rule.value);
+                threshold.problems().note(Some(&rule.place), what, Some("leave it out for now".to_owned()));
+            }
+            rules.push(rule);
+        }
+        threshold.finish();
+    }
+    rules
+}
+
+fn read_guards(mut section: Section<'_>) -> Vec<Guard> {
+    section.choice_so_far("rate_limited", &[("count", ())], &["pause"]);
+    let mut guards = Vec::new();
+    for text in section.texts("stop_when").unwrap_or_default() {
+        let guard = text.value.parse::<Rule>().and_then(Guard::new);
+        match guard {
+            Ok(guard) => guards.push(guard),
+            Err(error) => section.problems().note(Some(&text.place), error.to_string(), error.remedy()),
+        }
+    }
+    section.finish();
+    guards
 }
 
 fn read_accounts(mut section: Section<'_>) -> Accounts {

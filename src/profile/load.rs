@@ -23,6 +23,17 @@ pub enum Origin<'a> {
     Embedded(&'a str, &'a str),
 }
 
+/// What the command line lays over a profile.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// TOML made from flags such as `--users`.
+    pub document: String,
+    /// `--set key.path=value`, laid over that.
+    pub sets: Vec<String>,
+    /// `--threshold RULE`, added to those of the profile.
+    pub thresholds: Vec<String>,
+}
+
 /// A loaded document, and where relative paths in it start.
 #[derive(Debug)]
 pub struct Loaded {
@@ -32,11 +43,11 @@ pub struct Loaded {
     pub folder: PathBuf,
 }
 
-/// Loads a profile with `--set key.path=value` laid over it. Problems of references are noted in
-/// `problems`; a document that cannot be read at all is an `Err`.
+/// Loads a profile with flags laid over it. Problems of references are noted in `problems`; a
+/// document that cannot be read at all is an `Err`.
 pub fn load(
     origin: Origin<'_>,
-    sets: &[String],
+    flags: &Flags,
     surroundings: Surroundings<'_>,
     problems: &Problems,
 ) -> Result<Loaded, Vec<Problem>> {
@@ -53,8 +64,13 @@ pub fn load(
             path.parent().unwrap_or(Path::new("")).to_path_buf()
         }
     };
-    for set in sets {
+    overlay(&mut table, Table::parse("command line", &flags.document)?);
+    for set in &flags.sets {
         table.overlay(parse_set(set)?);
+    }
+    for rule in &flags.thresholds {
+        let text = format!("[[threshold]]\nrule = {}\n", serde_json::Value::from(rule.as_str()));
+        append(&mut table, Table::parse("--threshold", &text)?);
     }
     table.fill_in(problems, &|text| fill(text, surroundings));
     Ok(Loaded { table, folder })
@@ -63,6 +79,20 @@ pub fn load(
 fn overlay(below: &mut Table, above: Table) {
     below.entries.retain(|(key, ..)| !REPLACED.contains(&key.as_str()) || above.get(key).is_none());
     below.overlay(above);
+}
+
+/// Adds the items of lists to those below, and everything else as an overlay does.
+fn append(below: &mut Table, above: Table) {
+    for (key, place, item) in above.entries {
+        let slot = below.entries.iter_mut().find(|(name, ..)| *name == key);
+        match (slot.map(|(.., item)| &mut item.value), item.value) {
+            (Some(Value::List(items)), Value::List(more)) => items.extend(more),
+            (_, value) => {
+                let entries = vec![(key, place.clone(), Item { place: item.place, value })];
+                below.overlay(Table { place, entries });
+            }
+        }
+    }
 }
 
 /// A profile and everything it extends, lowest layer first.
@@ -123,11 +153,12 @@ mod tests {
         for (name, text) in files {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
-        let sets: Vec<_> = sets.iter().map(|set| (*set).to_owned()).collect();
+        let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+        let flags = Flags { sets, thresholds: vec!["p95 < 1s".to_owned()], ..Flags::default() };
         let problems = Problems::default();
         let path = folder.path().join(files[0].0);
         let loaded =
-            load(Origin::File(&path), &sets, Surroundings { variable: &|_| None }, &problems);
+            load(Origin::File(&path), &flags, Surroundings { variable: &|_| None }, &problems);
         loaded
             .map(|loaded| loaded.table)
             .map_err(|problems| problems.into_iter().map(|problem| problem.what).collect())
@@ -144,7 +175,7 @@ mod tests {
     fn later_layers_win_and_journeys_are_replaced_whole() {
         let table = loaded(
             &[
-                ("top.toml", "extends = \"low.toml\"\n[journeys]\nsign-on = 1\n[identities]\nlocale = \"de\"\n"),
+                ("top.toml", "extends = \"low.toml\"\n[[threshold]]\nrule = \"faults < 1%\"\n[journeys]\nsign-on = 1\n[identities]\nlocale = \"de\"\n"),
                 ("low.toml", "[identities]\nlocale = \"fr\"\nemail_domain = \"a.example\"\n"),
             ],
             &["identities.email_domain=b.example", "accounts.count=7"],

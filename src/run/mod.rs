@@ -1,3 +1,8 @@
 //! One run from start to end: everything put in place, conducted, and wound up.
 
+pub mod call_log;
+pub mod conduct;
+pub mod generator;
+pub mod players;
 pub mod stage;
+pub mod summarise;

@@ -45,8 +45,12 @@ pub struct Wishes {
     pub password_key: Option<Secret>,
     /// Folder of what outlives a run.
     pub state_folder: PathBuf,
-    /// Folder in which the run's own folder is made.
-    pub out: PathBuf,
+    /// The run.
+    pub run: RunId,
+    /// The run's own folder.
+    pub folder: PathBuf,
+    /// Whether each request carries an id under which a stand-in keeps its own record.
+    pub call_ids: bool,
     /// How many accounts of each state to make; none for as many as the profile says.
     pub accounts: Option<u64>,
 }
@@ -138,6 +142,14 @@ impl StageError {
     }
 }
 
+/// Unique without any register: the second it began, and six letters nobody chose. It does not
+/// depend on the seed, so that the same seed never makes the same logins twice.
+pub fn run_id(clock: &Clock) -> RunId {
+    let at = Utc::of(clock.wall());
+    let letters = text(&mut Seed::unforeseen().stream("run id", 0), ALPHANUMERIC, 6);
+    format!("{}-{letters}", at.compact()).into()
+}
+
 /// Puts the stage up for a checked profile whose tenant is known by now.
 pub async fn open(
     checked: &Checked,
@@ -153,8 +165,8 @@ pub async fn open(
         Some(text) => PasswordKey::new(text)?,
         None => key_file::read_or_make(&wishes.state_folder.join("password.key"))?,
     };
-    let run = run_id(&clock);
-    let (ledger, ledger_path) = open_ledger(&wishes.out.join(run.as_str()))?;
+    let run = wishes.run;
+    let (ledger, ledger_path) = open_ledger(&wishes.folder)?;
     let mut stage = Stage {
         application: Arc::new(application(tenant)?),
         seed: wishes.seed,
@@ -165,6 +177,8 @@ pub async fn open(
         ledger: Arc::new(ledger),
         code_timeout: profile.codes.timeout,
         codes: codes.as_ref().map(|(_, office)| office.clone()),
+        think: profile.think.clone(),
+        call_ids: wishes.call_ids,
         clock,
         run,
     };
@@ -183,14 +197,6 @@ pub async fn open(
     }
     let codes = codes.map(|(source, _)| source);
     Ok(Opened { stage: Arc::new(stage), transport, ledger_path, next_index, codes })
-}
-
-/// Unique without any register: the second it began, and six letters nobody chose. It does not
-/// depend on the seed, so that the same seed never makes the same logins twice.
-fn run_id(clock: &Clock) -> RunId {
-    let at = Utc::of(clock.wall());
-    let letters = text(&mut Seed::unforeseen().stream("run id", 0), ALPHANUMERIC, 6);
-    format!("{}-{letters}", at.compact()).into()
 }
 
 fn guard(tenant: &Tenant, acknowledged: bool) -> Result<Guard, StageError> {

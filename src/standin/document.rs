@@ -11,6 +11,7 @@ use super::stock::FLOWS;
 use crate::base::document::{Section, Sited};
 use crate::base::random::Seed;
 use crate::base::remedy::{Listing, Remedy};
+use crate::base::units::Share;
 use crate::base::units::Span;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -45,6 +46,7 @@ impl Settings {
         let before = section.problems().is_empty();
         let settings = Self {
             listen: address(section, "listen").unwrap_or(usual.listen),
+            public_url: section.text("public_url").map(|url| url.value.trim_end_matches('/').to_owned()),
             beyond_loopback: section.flag("beyond_loopback").unwrap_or(usual.beyond_loopback),
             environment_id: text(section, "environment_id", usual.environment_id),
             application: application(section, usual.application),
@@ -172,8 +174,9 @@ fn delays(outer: &mut Section<'_>) -> Vec<DelayRule> {
         if delay.is_none() && section.item("delay").is_none() {
             section.missing("delay", "write `delay = \"constant 50ms\"`");
         }
+        let share = section.parsed::<Share>("share").map_or(Share(1.0), |share| share.value);
         section.finish();
-        Some(DelayRule { capability, event, action, delay: delay?.value })
+        Some(DelayRule { capability, event, action, delay: delay?.value, share })
     };
     outer.sections("delay").into_iter().filter_map(read).collect()
 }

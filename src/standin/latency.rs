@@ -2,7 +2,7 @@
 
 use crate::base::random::Seed;
 use crate::base::remedy::Remedy;
-use crate::base::units::{Span, UnitError};
+use crate::base::units::{Share, Span, UnitError};
 use rand::Rng;
 use std::fmt;
 use std::str::FromStr;
@@ -120,12 +120,19 @@ pub struct DelayRule {
     pub action: Option<String>,
     /// The delay.
     pub delay: Delay,
+    /// In which share of the calls it counts; in the others the next row does.
+    pub share: Share,
 }
 
 impl DelayRule {
     /// A delay for everything.
     pub const fn everywhere(delay: Delay) -> Self {
-        Self { capability: None, event: None, action: None, delay }
+        Self { capability: None, event: None, action: None, delay, share: Share(1.0) }
+    }
+
+    /// Whether it counts for a call of this draw.
+    fn applies(&self, seed: Seed, index: u64) -> bool {
+        self.share.0 >= 1.0 || unit(&mut seed.stream("delay share", index)) <= self.share.0
     }
 
     const fn selectors(&self) -> [&Option<String>; 3] {
@@ -133,13 +140,14 @@ impl DelayRule {
     }
 }
 
-/// The delay for a call: of all rows that match, the one with the most selectors, and among equals
-/// the one that stands first.
+/// The delay for a call: of all rows that match and whose share comes up, the one with the most
+/// selectors, and among equals the one that stands first.
 pub fn delay_for<'r>(
     rules: &'r [DelayRule],
     (capability, event, action): (&str, &str, &str),
+    (seed, index): (Seed, u64),
 ) -> Option<&'r Delay> {
-    let matching = rules.iter().filter(|rule| {
+    let matching = rules.iter().filter(|rule| rule.applies(seed, index)).filter(|rule| {
         let pairs = rule.selectors().into_iter().zip([capability, event, action]);
         pairs.into_iter().all(|(selector, value)| selector.as_deref().is_none_or(|s| s == value))
     });
@@ -158,7 +166,7 @@ mod tests {
         let [capability, event, action] =
             selectors.map(|selector| (selector != "*").then(|| selector.to_owned()));
         let delay = Delay::Constant(Duration::from_millis(ms));
-        DelayRule { capability, event, action, delay }
+        DelayRule { capability, event, action, delay, share: Share(1.0) }
     }
 
     #[test]
@@ -177,9 +185,19 @@ mod tests {
             (("other", "submit", "NEXT"), 4),
         ] {
             let expected = Delay::Constant(Duration::from_millis(ms));
-            assert_eq!(delay_for(&rules, call), Some(&expected), "{call:?}");
+            assert_eq!(delay_for(&rules, call, (Seed(1), 0)), Some(&expected), "{call:?}");
         }
-        assert_eq!(delay_for(&rules[1..2], ("token", "", "")), None);
+        assert_eq!(delay_for(&rules[1..2], ("token", "", ""), (Seed(1), 0)), None);
+    }
+
+    #[test]
+    fn a_row_with_a_share_leaves_the_other_calls_to_the_next_row() {
+        let rare = DelayRule { share: Share(0.06), ..rule(["*", "*", "*"], 9) };
+        let rules = [rare, rule(["*", "*", "*"], 1)];
+        let drawn = (0..10_000).map(|index| delay_for(&rules, ("token", "", ""), (Seed(5), index)));
+        let held = drawn.filter(|delay| *delay == Some(&rules[0].delay)).count();
+        // Three standard deviations of the binomial.
+        assert!((530..=670).contains(&held), "{held} of 10,000 at 6 %");
     }
 
     #[test]

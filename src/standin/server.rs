@@ -196,6 +196,8 @@ impl std::fmt::Debug for ReadyWorker {
 pub struct Running {
     /// What clients need to know.
     pub ready: Ready,
+    /// Where it listens; its links name this unless it has a public URL.
+    pub address: SocketAddr,
     tenant: Arc<Tenant>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
@@ -211,7 +213,8 @@ pub async fn serve(settings: Settings, clock: Clock) -> Result<Running, StandInE
     let address = listener.local_addr().map_err(listening)?;
     let keys = Keys::generate(settings.signing).map_err(|source| StandInError::Key { source })?;
     let (mailer, mail) = Mailer::start(&settings.mail, settings.capacity.mails);
-    let parts = (format!("http://{address}"), keys, mailer);
+    let origin = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let parts = (origin, keys, mailer);
     let tenant = Arc::new(Tenant::new(settings, clock, parts));
     let (stop, stopped) = oneshot::channel();
     let listener = listener.tap_io(|stream| {
@@ -224,7 +227,7 @@ pub async fn serve(settings: Settings, clock: Clock) -> Result<Running, StandInE
         // Serving ends when it is told to; accept errors are retried by the server itself.
         let _ = serving.await;
     });
-    Ok(Running { ready: ready(&tenant), tenant, stop, server, mail })
+    Ok(Running { ready: ready(&tenant), address, tenant, stop, server, mail })
 }
 
 impl Running {
@@ -377,10 +380,14 @@ async fn framed(
 
 /// Waits out the delay of a key; the delay drawn and the one that came of it.
 async fn hold_back(tenant: &Tenant, key: &Key) -> (Duration, Duration) {
-    let Some(delay) = delay_for(&tenant.settings.delays, key.parts()) else {
+    if tenant.settings.delays.is_empty() {
+        return (Duration::ZERO, Duration::ZERO);
+    }
+    let draw = (tenant.settings.seed, tenant.next_draw());
+    let Some(delay) = delay_for(&tenant.settings.delays, key.parts(), draw) else {
         return (Duration::ZERO, Duration::ZERO);
     };
-    let asked = delay.draw(tenant.settings.seed, tenant.next_draw());
+    let asked = delay.draw(draw.0, draw.1);
     let from = tenant.clock.now();
     tokio::time::sleep(asked).await;
     (asked, tenant.clock.now().duration_since(from))

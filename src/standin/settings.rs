@@ -13,6 +13,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Scheme, host and port that links and tokens name, where something stands in front.
+    pub public_url: Option<String>,
     /// Allows addresses that are not loopback, for listening and for mail.
     pub beyond_loopback: bool,
     /// Environment id, a UUID; the first segment of the paths, and the company id.
@@ -183,6 +185,7 @@ impl Default for Settings {
         };
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            public_url: None,
             beyond_loopback: false,
             environment_id: "6f2c9a1e-4b07-4d3c-9a55-0d1f6e7b8c21".to_owned(),
             application: Application::default(),

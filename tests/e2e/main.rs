@@ -2,4 +2,8 @@
 
 mod check;
 mod guard;
+mod instrument;
 mod lab;
+mod run;
+mod secrets;
+mod tenant;

@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use gander::base::clock::Clock;
+use gander::base::units::Share;
 use gander::standin::latency::{Delay, DelayRule};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -51,6 +52,7 @@ async fn a_delay_is_put_into_the_calls_it_is_meant_for_and_is_recorded() {
             event: Some("action".to_owned()),
             action: None,
             delay,
+            share: gander::base::units::Share(1.0),
         };
         settings.delays = vec![update];
     })

@@ -1,0 +1,97 @@
+//! A run in progress: a bar on a terminal, a plain line every ten seconds elsewhere.
+
+use super::terminal::Terminal;
+use crate::load::Plan;
+use crate::measure::series::{Phase, Phases};
+use crate::measure::tally::Tally;
+use crate::measure::timeline::{Interval, JourneyLine};
+use crate::report::progress::{JourneyNow, LINE_EVERY, Snapshot, line, message};
+use crate::run::conduct::Listener;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::Duration;
+
+/// Shows each interval as it ends.
+pub(super) struct Watcher {
+    terminal: Terminal,
+    phases: Phases,
+    bar: Option<ProgressBar>,
+    last_line: Duration,
+}
+
+impl Watcher {
+    pub(super) fn new(terminal: &Terminal, plan: &Plan) -> Self {
+        let length = plan.workload.closes_after().map(|closes| closes.as_secs().max(1));
+        let bar = terminal.is_live().then(|| bar(length));
+        Self { terminal: *terminal, phases: plan.phases(), bar, last_line: Duration::ZERO }
+    }
+}
+
+fn bar(length: Option<u64>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
+    let template = if length.is_some() {
+        "{bar:24} {elapsed_precise} of {len}s  {msg}"
+    } else {
+        "{spinner} {elapsed_precise}  {msg}"
+    };
+    // A template that cannot be read would only cost the looks.
+    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+impl Listener for Watcher {
+    fn interval(&mut self, interval: &Interval, so_far: &Tally) {
+        let elapsed = Duration::from_millis(interval.line.end_ms);
+        let now = snapshot(interval, so_far, self.phases.of(elapsed));
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(elapsed.as_secs());
+                bar.set_message(message(&now));
+            }
+            None => {
+                if elapsed.saturating_sub(self.last_line) >= LINE_EVERY {
+                    self.last_line = elapsed;
+                    self.terminal.say(&line(&now));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn snapshot(interval: &Interval, so_far: &Tally, phase: Phase) -> Snapshot {
+    let line = &interval.line;
+    let seconds = Duration::from_millis(line.end_ms - line.start_ms).as_secs_f64();
+    let of_late = |variant, journey| {
+        let rows = line.journeys.iter().filter(move |row| row.variant == variant && row.journey == journey);
+        rows.collect::<Vec<&JourneyLine>>()
+    };
+    let mut faults = crate::measure::counts::FaultCounts::default();
+    let journeys = so_far.journeys.iter().map(|((variant, journey), counts)| {
+        faults.merge(&counts.faults);
+        let rows = of_late(variant.clone(), journey.clone());
+        let completed: u64 = rows.iter().map(|row| row.completed).sum();
+        JourneyNow {
+            variant: variant.clone(),
+            journey: journey.clone(),
+            completed: counts.completed,
+            #[expect(clippy::cast_precision_loss, reason = "iterations of a second")]
+            completed_per_s: if seconds > 0.0 { completed as f64 / seconds } else { 0.0 },
+            response_p95_us: rows.iter().filter_map(|row| row.response_us.as_ref()).map(|p| p.p95).max(),
+        }
+    });
+    let journeys = journeys.collect();
+    Snapshot {
+        elapsed: Duration::from_millis(line.end_ms),
+        phase,
+        users: line.readings.users,
+        journeys,
+        faults,
+        lag_p99_us: line.lag_us.as_ref().map(|lag| lag.p99),
+    }
+}

@@ -1,0 +1,235 @@
+//! `gander run`: one run, its directory, its summary.
+
+use super::exit::{Exit, Failure};
+use super::prepare::{self, Ground, Order, Selection};
+use super::progress::Watcher;
+use super::report::about;
+use super::terminal::{Style, Terminal};
+use crate::base::clock::Clock;
+use crate::base::names::RunId;
+use crate::base::units::Span;
+use crate::load::{self, Plan, Stop};
+use crate::measure::recorder::Recorder;
+use crate::profile::load::Flags;
+use crate::report::{console, json};
+use crate::result::run_dir::{HostRecord, RunDir, RunRecord};
+use crate::result::summary::WorkloadModel;
+use crate::run::call_log::CallLog;
+use crate::run::conduct::{Conducted, Setup, conduct};
+use crate::run::generator::cores;
+use crate::run::players::{Choice, Players};
+use crate::run::stage::run_id;
+use crate::run::summarise::summarise;
+use crate::workload::mix::Mix;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Put load on a tenant, or on the embedded stand-in, and measure what comes back.
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    selection: Selection,
+    /// Users in turn (closed model)
+    #[arg(short, long, visible_alias = "vus", value_name = "N")]
+    users: Option<u64>,
+    /// How long to measure, such as `60s`
+    #[arg(short, long, visible_alias = "run-time", value_name = "TIME")]
+    duration: Option<Span>,
+    /// End after exactly so many iterations in all
+    #[arg(short = 'n', long, value_name = "N")]
+    iterations: Option<u64>,
+    /// Load before the measured part
+    #[arg(long, value_name = "TIME")]
+    warm_up: Option<Span>,
+    /// Journeys and weights instead of the profile's: `sign-on=7,register=2`
+    #[arg(short, long = "journey", value_name = "NAME=WEIGHT", value_delimiter = ',')]
+    journeys: Vec<String>,
+    /// A flow policy under a name, instead of the profile's variants (repeatable)
+    #[arg(long = "variant", value_name = "NAME=POLICY")]
+    variants: Vec<String>,
+    /// A rule that the result has to keep, such as `sign-on.p95 < 800ms` (repeatable)
+    #[arg(long = "threshold", value_name = "RULE")]
+    thresholds: Vec<String>,
+    /// Where the run is written [default: reports/<run-id>]
+    #[arg(short, long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the summary as JSON to standard output
+    #[arg(long)]
+    json: bool,
+    /// Write the service time of every exchange with its call id to this file, to be held against a
+    /// stand-in's own record
+    #[arg(long, value_name = "FILE")]
+    calls: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+    let checked = prepare::read(&args.selection, args.flags()?)?;
+    let runtime = super::runtime()?;
+    let stop = Stop::default();
+    let (asked, spoken) = (stop.clone(), *terminal);
+    load::on_interrupt(move || interrupted(&asked, &spoken));
+    runtime.spawn(end_on_termination(stop.clone()));
+    let clock = Clock::system();
+    let run = run_id(&clock);
+    let dir = make_dir(args, &run)?;
+    let order =
+        Order { run, folder: dir.path().to_owned(), accounts: None, call_ids: args.calls.is_some() };
+    terminal.say(&format!("{} {}", terminal.paint(Style::Faint, "run"), dir.path().display()));
+    let outcome = runtime.block_on(async {
+        let ground = prepare::ground(&args.selection, checked, order).await?;
+        measure(args, &ground, dir, (clock, stop), terminal).await
+    });
+    // Iterations that hang must not keep the process; everything worth keeping is on disk.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn measure(
+    args: &RunArgs,
+    ground: &Ground,
+    dir: RunDir,
+    (clock, stop): (Clock, Stop),
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let setup = setup(args, ground, dir)?;
+    terminal.explain(&format!("tenant at {}, seed {}", ground.tenant.auth_url, ground.opened.stage.seed));
+    let watcher = Watcher::new(terminal, &setup.plan);
+    let conducted = conduct(setup, clock, stop, watcher)
+        .await
+        .map_err(|error| Failure::of(Exit::Bug, &error))?;
+    let Conducted { dir, record, tally, load, breach } = conducted;
+    let stopped = breach.map(|breach| breach.to_string());
+    let summary = summarise(&record, &tally, stopped);
+    dir.write_summary(&summary).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
+    if args.json {
+        let text = json::render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;
+        terminal.data(text.trim_end());
+    }
+    let (about, paint) = (about(&record, &dir), terminal.paint_of_text());
+    terminal.say(&format!("\n{}", console::render(&summary, &about, terminal.columns(), paint).trim_end()));
+    if load.stuck > 0 {
+        terminal.say(&format!("{} iterations could not be ended; this is a bug in gander", load.stuck));
+    }
+    Ok(Exit::of_run(summary.verdict, record.interrupted))
+}
+
+fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>, Failure> {
+    let Ground { checked, opened, tenant, .. } = ground;
+    let (profile, stage) = (&checked.profile, &opened.stage);
+    let mut choices = Vec::new();
+    let mut weights = Vec::new();
+    for variant in &profile.variants {
+        for (script, weight) in &checked.journeys {
+            let policy = variant.policy(&script.name).map(str::to_owned);
+            choices.push(Choice { script: script.clone(), variant: variant.name.clone(), policy });
+            weights.push(*weight);
+        }
+    }
+    let mix = Mix::new(&weights, stage.seed).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
+    let plan = Plan::new(profile.workload, mix, choices.len());
+    let calls = args.calls.as_deref().map(CallLog::create).transpose().map_err(|error| {
+        Failure::new(Exit::WrongInput, format!("the file of calls cannot be written: {error}"), None)
+    })?;
+    // The runtime's workers record, and the thread that waits for them may.
+    let recorder = Recorder::new(cores() as usize + 1, stage.seed);
+    let numbering = (opened.next_index, calls);
+    let players =
+        Players::new(stage.clone(), opened.transport.clone(), recorder.clone(), choices, numbering);
+    let planned = profile.workload.closes_after().map(|closes| closes + profile.workload.drain);
+    let record = RunRecord {
+        schema_version: crate::result::summary::SCHEMA_VERSION,
+        gander_version: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: stage.run.clone(),
+        started_at: String::new(),
+        started_unix_ms: 0,
+        ended_at: None,
+        interrupted: false,
+        seed: stage.seed.to_string(),
+        workload_model: WorkloadModel::Closed,
+        planned_ms: planned.map(|planned| u64::try_from(planned.as_millis()).unwrap_or(u64::MAX)),
+        reply_timeout_ms: u64::try_from(profile.http.reply_timeout.as_millis()).unwrap_or(u64::MAX),
+        thresholds: checked.rules().iter().map(ToString::to_string).collect(),
+        host: HostRecord {
+            name: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            cores: cores().into(),
+        },
+        tenant_hosts: tenant.hosts.clone(),
+        flows: Vec::new(),
+        plan: checked.plan.clone(),
+    };
+    Ok(Setup {
+        plan,
+        performer: Arc::new(players),
+        recorder,
+        dir,
+        record,
+        guards: profile.guards.clone(),
+        first_index: opened.next_index,
+    })
+}
+
+fn make_dir(args: &RunArgs, run: &RunId) -> Result<RunDir, Failure> {
+    let made = match &args.out {
+        Some(path) => RunDir::create_at(path),
+        None => RunDir::create(&PathBuf::from("reports"), run),
+    };
+    made.map_err(|error| Failure::of(Exit::WrongInput, &error))
+}
+
+/// Once: no new iterations. Twice: stop now. Three times: die.
+#[expect(clippy::exit, reason = "the third Ctrl-C ends the process whatever it is doing")]
+fn interrupted(stop: &Stop, terminal: &Terminal) {
+    match stop.request() {
+        1 => terminal.say("\nno new iterations; those under way may finish (Ctrl-C again to stop now)"),
+        2 => terminal.say("\nstopping now; results are kept (Ctrl-C again to die)"),
+        _ => std::process::exit(130),
+    }
+}
+
+/// What a container's manager sends first is a Ctrl-C of its kind.
+async fn end_on_termination(stop: Stop) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminations) = signal(SignalKind::terminate()) else { return };
+    while terminations.recv().await.is_some() {
+        stop.request();
+    }
+}
+
+impl RunArgs {
+    /// What the flags say, as a document laid over the profile.
+    fn flags(&self) -> Result<Flags, Failure> {
+        let mut document = String::new();
+        let mut workload = Vec::new();
+        workload.extend(self.users.map(|users| format!("model = \"closed\"\nusers = {users}")));
+        workload.extend(self.duration.map(|span| format!("duration = \"{span}\"")));
+        workload.extend(self.iterations.map(|number| format!("iterations = {number}")));
+        workload.extend(self.warm_up.map(|span| format!("warm_up = \"{span}\"")));
+        if !workload.is_empty() {
+            document += &format!("[workload]\n{}\n", workload.join("\n"));
+        }
+        if !self.journeys.is_empty() {
+            document += "[journeys]\n";
+        }
+        for journey in &self.journeys {
+            let (name, weight) = journey.split_once('=').unwrap_or((journey, "1"));
+            let weight: f64 = weight.trim().parse().map_err(|_| bad("--journey", journey, "sign-on=7"))?;
+            document += &format!("{} = {weight:?}\n", quoted(name.trim()));
+        }
+        for variant in &self.variants {
+            let (name, policy) =
+                variant.split_once('=').ok_or_else(|| bad("--variant", variant, "v2=FLOW_POLICY_ID"))?;
+            document += &format!("[[variant]]\nname = {}\nflow_policy = {}\n", quoted(name), quoted(policy));
+        }
+        Ok(Flags { document, thresholds: self.thresholds.clone(), ..Flags::default() })
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn bad(flag: &str, value: &str, example: &str) -> Failure {
+    let remedy = format!("write it like `{flag} {example}`");
+    Failure::new(Exit::WrongInput, format!("`{flag} {value}` cannot be read"), Some(&remedy))
+}

@@ -1,0 +1,265 @@
+//! Conducts a run: load on, intervals taken and written every second, drain, and the account
+//! settled.
+
+use super::generator::Meter;
+use crate::analysis::guard::{Breach, Guard};
+use crate::base::clock::{Clock, Utc};
+use crate::base::names::{Journey, Variant};
+use crate::base::remedy::Remedy;
+use crate::load::{self, EndedBy, LoadEnd, LoadError, Performer, Plan, Progress, Stop};
+use crate::measure::collector::Collector;
+use crate::measure::recorder::Recorder;
+use crate::measure::sample::micros;
+use crate::measure::series::Phases;
+use crate::measure::tally::Tally;
+use crate::measure::timeline::{Interval, Readings};
+use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
+use crate::result::writer::RunWriter;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Length of an interval.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Exemplars are replaced that often, and at the end.
+const EXEMPLARS_EVERY: u64 = 10;
+
+/// Hears of every interval as it ends.
+pub trait Listener: Send + 'static {
+    /// An interval was written. `so_far` has everything up to its end.
+    fn interval(&mut self, interval: &Interval, so_far: &Tally);
+}
+
+/// What a run is made of.
+pub struct Setup<P> {
+    /// How much load, and which choices.
+    pub plan: Plan,
+    /// Who performs.
+    pub performer: Arc<P>,
+    /// Where they record.
+    pub recorder: Recorder,
+    /// Where the run is written.
+    pub dir: RunDir,
+    /// What the run is; times are filled in here.
+    pub record: RunRecord,
+    /// When to stop by itself.
+    pub guards: Vec<Guard>,
+    /// Number of the first persona of an iteration.
+    pub first_index: u64,
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Conducted {
+    /// Where it was written.
+    pub dir: RunDir,
+    /// What it was.
+    pub record: RunRecord,
+    /// Everything that was counted and timed.
+    pub tally: Tally,
+    /// How the load went.
+    pub load: LoadEnd,
+    /// The guard that stopped it, if one did.
+    pub breach: Option<Breach>,
+}
+
+/// Why a run could not be conducted, or its results not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ConductError {
+    /// The load.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The run directory.
+    #[error(transparent)]
+    Write(#[from] RunDirError),
+    /// A thread of ours died; a defect.
+    #[error("the thread that writes intervals ended by itself")]
+    WriterDied,
+}
+
+impl Remedy for ConductError {
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Load(error) => error.remedy(),
+            Self::Write(error) => error.remedy(),
+            Self::WriterDied => None,
+        }
+    }
+}
+
+/// Puts the load on and sees it through. Results are on disk after every interval.
+pub async fn conduct<P: Performer>(
+    setup: Setup<P>,
+    clock: Clock,
+    stop: Stop,
+    listener: impl Listener,
+) -> Result<Conducted, ConductError> {
+    let Setup { plan, performer, recorder, dir, mut record, guards, first_index } = setup;
+    let phases = plan.phases();
+    let meter = Meter::start(clock.clone());
+    let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
+    let progress = launched.progress();
+    let (wall, start) = (clock.wall(), clock.now());
+    record.started_at = Utc::of(wall).stamp();
+    let since_epoch = wall.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+    record.started_unix_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+    let secretary = Secretary {
+        collector: Collector::new(recorder.clone(), phases),
+        recorder,
+        writer: RunWriter::start(dir, &record)?,
+        meter,
+        tally: Tally::default(),
+        guards,
+        stop,
+        clock: clock.clone(),
+        start,
+        progress,
+        first_index,
+        listener,
+        breach: None,
+        failed: None,
+    };
+    let (over, ended) = channel();
+    let writing = thread::Builder::new().name("intervals".to_owned()).spawn(move || secretary.work(&ended));
+    let writing = writing.map_err(|source| LoadError::NoThread { source })?;
+    let load = launched.run(start).await;
+    let load = finish(&over, load, phases)?;
+    let done = tokio::task::spawn_blocking(move || writing.join()).await;
+    let (writer, mut tally, breach, failed) = match done {
+        Ok(Ok(done)) => done,
+        Ok(Err(_)) | Err(_) => return Err(ConductError::WriterDied),
+    };
+    tally.settle();
+    let dir = writer.finish()?;
+    record.ended_at = Some(Utc::of(clock.wall()).stamp());
+    record.interrupted = load.by == EndedBy::Stop && breach.is_none();
+    record.flows = flows(&tally);
+    dir.write_run(&record)?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(Conducted { dir, record, tally, load, breach }),
+    }
+}
+
+/// Tells the secretary that the load is over, and when its measured part was.
+fn finish(
+    over: &Sender<Phases>,
+    load: Result<LoadEnd, LoadError>,
+    planned: Phases,
+) -> Result<LoadEnd, LoadError> {
+    let measured_ends = load.as_ref().ok().map(|load| planned.warm_up_ends + load.measured);
+    // A secretary that is gone reports that itself.
+    let _ = over.send(Phases { measured_ends: measured_ends.or(planned.measured_ends), ..planned });
+    load
+}
+
+fn flows(tally: &Tally) -> Vec<FlowRecord> {
+    let record = |((variant, journey, fingerprint), starts): (&(Variant, Journey, String), &u64)| FlowRecord {
+        variant: variant.clone(),
+        journey: journey.clone(),
+        fingerprint: fingerprint.clone(),
+        starts: *starts,
+    };
+    tally.flows.iter().map(record).collect()
+}
+
+/// Takes and writes the intervals, on a thread of its own: a disk that is slow for a moment must
+/// not make the users late.
+struct Secretary<L> {
+    collector: Collector,
+    recorder: Recorder,
+    writer: RunWriter,
+    meter: Meter,
+    tally: Tally,
+    guards: Vec<Guard>,
+    stop: Stop,
+    clock: Clock,
+    start: Instant,
+    progress: Progress,
+    first_index: u64,
+    listener: L,
+    breach: Option<Breach>,
+    failed: Option<RunDirError>,
+}
+
+type Done = (RunWriter, Tally, Option<Breach>, Option<RunDirError>);
+
+impl<L: Listener> Secretary<L> {
+    fn work(mut self, over: &Receiver<Phases>) -> Done {
+        let mut next = self.start + INTERVAL;
+        loop {
+            match over.recv_timeout(next.saturating_duration_since(self.clock.now())) {
+                Err(RecvTimeoutError::Timeout) => {
+                    // Whole seconds of the run; after a pause of the machine, one longer interval.
+                    let moment = self.clock.now().max(next);
+                    self.close(moment);
+                    while next <= moment {
+                        next += INTERVAL;
+                    }
+                }
+                Ok(phases) => {
+                    self.collector.set_phases(phases);
+                    self.close(self.clock.now());
+                    break;
+                }
+                // The run was given up; what there is, is written.
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.close(self.clock.now());
+                    break;
+                }
+            }
+        }
+        let last = self.writer.write_exemplars(&self.recorder.exemplars());
+        self.note(last);
+        (self.writer, self.tally, self.breach, self.failed)
+    }
+
+    fn close(&mut self, moment: Instant) {
+        let readings = self.readings();
+        let interval = self.collector.close(moment.saturating_duration_since(self.start), readings);
+        let written = self.writer.write(&interval);
+        self.note(written);
+        self.tally.absorb(&interval);
+        if interval.line.interval % EXEMPLARS_EVERY == EXEMPLARS_EVERY - 1 {
+            let written = self.writer.write_exemplars(&self.recorder.exemplars());
+            self.note(written);
+        }
+        self.look_out(&interval);
+        self.listener.interval(&interval, &self.tally);
+    }
+
+    /// A breached guard ends the run at once: what is under way is cut off.
+    fn look_out(&mut self, interval: &Interval) {
+        let at = Duration::from_millis(interval.line.end_ms);
+        let observe = |guard: &mut Guard| guard.observe(at, guard.count(&interval.line));
+        let breached = self.guards.iter_mut().filter_map(observe).next();
+        if let (Some(breach), None) = (breached, &self.breach) {
+            self.breach = Some(breach);
+            self.stop.now();
+        }
+    }
+
+    /// The first failure to write ends the run: going on would put load on a tenant for nothing.
+    fn note(&mut self, written: Result<(), RunDirError>) {
+        if let (Err(error), None) = (written, &self.failed) {
+            self.failed = Some(error);
+            self.stop.now();
+        }
+    }
+
+    fn readings(&mut self) -> Readings {
+        let reading = self.meter.read();
+        let due = self.progress.counts().due;
+        Readings {
+            users: self.progress.users() as u64,
+            next_arrival: due,
+            next_persona: self.first_index + due,
+            cpu_share: reading.cpu_share,
+            rss_bytes: reading.rss_bytes,
+            open_sockets: reading.open_sockets,
+            scheduler_lag_us: micros(reading.scheduler_lag),
+        }
+    }
+}
