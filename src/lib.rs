@@ -23,6 +23,7 @@ pub mod result;
 pub mod codes;
 pub mod management;
 pub mod journey;
+pub mod report;
 pub mod profile;
 pub mod run;
 pub mod cli;
