@@ -1,0 +1,30 @@
+//! The result as data: the same bytes as `summary.json`.
+
+use super::RenderError;
+use crate::result::summary::Summary;
+
+/// The summary as indented JSON, with its line break at the end.
+pub fn render(summary: &Summary) -> Result<String, RenderError> {
+    let mut text =
+        serde_json::to_string_pretty(summary).map_err(|source| RenderError::Json { source })?;
+    text.push('\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::specimen;
+    use crate::result::run_dir::{RunDir, SUMMARY};
+
+    #[test]
+    fn a_rendered_summary_is_the_file_byte_for_byte() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = RunDir::create_at(home.path()).unwrap();
+        for summary in specimen::all() {
+            dir.write_summary(&summary).unwrap();
+            let written = std::fs::read_to_string(dir.file(SUMMARY)).unwrap();
+            assert_eq!(render(&summary).unwrap(), written);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Summaries for tests: made up, but with the proportions of real ones.
+
+use crate::measure::counts::FaultCounts;
+use crate::measure::fault::Fault;
+use crate::result::summary::{
+    ActionSummary, CapabilitySummary, Caution, GeneratorSummary, JourneySummary, SCHEMA_VERSION,
+    SeriesSummary, Summary, ThresholdSummary, TimeUs, Verdict, WorkloadModel,
+};
+
+/// One of each kind.
+pub(super) fn all() -> [Summary; 5] {
+    [passing(), failing(), invalid(), nothing_completed(), two_variants()]
+}
+
+/// Times around a median, in microseconds.
+pub(super) fn around(median: u64) -> Option<TimeUs> {
+    let part = |percent: u64| median * percent / 100;
+    Some(TimeUs {
+        min: part(31),
+        mean: part(112),
+        p50: median,
+        p75: part(140),
+        p90: part(191),
+        p95: part(228),
+        p99: part(321),
+        p99_9: part(468),
+        max: part(612),
+    })
+}
+
+fn journey(variant: &str, name: &str, completed: u64, median: u64) -> JourneySummary {
+    JourneySummary {
+        variant: variant.into(),
+        journey: name.into(),
+        due: completed,
+        completed,
+        failed: 0,
+        dropped: 0,
+        cut_off: 0,
+        lost: 0,
+        completed_per_s: f64::from(u32::try_from(completed).unwrap()) / 20.0,
+        faults: FaultCounts::default(),
+        funnel: Vec::new(),
+        response_time_us: around(median),
+        service_time_us: around(median),
+        elapsed_us: around(median + 1000),
+    }
+}
+
+fn action(event: &str, action: &str, samples: u64, median: u64) -> ActionSummary {
+    ActionSummary {
+        event: event.to_owned(),
+        action: action.to_owned(),
+        samples,
+        faults: FaultCounts::default(),
+        error_share: 0.0,
+        service_time_us: around(median),
+    }
+}
+
+fn capability(variant: &str, name: &str, actions: Vec<ActionSummary>) -> CapabilitySummary {
+    let samples = actions.iter().map(|action| action.samples).sum();
+    let mut faults = FaultCounts::default();
+    actions.iter().for_each(|action| faults.merge(&action.faults));
+    CapabilitySummary {
+        variant: variant.into(),
+        capability: name.into(),
+        samples,
+        error_share: part(faults.total(), samples),
+        faults,
+        service_time_us: actions.first().and_then(|action| action.service_time_us),
+        actions,
+    }
+}
+
+fn part(part: u64, whole: u64) -> f64 {
+    crate::measure::tally::share(part, whole)
+}
+
+fn series(kind: &str, samples: u64, median: u64) -> SeriesSummary {
+    SeriesSummary { kind: kind.to_owned(), samples, time_us: around(median) }
+}
+
+fn threshold(rule: &str, observed: &str, holds: bool) -> ThresholdSummary {
+    ThresholdSummary { rule: rule.to_owned(), observed: observed.to_owned(), holds }
+}
+
+/// Like the quick start.
+pub(super) fn passing() -> Summary {
+    let flow = vec![
+        action("action", "FORGOT_PASSWORD", 605, 25_100),
+        action("action", "REGISTER", 811, 25_300),
+        action("submit", "RECOVER", 602, 26_000),
+        action("submit", "SIGNON", 608, 25_800),
+        action("submit", "UPDATE", 601, 27_400),
+        action("submit", "VERIFY", 1411, 25_200),
+    ];
+    Summary {
+        schema_version: SCHEMA_VERSION,
+        run_id: "20261121-183441-k3f9".into(),
+        verdict: Verdict::Pass,
+        reasons: Vec::new(),
+        started_at: "2026-11-21T18:34:41.120Z".to_owned(),
+        measured_s: 20.0,
+        workload_model: WorkloadModel::Closed,
+        journeys: vec![
+            journey("default", "recovery", 601, 181_000),
+            journey("default", "register", 811, 132_000),
+            journey("default", "sign-on", 608, 78_300),
+        ],
+        steps: Vec::new(),
+        capabilities: vec![
+            capability("default", "authorize", vec![action("", "", 2020, 24_900)]),
+            capability("default", "customHTMLTemplate", flow),
+            capability("default", "token", vec![action("", "", 2020, 25_000)]),
+        ],
+        series: vec![
+            series("connect", 2020, 140),
+            series("first-byte", 9_678, 24_100),
+            series("code-wait", 1412, 3_210),
+            series("management", 200, 9_000),
+        ],
+        thresholds: vec![
+            threshold("faults < 1%", "0%", true),
+            threshold("sign-on.p95 < 800ms", "179 ms", true),
+        ],
+        generator: GeneratorSummary {
+            cpu_share: 0.234,
+            peak_rss_bytes: 88_290_000,
+            lag_us: None,
+            max_open_sockets: 42,
+        },
+        cautions: Vec::new(),
+    }
+}
+
+/// The open model against a tenant that is not up to it.
+pub(super) fn failing() -> Summary {
+    let mut summary = passing();
+    summary.verdict = Verdict::Fail;
+    summary.workload_model = WorkloadModel::Open;
+    summary.reasons = vec![
+        "`sign-on.p95 < 800ms` does not hold: > 30 s".to_owned(),
+        "`faults < 1%` does not hold: 6.78%".to_owned(),
+    ];
+    let sign_on = &mut summary.journeys[2];
+    sign_on.faults = [
+        (Fault::Http5xx, 20),
+        (Fault::Refused, 3),
+        (Fault::ReadTimeout, 61),
+        (Fault::NoAccount, 7),
+    ]
+    .into_iter()
+    .collect();
+    sign_on.failed = sign_on.faults.total();
+    (sign_on.dropped, sign_on.cut_off) = (12, 2);
+    sign_on.due = sign_on.completed + sign_on.failed + 12 + 2;
+    sign_on.response_time_us = around(214_000);
+    let flow = &mut summary.capabilities[1];
+    flow.actions[3].faults =
+        [(Fault::Http5xx, 20), (Fault::Refused, 3), (Fault::ReadTimeout, 61)].into_iter().collect();
+    flow.actions[3].error_share = part(84, 692);
+    flow.actions[3].samples = 692;
+    *flow = capability("default", "customHTMLTemplate", flow.actions.clone());
+    summary.series.insert(3, series("lag", 2118, 91_000));
+    summary.thresholds = vec![
+        threshold("faults < 1%", "6.78%", false),
+        threshold("recovery.p99 < 2s over 1m", "581 ms", true),
+        threshold("sign-on.p95 < 800ms", "> 30 s", false),
+    ];
+    summary.generator.lag_us = around(210);
+    summary.cautions = vec![Caution {
+        slug: "short-run".to_owned(),
+        text: "`sign-on` has 608 completed iterations, too few for a 99th percentile that can be \
+               trusted to two figures"
+            .to_owned(),
+        advice: "run for at least 2 minutes, or at a higher rate".to_owned(),
+    }];
+    summary
+}
+
+/// The generator was the limit.
+pub(super) fn invalid() -> Summary {
+    let mut summary = passing();
+    summary.verdict = Verdict::Invalid;
+    summary.reasons = vec![
+        "process CPU was above 85% of the available cores for 14 of 20 measured seconds".to_owned(),
+    ];
+    summary.generator.cpu_share = 0.969;
+    summary.cautions = vec![Caution {
+        slug: "generator-saturated".to_owned(),
+        text: "times include waiting for gander's own CPU".to_owned(),
+        advice: "use fewer users, or a machine with more cores".to_owned(),
+    }];
+    summary
+}
+
+/// Nobody got anywhere.
+pub(super) fn nothing_completed() -> Summary {
+    let mut summary = passing();
+    summary.verdict = Verdict::Fail;
+    summary.reasons = vec!["`faults < 1%` does not hold: 100%".to_owned()];
+    summary.journeys.truncate(1);
+    let row = &mut summary.journeys[0];
+    (row.completed, row.completed_per_s, row.due) = (0, 0.0, 40);
+    row.faults = [(Fault::ConnectRefused, 40)].into_iter().collect();
+    row.failed = 40;
+    (row.response_time_us, row.service_time_us, row.elapsed_us) = (None, None, None);
+    let refused = ActionSummary {
+        faults: row.faults.clone(),
+        error_share: 1.0,
+        service_time_us: None,
+        ..action("", "", 40, 0)
+    };
+    summary.capabilities = vec![capability("default", "authorize", vec![refused])];
+    summary.series.clear();
+    summary.thresholds = vec![threshold("faults < 1%", "100%", false)];
+    summary
+}
+
+/// Two flow versions, side by side.
+pub(super) fn two_variants() -> Summary {
+    let mut summary = passing();
+    summary.journeys.clear();
+    summary.capabilities.clear();
+    for (variant, slower) in [("v1", 0), ("v2", 12_000)] {
+        summary.journeys.push(journey(variant, "recovery", 301, 181_000 + 3 * slower));
+        summary.journeys.push(journey(variant, "sign-on", 304, 78_300 + slower));
+        summary.capabilities.push(capability(
+            variant,
+            "authorize",
+            vec![action("", "", 605, 24_900)],
+        ));
+        let mut actions = vec![action("submit", "SIGNON", 304, 25_800 + slower)];
+        if variant == "v2" {
+            actions.push(action("submit", "VERIFY", 304, 21_000));
+        }
+        summary.capabilities.push(capability(variant, "customHTMLTemplate", actions));
+    }
+    summary
+}
