@@ -96,7 +96,7 @@ fn plan(users: usize, change: impl FnOnce(&mut Settings)) -> Plan {
         drain: ms(5000),
     };
     change(&mut workload);
-    Plan::new(workload, Mix::new(&[2.0, 1.0], Seed(1)).expect("a mix"), 2)
+    Plan::new(workload, Mix::new(&[2.0, 1.0], Seed(1)).expect("a mix"))
 }
 
 /// Launches and runs, and fails the test rather than wait for ever.
@@ -501,10 +501,27 @@ fn child_brief_load() {
             tokio::time::sleep(ms(5)).await;
             Ending::Completed
         });
-        drive(plan(50, |workload| workload.duration = Some(ms(1200))), &Stop::default(), &work)
-            .await
+        let plan = plan(50, |workload| workload.duration = Some(ms(1200)));
+        let load = launched(plan, &Stop::default(), &work).await;
+        assert_eq!(listening(), Vec::<String>::new());
+        in_time(load.run(Clock::system().now())).await.expect("a load that ends")
     });
     assert!(end.total().completed > 50);
+}
+
+/// Local addresses at which this process listens, in the spelling of Linux.
+fn listening() -> Vec<String> {
+    let links = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let mine: Vec<String> = links
+        .filter_map(|entry| Some(std::fs::read_link(entry.path()).ok()?.to_string_lossy().into()))
+        .collect();
+    let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(std::fs::read_to_string);
+    let tables = tables.into_iter().flatten().collect::<String>();
+    let rows = tables.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| row.get(3) == Some(&"0A"))
+        .filter(|row| row.get(9).is_some_and(|inode| mine.contains(&format!("socket:[{inode}]"))))
+        .filter_map(|row| row.get(1).map(|&address| address.to_owned()))
+        .collect()
 }
 
 #[test]
@@ -529,8 +546,10 @@ fn child_blocked_threads() {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
     let work = Work::new(|ticket: Ticket| async move {
-        while ticket.user < 2 {
-            std::thread::park();
+        if ticket.user < 2 {
+            loop {
+                std::thread::park();
+            }
         }
         Ending::Completed
     });

@@ -19,8 +19,6 @@ pub struct Plan {
     pub workload: Settings,
     /// Which journeys of which variants.
     pub mix: Mix,
-    /// How many choices the mix has: the length of its weights.
-    pub choices: usize,
     /// How long users who have to stop may take before they are given up as stuck. Five seconds are
     /// enough for anything that still runs.
     pub patience: Duration,
@@ -28,8 +26,8 @@ pub struct Plan {
 
 impl Plan {
     /// A plan of this load, with the usual patience.
-    pub const fn new(workload: Settings, mix: Mix, choices: usize) -> Self {
-        Self { workload, mix, choices, patience: Duration::from_secs(5) }
+    pub const fn new(workload: Settings, mix: Mix) -> Self {
+        Self { workload, mix, patience: Duration::from_secs(5) }
     }
 
     /// When the phases change.
@@ -73,7 +71,7 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn new(plan: Plan, clock: Clock, stop: Stop) -> Self {
-        let tally = Arc::new(Tally::new(plan.choices));
+        let tally = Arc::new(Tally::new(plan.mix.choices()));
         let phases = plan.phases();
         Self {
             plan,

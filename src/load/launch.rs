@@ -5,7 +5,7 @@ use super::gate::{Closing, EndedBy, Gate, Plan};
 use super::performer::Performer;
 use super::stop::Stop;
 use super::tally::{Counts, Progress};
-use super::{goose, interrupt, warden};
+use super::{engine, interrupt, warden};
 use crate::base::clock::Clock;
 use crate::base::remedy::Remedy;
 use crate::measure::series::Phase;
@@ -120,7 +120,7 @@ pub async fn launch<P: Performer>(
         return Err(LoadError::LeftBehind);
     }
     interrupt::claim();
-    let _silence = goose::Silence::begin();
+    let _silence = engine::Silence::begin();
     let users = plan.workload.model.users();
     let gate = Arc::new(Gate::new(plan, clock, stop));
     let crew = Arc::new(Crew::new(gate.clone(), performer));
@@ -132,7 +132,7 @@ pub async fn launch<P: Performer>(
             let crew = performing.clone();
             async move { crew.turn(user).await }
         };
-        goose::attack(users, turn).await?;
+        engine::attack(users, turn).await?;
         let gate = &until_over.0.gate;
         gate.closing().map(drop).ok_or_else(|| "all users were sent away".to_owned())
     });

@@ -14,6 +14,9 @@ mod stop;
 mod tally;
 mod warden;
 
+// A name of its own, so that what Goose itself is called is found in one file only.
+use self::goose as engine;
+
 pub use gate::{EndedBy, Plan};
 pub use interrupt::on_interrupt;
 pub use launch::{Launched, LoadEnd, LoadError, launch};

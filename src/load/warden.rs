@@ -2,8 +2,8 @@
 //! noticed.
 
 use super::crew::Crew;
+use super::engine;
 use super::gate::EndedBy;
-use super::goose;
 use super::performer::Performer;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(super) fn watch<P: Performer>(crew: &Crew<P>, over: &AtomicBool) -> Option<u
             gate.stop.wait(seen, expected.unwrap_or(REST).min(REST));
             continue;
         };
-        goose::halt();
+        engine::halt();
         let drained =
             closing.at.checked_add(gate.plan.workload.drain).is_some_and(|end| end <= now);
         if cut_at.is_none() && (drained || gate.is_urgent()) {

@@ -90,6 +90,7 @@ const DECK: usize = 1 << 16;
 pub struct Mix {
     deck: Box<[u16]>,
     block: usize,
+    choices: usize,
 }
 
 impl Mix {
@@ -113,7 +114,7 @@ impl Mix {
         let blocks = DECK.div_ceil(block.len());
         let mut random = seed.stream("mix", 0);
         let deck = (0..blocks).flat_map(|_| shuffled(block.clone(), &mut random)).collect();
-        Ok(Self { deck, block: block.len() })
+        Ok(Self { deck, block: block.len(), choices: weights.len() })
     }
 
     /// The choice of an iteration, an index into the weights. Same seed, same number, same choice.
@@ -121,6 +122,11 @@ impl Mix {
         let length = self.deck.len() as u64;
         let place = usize::try_from(iteration % length).unwrap_or(0);
         self.deck.get(place).map_or(0, |choice| usize::from(*choice))
+    }
+
+    /// How many choices there are, those of weight 0 included.
+    pub const fn choices(&self) -> usize {
+        self.choices
     }
 
     /// After so many iterations the shares are exact.
