@@ -65,8 +65,8 @@ pub(super) fn read(selection: &Selection, mut flags: Flags) -> Result<Checked, F
     };
     let surroundings = Surroundings { variable: &environment };
     flags.sets.clone_from(&selection.sets);
-    let loaded = load::load(origin, &flags, surroundings, &problems)
-        .map_err(Failure::of_problems)?;
+    let loaded =
+        load::load(origin, &flags, surroundings, &problems).map_err(Failure::of_problems)?;
     let typed = Typed {
         acknowledge: selection.acknowledge.as_deref(),
         environment: selection.environment.as_deref(),

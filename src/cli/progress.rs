@@ -34,7 +34,9 @@ fn bar(length: Option<u64>) -> ProgressBar {
         "{spinner} {elapsed_precise}  {msg}"
     };
     // A template that cannot be read would only cost the looks.
-    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+    bar.with_style(
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    )
 }
 
 impl Listener for Watcher {
@@ -68,7 +70,10 @@ fn snapshot(interval: &Interval, so_far: &Tally, phase: Phase) -> Snapshot {
     let line = &interval.line;
     let seconds = Duration::from_millis(line.end_ms - line.start_ms).as_secs_f64();
     let of_late = |variant, journey| {
-        let rows = line.journeys.iter().filter(move |row| row.variant == variant && row.journey == journey);
+        let rows = line
+            .journeys
+            .iter()
+            .filter(move |row| row.variant == variant && row.journey == journey);
         rows.collect::<Vec<&JourneyLine>>()
     };
     let mut faults = crate::measure::counts::FaultCounts::default();
@@ -82,7 +87,11 @@ fn snapshot(interval: &Interval, so_far: &Tally, phase: Phase) -> Snapshot {
             completed: counts.completed,
             #[expect(clippy::cast_precision_loss, reason = "iterations of a second")]
             completed_per_s: if seconds > 0.0 { completed as f64 / seconds } else { 0.0 },
-            response_p95_us: rows.iter().filter_map(|row| row.response_us.as_ref()).map(|p| p.p95).max(),
+            response_p95_us: rows
+                .iter()
+                .filter_map(|row| row.response_us.as_ref())
+                .map(|p| p.p95)
+                .max(),
         }
     });
     let journeys = journeys.collect();

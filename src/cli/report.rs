@@ -37,7 +37,11 @@ pub(super) fn report(args: &ReportArgs, terminal: &Terminal) -> Result<Exit, Fai
     match &args.to {
         None => terminal.data(text.trim_end()),
         Some(path) => std::fs::write(path, text).map_err(|error| {
-            Failure::new(Exit::WrongInput, format!("`{}` cannot be written: {error}", path.display()), None)
+            Failure::new(
+                Exit::WrongInput,
+                format!("`{}` cannot be written: {error}", path.display()),
+                None,
+            )
         })?,
     }
     Ok(Exit::Passed)
@@ -52,7 +56,8 @@ pub(super) fn about(record: &RunRecord, dir: &RunDir) -> About {
     };
     let users = text("users").map(|users| format!("{users} users in turn"));
     let duration = text("duration").map(|duration| format!("for {duration}"));
-    let warm_up = text("warm_up").filter(|time| time != "0s").map(|time| format!("after {time} of warm-up"));
+    let warm_up =
+        text("warm_up").filter(|time| time != "0s").map(|time| format!("after {time} of warm-up"));
     let load: Vec<_> = [users, duration, warm_up].into_iter().flatten().collect();
     About {
         load: Some(load.join(" ")),

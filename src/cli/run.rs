@@ -72,8 +72,12 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
     let clock = Clock::system();
     let run = run_id(&clock);
     let dir = make_dir(args, &run)?;
-    let order =
-        Order { run, folder: dir.path().to_owned(), accounts: None, call_ids: args.calls.is_some() };
+    let order = Order {
+        run,
+        folder: dir.path().to_owned(),
+        accounts: None,
+        call_ids: args.calls.is_some(),
+    };
     terminal.say(&format!("{} {}", terminal.paint(Style::Faint, "run"), dir.path().display()));
     let outcome = runtime.block_on(async {
         let ground = prepare::ground(&args.selection, checked, order).await?;
@@ -92,7 +96,10 @@ async fn measure(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let setup = setup(args, ground, dir)?;
-    terminal.explain(&format!("tenant at {}, seed {}", ground.tenant.auth_url, ground.opened.stage.seed));
+    terminal.explain(&format!(
+        "tenant at {}, seed {}",
+        ground.tenant.auth_url, ground.opened.stage.seed
+    ));
     let watcher = Watcher::new(terminal, &setup.plan);
     let conducted = conduct(setup, clock, stop, watcher)
         .await
@@ -106,9 +113,13 @@ async fn measure(
         terminal.data(text.trim_end());
     }
     let (about, paint) = (about(&record, &dir), terminal.paint_of_text());
-    terminal.say(&format!("\n{}", console::render(&summary, &about, terminal.columns(), paint).trim_end()));
+    terminal.say(&format!(
+        "\n{}",
+        console::render(&summary, &about, terminal.columns(), paint).trim_end()
+    ));
     if load.stuck > 0 {
-        terminal.say(&format!("{} iterations could not be ended; this is a bug in gander", load.stuck));
+        terminal
+            .say(&format!("{} iterations could not be ended; this is a bug in gander", load.stuck));
     }
     Ok(Exit::of_run(summary.verdict, record.interrupted))
 }
@@ -125,10 +136,15 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
             weights.push(*weight);
         }
     }
-    let mix = Mix::new(&weights, stage.seed).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
-    let plan = Plan::new(profile.workload, mix, choices.len());
+    let mix =
+        Mix::new(&weights, stage.seed).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
+    let plan = Plan::new(profile.workload, mix);
     let calls = args.calls.as_deref().map(CallLog::create).transpose().map_err(|error| {
-        Failure::new(Exit::WrongInput, format!("the file of calls cannot be written: {error}"), None)
+        Failure::new(
+            Exit::WrongInput,
+            format!("the file of calls cannot be written: {error}"),
+            None,
+        )
     })?;
     // The runtime's workers record, and the thread that waits for them may.
     let recorder = Recorder::new(cores() as usize + 1, stage.seed);
@@ -150,7 +166,10 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         reply_timeout_ms: u64::try_from(profile.http.reply_timeout.as_millis()).unwrap_or(u64::MAX),
         thresholds: checked.rules().iter().map(ToString::to_string).collect(),
         host: HostRecord {
-            name: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
+            name: std::fs::read_to_string("/proc/sys/kernel/hostname")
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             cores: cores().into(),
         },
@@ -181,7 +200,8 @@ fn make_dir(args: &RunArgs, run: &RunId) -> Result<RunDir, Failure> {
 #[expect(clippy::exit, reason = "the third Ctrl-C ends the process whatever it is doing")]
 fn interrupted(stop: &Stop, terminal: &Terminal) {
     match stop.request() {
-        1 => terminal.say("\nno new iterations; those under way may finish (Ctrl-C again to stop now)"),
+        1 => terminal
+            .say("\nno new iterations; those under way may finish (Ctrl-C again to stop now)"),
         2 => terminal.say("\nstopping now; results are kept (Ctrl-C again to die)"),
         _ => std::process::exit(130),
     }
@@ -199,28 +219,34 @@ async fn end_on_termination(stop: Stop) {
 impl RunArgs {
     /// What the flags say, as a document laid over the profile.
     fn flags(&self) -> Result<Flags, Failure> {
-        let mut document = String::new();
-        let mut workload = Vec::new();
-        workload.extend(self.users.map(|users| format!("model = \"closed\"\nusers = {users}")));
-        workload.extend(self.duration.map(|span| format!("duration = \"{span}\"")));
-        workload.extend(self.iterations.map(|number| format!("iterations = {number}")));
-        workload.extend(self.warm_up.map(|span| format!("warm_up = \"{span}\"")));
-        if !workload.is_empty() {
-            document += &format!("[workload]\n{}\n", workload.join("\n"));
+        let mut lines = Vec::new();
+        let workload = [
+            self.users.map(|users| format!("model = \"closed\"\nusers = {users}")),
+            self.duration.map(|span| format!("duration = \"{span}\"")),
+            self.iterations.map(|number| format!("iterations = {number}")),
+            self.warm_up.map(|span| format!("warm_up = \"{span}\"")),
+        ];
+        if workload.iter().any(Option::is_some) {
+            lines.push("[workload]".to_owned());
+            lines.extend(workload.into_iter().flatten());
         }
         if !self.journeys.is_empty() {
-            document += "[journeys]\n";
+            lines.push("[journeys]".to_owned());
         }
         for journey in &self.journeys {
             let (name, weight) = journey.split_once('=').unwrap_or((journey, "1"));
-            let weight: f64 = weight.trim().parse().map_err(|_| bad("--journey", journey, "sign-on=7"))?;
-            document += &format!("{} = {weight:?}\n", quoted(name.trim()));
+            let weight: f64 =
+                weight.trim().parse().map_err(|_| bad("--journey", journey, "sign-on=7"))?;
+            lines.push(format!("{} = {weight:?}", quoted(name.trim())));
         }
         for variant in &self.variants {
-            let (name, policy) =
-                variant.split_once('=').ok_or_else(|| bad("--variant", variant, "v2=FLOW_POLICY_ID"))?;
-            document += &format!("[[variant]]\nname = {}\nflow_policy = {}\n", quoted(name), quoted(policy));
+            let (name, policy) = variant
+                .split_once('=')
+                .ok_or_else(|| bad("--variant", variant, "v2=FLOW_POLICY_ID"))?;
+            let (name, policy) = (quoted(name), quoted(policy));
+            lines.push(format!("[[variant]]\nname = {name}\nflow_policy = {policy}"));
         }
+        let document = lines.join("\n");
         Ok(Flags { document, thresholds: self.thresholds.clone(), ..Flags::default() })
     }
 }

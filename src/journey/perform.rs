@@ -398,7 +398,13 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         self.last_step = label.step.clone();
         let call = self.stamp(&mut request);
         let call = call.as_deref();
-        self.witness.sending(&Sending { label: &label, request: &request, filled: &[], call, walk });
+        self.witness.sending(&Sending {
+            label: &label,
+            request: &request,
+            filled: &[],
+            call,
+            walk,
+        });
         let mut exchange = self.session.exchange(request).await;
         let fault = match &exchange.reply {
             Ok(reply) if good(reply) => None,

@@ -152,7 +152,11 @@ impl Checked {
             outside.chain(rules).chain(ends).collect::<Vec<_>>()
         };
         let known = Known {
-            journeys: self.journeys.iter().map(|(script, _)| (script.name.clone(), steps(script))).collect(),
+            journeys: self
+                .journeys
+                .iter()
+                .map(|(script, _)| (script.name.clone(), steps(script)))
+                .collect(),
             variants: self.profile.variants.iter().map(|variant| variant.name.clone()).collect(),
             // Which capabilities a flow has is known only once it was walked.
             capabilities: None,

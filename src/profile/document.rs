@@ -189,7 +189,11 @@ fn read_thresholds(section: &mut Section<'_>) -> Vec<Sited<Rule>> {
         if let Some(rule) = threshold.parsed::<Rule>("rule") {
             if let Some(what) = rule.value.not_built_yet() {
                 let what = format!("`{}`: {what} is known to gander but not built yet", rule.value);
-                threshold.problems().note(Some(&rule.place), what, Some("leave it out for now".to_owned()));
+                threshold.problems().note(
+                    Some(&rule.place),
+                    what,
+                    Some("leave it out for now".to_owned()),
+                );
             }
             rules.push(rule);
         }
@@ -205,7 +209,9 @@ fn read_guards(mut section: Section<'_>) -> Vec<Guard> {
         let guard = text.value.parse::<Rule>().and_then(Guard::new);
         match guard {
             Ok(guard) => guards.push(guard),
-            Err(error) => section.problems().note(Some(&text.place), error.to_string(), error.remedy()),
+            Err(error) => {
+                section.problems().note(Some(&text.place), error.to_string(), error.remedy())
+            }
         }
     }
     section.finish();

@@ -23,6 +23,7 @@ impl CallLog {
     pub fn note(&self, call: &str, phase: Phase, service: Duration) {
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (phase, service_us) = (phase.slug(), micros(service));
-        let _ = writeln!(file, r#"{{"call":"{call}","phase":"{phase}","service_us":{service_us}}}"#);
+        let _ =
+            writeln!(file, r#"{{"call":"{call}","phase":"{phase}","service_us":{service_us}}}"#);
     }
 }

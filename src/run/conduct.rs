@@ -122,7 +122,8 @@ pub async fn conduct<P: Performer>(
         failed: None,
     };
     let (over, ended) = channel();
-    let writing = thread::Builder::new().name("intervals".to_owned()).spawn(move || secretary.work(&ended));
+    let writing =
+        thread::Builder::new().name("intervals".to_owned()).spawn(move || secretary.work(&ended));
     let writing = writing.map_err(|source| LoadError::NoThread { source })?;
     let load = launched.run(start).await;
     let load = finish(&over, load, phases)?;
@@ -156,12 +157,15 @@ fn finish(
 }
 
 fn flows(tally: &Tally) -> Vec<FlowRecord> {
-    let record = |((variant, journey, fingerprint), starts): (&(Variant, Journey, String), &u64)| FlowRecord {
-        variant: variant.clone(),
-        journey: journey.clone(),
-        fingerprint: fingerprint.clone(),
-        starts: *starts,
-    };
+    let record =
+        |((variant, journey, fingerprint), starts): (&(Variant, Journey, String), &u64)| {
+            FlowRecord {
+                variant: variant.clone(),
+                journey: journey.clone(),
+                fingerprint: fingerprint.clone(),
+                starts: *starts,
+            }
+        };
     tally.flows.iter().map(record).collect()
 }
 

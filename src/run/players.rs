@@ -68,7 +68,8 @@ impl Trace {
     fn begin(&mut self, now: Instant) {
         self.steps.clear();
         self.exchanges.clear();
-        let (steps, exchanges) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.exchanges));
+        let (steps, exchanges) =
+            (std::mem::take(&mut self.steps), std::mem::take(&mut self.exchanges));
         *self = Self { began: Some(now), steps, exchanges, ..Self::default() };
     }
 }
@@ -93,7 +94,8 @@ impl Players {
     fn record(&self, ticket: Ticket, choice: &Choice, trace: &Trace, ending: Ending) {
         let now = self.stage.clock.now();
         let elapsed = now.saturating_duration_since(ticket.due);
-        let lag = trace.began.map_or(Duration::ZERO, |began| began.saturating_duration_since(ticket.due));
+        let lag =
+            trace.began.map_or(Duration::ZERO, |began| began.saturating_duration_since(ticket.due));
         let response = elapsed.saturating_sub(trace.waited);
         self.recorder.iteration(
             ticket.phase,
@@ -145,8 +147,11 @@ impl Performer for Players {
         trace.begin(self.stage.clock.now());
         let journey = choice.id(&self.recorder);
         self.recorder.due(ticket.phase, journey);
-        let part =
-            Part { script: &choice.script, policy: choice.policy.as_deref(), index: self.index(ticket) };
+        let part = Part {
+            script: &choice.script,
+            policy: choice.policy.as_deref(),
+            index: self.index(ticket),
+        };
         let mut witness = Recording { players: self, ticket, journey, trace };
         let played = perform(&self.stage, part, session, &mut witness).await;
         if let Some(print) = &played.fingerprint {
@@ -206,7 +211,8 @@ impl Witness for Recording<'_> {
         let Some((row, _)) = self.trace.in_flight.take() else { return };
         let timing = &answered.exchange.timing;
         let from = timing.sent.unwrap_or(timing.began);
-        let service = timing.service.unwrap_or_else(|| timing.ended.saturating_duration_since(from));
+        let service =
+            timing.service.unwrap_or_else(|| timing.ended.saturating_duration_since(from));
         let outcome = match answered.verdict {
             Verdict::Advanced => Outcome::Advanced,
             Verdict::RefusedAsExpected => Outcome::Refused,
@@ -217,7 +223,8 @@ impl Witness for Recording<'_> {
         self.players.recorder.exchange(self.ticket.phase, row, &sample);
         let sent = from.saturating_duration_since(self.ticket.due);
         self.trace.exchanges.push(Traced { row, sent, service, outcome });
-        self.trace.last_status = answered.exchange.reply.as_ref().ok().map(|reply| reply.status().as_u16());
+        self.trace.last_status =
+            answered.exchange.reply.as_ref().ok().map(|reply| reply.status().as_u16());
         if let (Some(calls), Some(call)) = (&self.players.calls, &self.trace.last_call) {
             calls.note(call, self.ticket.phase, service);
         }

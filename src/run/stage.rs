@@ -177,7 +177,7 @@ pub async fn open(
         ledger: Arc::new(ledger),
         code_timeout: profile.codes.timeout,
         codes: codes.as_ref().map(|(_, office)| office.clone()),
-        think: profile.think.clone(),
+        think: profile.think,
         call_ids: wishes.call_ids,
         clock,
         run,

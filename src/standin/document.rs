@@ -46,7 +46,9 @@ impl Settings {
         let before = section.problems().is_empty();
         let settings = Self {
             listen: address(section, "listen").unwrap_or(usual.listen),
-            public_url: section.text("public_url").map(|url| url.value.trim_end_matches('/').to_owned()),
+            public_url: section
+                .text("public_url")
+                .map(|url| url.value.trim_end_matches('/').to_owned()),
             beyond_loopback: section.flag("beyond_loopback").unwrap_or(usual.beyond_loopback),
             environment_id: text(section, "environment_id", usual.environment_id),
             application: application(section, usual.application),

@@ -4,14 +4,20 @@
 use crate::lab::Lab;
 use crate::run::summary;
 use crate::tenant::Tenant;
+use gander::base::clock::Clock;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// Service times in microseconds by call id, as gander measured them.
 fn measured(lab: &Lab) -> BTreeMap<String, i64> {
     let text = fs::read_to_string(lab.path("calls.jsonl")).expect("a log of calls");
-    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line in JSON"));
+    let lines =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line in JSON"));
     lines
         .map(|line| {
             let call = line["call"].as_str().expect("a call id").to_owned();
@@ -31,7 +37,10 @@ fn medians(summary: &Value) -> BTreeMap<String, i64> {
     for capability in summary["capabilities"].as_array().expect("capabilities") {
         for row in capability["actions"].as_array().expect("actions") {
             let key = format!("{} {} {}", capability["capability"], row["event"], row["action"]);
-            medians.insert(key.replace('"', ""), row["service_time_us"]["p50"].as_i64().expect("a time"));
+            medians.insert(
+                key.replace('"', ""),
+                row["service_time_us"]["p50"].as_i64().expect("a time"),
+            );
         }
     }
     medians
@@ -45,14 +54,54 @@ fn total_of_forms(summary: &Value) -> (i64, i64) {
     (row["service_time_us"]["mean"].as_i64().expect("a time") * samples, samples)
 }
 
-/// The machine may stall while the test measures; an attempt in which the difference of a
-/// percentile exceeds its limit is repeated, at most twice, and every attempt is told.
+/// How late the machine itself wakes a thread that sleeps a millisecond: measured beside a run, it is
+/// what nobody who runs on that machine can be held to.
+struct Canary {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<i64>>,
+}
+
+impl Canary {
+    fn start() -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let told = over.clone();
+        let clock = Clock::system();
+        let thread = thread::spawn(move || {
+            let mut late = Vec::new();
+            while !told.load(Ordering::Relaxed) {
+                let began = clock.now();
+                thread::sleep(Duration::from_millis(1));
+                let overshoot = (clock.now() - began).saturating_sub(Duration::from_millis(1));
+                late.push(i64::try_from(overshoot.as_micros()).expect("microseconds"));
+            }
+            late.sort_unstable();
+            late
+        });
+        Self { over, thread }
+    }
+
+    /// Lateness in microseconds, sorted.
+    fn stop(self) -> Vec<i64> {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.join().expect("a canary that lives")
+    }
+}
+
+/// An attempt in which the machine itself stalled proves nothing; there are at most three, and every
+/// one is told.
 fn within_three_attempts(mut attempt: impl FnMut() -> Result<(), String>) {
     let mut told = Vec::new();
     for _ in 0..3 {
-        match attempt() {
+        let canary = Canary::start();
+        let outcome = attempt();
+        let late = canary.stop();
+        match outcome {
             Ok(()) => return,
-            Err(what) => told.push(what),
+            Err(what) => told.push(format!(
+                "{what}; the machine itself was late by {} µs (median), {} µs (p99)",
+                quantile(&late, 500),
+                quantile(&late, 990)
+            )),
         }
     }
     panic!("three attempts: {told:#?}");
@@ -61,13 +110,17 @@ fn within_three_attempts(mut attempt: impl FnMut() -> Result<(), String>) {
 #[test]
 fn service_times_agree_with_the_tenants_own_record_of_the_same_calls() {
     within_three_attempts(|| {
-        let tenant = Tenant::start("signing = \"ES256\"\n[[delay]]\ndelay = \"lognormal 20ms 0.3\"\n");
+        let tenant =
+            Tenant::start("signing = \"ES256\"\n[[delay]]\ndelay = \"lognormal 20ms 0.3\"\n");
         let lab = Lab::new();
         let profile = format!("{}count = 20\n[journeys]\nsign-on = 1\n", tenant.profile());
         let profile = lab.file("p.toml", &profile);
-        let arguments = ["run", &profile, "-u", "4", "-d", "5s", "--calls", "calls.jsonl", "--seed", "1"];
+        let canary = Canary::start();
+        let arguments =
+            ["run", &profile, "-u", "4", "-d", "5s", "--calls", "calls.jsonl", "--seed", "1"];
         let ended = tenant.gander(&lab, &arguments);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
+        let late = canary.stop();
         let measured = measured(&lab);
         let recorded = tenant.calls();
         let mut differences = Vec::new();
@@ -82,15 +135,15 @@ fn service_times_agree_with_the_tenants_own_record_of_the_same_calls() {
         differences.sort_unstable();
         assert!(differences[0] >= 0, "a reply was read before it was sent: {} µs", differences[0]);
         let (median, p99) = (quantile(&differences, 500), quantile(&differences, 990));
-        let cpu = summary(&lab.path("reports/latest"))["generator"]["cpu_share"].as_f64().expect("a share");
-        let told = format!("median {median} µs, p99 {p99} µs, {cpu:.2} of the processors");
-        if median <= LIMITS.0 && p99 <= LIMITS.1 { Ok(()) } else { Err(told) }
+        let cpu = summary(&lab.path("reports/latest"))["generator"]["cpu_share"]
+            .as_f64()
+            .expect("a share");
+        assert!(cpu < 0.3, "{cpu} of the processors: too busy to measure");
+        let told = format!("median {median} µs, p99 {p99} µs");
+        let allowed = (500 + quantile(&late, 500), 2000 + quantile(&late, 990));
+        if median <= allowed.0 && p99 <= allowed.1 { Ok(()) } else { Err(told) }
     });
 }
-
-/// Median and 99th percentile of what gander may add to the tenant's own time, in microseconds. An
-/// unoptimised build computes slower between socket and clock.
-const LIMITS: (i64, i64) = if cfg!(debug_assertions) { (1500, 6000) } else { (500, 2000) };
 
 #[test]
 fn a_delay_of_one_action_moves_its_row_and_no_other() {
@@ -99,7 +152,20 @@ fn a_delay_of_one_action_moves_its_row_and_no_other() {
             let lab = Lab::new();
             let delays = format!("stand_in.delay=[{{delay=\"constant 5ms\"}}{delays}]");
             let arguments = [
-                "run", "-u", "2", "-d", "6s", "-j", "recovery", "--seed", "1", "--set", &delays, "--set",
+                "run",
+                "--warm-up",
+                "500ms",
+                "-u",
+                "2",
+                "-d",
+                "6s",
+                "-j",
+                "recovery",
+                "--seed",
+                "1",
+                "--set",
+                &delays,
+                "--set",
                 "stand_in.signing=\"ES256\"",
             ];
             let ended = lab.run(&arguments);
@@ -120,7 +186,11 @@ fn a_delay_of_one_action_moves_its_row_and_no_other() {
         // A quarter of the forms is UPDATE, so the subtotal's mean moves by a quarter of 50 ms.
         let ((before, some), (after, others)) = (total_of_forms(&plain), total_of_forms(&delayed));
         let moved = after / others - before / some;
-        if (moved - 12_500).abs() > 1_000 { Err(format!("the subtotal's mean moved by {moved} µs")) } else { Ok(()) }
+        if (moved - 12_500).abs() > 1_000 {
+            Err(format!("the subtotal's mean moved by {moved} µs"))
+        } else {
+            Ok(())
+        }
     });
 }
 
@@ -128,10 +198,30 @@ fn a_delay_of_one_action_moves_its_row_and_no_other() {
 fn replies_held_until_the_time_out_count_as_slower_than_any_limit() {
     let lab = Lab::new();
     let ended = lab.run(&[
-        "run", "-u", "40", "-n", "1200", "-j", "sign-on", "--seed", "1", "--json", "--set",
-        "stand_in.delay=[{delay=\"constant 60s\",action=\"SIGNON\",share=\"6%\"}]", "--set",
-        "http.reply_timeout=\"300ms\"", "--set", "stand_in.signing=\"ES256\"", "--threshold",
-        "sign-on.p95 < 800ms", "--threshold", "sign-on.p90 < 800ms", "--threshold", "faults < 20%",
+        "run",
+        "--warm-up",
+        "0s",
+        "-u",
+        "40",
+        "-n",
+        "1200",
+        "-j",
+        "sign-on",
+        "--seed",
+        "1",
+        "--json",
+        "--set",
+        "stand_in.delay=[{delay=\"constant 60s\",action=\"SIGNON\",share=\"6%\"}]",
+        "--set",
+        "http.reply_timeout=\"300ms\"",
+        "--set",
+        "stand_in.signing=\"ES256\"",
+        "--threshold",
+        "sign-on.p95 < 800ms",
+        "--threshold",
+        "sign-on.p90 < 800ms",
+        "--threshold",
+        "faults < 20%",
     ]);
     assert_eq!(ended.code, 4, "{}", ended.stderr);
     let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");

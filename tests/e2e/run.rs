@@ -10,7 +10,15 @@ use std::process::Stdio;
 use std::time::Duration;
 
 /// A short run against a stand-in without delays.
-const SHORT: &[&str] = &["run", "--set", "stand_in.delay=[]", "--set", "stand_in.signing=\"ES256\""];
+const SHORT: &[&str] = &[
+    "run",
+    "--warm-up",
+    "0s",
+    "--set",
+    "stand_in.delay=[]",
+    "--set",
+    "stand_in.signing=\"ES256\"",
+];
 
 fn short(lab: &Lab, more: &[&str]) -> Ended {
     lab.run(&[SHORT, more].concat())
@@ -28,7 +36,7 @@ fn number(value: &Value) -> u64 {
 #[test]
 fn what_a_run_leaves_behind_adds_up() {
     let lab = Lab::new();
-    let ended = short(&lab, &["-u", "5", "-d", "3s", "--warm-up", "500ms", "--json"]);
+    let ended = short(&lab, &["-u", "5", "-d", "3s", "--set", "workload.warm_up=500ms", "--json"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let summary = summary(&lab.path("reports/latest"));
     let printed: Value = serde_json::from_str(&ended.stdout).expect("a summary on standard output");
@@ -105,7 +113,10 @@ fn a_run_by_count_performs_exactly_so_many_iterations() {
 #[test]
 fn a_threshold_that_does_not_hold_ends_in_exit_4_and_one_of_nothing_in_exit_2() {
     let lab = Lab::new();
-    let ended = short(&lab, &["-u", "2", "-n", "20", "-j", "register", "--threshold", "register.p50 < 1us"]);
+    let ended = short(
+        &lab,
+        &["-u", "2", "-n", "20", "-j", "register", "--threshold", "register.p50 < 1us"],
+    );
     assert_eq!(ended.code, 4, "{}", ended.stderr);
     assert!(ended.stderr.contains("FAIL"), "{}", ended.stderr);
     let ended = short(&lab, &["-n", "1", "--threshold", "regster.p50 < 1s"]);
@@ -119,7 +130,8 @@ fn the_same_seed_invents_the_same_people_and_never_the_same_logins() {
     let walk = || {
         let ended = lab.run(&["check", "--walk", "--seed", "7", "--set", "journeys.register=1"]);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
-        let line = ended.stdout.lines().find(|line| line.contains("givenName")).expect("a registration");
+        let line =
+            ended.stdout.lines().find(|line| line.contains("givenName=")).expect("a registration");
         let of = |key: &str| {
             let text = line.split(key).nth(1).expect("a value");
             text.split("  ").next().expect("a value").to_owned()
@@ -160,14 +172,15 @@ fn one_interrupt_drains_and_leaves_a_complete_directory() {
         assert_eq!(number(&row["cut_off"]), 0, "those under way could finish: {row}");
     }
     assert!(summary["measured_s"].as_f64().expect("seconds") < 30.0);
-    for file in ["run.json", "timeline.jsonl", "intervals.hlog", "exemplars.jsonl", "ledger.jsonl"] {
+    for file in ["run.json", "timeline.jsonl", "intervals.hlog", "exemplars.jsonl", "ledger.jsonl"]
+    {
         assert!(lab.path("reports/latest").join(file).exists(), "{file} is missing");
     }
 }
 
 #[test]
 fn a_killed_run_can_be_reported_up_to_its_last_interval() {
-    for intervals in [1, 2, 3] {
+    for intervals in [1u32, 2, 3] {
         let lab = Lab::new();
         let mut child = lab
             .command(&[SHORT, &["-u", "3", "-d", "60s"]].concat())
@@ -175,7 +188,7 @@ fn a_killed_run_can_be_reported_up_to_its_last_interval() {
             .stderr(Stdio::null())
             .spawn()
             .expect("a binary that starts");
-        after_intervals(&lab, intervals);
+        after_intervals(&lab, intervals as usize);
         child.kill().expect("a kill");
         child.wait().expect("an end");
         let ended = lab.run(&["report", "reports/latest", "--format", "json"]);
@@ -190,7 +203,8 @@ fn a_killed_run_can_be_reported_up_to_its_last_interval() {
 
 fn completed_by_summary(summary: &Value) -> BTreeMap<String, u64> {
     let rows = summary["journeys"].as_array().expect("journeys").iter();
-    rows.map(|row| (row["journey"].as_str().expect("a name").to_owned(), number(&row["completed"]))).collect()
+    rows.map(|row| (row["journey"].as_str().expect("a name").to_owned(), number(&row["completed"])))
+        .collect()
 }
 
 fn completed_by_timeline(lab: &Lab) -> BTreeMap<String, u64> {
@@ -209,6 +223,7 @@ fn completed_by_timeline(lab: &Lab) -> BTreeMap<String, u64> {
 }
 
 fn signal(process: u32, name: &str) {
-    let status = std::process::Command::new("kill").args([format!("-{name}"), process.to_string()]).status();
+    let status =
+        std::process::Command::new("kill").args([format!("-{name}"), process.to_string()]).status();
     assert!(status.expect("a kill command").success());
 }

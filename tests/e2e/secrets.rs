@@ -24,8 +24,14 @@ impl Tap {
         let keep = heard.clone();
         thread::spawn(move || {
             for client in listener.incoming() {
-                let (Ok(client), Ok(server)) = (client, TcpStream::connect(&target)) else { continue };
-                pass(client.try_clone().expect("a clone"), server.try_clone().expect("a clone"), keep.clone());
+                let (Ok(client), Ok(server)) = (client, TcpStream::connect(&target)) else {
+                    continue;
+                };
+                pass(
+                    client.try_clone().expect("a clone"),
+                    server.try_clone().expect("a clone"),
+                    keep.clone(),
+                );
                 pass(server, client, keep.clone());
             }
         });
@@ -89,7 +95,8 @@ fn secrets(heard: &str) -> BTreeMap<&'static str, BTreeSet<String>> {
 fn nothing_leaks(arguments: &[&str], settings: &str, code: i32) {
     let front = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = front.local_addr().expect("an address");
-    let mail = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
+    let mail =
+        TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
     let tenant = Tenant::start(&format!(
         "public_url = \"http://{address}\"\nsigning = \"ES256\"\n{settings}[mail]\nsmtp = \"{mail}\"\n"
     ));
@@ -106,17 +113,25 @@ fn nothing_leaks(arguments: &[&str], settings: &str, code: i32) {
     drop(tenant);
     let mut found = secrets(&tap.text());
     found.insert("worker secret", BTreeSet::from([worker(&tap.text())]));
-    let mut places = vec![("standard output".to_owned(), stdout), ("standard error".to_owned(), stderr)];
+    let mut places =
+        vec![("standard output".to_owned(), stdout), ("standard error".to_owned(), stderr)];
     for (path, content) in lab.files() {
         if path.file_name().is_some_and(|name| name == "password.key") {
-            found.insert("key of passwords", BTreeSet::from([String::from_utf8_lossy(&content).trim().to_owned()]));
+            found.insert(
+                "key of passwords",
+                BTreeSet::from([String::from_utf8_lossy(&content).trim().to_owned()]),
+            );
         } else {
-            places.push((path.display().to_string(), String::from_utf8_lossy(&content).into_owned()));
+            places
+                .push((path.display().to_string(), String::from_utf8_lossy(&content).into_owned()));
         }
     }
     assert!(places.len() >= 4, "{places:?}");
     for (kind, values) in &found {
-        assert!(!values.is_empty(), "the test found no {kind} on the wire, so it proves nothing about it");
+        assert!(
+            !values.is_empty(),
+            "the test found no {kind} on the wire, so it proves nothing about it"
+        );
         for value in values {
             for (place, text) in &places {
                 assert!(!text.contains(value.as_str()), "a {kind} is in {place}");
@@ -143,7 +158,18 @@ fn a_walk_shows_and_keeps_no_secret() {
 fn a_run_shows_and_keeps_no_secret_even_of_what_failed() {
     // Time-outs in mid-flow, so that failing exchanges are sampled too.
     let settings = "[[delay]]\ndelay = \"constant 60s\"\nevent = \"submit\"\nshare = \"10%\"\n";
-    let arguments =
-        ["run", "p.toml", "-u", "3", "-n", "60", "-v", "--set", "http.reply_timeout=\"300ms\"", "--set", "guards.stop_when=[]"];
+    let arguments = [
+        "run",
+        "p.toml",
+        "-u",
+        "3",
+        "-n",
+        "60",
+        "-v",
+        "--set",
+        "http.reply_timeout=\"300ms\"",
+        "--set",
+        "guards.stop_when=[]",
+    ];
     nothing_leaks(&arguments, settings, 4);
 }

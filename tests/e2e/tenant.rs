@@ -26,8 +26,9 @@ impl Tenant {
             .enable_all()
             .build()
             .expect("a runtime");
-        let running =
-            runtime.block_on(standin::serve(settings, Clock::system())).expect("a tenant that listens");
+        let running = runtime
+            .block_on(standin::serve(settings, Clock::system()))
+            .expect("a tenant that listens");
         Self { running: Some(running), runtime }
     }
 
@@ -47,7 +48,11 @@ impl Tenant {
             "[tenant]\nauth_url = \"{0}\"\napi_url = \"{0}\"\nenvironment_id = \"{1}\"\nclient_id = \"{2}\"\n\
              redirect_uri = \"{3}\"\n[tenant.worker]\nclient_id = \"{4}\"\nclient_secret = \"${{WORKER_SECRET}}\"\n\
              rate = \"5000/s\"\n[accounts]\nsource = \"provision\"\n",
-            ready.auth_url, ready.environment_id, ready.client_id, ready.redirect_uri, ready.worker.client_id
+            ready.auth_url,
+            ready.environment_id,
+            ready.client_id,
+            ready.redirect_uri,
+            ready.worker.client_id
         )
     }
 

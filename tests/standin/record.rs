@@ -2,7 +2,6 @@
 
 use crate::support::*;
 use gander::base::clock::Clock;
-use gander::base::units::Share;
 use gander::standin::latency::{Delay, DelayRule};
 use serde_json::{Value, json};
 use std::time::Duration;
