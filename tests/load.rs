@@ -103,7 +103,9 @@ fn plan(users: usize, change: impl FnOnce(&mut Settings)) -> Plan {
 async fn drive<P: Performer>(plan: Plan, stop: &Stop, work: &Arc<P>) -> LoadEnd {
     in_time(async {
         let load = launched(plan, stop, work).await;
-        load.run(Clock::system().now()).await.expect("a load that ends")
+        let end = load.run(Clock::system().now()).await.expect("a load that ends");
+        assert_eq!((end.stuck, end.left_behind), (0, false));
+        end
     })
     .await
 }
@@ -416,7 +418,7 @@ fn a_halt_before_goose_starts_is_repeated_until_it_heeds_it() {
         std::thread::sleep(ms(100));
         in_time(load.run(Clock::system().now())).await.expect("a load that ends")
     });
-    assert_eq!(end.total().due, 0);
+    assert_eq!((end.total().due, end.left_behind), (0, false));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
