@@ -103,7 +103,9 @@ fn plan(users: usize, change: impl FnOnce(&mut Settings)) -> Plan {
 async fn drive<P: Performer>(plan: Plan, stop: &Stop, work: &Arc<P>) -> LoadEnd {
     in_time(async {
         let load = launched(plan, stop, work).await;
-        load.run(Clock::system().now()).await.expect("a load that ends")
+        let end = load.run(Clock::system().now()).await.expect("a load that ends");
+        assert_eq!((end.stuck, end.left_behind), (0, false));
+        end
     })
     .await
 }
@@ -401,6 +403,22 @@ async fn a_stop_before_the_start_is_not_forgotten() {
     let plan = plan(20, |workload| workload.duration = Some(Duration::from_secs(3600)));
     let end = drive(plan, &stop, &work).await;
     assert_eq!((end.by, end.total(), end.measured), (EndedBy::Stop, Counts::default(), ms(0)));
+}
+
+/// Goose forgets a halt from before its start. Here it cannot start before it was halted, because
+/// its runtime has no thread but this one.
+#[test]
+fn a_halt_before_goose_starts_is_repeated_until_it_heeds_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let end = runtime.expect("a runtime").block_on(async {
+        let stop = Stop::default();
+        stop.request();
+        let work = Work::new(|_| async { Ending::Completed });
+        let load = launched(plan(2, |_| ()), &stop, &work).await;
+        std::thread::sleep(ms(100));
+        in_time(load.run(Clock::system().now())).await.expect("a load that ends")
+    });
+    assert_eq!((end.total().due, end.left_behind), (0, false));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -190,3 +190,84 @@ impl Gate {
         self.start.get().map_or(Duration::ZERO, |start| moment.saturating_duration_since(*start))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::random::Seed;
+    use crate::measure::series::Phase;
+    use crate::workload::settings::Model;
+    use std::time::SystemTime;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// Two users, 3 s of warm-up, 5 s measured, on a clock moved by hand.
+    fn gate(change: impl FnOnce(&mut Settings)) -> (Gate, Instant) {
+        let mut workload = Settings {
+            model: Model::Closed { users: 2 },
+            duration: Some(s(5)),
+            iterations: None,
+            warm_up: s(3),
+            drain: s(1),
+        };
+        change(&mut workload);
+        let clock = Clock::by_hand(SystemTime::UNIX_EPOCH);
+        let start = clock.now();
+        let plan = Plan::new(workload, Mix::new(&[1.0], Seed(1)).unwrap());
+        let gate = Gate::new(plan, clock, Stop::default());
+        gate.open(start);
+        (gate, start)
+    }
+
+    #[test]
+    fn the_phase_is_that_of_the_due_time_and_the_end_is_sharp() {
+        let (gate, start) = gate(|_| ());
+        let mut issued = Vec::new();
+        for _ in 0..10 {
+            issued.push(gate.issue(start, 1).map(|ticket| (ticket.after, ticket.phase)));
+            gate.clock.advance(s(1));
+        }
+        let expected = |second| match second {
+            0..=2 => Some((s(second), Phase::WarmUp)),
+            3..=7 => Some((s(second), Phase::Measured)),
+            _ => None,
+        };
+        assert_eq!(issued, (0..10).map(expected).collect::<Vec<_>>());
+        let closing = gate.closing().unwrap();
+        // However late somebody looks.
+        assert_eq!((closing.at, closing.by), (start + s(8), EndedBy::Time));
+    }
+
+    #[test]
+    fn numbers_end_at_the_count_even_for_those_who_were_let_through() {
+        let (gate, start) = gate(|workload| workload.iterations = Some(3));
+        let numbers: Vec<_> = (0..5).map(|_| gate.number(start)).collect();
+        assert_eq!(numbers, [Some(0), Some(1), Some(2), None, None]);
+        assert_eq!(gate.closing().unwrap().by, EndedBy::Count);
+        assert_eq!(gate.issue(start, 0), None);
+    }
+
+    #[test]
+    fn the_first_reason_to_close_counts() {
+        let (gate, start) = gate(|_| ());
+        gate.stop.request();
+        assert_eq!(gate.issue(start, 0), None);
+        gate.clock.advance(s(100));
+        gate.look(gate.clock.now());
+        let closing = gate.closing().unwrap();
+        assert_eq!((closing.at, closing.by), (start, EndedBy::Stop));
+        assert!(!gate.is_urgent());
+        gate.stop.request();
+        assert!(gate.is_urgent());
+    }
+
+    #[test]
+    fn a_look_says_how_long_nothing_will_happen() {
+        let (gate, start) = gate(|_| ());
+        assert_eq!(gate.look(start), Some(s(8)));
+        assert_eq!(gate.look(start + s(6)), Some(s(2)));
+        assert_eq!(gate.look(start + s(8)), None);
+    }
+}

@@ -123,6 +123,8 @@ pub async fn launch<P: Performer>(
     let _silence = engine::Silence::begin();
     let users = plan.workload.model.users();
     let gate = Arc::new(Gate::new(plan, clock, stop));
+    // A stop from before the launch is known at once, not when the warden first looks.
+    gate.look(gate.clock.now());
     let crew = Arc::new(Crew::new(gate.clone(), performer));
     let over = Over { over: Arc::default(), gate: gate.clone() };
     let (over_too, performing) = (over.over.clone(), crew.clone());
