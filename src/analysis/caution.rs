@@ -40,11 +40,12 @@ const REASONS: &[Reason] = &[
 
 const KILLED: &str = "repeat the run to its end before you rely on it";
 const BUSY: &str = "use fewer users or a lower rate, a larger machine, or several agents";
-const FLOWS: &str = "keep the policy as it is during a run; if it splits traffic on purpose, look at \
-     the flows apart with `--variant-by flow`";
+const FLOWS: &str = "keep the policy as it is during a run; if it splits traffic on purpose, run each flow \
+     version under a policy of its own";
 const FEW: &str = "run longer: a 99th percentile wants a thousand samples, a 95th two hundred";
 const CUT_OFF: &str = "make `workload.drain` longer than the slowest journey, think time included";
-const CLOSED: &str = "use `model = \"open\"` to see what users would feel while the tenant stalls";
+const CLOSED: &str = "read the times as those of users who wait their turn; arrivals on a schedule of their own \
+     are not built yet";
 const CLIPPED: &str = "take the maximum as a lower bound";
 const SERIES: &str = "look for an action or capability name that changes with every iteration";
 
@@ -188,7 +189,7 @@ few-samples: `sign-on` of `v1` completed 10 times
 cut-off: 2 iterations were still under way when the drain ended
   make `workload.drain` longer than the slowest journey, think time included
 closed-model: in the closed model a slow tenant gets less load: what users would have felt meanwhile is not in the response times
-  use `model = "open"` to see what users would feel while the tenant stalls
+  read the times as those of users who wait their turn; arrivals on a schedule of their own are not built yet
 clipped: 3 times were longer than a histogram reaches
   take the maximum as a lower bound
 too-many-series: 4 samples beyond the first 2000 series are in `other`

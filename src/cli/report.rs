@@ -61,9 +61,19 @@ pub(super) fn about(record: &RunRecord, dir: &RunDir) -> About {
     let load: Vec<_> = [users, duration, warm_up].into_iter().flatten().collect();
     About {
         load: Some(load.join(" ")),
-        tenant: Some(record.tenant_hosts.join(", ")),
+        tenant: Some(tenant(record)),
         seed: Some(record.seed.clone()),
         directory: Some(dir.path().display().to_string()),
         interrupted: record.interrupted,
+    }
+}
+
+/// The hosts that were called; the embedded stand-in by its name.
+fn tenant(record: &RunRecord) -> String {
+    let hosts = record.tenant_hosts.join(", ");
+    if record.plan.get("tenant").is_some() {
+        hosts
+    } else {
+        format!("the embedded stand-in, {hosts}")
     }
 }
