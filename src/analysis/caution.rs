@@ -183,7 +183,7 @@ mod tests {
 generator-busy: the generator may have been the limit in 6.667% of the measured time
   use fewer users or a lower rate, a larger machine, or several agents
 several-flows: `sign-on` of `v1` met 2 different flows
-  keep the policy as it is during a run; if it splits traffic on purpose, look at the flows apart with `--variant-by flow`
+  keep the policy as it is during a run; if it splits traffic on purpose, run each flow version under a policy of its own
 few-samples: `sign-on` of `v1` completed 10 times
   run longer: a 99th percentile wants a thousand samples, a 95th two hundred
 cut-off: 2 iterations were still under way when the drain ended
