@@ -157,7 +157,6 @@ impl Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
 
     fn ticket(choice: usize, phase: Phase) -> Ticket {
         let due = crate::base::clock::Clock::system().now();
@@ -166,7 +165,6 @@ mod tests {
 
     #[test]
     fn every_ending_is_counted_once_and_in_its_place() {
-        let _: fn(Ticket) -> Instant = |ticket| ticket.due;
         let tally = Tally::new(2);
         for (choice, phase, ending) in [
             (0, Phase::WarmUp, Ending::Completed),
