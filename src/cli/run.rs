@@ -185,6 +185,8 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         record,
         guards: profile.guards.clone(),
         first_index: opened.next_index,
+        ledger: stage.ledger.clone(),
+        keeper: opened.keeper.clone().map(|keeper| (keeper, stage.pool.clone())),
     })
 }
 

@@ -19,7 +19,7 @@ use crate::identity::pool::{Lease, Pool};
 use crate::measure::fault::Fault;
 use crate::workload::pacing::ThinkTime;
 use rand::Rng;
-use std::io::Write;
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub struct Stage {
     /// Accounts to lease.
     pub pool: Pool,
     /// Where accounts are noted before they are made.
-    pub ledger: Arc<Ledger<Box<dyn Write + Send>>>,
+    pub ledger: Arc<Ledger<File>>,
     /// Where codes arrive; none if no journey needs any.
     pub codes: Option<Office>,
     /// How long to wait for a code.

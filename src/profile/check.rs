@@ -39,25 +39,20 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
     let profile = Profile::read(Section::document(&loaded.table, problems));
     let own = own_journeys(&profile.journey_files, &loaded.folder, problems);
     let mut journeys = Vec::new();
-    for weighted in &profile.journeys {
-        if let Some(script) = find(&weighted.journey, &own) {
-            journeys.push((script, weighted.weight));
+    for Sited { place, value: (name, weight) } in &profile.journeys {
+        if let Some(script) = find(&name.as_str().into(), &own) {
+            journeys.push((script, *weight));
         } else {
             let known = || {
                 own.iter()
                     .map(|script| script.name.as_str())
                     .chain(catalog::BUILT_IN.iter().map(|b| b.0))
             };
-            let name = weighted.journey.as_str();
             let remedy = nearest(name, known()).map_or_else(
                 || format!("known: {}", known().collect::<Listing>()),
                 |near| format!("did you mean `{near}`?"),
             );
-            problems.note(
-                Some(&weighted.place),
-                format!("there is no journey `{name}`"),
-                Some(remedy),
-            );
+            problems.note(Some(place), format!("there is no journey `{name}`"), Some(remedy));
         }
     }
     let plan = plan(&loaded.table);

@@ -3,13 +3,14 @@
 use super::tenant::Tenant;
 use crate::analysis::guard::Guard;
 use crate::analysis::rule::Rule;
-use crate::base::document::{Item, Place, Section, Sited, Table, Value};
+use crate::base::document::{Section, Sited, Table};
 use crate::base::names::{Journey, Variant as VariantName};
 use crate::base::remedy::Remedy;
 use crate::codes;
 use crate::identity;
 use crate::transport;
 use crate::workload;
+use crate::workload::mix::read_weights;
 use crate::workload::pacing::ThinkTime;
 
 /// A profile as read: every section understood, nothing cross-checked yet.
@@ -34,24 +35,13 @@ pub struct Profile {
     /// What stops a run.
     pub guards: Vec<Guard>,
     /// Journeys and their weights.
-    pub journeys: Vec<Weighted>,
+    pub journeys: Vec<Sited<(String, f64)>>,
     /// Where accounts come from.
     pub accounts: Accounts,
     /// Who is invented.
     pub identities: identity::settings::Settings,
     /// Where codes come from.
     pub codes: codes::settings::Settings,
-}
-
-/// A journey and its weight in the mix.
-#[derive(Clone, Debug)]
-pub struct Weighted {
-    /// Name of the journey.
-    pub journey: Journey,
-    /// Weight against the others; above zero.
-    pub weight: f64,
-    /// Where it stands.
-    pub place: Place,
 }
 
 /// One flow version or configuration.
@@ -104,7 +94,7 @@ impl Profile {
             variants: read_variants(&mut section),
             workload: whole(section.section("workload"), workload::settings::Settings::read),
             think: read_think_time(section.section("think_time")),
-            journeys: read_journeys(&mut section),
+            journeys: read_weights(section.section("journeys")),
             thresholds: read_thresholds(&mut section),
             guards: read_guards(section.section("guards")),
             accounts: read_accounts(section.section("accounts")),
@@ -143,34 +133,6 @@ fn read_variants(section: &mut Section<'_>) -> Vec<Variant> {
         variants.push(Variant { name: "default".into(), flow_policy: None, policies: Vec::new() });
     }
     variants
-}
-
-fn read_journeys(section: &mut Section<'_>) -> Vec<Weighted> {
-    let journeys = section.section("journeys");
-    let problems = journeys.problems();
-    let mut read = Vec::new();
-    for (name, place, item) in journeys.open_entries() {
-        match weight(item) {
-            Some(weight) => {
-                read.push(Weighted { journey: name.as_str().into(), weight, place: place.clone() });
-            }
-            None => problems.note(
-                Some(&item.place),
-                format!("the weight of journey `{name}` is not a number above zero"),
-                Some("leave the journey out if it should not run".to_owned()),
-            ),
-        }
-    }
-    read
-}
-
-fn weight(item: &Item) -> Option<f64> {
-    let weight = match item.value {
-        Value::Integer(number) => f64::from(u32::try_from(number).ok()?),
-        Value::Float(number) => number,
-        _ => return None,
-    };
-    (weight.is_finite() && weight > 0.0).then_some(weight)
 }
 
 fn read_think_time(mut section: Section<'_>) -> Option<ThinkTime> {

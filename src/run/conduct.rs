@@ -6,7 +6,10 @@ use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::{Journey, Variant};
 use crate::base::remedy::Remedy;
+use crate::identity::ledger::Ledger;
+use crate::identity::pool::Pool;
 use crate::load::{self, EndedBy, LoadEnd, LoadError, Performer, Plan, Progress, Stop};
+use crate::management::keeper::Keeper;
 use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
 use crate::measure::sample::micros;
@@ -15,6 +18,7 @@ use crate::measure::tally::Tally;
 use crate::measure::timeline::{Interval, Readings};
 use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -48,6 +52,10 @@ pub struct Setup<P> {
     pub guards: Vec<Guard>,
     /// Number of the first persona of an iteration.
     pub first_index: u64,
+    /// The ledger of accounts, brought to the disk with every interval.
+    pub ledger: Arc<Ledger<File>>,
+    /// Who puts spoiled accounts right while the run goes, and whose they are.
+    pub keeper: Option<(Arc<Keeper<File>>, Pool)>,
 }
 
 /// A run that is over.
@@ -96,9 +104,10 @@ pub async fn conduct<P: Performer>(
     stop: Stop,
     listener: impl Listener,
 ) -> Result<Conducted, ConductError> {
-    let Setup { plan, performer, recorder, dir, mut record, guards, first_index } = setup;
+    let Setup { plan, performer, recorder, dir, mut record, .. } = setup;
     let phases = plan.phases();
     let meter = Meter::start(clock.clone());
+    let mending = setup.keeper.map(|(keeper, pool)| AbortOnDrop(tokio::spawn(mend(keeper, pool))));
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let progress = launched.progress();
     let (wall, start) = (clock.wall(), clock.now());
@@ -111,12 +120,13 @@ pub async fn conduct<P: Performer>(
         writer: RunWriter::start(dir, &record)?,
         meter,
         tally: Tally::default(),
-        guards,
+        guards: setup.guards,
+        ledger: setup.ledger,
         stop,
         clock: clock.clone(),
         start,
         progress,
-        first_index,
+        first_index: setup.first_index,
         listener,
         breach: None,
         failed: None,
@@ -126,6 +136,7 @@ pub async fn conduct<P: Performer>(
         thread::Builder::new().name("intervals".to_owned()).spawn(move || secretary.work(&ended));
     let writing = writing.map_err(|source| LoadError::NoThread { source })?;
     let load = launched.run(start).await;
+    drop(mending);
     let load = finish(&over, load, phases)?;
     let done = tokio::task::spawn_blocking(move || writing.join()).await;
     let (writer, mut tally, breach, failed) = match done {
@@ -141,6 +152,24 @@ pub async fn conduct<P: Performer>(
     match failed {
         Some(error) => Err(error.into()),
         None => Ok(Conducted { dir, record, tally, load, breach }),
+    }
+}
+
+/// Puts spoiled accounts right as they come in, outside of every measured exchange. What cannot be
+/// put right stays aside: no journey gets it, and one that finds no account says so.
+async fn mend(keeper: Arc<Keeper<File>>, pool: Pool) {
+    loop {
+        let _ = keeper.mend_all(&pool).await;
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+/// A task that ends with whoever wanted it.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -178,6 +207,7 @@ struct Secretary<L> {
     meter: Meter,
     tally: Tally,
     guards: Vec<Guard>,
+    ledger: Arc<Ledger<File>>,
     stop: Stop,
     clock: Clock,
     start: Instant,
@@ -225,6 +255,9 @@ impl<L: Listener> Secretary<L> {
         let interval = self.collector.close(moment.saturating_duration_since(self.start), readings);
         let written = self.writer.write(&interval);
         self.note(written);
+        // Accounts that a dead machine forgot could not be removed from the tenant any more. What
+        // cannot be synced is still in the system's hands.
+        let _ = self.ledger.with(|file| file.sync_data());
         self.tally.absorb(&interval);
         if interval.line.interval % EXEMPLARS_EVERY == EXEMPLARS_EVERY - 1 {
             let written = self.writer.write_exemplars(&self.recorder.exemplars());

@@ -27,8 +27,7 @@ use crate::profile::tenant::Tenant;
 use crate::transport::{AllowedHost, Guard, HostError, Resolver, SetUpError, Transport};
 use http::{HeaderName, HeaderValue};
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
@@ -65,6 +64,8 @@ pub struct Opened {
     pub ledger_path: PathBuf,
     /// Index of the first iteration; those below belong to provisioned accounts.
     pub next_index: u64,
+    /// Looks after the accounts, if the profile gives access to the management API.
+    pub keeper: Option<Arc<Keeper<File>>>,
     /// Keeps codes arriving.
     pub codes: Option<CodeSource>,
 }
@@ -192,11 +193,14 @@ pub async fn open(
     stage.ledger.append(&opening).map_err(failed)?;
     let counts = counts(checked, wishes.accounts);
     let next_index = counts.iter().map(|(_, count)| count).sum();
+    let mut keeper = None;
     if let (false, Some(settings)) = (counts.is_empty(), management(tenant)?) {
-        stage.pool = Pool::new(provision(counts, settings, &transport, &stage, profile).await?);
+        let keeping = keep(settings, &transport, &stage).await?;
+        stage.pool = Pool::new(provision(counts, &keeping, &stage, profile).await?);
+        keeper = Some(keeping);
     }
     let codes = codes.map(|(source, _)| source);
-    Ok(Opened { stage: Arc::new(stage), transport, ledger_path, next_index, codes })
+    Ok(Opened { stage: Arc::new(stage), transport, ledger_path, next_index, keeper, codes })
 }
 
 fn guard(tenant: &Tenant, acknowledged: bool) -> Result<Guard, StageError> {
@@ -225,12 +229,12 @@ fn application(tenant: &Tenant) -> Result<Application, StageError> {
     })
 }
 
-fn open_ledger(folder: &Path) -> Result<(Ledger<Box<dyn Write + Send>>, PathBuf), StageError> {
+fn open_ledger(folder: &Path) -> Result<(Ledger<File>, PathBuf), StageError> {
     let path = folder.join("ledger.jsonl");
     let failed = |source| StageError::Folder { path: path.display().to_string(), source };
     fs::create_dir_all(folder).map_err(failed)?;
     let file = fs::OpenOptions::new().append(true).create(true).open(&path).map_err(failed)?;
-    Ok((Ledger::new(Box::new(file)), path))
+    Ok((Ledger::new(file), path))
 }
 
 /// How many accounts of each state the journeys need.
@@ -258,17 +262,31 @@ fn management(tenant: &Tenant) -> Result<Option<Settings>, StageError> {
     }))
 }
 
-/// Makes the accounts that the journeys lease.
-async fn provision(
-    counts: Vec<(AccountState, u64)>,
+/// Whoever looks after the accounts, let in by the management API.
+async fn keep(
     settings: Settings,
     transport: &Transport,
     stage: &Stage,
-    profile: &Profile,
-) -> Result<Vec<Account>, StageError> {
+) -> Result<Arc<Keeper<File>>, StageError> {
     let api = Api::new(transport.api_client()?, settings, stage.clock.clone(), stage.seed);
     api.authorize().await?;
-    let population = api.population(&profile.accounts.population).await?;
+    Ok(Arc::new(Keeper {
+        api,
+        ledger: stage.ledger.clone(),
+        key: stage.key.clone(),
+        clock: stage.clock.clone(),
+        concurrency: PROVISIONING,
+    }))
+}
+
+/// Makes the accounts that the journeys lease.
+async fn provision(
+    counts: Vec<(AccountState, u64)>,
+    keeper: &Arc<Keeper<File>>,
+    stage: &Stage,
+    profile: &Profile,
+) -> Result<Vec<Account>, StageError> {
+    let population = keeper.api.population(&profile.accounts.population).await?;
     let wanted = counts.iter().map(|(_, count)| count).sum();
     let order = Order {
         counts,
@@ -278,13 +296,6 @@ async fn provision(
         logins: stage.logins.clone(),
         population: Some(population.id),
     };
-    let keeper = Arc::new(Keeper {
-        api,
-        ledger: stage.ledger.clone(),
-        key: stage.key.clone(),
-        clock: stage.clock.clone(),
-        concurrency: PROVISIONING,
-    });
     let made = keeper.provision(&order, |_| {}).await;
     match made.stopped_by {
         None => Ok(made.accounts),

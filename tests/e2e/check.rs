@@ -76,3 +76,39 @@ fn a_form_that_no_rule_answers_is_named_with_what_it_offers() {
     assert_eq!(ended.code, 3);
     insta::assert_snapshot!("no_rule_for_a_form", ended.stderr);
 }
+
+#[test]
+fn a_refusal_that_was_wanted_reaches_the_goal_and_spoils_only_victims() {
+    let lab = Lab::new();
+    lab.file(
+        "wrong.toml",
+        r#"
+name = "sign-on-wrong-password"
+goal = "refusal:credentials"
+account = "victim"
+
+[[rule]]
+name = "credentials"
+when = { fields = ["username", "password"], actions = ["SIGNON"] }
+answer = { username = "{account.username}", password = "{persona.wrong_password}" }
+expect = "refusal"
+"#,
+    );
+    let profile = lab.file(
+        "own.toml",
+        "journey_files = [\"wrong.toml\"]\n[accounts]\ncount = 3\n\
+         [journeys]\nsign-on-wrong-password = 1\nsign-on = 1\n",
+    );
+    let ended = lab.run(&["check", &profile, "--walk"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.contains("refused, as expected"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("by checkPassword  password: INVALID_VALUE"), "{}", ended.stdout);
+    // Every wrong password locks an account: fifteen last for thirty only if they are put right as
+    // the run goes. Thinking gives the management client its time.
+    let mut arguments = vec!["run", &profile, "-u", "1", "-n", "60"];
+    arguments.extend(["--set", "accounts.count=15"]);
+    arguments.extend(["--set", "think_time.between_steps=100ms"]);
+    arguments.extend(["--set", "stand_in.lockout_failures=1"]);
+    let ended = lab.run(&arguments);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+}
