@@ -50,7 +50,7 @@ pub(super) struct RunArgs {
     /// A rule that the result has to keep, such as `sign-on.p95 < 800ms` (repeatable)
     #[arg(long = "threshold", value_name = "RULE")]
     thresholds: Vec<String>,
-    /// Where the run is written [default: reports/<run-id>]
+    /// Where the run is written; without it, a new folder in `reports`
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print the summary as JSON to standard output

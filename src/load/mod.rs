@@ -1,6 +1,6 @@
 //! Load: users who start iterations when the gate lets them, and who stop for certain.
 //!
-//! [`launch`] starts all users, parked; [`Launched::run`] opens the gate and sees the run through to
+//! [`launch()`] starts all users, parked; [`Launched::run`] opens the gate and sees the run through to
 //! its end. What an iteration is stays with the caller, as a [`Performer`]. Only `goose` knows what
 //! the users run on.
 
