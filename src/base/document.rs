@@ -348,7 +348,9 @@ impl<'t> Section<'t> {
     pub fn secret(&mut self, key: &'static str) -> Option<super::secret::Secret> {
         let item = self.item(key)?;
         let text = self.text_of(key, item)?;
-        if matches!(item.value, Value::Text { filled_in: false, .. }) {
+        // A reference that could not be looked up is a problem already.
+        let is_reference = text.value.contains("${");
+        if matches!(item.value, Value::Text { filled_in: false, .. }) && !is_reference {
             let remedy = format!(
                 "name where it is kept: `{key} = \"${{NAME}}\"`, `\"${{file:PATH}}\"` or `\"${{cmd:COMMAND}}\"`"
             );

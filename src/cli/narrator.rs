@@ -7,6 +7,7 @@ use crate::davinci::form::Form;
 use crate::davinci::walk::Walk;
 use crate::journey::outcome::Verdict;
 use crate::journey::perform::{Answered, Sending, Wait, Witness};
+use crate::report::columns::clean;
 use http::{Request, Uri};
 use std::time::Duration;
 
@@ -37,10 +38,8 @@ impl<'t> Narrator<'t> {
     }
 
     fn detail(&self, name: &str, text: &str) {
-        self.line(&format!(
-            "         {} {text}",
-            self.terminal.paint(Style::Faint, &format!("{name:<8}"))
-        ));
+        let name = self.terminal.paint(Style::Faint, &format!("{name:<8}"));
+        self.line(&format!("         {name} {}", clean(text)));
     }
 }
 
@@ -52,8 +51,8 @@ impl Witness for Narrator<'_> {
         if let Some(event) = label.event {
             row = format!("{row} {} {}", event.as_str(), label.action);
         }
-        let row = if row == label.step.as_str() { String::new() } else { row };
-        let step = self.terminal.paint(Style::Strong, label.step.as_str());
+        let row = if row == label.step.as_str() { String::new() } else { clean(&row) };
+        let step = self.terminal.paint(Style::Strong, &clean(label.step.as_str()));
         self.line(&format!(
             " {:>3}  {step}  {}",
             self.count,
@@ -94,7 +93,7 @@ impl Witness for Narrator<'_> {
                     reply.status().as_u16()
                 ));
             }
-            Err(fault) => self.line(&format!("      ←  {verdict}  {fault}")),
+            Err(fault) => self.line(&format!("      ←  {verdict}  {}", clean(&fault.to_string()))),
         }
         if let Some(refusal) = answered.refusal {
             let targets: Vec<_> =

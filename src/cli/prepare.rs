@@ -74,6 +74,12 @@ pub(super) fn read(selection: &Selection, mut flags: Flags) -> Result<Checked, F
     let checked = check::check(&loaded, typed, &problems);
     if let Some(table) = &checked.profile.stand_in {
         settings_of(table, &problems);
+        // The embedded one serves this process alone; what it may call is no matter of a profile.
+        if let Some(item) = table.get("beyond_loopback") {
+            let remedy = "start `gander stand-in --config` by itself for that".to_owned();
+            let what = "`stand_in.beyond_loopback` has no place in a profile";
+            problems.note(Some(&item.place), what, Some(remedy));
+        }
     }
     check::settle(checked, problems).map_err(Failure::of_problems)
 }
@@ -123,10 +129,21 @@ pub(super) async fn ground(
             as_tenant(&embedded.insert(child).ready)
         }
     };
+    let password_key = environment("GANDER_PASSWORD_KEY").filter(|key| !key.is_empty());
+    let Some(state_folder) =
+        state_folder().or_else(|| password_key.as_ref().map(|_| PathBuf::new()))
+    else {
+        let what = "there is no home folder to keep the key of passwords in";
+        return Err(Failure::new(
+            Exit::WrongInput,
+            what,
+            Some("set HOME, XDG_STATE_HOME or GANDER_PASSWORD_KEY"),
+        ));
+    };
     let wishes = Wishes {
         seed: selection.seed.unwrap_or_else(Seed::unforeseen),
-        password_key: environment("GANDER_PASSWORD_KEY").map(Into::into),
-        state_folder: state_folder(),
+        password_key: password_key.map(Into::into),
+        state_folder,
         run: order.run,
         folder: order.folder,
         call_ids: order.call_ids,
@@ -166,10 +183,8 @@ fn as_tenant(ready: &Ready) -> Tenant {
 }
 
 /// Where gander keeps what outlives a run: the key of passwords.
-fn state_folder() -> PathBuf {
+fn state_folder() -> Option<PathBuf> {
     let set = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("XDG_STATE_HOME")
-        .or_else(|| Some(set("HOME")?.join(".local/state")))
-        .unwrap_or_default()
-        .join("gander")
+    let state = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")));
+    state.map(|state| state.join("gander"))
 }

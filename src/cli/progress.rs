@@ -8,21 +8,24 @@ use crate::measure::timeline::{Interval, JourneyLine};
 use crate::report::progress::{JourneyNow, LINE_EVERY, Snapshot, line, message};
 use crate::run::conduct::Listener;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 use std::time::Duration;
 
 /// Shows each interval as it ends.
 pub(super) struct Watcher {
-    terminal: Terminal,
     phases: Phases,
     bar: Option<ProgressBar>,
     last_line: Duration,
+    lines: SyncSender<(u64, String)>,
 }
 
 impl Watcher {
     pub(super) fn new(terminal: &Terminal, plan: &Plan) -> Self {
         let length = plan.workload.closes_after().map(|closes| closes.as_secs().max(1));
         let bar = terminal.is_live().then(|| bar(length));
-        Self { terminal: *terminal, phases: plan.phases(), bar, last_line: Duration::ZERO }
+        let lines = printer(*terminal, bar.clone());
+        Self { phases: plan.phases(), bar, last_line: Duration::ZERO, lines }
     }
 }
 
@@ -44,18 +47,42 @@ impl Listener for Watcher {
         let elapsed = Duration::from_millis(interval.line.end_ms);
         let now = snapshot(interval, so_far, self.phases.of(elapsed));
         match &self.bar {
-            Some(bar) => {
-                bar.set_position(elapsed.as_secs());
-                bar.set_message(message(&now));
+            Some(_) => {
+                self.tell(elapsed.as_secs(), message(&now));
             }
             None => {
                 if elapsed.saturating_sub(self.last_line) >= LINE_EVERY {
                     self.last_line = elapsed;
-                    self.terminal.say(&line(&now));
+                    self.tell(elapsed.as_secs(), line(&now));
                 }
             }
         }
     }
+}
+
+impl Watcher {
+    /// Lets go what the printer has no room for: a terminal that stands still must not hold up the
+    /// thread that writes results and watches the guards.
+    fn tell(&self, seconds: u64, text: String) {
+        let _ = self.lines.try_send((seconds, text));
+    }
+}
+
+/// Prints on a thread of its own, which ends with the watcher.
+fn printer(terminal: Terminal, bar: Option<ProgressBar>) -> SyncSender<(u64, String)> {
+    let (lines, texts) = sync_channel::<(u64, String)>(4);
+    thread::spawn(move || {
+        for (seconds, text) in texts {
+            match &bar {
+                Some(bar) => {
+                    bar.set_position(seconds);
+                    bar.set_message(text);
+                }
+                None => terminal.say(&text),
+            }
+        }
+    });
+    lines
 }
 
 impl Drop for Watcher {

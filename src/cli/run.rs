@@ -13,9 +13,9 @@ use crate::measure::recorder::Recorder;
 use crate::profile::load::Flags;
 use crate::report::{console, json};
 use crate::result::run_dir::{HostRecord, RunDir, RunRecord};
-use crate::result::summary::WorkloadModel;
+use crate::result::summary::{Verdict, WorkloadModel};
 use crate::run::call_log::CallLog;
-use crate::run::conduct::{Conducted, Setup, conduct};
+use crate::run::conduct::{ConductError, Conducted, Setup, conduct};
 use crate::run::generator::cores;
 use crate::run::players::{Choice, Players};
 use crate::run::stage::run_id;
@@ -23,6 +23,7 @@ use crate::run::summarise::summarise;
 use crate::workload::mix::Mix;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Put load on a tenant, or on the embedded stand-in, and measure what comes back.
 #[derive(Debug, clap::Args)]
@@ -80,7 +81,13 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
     };
     terminal.say(&format!("{} {}", terminal.paint(Style::Faint, "run"), dir.path().display()));
     let outcome = runtime.block_on(async {
-        let ground = prepare::ground(&args.selection, checked, order).await?;
+        let ground = tokio::select! {
+            ground = prepare::ground(&args.selection, checked, order) => ground?,
+            () = asked_to_stop(&stop) => {
+                terminal.say("stopped before any load; accounts made so far are on the ledger");
+                return Ok(Exit::Interrupted);
+            }
+        };
         measure(args, &ground, dir, (clock, stop), terminal).await
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.
@@ -101,12 +108,19 @@ async fn measure(
         ground.tenant.auth_url, ground.opened.stage.seed
     ));
     let watcher = Watcher::new(terminal, &setup.plan);
-    let conducted = conduct(setup, clock, stop, watcher)
-        .await
-        .map_err(|error| Failure::of(Exit::Bug, &error))?;
+    let conducted = conduct(setup, clock, stop, watcher).await.map_err(|error| match error {
+        // A disk that is full is nobody's bug; what was written can be reported.
+        ConductError::Write(_) => Failure::of(Exit::WrongInput, &error),
+        _ => Failure::of(Exit::Bug, &error),
+    })?;
     let Conducted { dir, record, tally, load, breach } = conducted;
     let stopped = breach.map(|breach| breach.to_string());
-    let summary = summarise(&record, &tally, stopped);
+    let mut summary = summarise(&record, &tally, stopped);
+    if load.stuck > 0 {
+        summary.verdict = Verdict::Invalid;
+        let what = "iterations could not be ended: a bug in gander, or a machine that stood still";
+        summary.reasons.insert(0, format!("{} {what}", load.stuck));
+    }
     dir.write_summary(&summary).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
     if args.json {
         let text = json::render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;
@@ -209,6 +223,13 @@ fn interrupted(stop: &Stop, terminal: &Terminal) {
     }
 }
 
+/// Until somebody asks to stop. Nothing is under way yet that could finish.
+async fn asked_to_stop(stop: &Stop) {
+    while stop.requests() == 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// What a container's manager sends first is a Ctrl-C of its kind.
 async fn end_on_termination(stop: Stop) {
     use tokio::signal::unix::{SignalKind, signal};
@@ -222,11 +243,13 @@ impl RunArgs {
     /// What the flags say, as a document laid over the profile.
     fn flags(&self) -> Result<Flags, Failure> {
         let mut lines = Vec::new();
+        // Exactly so many iterations should all be in the numbers.
+        let none = self.iterations.and(Some(Span::default()));
         let workload = [
             self.users.map(|users| format!("model = \"closed\"\nusers = {users}")),
             self.duration.map(|span| format!("duration = \"{span}\"")),
             self.iterations.map(|number| format!("iterations = {number}")),
-            self.warm_up.map(|span| format!("warm_up = \"{span}\"")),
+            self.warm_up.or(none).map(|span| format!("warm_up = \"{span}\"")),
         ];
         if workload.iter().any(Option::is_some) {
             lines.push("[workload]".to_owned());

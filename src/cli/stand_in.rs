@@ -12,6 +12,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Serve a stand-in tenant on this machine.
 #[derive(Debug, clap::Args)]
@@ -83,7 +84,15 @@ async fn serve_attached(args: &StandInArgs, terminal: &Terminal) -> Result<Exit,
     let running = start(settings, args.listen).await?;
     terminal.data(&as_json(&running.ready)?);
     // Ctrl-C reaches the whole group of processes; the parent decides when this one ends.
-    let interrupts = tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
+    let interrupts = tokio::spawn(async {
+        let Ok(mut terminations) = signal(SignalKind::terminate()) else { return };
+        loop {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminations.recv() => {}
+            }
+        }
+    });
     let mut rest = Vec::new();
     let _ = input.read_to_end(&mut rest).await;
     interrupts.abort();

@@ -2,6 +2,7 @@
 
 use super::exit::Failure;
 use super::{Colour, Manner, environment};
+use crate::report::columns::clean;
 use crate::report::console::WIDEST;
 use crate::report::paint::Paint;
 pub(super) use crate::report::paint::Style;
@@ -75,13 +76,19 @@ impl Terminal {
         for complaint in &failure.complaints {
             write_line(
                 &mut err,
-                &format!("{} {}", self.paint(Style::Bad, "error:"), complaint.what),
+                &format!("{} {}", self.paint(Style::Bad, "error:"), clean(&complaint.what)),
             );
             if let Some(place) = &complaint.place {
-                write_line(&mut err, &format!("   {} {place}", self.paint(Style::Faint, "in:")));
+                write_line(
+                    &mut err,
+                    &format!("   {} {}", self.paint(Style::Faint, "in:"), clean(place)),
+                );
             }
             if let Some(remedy) = &complaint.remedy {
-                write_line(&mut err, &format!(" {} {remedy}", self.paint(Style::Hint, "help:")));
+                write_line(
+                    &mut err,
+                    &format!(" {} {}", self.paint(Style::Hint, "help:"), clean(remedy)),
+                );
             }
         }
     }

@@ -201,7 +201,8 @@ struct Token<'t> {
 fn likeliest(text: &str) -> Option<&str> {
     let mut best: Option<(i32, &str)> = None;
     let mut above = [false, false];
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+    let pieces = within(text, LONGEST_TEXT).lines().flat_map(pieces);
+    for line in pieces.filter(|line| !line.trim().is_empty()) {
         let noise: Vec<_> = NOISE
             .iter()
             .flat_map(|noise| noise.find_iter(line))
@@ -225,6 +226,30 @@ fn likeliest(text: &str) -> Option<&str> {
         above = [announces(line), above[0]];
     }
     best.map(|(_, code)| code)
+}
+
+/// A code stands near the beginning of a mail; every token is weighed against its whole line, so
+/// text and lines are bounded.
+const LONGEST_TEXT: usize = 64 * 1024;
+const LONGEST_LINE: usize = 1000;
+
+/// The beginning of a text, at most so many bytes.
+fn within(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// A line in pieces of a bounded length. Lines that people write are one piece.
+fn pieces(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let piece = within(rest, LONGEST_LINE);
+        rest = &rest[piece.len()..];
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 /// Ranges of runs of ASCII letters and digits of a fitting length that are not part of something

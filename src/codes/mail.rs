@@ -10,6 +10,9 @@ use std::sync::LazyLock;
 /// Finds the code in a mail as it came over the wire. Plain text is searched first, then the text of
 /// HTML, then the subject; a pattern of the profile also sees the HTML itself.
 pub fn code_in(raw: &[u8], pattern: &CodePattern) -> Option<Secret> {
+    if nests_too_deep(raw) {
+        return None;
+    }
     let message = MessageParser::default().parse(raw)?;
     let mut plain = Vec::new();
     let mut html = Vec::new();
@@ -27,6 +30,18 @@ pub fn code_in(raw: &[u8], pattern: &CodePattern) -> Option<Secret> {
         .or_else(|| message.subject().and_then(|subject| pattern.find(subject)))
         .or_else(|| html.iter().filter(|_| pattern.is_custom()).find_map(|text| pattern.find(text)))
 }
+
+/// Messages within messages are parsed by recursion, which a hostile mail could take beyond the
+/// stack. No mail with a code in it is forwarded so often.
+fn nests_too_deep(raw: &[u8]) -> bool {
+    const MARK: &[u8] = b"message/";
+    let marks = raw.windows(MARK.len()).filter(|window| window.eq_ignore_ascii_case(MARK));
+    let parts = raw.windows(10).filter(|window| window.eq_ignore_ascii_case(b"multipart/"));
+    marks.count() > DEEPEST || parts.count() > DEEPEST
+}
+
+/// Most messages or multiparts in a mail that is looked at.
+const DEEPEST: usize = 32;
 
 /// Tags that begin or end a line of what a reader sees.
 static BLOCK: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -53,6 +68,12 @@ mod tests {
     fn found(mail: &str) -> Option<String> {
         let mail = mail.replace('\n', "\r\n");
         code_in(mail.as_bytes(), &CodePattern::default()).map(|code| code.expose().clone())
+    }
+
+    #[test]
+    fn a_mail_nested_beyond_reason_is_not_parsed() {
+        let mail = "Content-Type: message/rfc822\r\n\r\n".repeat(30_000);
+        assert!(code_in(mail.as_bytes(), &CodePattern::default()).is_none());
     }
 
     #[test]

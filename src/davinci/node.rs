@@ -208,7 +208,7 @@ pub struct Ending {
     /// How long the tenant asks to wait, for rate limits and outages. Dates are not resolved here:
     /// that needs a clock.
     pub retry_after: Option<Duration>,
-    /// Where a redirect points, without its query.
+    /// Scheme and host of where a redirect points; the rest may hold secrets.
     pub location: Option<String>,
 }
 
@@ -237,14 +237,13 @@ impl Node {
                 let header = |name| reply.headers().get(name).and_then(|value| value.to_str().ok());
                 let retry_after =
                     header(header::RETRY_AFTER).and_then(|text| text.trim().parse().ok());
-                let location = header(header::LOCATION)
-                    .map(|text| text.split(['?', '#']).next().unwrap_or(""));
+                let location = header(header::LOCATION).map(origin_of);
                 Self::End(Ending {
                     kind,
                     status,
                     capability: body.capability_name.0,
                     retry_after: retry_after.map(Duration::from_secs),
-                    location: location.map(str::to_owned),
+                    location,
                 })
             }
         }
@@ -269,7 +268,7 @@ impl Node {
             // The link's last segment is the capability by construction; the body usually says it.
             href.path().rsplit('/').next().filter(|segment| !segment.is_empty()).map(str::to_owned)
         });
-        let capability = capability.map(Into::into);
+        let capability = capability.map(|name| clip(&name).into());
         let id = body.id.0;
         Self::Form(Box::new(Continue {
             form: Form::read(body.form.unwrap_or_default(), prefill, id.clone(), capability),
@@ -278,10 +277,30 @@ impl Node {
             event_name: body.event_name.filled().unwrap_or_else(|| "continue".to_owned()),
             interaction_id: body.interaction_id.filled(),
             interaction_token: body.interaction_token.filled(),
-            flow_id: body.flow_id.filled(),
+            flow_id: body.flow_id.filled().map(|id| clip(&id).to_owned()),
         }))
     }
 }
+
+/// Scheme and host of a link. One without is named as what it is.
+fn origin_of(location: &str) -> String {
+    let uri = location.parse::<Uri>().ok();
+    let parts = uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.host()?)));
+    parts.map_or_else(
+        || "somewhere on the same host".to_owned(),
+        |(scheme, host)| format!("{scheme}://{host}"),
+    )
+}
+
+/// Names become keys of series, which live as long as the run: a tenant must not be able to make
+/// them long.
+fn clip(name: &str) -> &str {
+    let end = name.char_indices().nth(LONGEST_NAME).map_or(name.len(), |(at, _)| at);
+    &name[..end]
+}
+
+/// Longest name of a capability or flow, in characters.
+const LONGEST_NAME: usize = 128;
 
 /// Field problems in the untouched platform error inside `details[].rawResponse.details[]`.
 fn targets(details: &serde_json::Value) -> Vec<(String, String)> {

@@ -8,7 +8,7 @@ use super::script::{End, Goal, Script};
 use super::template::{Template, Variable};
 use crate::base::names::{Capability, Step};
 use crate::base::remedy::Listing;
-use crate::davinci::form::{Event, Filled, Form};
+use crate::davinci::form::{Event, FieldKind, Filled, Form};
 use crate::davinci::node::{Completion, Refusal};
 use crate::davinci::oidc::{BadValue, Tokens};
 use crate::davinci::walk::{Fingerprint, Turn, Walk};
@@ -253,7 +253,13 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
                         format!("there is nothing for `{{{}}}`", variable.name()),
                     )
                 })?;
-            filled.push((Filled { key: key.to_owned(), text }, template.is_secret()));
+            // What goes into a password field is a secret, wherever it came from.
+            let is_password = form
+                .fields
+                .iter()
+                .any(|field| field.key == key && field.kind == FieldKind::Password);
+            filled
+                .push((Filled { key: key.to_owned(), text }, template.is_secret() || is_password));
         }
         let values: Vec<_> = filled.iter().map(|(filled, _)| filled.clone()).collect();
         let request = walk

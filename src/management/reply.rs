@@ -48,6 +48,9 @@ pub struct Page<T> {
 }
 
 /// Lifetime of a token that does not say how long it is good for.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// Of a token without a stated one.
 const SHORT_LIFETIME: Duration = Duration::from_secs(300);
 
 /// Reads a user.
@@ -77,7 +80,7 @@ pub fn token(call: &'static str, body: &[u8]) -> Result<Token, ManagementError> 
     let lifetime = body.get("expires_in").and_then(Value::as_u64);
     Ok(Token {
         value: value.into(),
-        lifetime: lifetime.map_or(SHORT_LIFETIME, Duration::from_secs),
+        lifetime: lifetime.map_or(SHORT_LIFETIME, |s| Duration::from_secs(s).min(LONGEST_LIFETIME)),
     })
 }
 

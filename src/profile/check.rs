@@ -63,12 +63,15 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
     checked
 }
 
-/// The document without secrets. Headers are struck out too: people put keys there.
+/// The document without secrets. Headers and extra parameters are struck out too: people put keys
+/// and tokens there.
 fn plan(table: &Table) -> serde_json::Value {
     let mut plan = Value::Table(table.clone()).to_json();
-    let headers = plan.pointer_mut("/tenant/headers").and_then(serde_json::Value::as_object_mut);
-    for value in headers.into_iter().flat_map(serde_json::Map::values_mut) {
-        *value = STRUCK_OUT.into();
+    for table in ["/tenant/headers", "/tenant/authorize_parameters"] {
+        let values = plan.pointer_mut(table).and_then(serde_json::Value::as_object_mut);
+        for value in values.into_iter().flat_map(serde_json::Map::values_mut) {
+            *value = STRUCK_OUT.into();
+        }
     }
     plan
 }
@@ -205,7 +208,7 @@ impl Checked {
             return;
         };
         let name = tenant.typed_name();
-        let Some(case) = &tenant.acknowledge else {
+        let Some(case) = tenant.acknowledge.as_ref().filter(|case| !case.trim().is_empty()) else {
             problems.note(
                 tenant.place.as_ref(),
                 format!("{} is not this machine, and the profile does not acknowledge that", tenant.auth_url),
@@ -215,7 +218,8 @@ impl Checked {
             );
             return;
         };
-        if typed.acknowledge != Some(case) || typed.environment != Some(name.as_str()) {
+        let is_typed = typed.acknowledge == Some(case) && typed.environment == Some(name.as_str());
+        if !is_typed || name.trim().is_empty() {
             problems.note(
                 tenant.place.as_ref(),
                 format!("{} is not this machine", tenant.auth_url),

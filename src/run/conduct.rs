@@ -27,6 +27,9 @@ use std::time::{Duration, Instant};
 /// Length of an interval.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often somebody looks whether the run was told to stop.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Exemplars are replaced that often, and at the end.
 const EXEMPLARS_EVERY: u64 = 10;
 
@@ -128,6 +131,8 @@ pub async fn conduct<P: Performer>(
         progress,
         first_index: setup.first_index,
         listener,
+        phases,
+        stopping: false,
         breach: None,
         failed: None,
     };
@@ -214,6 +219,8 @@ struct Secretary<L> {
     progress: Progress,
     first_index: u64,
     listener: L,
+    phases: Phases,
+    stopping: bool,
     breach: Option<Breach>,
     failed: Option<RunDirError>,
 }
@@ -224,8 +231,11 @@ impl<L: Listener> Secretary<L> {
     fn work(mut self, over: &Receiver<Phases>) -> Done {
         let mut next = self.start + INTERVAL;
         loop {
-            match over.recv_timeout(next.saturating_duration_since(self.clock.now())) {
+            let wait = next.saturating_duration_since(self.clock.now());
+            match over.recv_timeout(wait.min(LOOK)) {
+                Err(RecvTimeoutError::Timeout) if self.clock.now() < next => self.note_stop(),
                 Err(RecvTimeoutError::Timeout) => {
+                    self.note_stop();
                     // Whole seconds of the run; after a pause of the machine, one longer interval.
                     let moment = self.clock.now().max(next);
                     self.close(moment);
@@ -265,6 +275,17 @@ impl<L: Listener> Secretary<L> {
         }
         self.look_out(&interval);
         self.listener.interval(&interval, &self.tally);
+    }
+
+    /// From a stop on nothing new is due, so the drain that follows is no measured time.
+    fn note_stop(&mut self) {
+        if self.stop.requests() > 0 && !self.stopping {
+            self.stopping = true;
+            let now = self.clock.now().saturating_duration_since(self.start);
+            let planned = self.phases.measured_ends.unwrap_or(Duration::MAX);
+            let measured_ends = Some(planned.min(now.max(self.phases.warm_up_ends)));
+            self.collector.set_phases(Phases { measured_ends, ..self.phases });
+        }
     }
 
     /// A breached guard ends the run at once: what is under way is cut off.

@@ -189,6 +189,11 @@ struct Recording<'a> {
     trace: &'a mut Trace,
 }
 
+/// Keys of actions are names of series, too; a tenant must not be able to make them long.
+fn clipped(action: &str) -> &str {
+    action.char_indices().nth(128).map_or(action, |(at, _)| &action[..at])
+}
+
 impl Witness for Recording<'_> {
     fn sending(&mut self, sending: &Sending<'_>) {
         let Self { players: Players { recorder, stage, .. }, journey, trace, .. } = self;
@@ -197,7 +202,7 @@ impl Witness for Recording<'_> {
             step: label.step.as_str(),
             capability: label.capability.as_str(),
             event: label.event.map_or("", |event| event.as_str()),
-            action: &label.action,
+            action: clipped(&label.action),
         };
         let row = recorder.row(*journey, &row);
         trace.steps.push(recorder.step(*journey, label.step.as_str()));

@@ -233,7 +233,7 @@ fn open_ledger(folder: &Path) -> Result<(Ledger<File>, PathBuf), StageError> {
     let path = folder.join("ledger.jsonl");
     let failed = |source| StageError::Folder { path: path.display().to_string(), source };
     fs::create_dir_all(folder).map_err(failed)?;
-    let file = fs::OpenOptions::new().append(true).create(true).open(&path).map_err(failed)?;
+    let file = fs::OpenOptions::new().append(true).create_new(true).open(&path).map_err(failed)?;
     Ok((Ledger::new(file), path))
 }
 

@@ -109,8 +109,10 @@ impl fmt::Debug for ApiClient {
 }
 
 /// reqwest counts from the call, not from handing over the request.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 fn whole_time(dialer: &Dialer) -> Duration {
-    dialer.settings.connect_timeout + dialer.settings.reply_timeout
+    dialer.settings.connect_timeout.saturating_add(dialer.settings.reply_timeout).min(LONGEST)
 }
 
 /// What was judged must be what is sent: two readers of one link may disagree about its host.

@@ -111,6 +111,10 @@ impl Mix {
             .zip(exact(weights).unwrap_or_else(|| rounded(weights)))
             .flat_map(|(choice, times)| std::iter::repeat_n(choice, times))
             .collect();
+        // Weights too small to be told from nothing.
+        if block.is_empty() {
+            return Err(MixError::Empty);
+        }
         let blocks = DECK.div_ceil(block.len());
         let mut random = seed.stream("mix", 0);
         let deck = (0..blocks).flat_map(|_| shuffled(block.clone(), &mut random)).collect();
