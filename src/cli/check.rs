@@ -8,6 +8,7 @@ use crate::base::clock::Clock;
 use crate::journey::perform::{Part, perform};
 use crate::profile::check::Checked;
 use crate::profile::load::Flags;
+use crate::report::columns::clean;
 use crate::run::stage::{Opened, run_id};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -79,8 +80,10 @@ async fn walk_each(ground: &prepare::Ground, terminal: &Terminal) -> Result<Exit
                     terminal.paint(Style::Faint, &shown(elapsed, outcome.waited))
                 )),
                 Err(fault) => {
-                    let detail =
-                        outcome.detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+                    let detail = outcome
+                        .detail
+                        .map(|detail| format!(": {}", clean(&detail)))
+                        .unwrap_or_default();
                     terminal.data(&format!(
                         "  {} {}{detail}",
                         terminal.paint(Style::Bad, "failed"),

@@ -131,10 +131,6 @@ async fn measure(
         "\n{}",
         console::render(&summary, &about, terminal.columns(), paint).trim_end()
     ));
-    if load.stuck > 0 {
-        terminal
-            .say(&format!("{} iterations could not be ended; this is a bug in gander", load.stuck));
-    }
     Ok(Exit::of_run(summary.verdict, record.interrupted))
 }
 
