@@ -211,12 +211,14 @@ fn make_dir(args: &RunArgs, run: &RunId) -> Result<RunDir, Failure> {
 /// Once: no new iterations. Twice: stop now. Three times: die.
 #[expect(clippy::exit, reason = "the third Ctrl-C ends the process whatever it is doing")]
 fn interrupted(stop: &Stop, terminal: &Terminal) {
-    match stop.request() {
-        1 => terminal
-            .say("\nno new iterations; those under way may finish (Ctrl-C again to stop now)"),
-        2 => terminal.say("\nstopping now; results are kept (Ctrl-C again to die)"),
+    let text = match stop.request() {
+        1 => "\nno new iterations; those under way may finish (Ctrl-C again to stop now)",
+        2 => "\nstopping now; results are kept (Ctrl-C again to die)",
         _ => std::process::exit(130),
-    }
+    };
+    // A terminal that stands still must not keep the third from being heard.
+    let terminal = *terminal;
+    std::thread::spawn(move || terminal.say(text));
 }
 
 /// Until somebody asks to stop. Nothing is under way yet that could finish.
