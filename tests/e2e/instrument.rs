@@ -140,7 +140,9 @@ fn service_times_agree_with_the_tenants_own_record_of_the_same_calls() {
             .expect("a share");
         assert!(cpu < 0.3, "{cpu} of the processors: too busy to measure");
         let told = format!("median {median} µs, p99 {p99} µs");
-        let allowed = (500 + quantile(&late, 500), 2000 + quantile(&late, 990));
+        // Three wake-ups lie between the two records of a call: the tenant's reader, the tenant's
+        // writer, and gander's reader. Each is as late as the machine makes it.
+        let allowed = (500 + 3 * quantile(&late, 500), 2000 + 3 * quantile(&late, 990));
         if median <= allowed.0 && p99 <= allowed.1 { Ok(()) } else { Err(told) }
     });
 }
