@@ -484,6 +484,15 @@ async fn a_token_is_renewed_before_it_ends() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_said_to_last_for_ages_is_taken() {
+    const AGES: Line = (200, &[], r#"{"access_token":"t0ken","expires_in":18446744073709551615}"#);
+    let (script, api) = Script::new(&[AGES, NOTHING, NOTHING]).await;
+    api.unlock("u1").await.expect("an unlocked account");
+    api.unlock("u1").await.expect("an unlocked account");
+    assert_eq!(script.asked(), ["POST token", "POST u1", "POST u1"]);
+}
+
+#[tokio::test]
 async fn what_was_just_made_is_waited_for_until_it_is_found() {
     let missing = (404, &[][..], r#"{"code":"NOT_FOUND"}"#);
     let (script, api) = Script::new(&[TOKEN, missing, missing, NOTHING]).await;

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
-fn profile(auth_url: &str, more: &str) -> String {
+pub(crate) fn profile(auth_url: &str, more: &str) -> String {
     format!(
         "[tenant]\nauth_url = \"{auth_url}\"\nenvironment_id = \"env\"\nclient_id = \"app\"\n\
          redirect_uri = \"https://app.example.com/callback\"\n{more}\n[journeys]\nregister = 1\n"
@@ -36,7 +36,7 @@ fn a_public_host_is_refused_unless_the_case_and_environment_are_typed() {
 }
 
 /// Answers every request on a new loopback port with one body, and counts connections.
-fn serve(body: impl Fn(&str) -> String + Send + 'static) -> String {
+pub(crate) fn serve(body: impl Fn(&str) -> String + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
     let own = address.clone();

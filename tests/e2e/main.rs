@@ -2,6 +2,7 @@
 
 mod check;
 mod guard;
+mod hostile;
 mod instrument;
 mod lab;
 mod run;

@@ -29,7 +29,7 @@ pub(crate) fn summary(path: &Path) -> Value {
     serde_json::from_slice(&text).expect("a summary in JSON")
 }
 
-fn number(value: &Value) -> u64 {
+pub(crate) fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
 }
 
@@ -144,7 +144,7 @@ fn the_same_seed_invents_the_same_people_and_never_the_same_logins() {
 }
 
 /// Waits until the run has finished some intervals.
-fn after_intervals(lab: &Lab, intervals: usize) {
+pub(crate) fn after_intervals(lab: &Lab, intervals: usize) {
     let timeline = lab.path("reports/latest/timeline.jsonl");
     while fs::read_to_string(&timeline).map_or(0, |text| text.lines().count()) < intervals {
         std::thread::yield_now();
@@ -222,8 +222,9 @@ fn completed_by_timeline(lab: &Lab) -> BTreeMap<String, u64> {
     completed
 }
 
-fn signal(process: u32, name: &str) {
-    let status =
-        std::process::Command::new("kill").args([format!("-{name}"), process.to_string()]).status();
+/// Sends a signal to a process, or to a group of them by its number with a minus before it.
+pub(crate) fn signal(process: impl std::fmt::Display, name: &str) {
+    let arguments = [format!("-{name}"), "--".to_owned(), process.to_string()];
+    let status = std::process::Command::new("kill").args(arguments).status();
     assert!(status.expect("a kill command").success());
 }
