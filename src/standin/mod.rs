@@ -6,25 +6,34 @@
 //! A request goes through [`server`] (routes as a table, CORS, the record of every call) to a
 //! handler that is a plain function of tenant and request and gives back a [`reply::Reply`]. Flows
 //! are data ([`flow`], [`stock`]); [`capability`] walks them, [`task`] does what their nodes do.
-//! Delays and mail belong to the reply and are performed after the handler, so that no handler
+//! Around every handler stands the frame: limits and faults ([`rate_limit`], [`fault`]), delays, the
+//! record. Delays and mail belong to the reply and are performed after the handler, so that no handler
 //! waits and no lock is held across a wait.
 
 pub mod authorize;
+mod body;
 pub mod call;
 pub mod capability;
 pub mod directory;
 pub mod discovery;
 pub mod document;
+pub mod fault;
+mod fault_document;
+mod fault_reply;
 pub mod filter;
 pub mod flow;
+mod frame;
 pub mod grant;
 pub mod interaction;
 pub mod keys;
 pub mod latency;
+mod line;
 pub mod mail;
 pub mod management;
 pub mod password;
+mod place;
 pub mod policy;
+pub mod rate_limit;
 pub mod record;
 pub mod refusal;
 pub mod replay;
@@ -36,6 +45,7 @@ pub mod stock;
 pub mod store;
 pub mod task;
 pub mod tenant;
+pub mod tls;
 pub mod token;
 pub mod user_api;
 

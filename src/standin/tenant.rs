@@ -1,11 +1,13 @@
 //! The state of a stand-in tenant, and what its handlers share.
 
 use super::directory::Directory;
+use super::fault::Faults;
 use super::flow::{Flow, Form};
 use super::grant::Grant;
 use super::interaction::{Interaction, flow_of};
 use super::keys::Keys;
 use super::mail::Mailer;
+use super::rate_limit::Meter;
 use super::record::Record;
 use super::session::Session;
 use super::settings::{FlowPolicy, Settings};
@@ -52,6 +54,10 @@ pub struct Tenant {
     pub revoked: Store<()>,
     /// What was called.
     pub record: Record,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
+    /// How many calls are taken.
+    pub meter: Meter,
     /// Mail.
     pub mailer: Mailer,
     directory: Mutex<Directory>,
@@ -97,6 +103,8 @@ impl Tenant {
             sessions: Store::new(capacity.sessions, SESSION_AGE),
             revoked: Store::new(capacity.sessions, settings.validity.token),
             record: Record::new(clock.clone(), capacity.calls),
+            faults: Faults::new(&settings.faults, settings.seed),
+            meter: Meter::new(settings.rate_limits.clone()),
             mailer,
             directory: Mutex::new(Directory::new(&population_id, capacity.users)),
             population_id,
@@ -105,6 +113,11 @@ impl Tenant {
             clock,
             settings,
         }
+    }
+
+    /// Whether clients reach it by TLS.
+    pub fn is_https(&self) -> bool {
+        self.origin.starts_with("https:")
     }
 
     /// The absolute prefix of the authorization and flow endpoints.
