@@ -55,7 +55,7 @@ async fn authorize_says_what_is_wrong_with_a_request() {
         ("acr_values", "0123", "no such flow policy"),
         ("scope", "profile", "must contain `openid`"),
         ("response_type", "token", "only `code`"),
-        ("response_mode", "query", "not served yet"),
+        ("response_mode", "query", "hosted pages are not served"),
     ] {
         let reply = agent.start_with(&[(name, value)]).await;
         assert_eq!(reply.status, 400, "{name}");
