@@ -18,10 +18,22 @@ function collector(flow, key) {
   return found;
 }
 
+/** An app's request middleware that adds queries by kind of request, a language, a token. */
+function middleware({ start, next, language, interactionToken }) {
+  return (request, action, proceed) => {
+    const query = action.type === 'DAVINCI_START' ? start : next;
+    for (const [name, value] of Object.entries(query ?? {})) request.url.searchParams.set(name, value);
+    if (language) request.headers.set('Accept-Language', language);
+    if (interactionToken && action.type !== 'DAVINCI_START') request.headers.set('interactionToken', interactionToken);
+    proceed();
+  };
+}
+
 globalThis.conformance = {
   /** Makes a DaVinci client; the number stands for it. */
-  async davinci(config) {
-    return flows.push(await davinci({ config, logger: { level: 'none' } })) - 1;
+  async davinci(config, additions) {
+    const requestMiddleware = [middleware(additions)];
+    return flows.push(await davinci({ config, requestMiddleware, logger: { level: 'none' } })) - 1;
   },
   async start(flow, query) {
     return shown(await flows[flow].start(query && { query }));

@@ -8,16 +8,20 @@ import { StandIn } from './stand-in.js';
 const SCOPE = 'openid profile email';
 
 export class World {
-  /** `settings`: TOML for the stand-in besides mail and redirect URIs. */
-  static async open(settings = '') {
+  #borrowed = false;
+
+  /** `settings`: TOML for the stand-in besides mail and redirect URIs; `host`: another world, whose
+   * mailbox, page and browser this one borrows. */
+  static async open(settings = '', host = undefined) {
     const world = new World();
-    world.mail = await Mailbox.open();
-    world.site = await Site.open();
+    world.#borrowed = host !== undefined;
+    world.mail = host?.mail ?? (await Mailbox.open());
+    world.site = host?.site ?? (await Site.open());
     const redirects = ['127.0.0.1', 'localhost'].map((host) => `${world.site.origin(host)}/callback`);
     world.tenant = await StandIn.start(
       `${settings}\n[application]\nredirect_uris = ${JSON.stringify(redirects)}\n[mail]\nsmtp = "${world.mail.address}"\n`,
     );
-    world.browser = await Browser.launch();
+    world.browser = host?.browser ?? (await Browser.launch());
     return world;
   }
 
@@ -35,8 +39,9 @@ export class World {
   }
 
   async close() {
-    await this.browser?.close();
     await this.tenant?.stop();
+    if (this.#borrowed) return;
+    await this.browser?.close();
     await this.site?.close();
     await this.mail?.close();
   }
@@ -46,6 +51,8 @@ export class World {
 export class App {
   #flow;
   #oidc;
+  /** What the app's middleware adds: queries by kind of request, a language, an interaction token. */
+  middleware = {};
 
   constructor(tab, person, tenant, redirectUri) {
     this.tab = tab;
@@ -60,7 +67,7 @@ export class App {
 
   /** Starts a flow with a client made for it. */
   async start(query) {
-    this.#flow = await this.tab.call('davinci', this.config);
+    this.#flow = await this.tab.call('davinci', this.config, this.middleware);
     return this.tab.call('start', this.#flow, query);
   }
 

@@ -187,14 +187,14 @@ export class Tab {
   async open(url) {
     const byId = new Map();
     const on = (method, listener) => this.#browser.on(method, this.#session, listener);
-    on('Network.requestWillBeSent', ({ requestId, request, type }) => {
-      const call = { method: request.method, url: request.url, type, headers: request.headers, body: request.postData };
+    on('Network.requestWillBeSent', ({ requestId, request }) => {
+      const call = { method: request.method, url: request.url, headers: lowered(request.headers), body: request.postData };
       byId.set(requestId, call);
       this.calls.push(call);
     });
     on('Network.responseReceived', ({ requestId, response }) => {
       const call = byId.get(requestId);
-      if (call) Object.assign(call, { status: response.status, answer: response.headers });
+      if (call) Object.assign(call, { status: response.status, answer: lowered(response.headers) });
     });
     on('Network.loadingFailed', ({ requestId, errorText, corsErrorStatus }) => {
       const call = byId.get(requestId);
@@ -220,4 +220,9 @@ export class Tab {
     }
     return result.value;
   }
+}
+
+/** Headers with their names in lower case. */
+function lowered(headers) {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }

@@ -8,6 +8,8 @@ const ENTRY = fileURLToPath(new URL('../page/app.js', import.meta.url));
 
 export class Site {
   #server;
+  /** Answers of paths besides the page: a function of the request's body, or what it returns. */
+  answers = new Map();
 
   static async open() {
     const { outputFiles } = await build({
@@ -15,15 +17,23 @@ export class Site {
       bundle: true,
       format: 'iife',
       target: 'es2022',
+      minify: true,
       write: false,
       logLevel: 'error',
     });
     const site = new Site();
     const script = outputFiles[0].contents;
-    site.#server = createServer((request, response) => {
+    site.#server = createServer(async (request, response) => {
+      const answer = site.answers.get(new URL(request.url, 'http://site').pathname);
+      if (answer) {
+        let body = '';
+        for await (const part of request.setEncoding('utf8')) body += part;
+        response.setHeader('content-type', 'application/json');
+        return response.end(JSON.stringify(typeof answer === 'function' ? answer(body) : answer));
+      }
       const isScript = request.url === '/app.js';
       response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
-      response.end(isScript ? script : '<!doctype html><title>app</title><script src="/app.js"></script>');
+      response.end(isScript ? script : '<!doctype html><title>app</title><link rel="icon" href="data:,"><script src="/app.js"></script>');
     });
     await new Promise((resolve) => site.#server.listen(0, resolve));
     return site;
