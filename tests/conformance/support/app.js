@@ -1,5 +1,6 @@
 // What every suite stands on: a tenant, a mailbox, the app's page and a browser.
 
+import { after } from 'node:test';
 import { Browser } from './browser.js';
 import { Mailbox } from './mailbox.js';
 import { Site } from './site.js';
@@ -7,27 +8,40 @@ import { StandIn } from './stand-in.js';
 
 const SCOPE = 'openid profile email';
 
-export class World {
-  #borrowed = false;
+/** Browser and page of the whole run, made when first asked for. */
+let shared;
 
-  /** `settings`: TOML for the stand-in besides mail and redirect URIs; `host`: another world, whose
-   * mailbox, page and browser this one borrows. */
-  static async open(settings = '', host = undefined) {
+export function stage() {
+  shared ??= (async () => ({ site: await Site.open(), browser: await Browser.launch() }))();
+  return shared;
+}
+
+after(async () => {
+  const { site, browser } = (await shared) ?? {};
+  await browser?.close();
+  await site?.close();
+});
+
+/** A tenant with its mail, and visitors in the run's browser. */
+export class World {
+  #people = [];
+
+  /** `settings`: TOML for the stand-in besides mail and redirect URIs. */
+  static async open(settings = '') {
     const world = new World();
-    world.#borrowed = host !== undefined;
-    world.mail = host?.mail ?? (await Mailbox.open());
-    world.site = host?.site ?? (await Site.open());
-    const redirects = ['127.0.0.1', 'localhost'].map((host) => `${world.site.origin(host)}/callback`);
+    const { site, browser } = await stage();
+    Object.assign(world, { site, browser, mail: await Mailbox.open() });
+    const redirects = ['127.0.0.1', 'localhost'].map((host) => `${site.origin(host)}/callback`);
     world.tenant = await StandIn.start(
       `${settings}\n[application]\nredirect_uris = ${JSON.stringify(redirects)}\n[mail]\nsmtp = "${world.mail.address}"\n`,
     );
-    world.browser = host?.browser ?? (await Browser.launch());
     return world;
   }
 
   /** Somebody at their own computer, with the app open. */
   async visitor(host) {
     const person = await this.browser.person();
+    this.#people.push(person);
     return this.visit(person, host);
   }
 
@@ -39,10 +53,8 @@ export class World {
   }
 
   async close() {
+    for (const person of this.#people) await person.leave();
     await this.tenant?.stop();
-    if (this.#borrowed) return;
-    await this.browser?.close();
-    await this.site?.close();
     await this.mail?.close();
   }
 }

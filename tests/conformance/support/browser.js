@@ -69,7 +69,7 @@ export class Browser {
   constructor(trustedKey) {
     this.#profile = mkdtempSync(join(tmpdir(), 'gander-conformance-'));
     const flags = [...FLAGS, `--user-data-dir=${this.#profile}`];
-    if (process.getuid?.() === 0) flags.push('--no-sandbox');
+    if (process.getuid?.() === 0) flags.push('--no-sandbox', '--no-zygote');
     if (trustedKey) flags.push(`--ignore-certificate-errors-spki-list=${trustedKey}`);
     this.#child = spawn(installed(), [...flags, 'about:blank'], {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],

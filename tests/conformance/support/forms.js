@@ -138,7 +138,6 @@ export const FORMS = {
   automatic: {
     fields: [
       { type: 'PROTECT', key: 'protect', behavioralDataCollection: true, universalDeviceIdentification: false },
-      { type: 'METADATA', key: 'meta', payload: { some: 'thing' } },
       { type: 'FIDO2', key: 'fido', label: 'Key', action: 'REGISTER', publicKeyCredentialCreationOptions: CREATION, trigger: 'BUTTON', required: false },
       SUBMIT,
       ASIDE,
@@ -149,6 +148,11 @@ export const FORMS = {
       { set: { protect: 'signals' }, press: 'SUBMIT' },
       { set: {}, press: 'ASIDE' },
     ],
+  },
+  metadata: {
+    fields: [{ type: 'METADATA', key: 'meta', payload: { some: 'thing' } }, SUBMIT],
+    prefilled: {},
+    done: [{ set: {}, press: 'SUBMIT' }],
   },
   displayed: {
     fields: [

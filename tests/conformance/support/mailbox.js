@@ -74,7 +74,7 @@ export class Mailbox {
     const letters = this.#of(to);
     if (letters.length >= count) return Promise.resolve(letters[count - 1]);
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`no letter ${count} to ${to}`)), 10_000);
+      const late = setTimeout(() => reject(new Error(`no letter ${count} to ${to}`)), 20_000);
       const done = (letter) => (clearTimeout(late), resolve(letter));
       this.#waiting.push({ to, count, resolve: done });
     });

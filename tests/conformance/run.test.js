@@ -1,0 +1,8 @@
+// All suites in one process, so that they share one browser.
+
+import './suites/discovery.js';
+import './suites/register.js';
+import './suites/sign-on.js';
+import './suites/recovery.js';
+import './suites/interactions.js';
+import './suites/bodies.js';
