@@ -185,7 +185,19 @@ describe('sign-on', () => {
     await app.oidc('logout');
     const refused = await app.oidc('background');
     assert.equal(refused.type, 'auth_error');
-    assert.equal(refused.error, 'LOGIN_REQUIRED');
+    assert.equal(refused.error, 'LOGIN_REQUIRED', JSON.stringify(refused));
     assert.ok(refused.redirectUrl, 'the app is sent to the sign-on page');
+  });
+
+  test('a pushed request stands for its parameters', async () => {
+    const { address, app } = await somebody('pushed');
+    await app.submit({ username: address, password: PASSWORD });
+    app.config.par = true;
+    const { code, state, ...wrong } = await app.oidc('background', { responseMode: 'pi.flow' });
+    assert.ok(code && state, JSON.stringify(wrong));
+    assert.equal(app.last('/as/par').status, 201);
+    const query = new URL(app.last('/as/authorize').url).searchParams;
+    assert.deepEqual([...query.keys()].sort(), ['client_id', 'prompt', 'request_uri']);
+    assert.ok((await app.oidc('exchange', code, state)).accessToken);
   });
 });
