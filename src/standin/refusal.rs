@@ -96,6 +96,12 @@ impl Refusal {
         Self { details, ..Self::wrong_credentials(Role::LookUp) }
     }
 
+    /// A right password that does not help, in a flow without a page for that (assumed shape: that
+    /// of wrong credentials, with the directory's code).
+    pub fn of_state(code: &str) -> Self {
+        Self { code: json!(code), ..Self::wrong_credentials(Role::CheckPassword) }
+    }
+
     fn wrong_credentials(role: Role) -> Self {
         Self {
             role,
@@ -191,7 +197,7 @@ pub fn failed_flow(environment: &str, code: &str, message: &str) -> Reply {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stock::STOCK;
+    use super::super::flows::STOCK;
     use super::*;
 
     fn body(refusal: &Refusal) -> Value {
