@@ -78,7 +78,11 @@ fn the_walker_writes_what_the_published_client_writes() {
                 let data = written["parameters"]["data"].as_object_mut().expect("an object");
                 data.remove("formData");
             }
-            assert_eq!(written, *genuine, "{name}: {} pressed after {}", sent["press"], sent["set"]);
+            assert_eq!(
+                written, *genuine,
+                "{name}: {} pressed after {}",
+                sent["press"], sent["set"]
+            );
             compared += 1;
         }
     }

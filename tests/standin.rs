@@ -5,6 +5,8 @@ mod support;
 
 #[path = "standin/conformance.rs"]
 mod conformance;
+#[path = "standin/faults.rs"]
+mod faults;
 #[path = "standin/journeys.rs"]
 mod journeys;
 #[path = "standin/management.rs"]
