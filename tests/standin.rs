@@ -7,6 +7,8 @@ mod support;
 mod conformance;
 #[path = "standin/flows.rs"]
 mod flows;
+#[path = "standin/faults.rs"]
+mod faults;
 #[path = "standin/journeys.rs"]
 mod journeys;
 #[path = "standin/management.rs"]

@@ -110,7 +110,7 @@ pub(super) struct Order {
 /// exactly as a tenant is.
 pub(super) async fn ground(
     selection: &Selection,
-    checked: Checked,
+    mut checked: Checked,
     order: Order,
 ) -> Result<Ground, Failure> {
     let clock = Clock::system();
@@ -126,7 +126,9 @@ pub(super) async fn ground(
         None => {
             let mail = codes.as_ref().map(|(source, _)| source.address());
             let child = Embedded::start(checked.profile.stand_in.as_ref(), mail).await?;
-            as_tenant(&embedded.insert(child).ready)
+            let ready = &embedded.insert(child).ready;
+            checked.profile.http.ca_pem.clone_from(&ready.ca_pem);
+            as_tenant(ready)
         }
     };
     let password_key = environment("GANDER_PASSWORD_KEY").filter(|key| !key.is_empty());

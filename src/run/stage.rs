@@ -8,6 +8,7 @@ use crate::base::remedy::Remedy;
 use crate::base::secret::Secret;
 use crate::codes::CodeSource;
 use crate::codes::office::Office;
+use crate::davinci::form::Dialect;
 use crate::davinci::oidc::{Application, Endpoints};
 use crate::identity::account::{Account, AccountState};
 use crate::identity::ledger::{Ledger, LedgerEntry};
@@ -226,6 +227,7 @@ fn application(tenant: &Tenant) -> Result<Application, StageError> {
         client: tenant.client,
         authorize_parameters: tenant.authorize_parameters.clone(),
         headers: tenant.headers.iter().map(header).collect::<Result<_, _>>()?,
+        start_dialect: Dialect::Screen,
     })
 }
 

@@ -15,9 +15,11 @@ use axum::http::{Method, StatusCode, header};
 use serde_json::Map;
 use std::sync::Arc;
 
-/// Answers an authorize request, by GET with a query or by POST with a form.
+/// Answers an authorize request, by GET with a query or by POST with a form. The genuine OIDC client
+/// posts a query and no body.
 pub fn authorize(tenant: &Tenant, call: &Call) -> Reply {
-    let parameters = if call.method == Method::POST { call.form() } else { call.query() };
+    let is_form = call.method == Method::POST && !call.body.is_empty();
+    let parameters = if is_form { call.form() } else { call.query() };
     start(tenant, call, parameters).unwrap_or_else(|refused| refused).of(Key::outside("authorize"))
 }
 

@@ -1,11 +1,13 @@
 //! Reading the settings from a TOML table, all problems noted in their places.
 
+use super::fault_document;
 use super::flows::{FLOWS, named};
 use super::latency::{Delay, DelayRule};
 use super::policy::Policy;
+use super::rate_limit::RateLimits;
 use super::settings::{
     Application, Capacity, DavinciApplication, FlowPolicy, Limits, Mail, MailWhen, NodeRunsAnswer,
-    PollingSettings, SecondaryButtons, Settings, Signing, Validity, Version,
+    PollingSettings, SecondaryButtons, Settings, Signing, Tls, Validity, Version,
 };
 use crate::base::document::{Section, Sited};
 use crate::base::random::Seed;
@@ -38,8 +40,10 @@ impl Settings {
     /// history = 6
     /// ```
     ///
-    /// Further tables: `[application]`, `[davinci_application]`, `[[flow_policy]]`, `[polling]`,
-    /// `[validity]`, `[limits]`, `[capacity]`.
+    /// `tls = true` serves TLS with a certificate made at start, or with that of `tls_certificate`
+    /// and `tls_key`. `[[fault]]` rows have a `kind` of [`super::fault::KINDS`] and selectors like those of delays;
+    /// `[rate_limits]` is told in [`RateLimits::read`]. Further tables: `[application]`, `[davinci_application]`,
+    /// `[[flow_policy]]`, `[polling]`, `[validity]`, `[limits]`, `[capacity]`.
     /// The caller finishes the section, so that it may hold keys of others.
     pub fn read(section: &mut Section<'_>) -> Self {
         let usual = Self::default();
@@ -60,6 +64,9 @@ impl Settings {
                 .choice("signing", &[("RS256", Signing::Rs256), ("ES256", Signing::Es256)])
                 .unwrap_or(usual.signing),
             delays: delays(section),
+            faults: fault_document::read(section),
+            rate_limits: RateLimits::read(section),
+            tls: tls(section),
             mail: mail(section, usual.mail),
             password_policy: password_policy(section),
             lockout_failures: count(section, "lockout_failures", usual.lockout_failures),
@@ -241,6 +248,25 @@ fn delays(outer: &mut Section<'_>) -> Vec<DelayRule> {
     outer.sections("delay").into_iter().filter_map(read).collect()
 }
 
+fn tls(section: &mut Section<'_>) -> Tls {
+    let wanted = section.flag("tls");
+    let files = (section.text("tls_certificate"), section.text("tls_key"));
+    match (wanted, files) {
+        (None | Some(true), (Some(certificate), Some(key))) => {
+            Tls::Files { certificate: certificate.value.into(), key: key.value.into() }
+        }
+        (Some(true), (None, None)) => Tls::Made,
+        (None | Some(false), (None, None)) => Tls::Off,
+        (_, (certificate, key)) => {
+            let place = certificate.or(key).map(|text| text.place);
+            let what = "`tls_certificate` and `tls_key` go together, and with `tls = true`";
+            let remedy = "give both files, or neither for a certificate made at start";
+            section.problems().note(place.as_ref(), what, Some(remedy.to_owned()));
+            Tls::Off
+        }
+    }
+}
+
 fn mail(outer: &mut Section<'_>, usual: Mail) -> Mail {
     let mut section = outer.section("mail");
     let moments = [("after-reply", MailWhen::AfterReply), ("before-reply", MailWhen::BeforeReply)];
@@ -374,6 +400,8 @@ mod tests {
             secondary_buttons = "submit"
             strict_ids = true
             seed = 7
+            tls_certificate = "c.pem"
+            tls_key = "k.pem"
             lockout_failures = 3
             lockout_duration = "1m"
             environment_id = "e"
@@ -402,6 +430,11 @@ mod tests {
             [[delay]]
             capability = "token"
             delay = "lognormal 25ms 0.5"
+            [[fault]]
+            kind = "stall"
+            [rate_limits]
+            sso = "300/s"
+            per_address_share = "100%"
             [mail]
             smtp = "127.0.0.1:2525"
             when = "before-reply"
@@ -422,7 +455,9 @@ mod tests {
         "#,
         );
         assert_eq!(problems, "");
-        assert_eq!(settings.delays.len(), 1);
+        assert_eq!((settings.delays.len(), settings.faults.len()), (1, 1));
+        assert!(matches!(settings.tls, Tls::Files { .. }));
+        assert_eq!(settings.rate_limits.rates.iter().flatten().count(), 1);
         assert_eq!(settings.password_policy.length, Some((12, 255)));
         assert_eq!(settings.password_policy.repeats, Some(2));
         assert_eq!(settings.validity.recovery, Duration::from_secs(10));
@@ -453,6 +488,29 @@ mod tests {
         stand-in.toml:9:1: flow `z` does not exist
         stand-in.toml:14:8: `mail.smtp`: `localhost` is not an address with a port
         ");
+    }
+
+    #[test]
+    fn tls_has_a_certificate_of_its_own_or_a_whole_pair_of_files() {
+        for (text, expected) in [
+            ("tls = true", Tls::Made),
+            ("tls = false", Tls::Off),
+            ("", Tls::Off),
+            (
+                "tls = true\ntls_certificate = \"c\"\ntls_key = \"k\"",
+                Tls::Files { certificate: "c".into(), key: "k".into() },
+            ),
+        ] {
+            let (settings, problems) = read(text);
+            assert_eq!((settings.tls, problems.as_str()), (expected, ""), "{text}");
+        }
+        for text in [
+            "tls_key = \"k\"",
+            "tls = true\ntls_certificate = \"c\"",
+            "tls = false\ntls_certificate = \"c\"\ntls_key = \"k\"",
+        ] {
+            assert!(read(text).1.contains("go together"), "{text}");
+        }
     }
 
     #[test]

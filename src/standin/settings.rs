@@ -1,10 +1,13 @@
 //! What a stand-in tenant can be told, as plain values with defaults.
 
+use super::fault::FaultRule;
 use super::latency::DelayRule;
 use super::policy::Policy;
+use super::rate_limit::RateLimits;
 use crate::base::random::Seed;
 use crate::base::secret::Secret;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything a stand-in tenant can be told. The default serves the stock flow on a free loopback
@@ -33,6 +36,12 @@ pub struct Settings {
     pub signing: Signing,
     /// Delays added to replies.
     pub delays: Vec<DelayRule>,
+    /// What goes wrong on purpose.
+    pub faults: Vec<FaultRule>,
+    /// How many calls are taken.
+    pub rate_limits: RateLimits,
+    /// Whether TLS is spoken, and with which certificate.
+    pub tls: Tls,
     /// Where codes are delivered and when.
     pub mail: Mail,
     /// What new passwords have to be like.
@@ -127,6 +136,22 @@ pub enum Signing {
     Rs256,
     /// P-256 with SHA-256, an order of magnitude cheaper.
     Es256,
+}
+
+/// Whether TLS is spoken, and with which certificate.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Tls {
+    /// Plain HTTP.
+    Off,
+    /// With a certificate for this machine, made at start by an authority made with it.
+    Made,
+    /// With one from files in PEM.
+    Files {
+        /// The certificate and those between it and its authority.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
 }
 
 /// Where codes are delivered.
@@ -243,6 +268,9 @@ impl Default for Settings {
             policies: built_in_policies(),
             signing: Signing::Rs256,
             delays: Vec::new(),
+            faults: Vec::new(),
+            rate_limits: RateLimits::default(),
+            tls: Tls::Off,
             mail: Mail::default(),
             password_policy: Policy::standard(),
             lockout_failures: 5,

@@ -6,7 +6,7 @@ use super::capability::Scene;
 use super::flow::Flow;
 use super::grant::{End, succeed};
 use super::interaction::{Interaction, Request};
-use super::refusal::failed_flow;
+use super::refusal::login_required;
 use super::reply::Reply;
 use super::session::Session;
 use super::tenant::{Tenant, hexadecimal, uuid};
@@ -52,8 +52,7 @@ pub fn open(scene: Scene<'_>, opening: Opening) -> Reply {
         return succeed(tenant, end, request, session);
     }
     if silent {
-        let message = "No session to use silently";
-        return failed_flow(&tenant.settings.environment_id, "login_required", message);
+        return login_required();
     }
     let now = tenant.clock.now();
     let mut interaction = Interaction::start((&id, token.clone()), flow, request, now);

@@ -3,6 +3,7 @@
 use super::challenge::Challenge;
 use super::directory::Directory;
 use super::echo::Echoes;
+use super::fault::Faults;
 use super::flow::{Flow, Form};
 use super::flows::{FLOWS, named};
 use super::grant::Grant;
@@ -11,6 +12,7 @@ use super::keys::Keys;
 use super::mail::Mailer;
 use super::page::{Dialect, Page, Site};
 use super::par::Pushed;
+use super::rate_limit::Meter;
 use super::record::Record;
 use super::sdk_token::Bound;
 use super::session::Session;
@@ -69,6 +71,10 @@ pub struct Tenant {
     pub echoes: Echoes,
     /// What was called.
     pub record: Record,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
+    /// How many calls are taken.
+    pub meter: Meter,
     /// Mail.
     pub mailer: Mailer,
     directory: Mutex<Directory>,
@@ -129,6 +135,8 @@ impl Tenant {
             challenges: Store::new(capacity.interactions, INTERACTION_AGE),
             echoes: Echoes::default(),
             record: Record::new(clock.clone(), capacity.calls),
+            faults: Faults::new(&settings.faults, settings.seed),
+            meter: Meter::new(settings.rate_limits.clone()),
             mailer,
             directory: Mutex::new(Directory::new(&population_id, capacity.users)),
             population_id,
@@ -137,6 +145,11 @@ impl Tenant {
             clock,
             settings,
         }
+    }
+
+    /// Whether clients reach it by TLS.
+    pub fn is_https(&self) -> bool {
+        self.origin.starts_with("https:")
     }
 
     /// The absolute prefix of the authorization and flow endpoints.
