@@ -15,6 +15,10 @@ pub(super) enum Area {
     Auth,
     /// `/v1/environments/{environment}`: management.
     Management,
+    /// `/v1/company/{company}`: orchestration.
+    Company,
+    /// `/stand-in`: what only a stand-in tells.
+    StandIn,
 }
 
 /// A route, without its methods.

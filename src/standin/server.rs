@@ -6,10 +6,13 @@ use super::keys::Keys;
 use super::mail::{Mailer, sender};
 use super::place::{Area, Place};
 use super::reply::{Key, Reply};
-use super::settings::Settings;
+use super::settings::{Settings, Version};
 use super::tenant::Tenant;
 use super::tls::{TlsError, secured};
-use super::{authorize, capability, discovery, line, management, session, token, user_api};
+use super::{
+    applications, authorize, capability, challenge, discovery, echo, line, management, par,
+    policy_start, sdk_token, session, token, user_api,
+};
 use crate::base::clock::Clock;
 use crate::base::remedy::Remedy;
 use axum::Router;
@@ -44,6 +47,9 @@ const ROUTES: &[(Area, MethodFilter, &str, Handler)] = &[
         "/davinci/connections/{connection}/capabilities/{capability}",
         capability::advance,
     ),
+    (Area::Auth, POST, "/davinci/policy/{policy}/start", policy_start::start),
+    (Area::Auth, POST, "/davinci/user/credentials/challenge/{challenge}/status", challenge::status),
+    (Area::Auth, POST, "/as/par", par::push),
     (Area::Auth, POST, "/as/token", token::token),
     (Area::Auth, POST, "/as/introspect", token::introspect),
     (Area::Auth, POST, "/as/revoke", token::revoke),
@@ -52,7 +58,27 @@ const ROUTES: &[(Area, MethodFilter, &str, Handler)] = &[
     (Area::Management, GET, "", management::environment),
     (Area::Management, GET, "/populations", management::populations),
     (Area::Management, POST, "/populations", management::create_population),
+    (Area::Company, GET.or(POST), "/sdktoken", sdk_token::sdk_token),
+    (Area::Company, POST, "/policy/{policy}/start", policy_start::start_with_key),
+    (Area::StandIn, GET, "/coverage", echo::coverage),
+    (Area::Management, GET, "/applications", applications::list),
+    (Area::Management, GET, "/applications/{application}", applications::read),
+    (
+        Area::Management,
+        GET,
+        "/applications/{application}/flowPolicyAssignments",
+        applications::assignments,
+    ),
+    (Area::Management, GET, "/davinciApplications", applications::davinci_list),
+    (Area::Management, GET, "/davinciApplications/{application}", applications::davinci_read),
+    (
+        Area::Management,
+        GET,
+        "/davinciApplications/{application}/flowPolicies",
+        applications::davinci_policies,
+    ),
     (Area::Management, GET, "/flowPolicies", management::flow_policies),
+    (Area::Management, GET, "/flowPolicies/{policy}", management::flow_policy),
     (Area::Management, GET, "/users", user_api::find),
     (Area::Management, POST, "/users", user_api::create),
     (Area::Management, GET, "/users/{user}", user_api::read),
@@ -124,7 +150,7 @@ impl Remedy for StandInError {
             }
             Self::Listen { .. } => "choose another port, or port 0 for a free one".to_owned(),
             Self::NoFlow { .. } => {
-                let names = super::stock::FLOWS.iter().map(|flow| flow.name);
+                let names = super::flows::FLOWS.iter().map(|flow| flow.name);
                 format!("choose one of {}", names.collect::<crate::base::remedy::Listing>())
             }
             Self::Nothing { what } => format!("give it at least one {what}"),
@@ -139,9 +165,9 @@ impl Remedy for StandInError {
 
 /// Everything a client needs to know about a running tenant.
 ///
-/// The worker's secret is in it as plain text: it goes over a pipe to the parent process, which
+/// The worker's secret and the API key are in it as plain text: it goes over a pipe to the parent process, which
 /// needs it, and nowhere else.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Ready {
     /// Origin of the authorization server and the flow runtime.
     pub auth_url: String,
@@ -151,6 +177,9 @@ pub struct Ready {
     pub orchestrate_url: String,
     /// Environment id.
     pub environment_id: String,
+    /// Whether the paths of the authorization server and the flow runtime lack the environment id.
+    #[serde(default)]
+    pub custom_domain: bool,
     /// Client id of the application.
     pub client_id: String,
     /// Registered redirect URI.
@@ -159,6 +188,8 @@ pub struct Ready {
     pub scopes: Vec<String>,
     /// Flow policies: name to id.
     pub policies: BTreeMap<String, String>,
+    /// API key of the DaVinci application, for the SDK-token route.
+    pub api_key: String,
     /// The worker application.
     pub worker: ReadyWorker,
     /// Id of the default population.
@@ -166,6 +197,15 @@ pub struct Ready {
     /// The authority to trust, in PEM, where a certificate was made for TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_pem: Option<String>,
+}
+
+/// Without the secrets.
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Ready");
+        shown.field("auth_url", &self.auth_url).field("policies", &self.policies);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// The worker application's credentials.
@@ -255,11 +295,15 @@ fn examine(settings: &Settings) -> Result<(), StandInError> {
             return Err(StandInError::Nothing { what });
         }
     }
-    if let Some(policy) =
-        settings.policies.iter().find(|p| super::interaction::flow_of(p).is_none())
-    {
-        let (policy, flow) = (policy.name.clone(), policy.flow.clone());
-        return Err(StandInError::NoFlow { policy, flow });
+    for policy in &settings.policies {
+        let unknown = |version: &&Version| super::flows::named(&version.flow).is_none();
+        if let Some(version) = policy.distribution.iter().find(unknown) {
+            let (policy, flow) = (policy.name.clone(), version.flow.clone());
+            return Err(StandInError::NoFlow { policy, flow });
+        }
+        if policy.distribution.iter().all(|version| version.weight == 0) {
+            return Err(StandInError::Nothing { what: "flow version with a weight" });
+        }
     }
     if settings.mail.server.is_some() && sender(&settings.mail).is_none() {
         return Err(StandInError::Sender { from: settings.mail.from.clone() });
@@ -275,6 +319,8 @@ fn ready(tenant: &Tenant, ca_pem: Option<String>) -> Ready {
         api_url: tenant.origin.clone(),
         orchestrate_url: tenant.origin.clone(),
         environment_id: settings.environment_id.clone(),
+        custom_domain: settings.custom_domain,
+        api_key: tenant.api_key.expose().clone(),
         client_id: settings.application.client_id.clone(),
         redirect_uri: settings.application.redirect_uris.first().cloned().unwrap_or_default(),
         scopes: settings.application.scopes.clone(),
@@ -290,6 +336,7 @@ fn ready(tenant: &Tenant, ca_pem: Option<String>) -> Ready {
 
 fn routes(tenant: Arc<Tenant>) -> Router {
     let environment = &tenant.settings.environment_id;
+    let auth = tenant.settings.path_prefix();
     let mut router = Router::new()
         .route("/stand-in/calls", on(GET, calls))
         .route("/stand-in/truth", on(GET, truth))
@@ -301,7 +348,9 @@ fn routes(tenant: Arc<Tenant>) -> Router {
     };
     for (area, methods, path, handler) in ROUTES {
         let prefix = match area {
-            Area::Auth => format!("/{environment}"),
+            Area::Auth => auth.clone(),
+            Area::Company => "/v1/company/{company}".to_owned(),
+            Area::StandIn => "/stand-in".to_owned(),
             Area::Management => format!("/v1/environments/{environment}"),
         };
         let served = Served { place: Some(Place { area: *area, path }), handler: *handler };
