@@ -29,6 +29,8 @@ pub mod node;
 pub mod oidc;
 mod phone;
 mod poll;
+#[cfg(test)]
+mod properties;
 mod screen;
 mod start;
 pub mod walk;
