@@ -18,7 +18,7 @@ use crate::management::settings::Worker;
 use crate::profile::check::{self, Checked, Typed};
 use crate::profile::load::{self, Flags, Origin};
 use crate::profile::reference::Surroundings;
-use crate::profile::tenant::Tenant;
+use crate::profile::tenant::{SdkToken, Tenant};
 use crate::run::stage::{self, Opened, Wishes};
 use crate::standin::Ready;
 use std::collections::BTreeMap;
@@ -134,6 +134,7 @@ pub(super) async fn ground(
             let child = Embedded::start(checked.profile.stand_in.as_ref(), mail).await?;
             let ready = &embedded.insert(child).ready;
             name_policies(&mut checked, &ready.policies);
+            checked.profile.http.ca_pem.clone_from(&ready.ca_pem);
             as_tenant(ready)
         }
     };
@@ -192,9 +193,9 @@ fn as_tenant(ready: &Ready) -> Tenant {
     Tenant {
         auth_url: ready.auth_url.clone(),
         api_url: Some(ready.api_url.clone()),
-        orchestrate_url: Some(ready.auth_url.clone()),
+        orchestrate_url: Some(ready.orchestrate_url.clone()),
         environment_id: Some(ready.environment_id.clone()),
-        custom_domain: false,
+        custom_domain: ready.custom_domain,
         hosts: vec![ready.auth_url.clone()],
         client_id: ready.client_id.clone(),
         client_secret: None,
@@ -203,7 +204,7 @@ fn as_tenant(ready: &Ready) -> Tenant {
         client: Default::default(),
         start: Start::Authorize,
         start_dialect: Dialect::Screen,
-        sdk_token: None,
+        sdk_token: Some(SdkToken::ApiKey(ready.api_key.clone().into())),
         preflight: false,
         authorize_parameters: Vec::new(),
         headers: Vec::new(),

@@ -1,6 +1,7 @@
 //! The real binary, as a person uses it.
 
 mod check;
+mod faults;
 mod guard;
 mod instrument;
 mod lab;

@@ -67,6 +67,15 @@ impl Tenant {
         crate::lab::Ended::of(command.output().expect("a binary that starts"))
     }
 
+    /// What it counted.
+    pub(crate) fn truth(&self) -> Value {
+        let url = format!("http://{}/stand-in/truth", self.listens_at());
+        self.runtime.block_on(async {
+            let reply = reqwest::get(url).await.expect("a reply");
+            serde_json::from_slice(&reply.bytes().await.expect("a body")).expect("JSON")
+        })
+    }
+
     /// Every call that it recorded.
     pub(crate) fn calls(&self) -> Vec<Value> {
         let url = format!("http://{}/stand-in/calls", self.listens_at());
