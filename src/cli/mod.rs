@@ -4,6 +4,7 @@ mod check;
 mod embedded;
 mod exit;
 mod journeys;
+mod journeys_import;
 mod narrator;
 mod prepare;
 mod progress;
@@ -57,7 +58,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Serve a stand-in tenant
     StandIn(stand_in::StandInArgs),
-    /// Show the built-in journeys
+    /// List and show journeys, and make more: from a recording or in the terminal
     #[command(subcommand)]
     Journeys(journeys::JourneysCommand),
 }

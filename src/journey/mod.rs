@@ -1,9 +1,15 @@
 //! What a simulated user does: journeys as rules, and their performance against a tenant.
 
+pub mod author;
 pub mod cast;
 pub mod catalog;
+pub mod draft;
+pub mod har;
+pub mod import;
+mod import_value;
 pub mod outcome;
 pub mod perform;
+pub mod role;
 pub mod rule;
 pub mod script;
 pub mod template;
