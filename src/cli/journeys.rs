@@ -3,6 +3,7 @@
 use super::environment;
 use super::exit::{Exit, Failure};
 use super::journeys_import::{self, ImportArgs};
+use super::journeys_record::{self, RecordArgs};
 use super::terminal::{Style, Terminal};
 use crate::base::document::{Problems, Section};
 use crate::base::remedy::{Listing, nearest};
@@ -25,6 +26,8 @@ pub(super) enum JourneysCommand {
     Show(ShowArgs),
     /// Make a journey out of what a browser recorded
     ImportHar(ImportArgs),
+    /// Walk a flow form by form in the terminal and make a journey of it
+    Record(Box<RecordArgs>),
 }
 
 /// `journeys list`.
@@ -53,6 +56,7 @@ pub(super) fn journeys(command: &JourneysCommand, terminal: &Terminal) -> Result
         JourneysCommand::List(args) => list(args, terminal),
         JourneysCommand::Show(args) => show(args, terminal),
         JourneysCommand::ImportHar(args) => journeys_import::import(args, terminal),
+        JourneysCommand::Record(args) => journeys_record::record(args, terminal),
     }
 }
 

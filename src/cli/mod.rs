@@ -1,10 +1,12 @@
 //! The commands: the only part that talks to a person.
 
 mod check;
+mod dialogue;
 mod embedded;
 mod exit;
 mod journeys;
 mod journeys_import;
+mod journeys_record;
 mod narrator;
 mod prepare;
 mod progress;

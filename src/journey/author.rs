@@ -32,9 +32,11 @@ pub fn write(script: &Script, remarks: &[String]) -> String {
     text
 }
 
-/// The keys of a rule in the order in which they are written, each with its value where it has one
-/// that is not the default.
-const RULE: &[(&str, fn(&Rule) -> Option<String>)] = &[
+/// A key, and its value where it has one that is not the default.
+type Key<T> = (&'static str, fn(&T) -> Option<String>);
+
+/// The keys of a rule in the order in which they are written.
+const RULE: &[Key<Rule>] = &[
     ("name", |rule| Some(quoted(rule.name.as_str()))),
     ("when", |rule| Some(when(&rule.when))),
     ("answer", answer),
@@ -48,7 +50,7 @@ const RULE: &[(&str, fn(&Rule) -> Option<String>)] = &[
 ];
 
 /// The conditions of a rule.
-const WHEN: &[(&str, fn(&When) -> Option<String>)] = &[
+const WHEN: &[Key<When>] = &[
     ("fields", |when| list(&when.fields)),
     ("any_field", |when| list(&when.any_field)),
     ("actions", |when| list(&when.actions)),

@@ -57,7 +57,7 @@ pub struct Draft {
 
 /// Nothing that could become a journey.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
-#[error("nothing was answered and no form was shown")]
+#[error("no form was answered")]
 pub struct NothingDone;
 
 impl Remedy for NothingDone {
@@ -136,6 +136,9 @@ impl Draft {
 
     /// The journey that does what was done.
     pub fn build(&self, name: &str) -> Result<Script, NothingDone> {
+        if self.acts.is_empty() && !self.is_complete {
+            return Err(NothingDone);
+        }
         let mut groups: Vec<Group> = Vec::new();
         let maker = self.maker();
         for (position, act) in self.acts.iter().enumerate() {
@@ -144,8 +147,6 @@ impl Draft {
         let last_refused = self.acts.last().is_some_and(Act::is_refused);
         if let (Some(form), false) = (self.open_form(), last_refused) {
             add_shown(&mut groups, form);
-        } else if self.acts.is_empty() && !self.is_complete {
-            return Err(NothingDone);
         }
         let mut rules: Vec<_> = groups.into_iter().flat_map(Group::into_rules).collect();
         tell_apart(&mut rules);
