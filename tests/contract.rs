@@ -1,7 +1,7 @@
 //! The documented requests and replies of the flow API, replayed through the walker.
 
 use bytes::Bytes;
-use gander::davinci::form::{Client, Filled};
+use gander::davinci::form::{Client, Dialect, Filled};
 use gander::davinci::node::Node;
 use gander::davinci::oidc::{Application, Endpoints};
 use gander::davinci::walk::{Turn, Walk};
@@ -38,6 +38,7 @@ fn started() -> Walk {
         client: Client::JavaScript,
         authorize_parameters: Vec::new(),
         headers: Vec::new(),
+        start_dialect: Dialect::Screen,
     };
     Walk::authorize(Arc::new(application), None, &[7; 64]).expect("a start").0
 }
@@ -130,12 +131,13 @@ fn the_walker_takes_every_documented_reply_for_what_it_is() {
         ("start-with-input-schema.200", "end Screen"),
         ("success.200", "success with a code"),
     ]);
+    let endpoints = Endpoints::new("https://auth.example.com", Some("env"));
     let replies = examples("replies");
     assert_eq!(replies.len(), expected.len());
     for (name, body) in replies {
         let status =
             name.rsplit('.').next().and_then(|status| status.parse().ok()).expect("a status");
-        let seen = match Node::read(&reply(status, &body)) {
+        let seen = match Node::read(&reply(status, &body), &endpoints) {
             Node::Form(next) => {
                 let fields: Vec<_> =
                     next.form.fields.iter().map(|field| field.key.as_str()).collect();

@@ -38,6 +38,9 @@ pub(super) fn check(args: &CheckArgs, terminal: &Terminal) -> Result<Exit, Failu
         args.selection.name(),
         journeys.join(", ")
     ));
+    for (what, advice) in checked.short_of_accounts() {
+        terminal.say(&format!("{} {what}; {advice}", terminal.paint(Style::Bad, "caution")));
+    }
     if args.walk {
         super::runtime()?.block_on(walk(args, checked, terminal))
     } else {

@@ -33,6 +33,9 @@ pub(super) struct RecordArgs {
     /// Variant of the profile whose flow is walked; without it, the first
     #[arg(long, value_name = "NAME")]
     variant: Option<String>,
+    /// Flow policy to walk instead of the profile's; with the stand-in also by its name
+    #[arg(long, value_name = "POLICY", conflicts_with = "variant")]
+    policy: Option<String>,
     /// Folder for the ledger of the accounts that are made
     #[arg(short, long, default_value = "reports")]
     out: PathBuf,
@@ -94,8 +97,11 @@ async fn rehearse(args: &RecordArgs, terminal: &Terminal) -> Result<Exit, Failur
         clean(&name),
         ground.embedded.as_ref().map_or(ground.tenant.auth_url.as_str(), |_| "the embedded stand-in"),
     ));
+    let variants = &ground.checked.profile.variants;
+    let variant = variants.iter().find(|known| Some(&known.name) == variant.as_ref());
+    let policy = variant.and_then(|variant| variant.policy(&name.as_str().into()));
     let mut session = ground.opened.transport.session();
-    let start = (policy.as_deref(), ground.opened.next_index);
+    let start = (policy, ground.opened.next_index);
     let started = Rehearsal::start(&ground.opened.stage, &mut session, start, *state).await;
     let (rehearsal, met) =
         started.map_err(|what| Failure::new(Exit::TenantNotUsable, what, None))?;
@@ -247,7 +253,7 @@ impl Prompter<'_> {
                 }
             }
             ends = match end {
-                End::Token => vec![End::Userinfo, End::SignOff, End::Revoke],
+                End::Token => vec![End::Userinfo, End::StartAgain, End::SignOff, End::Revoke],
                 _ => ends.into_iter().filter(|other| *other != end).collect(),
             };
             if ends.is_empty() {
@@ -291,7 +297,10 @@ fn kind(kind: &FieldKind) -> &'static str {
         FieldKind::Password => "secret",
         FieldKind::Options => "options, with commas between",
         FieldKind::Check => "true or false",
-        FieldKind::Phone(_) => "phone number",
-        FieldKind::Object => "left alone",
+        FieldKind::Phone { .. } => "phone number",
+        FieldKind::DeviceType(_) | FieldKind::Device(_) => "device",
+        FieldKind::SecurityKey | FieldKind::Signals | FieldKind::Poll | FieldKind::Metadata => {
+            "left alone"
+        }
     }
 }

@@ -6,8 +6,11 @@ use crate::base::secret::STRUCK_OUT;
 use crate::davinci::form::Form;
 use crate::davinci::walk::Walk;
 use crate::journey::outcome::Verdict;
+use crate::journey::script::STARTS;
 use crate::journey::perform::{Answered, Sending, Wait, Witness};
 use crate::report::columns::clean;
+use crate::transport::Exchange;
+use bytes::Bytes;
 use http::{Request, Uri};
 use std::time::Duration;
 
@@ -101,19 +104,28 @@ impl Witness for Narrator<'_> {
             let by = refusal.capability.as_deref().unwrap_or("the flow");
             self.detail("refused", &format!("by {by}  {}", targets.join(", ")));
         }
-        let is_in_flow =
-            answered.label.event.is_some() || answered.label.step.as_str() == "authorize";
+        let starts = STARTS.iter().any(|(_, start)| start.step() == answered.label.capability.as_str());
+        let is_in_flow = answered.label.event.is_some() || starts;
         let is_form = matches!(answered.verdict, Verdict::Advanced) && is_in_flow;
         if let (true, Some(form), false) = (is_form, answered.walk.form(), answered.completed) {
             self.form(form, answered.walk);
         } else if answered.completed {
-            self.detail("success", "the flow handed out a code: ***");
+            self.detail("success", &format!("the flow handed out what was asked for: {STRUCK_OUT}"));
         }
+    }
+
+    fn preflighted(&mut self, preflight: &Request<Bytes>, exchange: &Exchange) {
+        let came = match &exchange.reply {
+            Ok(reply) => reply.status().as_u16().to_string(),
+            Err(fault) => clean(&fault.to_string()),
+        };
+        self.detail("asks", &format!("{}  ←  {came}", request_line(preflight)));
     }
 
     fn waited(&mut self, wait: Wait, time: Duration) {
         let what = match wait {
             Wait::Code => "waited for the code in the mail",
+            Wait::Poll => "waited to ask again",
             Wait::Think => "thought",
         };
         self.line(&format!(
@@ -141,7 +153,7 @@ impl Narrator<'_> {
     }
 }
 
-fn request_line(request: &Request<bytes::Bytes>) -> String {
+fn request_line(request: &Request<Bytes>) -> String {
     format!("{} {}", request.method(), shown_uri(request.uri()))
 }
 
@@ -159,7 +171,7 @@ fn shown_uri(uri: &Uri) -> String {
 }
 
 /// The values that came with the last reply and go back with this request.
-fn chained(walk: &Walk, request: &Request<bytes::Bytes>) -> String {
+fn chained(walk: &Walk, request: &Request<Bytes>) -> String {
     let node = walk.form().and_then(|form| form.node.as_deref()).unwrap_or("–");
     let event = walk.event_name().unwrap_or("–");
     let interaction = walk.interaction_id().unwrap_or("–");

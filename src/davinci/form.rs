@@ -1,9 +1,12 @@
 //! What a node offers, by key: fields to fill in and actions to take, and how an answer is encoded.
 
+pub use super::field::{Device, Field, FieldKind};
+pub use super::poll::Polling;
+
 use super::wire;
 use crate::base::names::Capability;
 use crate::base::remedy::{Listing, Remedy};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// A form as far as an answer needs it. Identified by its keys; name and node id vary between
 /// tenants and languages.
@@ -19,61 +22,26 @@ pub struct Form {
     pub capability: Option<Capability>,
     /// Inputs, in the order of the form.
     pub fields: Vec<Field>,
-    /// Buttons and links, in the order of the form.
+    /// Buttons and links, in the order of the form. A form without any can be submitted all the
+    /// same, as by the genuine JavaScript client: it then has one action with an empty key.
     pub actions: Vec<Action>,
+    /// Buttons that lead away from the flow (social login): offered, but nothing that can be taken.
+    pub ways_out: Vec<String>,
+    /// How the form wants to be polled, if it does.
+    pub polling: Option<Polling>,
+    /// The dialect in which it came, and in which it is answered.
+    pub dialect: Dialect,
 }
 
-/// An input.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Field {
-    /// Name under which its value is sent.
-    pub key: String,
-    /// What kind of value it takes.
-    pub kind: FieldKind,
-    /// Whether the form insists on it.
-    pub required: bool,
-    /// Whether an untouched text keeps its default: only with a rule attached, as genuine
-    /// JavaScript clients do.
-    keeps_default: bool,
-    prefill: Option<Value>,
+/// The two ways in which a tenant describes a form.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Dialect {
+    /// For SDKs: `form.components.fields` and a link to follow.
+    #[default]
+    Sdk,
+    /// For the hosted page: `screen`, its HTML, and ids from which the link is made.
+    Screen,
 }
-
-/// What kind of value an input takes.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum FieldKind {
-    /// One line of text, or the value of one option.
-    Text,
-    /// Text that nobody may see.
-    Password,
-    /// Any number of options.
-    Options,
-    /// Yes or no.
-    Check,
-    /// A number with its country, by default this one.
-    Phone(String),
-    /// A structured value that no rule fills in (security key, device, meta data).
-    Object,
-}
-
-/// Field types and the kind of their values. A type that is not here carries no value and is left
-/// alone, as genuine clients do.
-const FIELD_TYPES: &[(&str, FieldKind)] = &[
-    ("TEXT", FieldKind::Text),
-    ("PASSWORD", FieldKind::Password),
-    ("PASSWORD_VERIFY", FieldKind::Password),
-    ("RADIO", FieldKind::Text),
-    ("DROPDOWN", FieldKind::Text),
-    ("CHECKBOX", FieldKind::Options),
-    ("COMBOBOX", FieldKind::Options),
-    ("SINGLE_CHECKBOX", FieldKind::Check),
-    ("PHONE_NUMBER", FieldKind::Phone(String::new())),
-    ("DEVICE_REGISTRATION", FieldKind::Text),
-    ("DEVICE_AUTHENTICATION", FieldKind::Object),
-    ("FIDO2", FieldKind::Object),
-    ("PROTECT", FieldKind::Text),
-    ("POLLING", FieldKind::Text),
-    ("METADATA", FieldKind::Object),
-];
 
 /// Button types and the event that pressing one sends.
 const ACTION_TYPES: &[(&str, Event)] = &[
@@ -85,7 +53,7 @@ const ACTION_TYPES: &[(&str, Event)] = &[
 /// A button or link.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Action {
-    /// Sent as `actionKey`.
+    /// Sent as `actionKey`, or as `buttonValue` to the hosted page.
     pub key: String,
     /// The event it sends, from the type of the button.
     pub event: Event,
@@ -149,6 +117,16 @@ pub enum AnswerError {
         /// Keys of the form's actions.
         offered: Listing,
     },
+    /// The rule chooses a device that is not there.
+    #[error("`{key}` offers {offered}, not `{wanted}`")]
+    NotAnOption {
+        /// Key of the field.
+        key: String,
+        /// What the rule chooses.
+        wanted: String,
+        /// Types of the devices.
+        offered: Listing,
+    },
 }
 
 impl Remedy for AnswerError {
@@ -158,45 +136,55 @@ impl Remedy for AnswerError {
             Self::NotOffered { offered, .. } => {
                 format!("let the rule's `action` name one of {offered}")
             }
+            Self::NotAnOption { key, offered, .. } => {
+                format!("let the rule answer `{key}` with one of {offered}, or with a device's id")
+            }
         })
     }
 }
 
 impl Form {
-    /// Sorts what the tenant wrote into fields and actions.
-    pub(super) fn read(
-        form: wire::Form,
-        mut prefill: Map<String, Value>,
-        node: Option<String>,
-        capability: Option<Capability>,
-    ) -> Self {
-        let mut read = Self {
-            name: form.name.filled(),
-            category: form.category.filled(),
-            node,
-            capability,
-            ..Self::default()
-        };
-        for field in form.components.unwrap_or_default().fields {
-            let (Some(kind), Some(key)) = (field.kind.as_str(), field.key.filled()) else {
+    /// Sorts what the tenant wrote into fields and actions; node and capability stand beside it.
+    pub(super) fn read(form: wire::Form, mut prefill: Map<String, Value>) -> Self {
+        let mut read =
+            Self { name: form.name.filled(), category: form.category.filled(), ..Self::default() };
+        let fields = form.components.0.unwrap_or_default().fields.0;
+        for mut field in fields.into_iter().filter_map(|field| field.0) {
+            let Some(kind) = std::mem::take(&mut field.kind).filled() else { continue };
+            let key = std::mem::take(&mut field.key).filled();
+            if kind == "SOCIAL_LOGIN_BUTTON" {
+                read.ways_out.push(key.unwrap_or(kind));
                 continue;
-            };
+            }
+            let Some(key) = key else { continue };
             if let Some((_, event)) = ACTION_TYPES.iter().find(|(name, _)| *name == kind) {
                 read.actions.push(Action { key, event: *event });
-            } else if let Some((_, kind)) = FIELD_TYPES.iter().find(|(name, _)| *name == kind) {
-                let kind = match kind {
-                    FieldKind::Phone(_) => {
-                        FieldKind::Phone(field.default_country_code.0.unwrap_or_default())
-                    }
-                    other => other.clone(),
-                };
-                let required = field.required.as_str() == Some("true");
-                let keeps_default = required || field.validation.0;
-                let prefill = prefill.remove(&key);
-                read.fields.push(Field { key, kind, required, keeps_default, prefill });
+                continue;
             }
+            if kind == "POLLING" && read.polling.is_none() {
+                read.polling = Some(Polling::read(
+                    key.clone(),
+                    &field.poll_interval,
+                    &field.poll_retries,
+                    &field.poll_challenge_status,
+                    std::mem::take(&mut field.challenge),
+                ));
+            }
+            let prefill = prefill.remove(&key);
+            read.fields.extend(Field::read(&kind, key, field, prefill));
         }
+        read.complete();
         read
+    }
+
+    /// Adds the way to submit a form that has no button: with the key of its meta data, or with
+    /// none. A form that is polled moves on by itself.
+    pub(super) fn complete(&mut self) {
+        if self.actions.is_empty() && self.polling.is_none() {
+            let metadata = self.fields.iter().find(|field| field.kind == FieldKind::Metadata);
+            let key = metadata.map(|field| field.key.clone()).unwrap_or_default();
+            self.actions.push(Action { key, event: Event::Submit });
+        }
     }
 
     /// Whether there is an input with this key.
@@ -215,7 +203,19 @@ impl Form {
         submits.next().filter(|_| submits.next().is_none())
     }
 
-    /// The form's values as the imitated client would send them with this event.
+    /// The event that taking an action sends: that of the button, except that a form with meta data
+    /// is never submitted but acted upon.
+    pub(super) fn event_of(&self, action: &Action) -> Event {
+        match action.event {
+            Event::Submit if self.fields.iter().any(|f| f.kind == FieldKind::Metadata) => {
+                Event::Action
+            }
+            event => event,
+        }
+    }
+
+    /// The form's values as the imitated client would send them when a button that
+    /// sends this event is pressed.
     pub fn data(
         &self,
         filled: &[Filled],
@@ -227,15 +227,20 @@ impl Form {
         }
         let mut data = Map::new();
         for field in &self.fields {
+            if event == Event::Action && field.kind == FieldKind::SecurityKey {
+                continue;
+            }
             let answer = filled.iter().find(|filled| filled.key == field.key);
             let value = match answer {
-                Some(answer) => field.encode(&answer.text),
-                None if field.required && field.prefill.is_none() && event == Event::Submit => {
-                    return Err(AnswerError::Unmapped { key: field.key.clone() });
-                }
-                None => field.untouched(),
+                Some(answer) => field.encode(&answer.text)?,
+                None => field.untouched(client),
             };
-            if client == Client::JavaScript || !is_empty(&value) {
+            let is_blank = field.is_blank(&value);
+            let says_nothing = is_blank || field.kind == FieldKind::Check;
+            if answer.is_none() && says_nothing && field.required && event == Event::Submit {
+                return Err(AnswerError::Unmapped { key: field.key.clone() });
+            }
+            if client == Client::JavaScript || !is_blank {
                 data.insert(field.key.clone(), value);
             }
         }
@@ -243,59 +248,17 @@ impl Form {
     }
 }
 
-impl Field {
-    fn encode(&self, text: &str) -> Value {
-        match &self.kind {
-            FieldKind::Text | FieldKind::Password => Value::from(text),
-            FieldKind::Options => {
-                text.split(',').map(str::trim).filter(|option| !option.is_empty()).collect()
-            }
-            FieldKind::Check => Value::Bool(text.eq_ignore_ascii_case("true")),
-            FieldKind::Phone(country) => json!({ "countryCode": country, "phoneNumber": text }),
-            FieldKind::Object => serde_json::from_str(text).unwrap_or_else(|_| json!({})),
-        }
-    }
-
-    fn untouched(&self) -> Value {
-        let prefill = self.prefill.clone();
-        match &self.kind {
-            FieldKind::Text if self.keeps_default => prefill.unwrap_or_else(|| "".into()),
-            FieldKind::Text | FieldKind::Password => "".into(),
-            FieldKind::Options => prefill.filter(Value::is_array).unwrap_or_else(|| json!([])),
-            FieldKind::Check => Value::Bool(false),
-            FieldKind::Phone(country) => {
-                let of =
-                    |key| prefill.as_ref().and_then(|value| value.get(key)).and_then(Value::as_str);
-                json!({
-                    "countryCode": of("countryCode").unwrap_or(country),
-                    "phoneNumber": of("phoneNumber").unwrap_or_default(),
-                })
-            }
-            FieldKind::Object => json!({}),
-        }
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.values().all(is_empty),
-        Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn form(fields: &str) -> Form {
         let form: wire::Form =
             serde_json::from_str(&format!(r#"{{"name":"F","components":{{"fields":{fields}}}}}"#))
                 .unwrap();
         let prefill = json!({ "nick": "ada", "plain": "kept?" });
-        Form::read(form, prefill.as_object().unwrap().clone(), Some("n".into()), Some("c".into()))
+        Form::read(form, prefill.as_object().unwrap().clone())
     }
 
     fn filled(key: &str, text: &str) -> Filled {
@@ -346,7 +309,7 @@ mod tests {
         assert_eq!(
             sent(Client::Mobile, Event::Submit),
             json!({ "username": "u", "nick": "ada", "topics": ["a", "b"], "agree": true,
-                    "phone": { "countryCode": "GB", "phoneNumber": "" } })
+                    "plain": "kept?" })
         );
         assert_eq!(sent(Client::Mobile, Event::Action), json!({}));
     }

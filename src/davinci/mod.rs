@@ -21,8 +21,15 @@
 //! [`walk::Walk`] holds what is chained from reply to request, [`node`] says what a reply is,
 //! [`form`] what it offers and how an answer is encoded, [`oidc`] everything around the flow.
 
+mod advance;
+mod field;
 pub mod form;
+mod markup;
 pub mod node;
 pub mod oidc;
+mod phone;
+mod poll;
+mod screen;
+mod start;
 pub mod walk;
 mod wire;

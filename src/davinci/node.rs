@@ -1,9 +1,14 @@
 //! What a reply is: one table from status and structure to kind, never from message text.
 
-use super::form::Form;
-use super::wire::Body;
+use super::form::{Dialect, Form};
+use super::oidc::{Endpoints, Tokens};
+use super::screen::{self, Shown};
+use super::wire::{self, Body, Detail, List, Object};
+use crate::base::names::Capability;
+use crate::base::secret::Secret;
 use bytes::Bytes;
-use http::{Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, Response, StatusCode, Uri, header};
+use serde_json::Value;
 use std::time::Duration;
 
 /// What a reply to an authorize or capability call can be.
@@ -50,10 +55,8 @@ struct Seen {
 }
 
 impl Seen {
-    /// Only an object is a body: the derived reader would take a list for one, too.
     fn of(status: StatusCode, body: &[u8]) -> Self {
-        let is_object = body.trim_ascii_start().starts_with(b"{");
-        Self { status, body: is_object.then(|| serde_json::from_slice(body).ok()).flatten() }
+        Self { status, body: wire::read(body) }
     }
 
     fn has(&self, test: impl FnOnce(&Body) -> bool) -> bool {
@@ -94,7 +97,7 @@ const TABLE: &[Row] = &[
     Row { kind: Kind::FlowFailed, when: |s| !s.is_ok() && s.has(failed_at_the_end) },
     Row {
         kind: Kind::OauthError,
-        when: |s| !s.is_ok() && s.connector().is_none() && s.has(|b| b.error.0),
+        when: |s| !s.is_ok() && s.connector().is_none() && s.has(|b| b.error.is_there),
     },
     Row { kind: Kind::Refusal, when: |s| is_error_status(s.status) && s.body.is_some() },
     Row { kind: Kind::ClientError, when: |s| s.status.is_client_error() },
@@ -103,7 +106,7 @@ const TABLE: &[Row] = &[
     Row { kind: Kind::Success, when: |s| s.has(is_an_end) },
     Row { kind: Kind::Stay, when: |s| s.has(|b| b.event_name.as_str().is_some_and(is_rewind)) },
     Row { kind: Kind::Form, when: |s| s.has(|b| next_href(b).is_some()) },
-    Row { kind: Kind::Screen, when: |s| s.has(|b| b.screen.0) },
+    Row { kind: Kind::Screen, when: |s| s.has(|b| b.screen.0.is_some()) },
     Row { kind: Kind::NoNextStep, when: |_| true },
 ];
 
@@ -123,14 +126,14 @@ fn failed_at_the_end(body: &Body) -> bool {
 fn says_failed(body: &Body) -> bool {
     let failed =
         |status: &str| ["failed", "failure"].iter().any(|word| status.eq_ignore_ascii_case(word));
-    body.error.0 || body.status.as_str().is_some_and(failed)
+    body.error.is_there || body.status.as_str().is_some_and(failed)
 }
 
 fn is_an_end(body: &Body) -> bool {
     body.session.0
-        || body.authorize_response.is_some()
-        || body.access_token.0
-        || body.dv_response.0
+        || body.authorize_response.0.is_some()
+        || body.access_token.is_filled()
+        || body.dv_response.is_filled()
         || body.capability_name.as_str() == Some("createSuccessResponse")
 }
 
@@ -139,7 +142,7 @@ fn is_rewind(event: &str) -> bool {
 }
 
 fn next_href(body: &Body) -> Option<&str> {
-    body.links.as_ref()?.next.as_ref()?.href.as_str()
+    body.links.0.as_ref()?.next.0.as_ref()?.href.as_str()
 }
 
 /// What a reply says, as values.
@@ -174,6 +177,10 @@ pub struct Continue {
     pub flow_id: Option<String>,
     /// What is offered.
     pub form: Form,
+    /// The form's link to itself, below which the status of a challenge is found.
+    pub own: Option<Uri>,
+    /// What a press on the hosted page echoes; null in the dialect of SDKs.
+    pub next_event: Value,
 }
 
 /// An answer that was turned down.
@@ -183,6 +190,8 @@ pub struct Refusal {
     pub status: u16,
     /// What refused: `checkPassword`, `createUser`, `customErrorMessage`, …
     pub capability: Option<String>,
+    /// The error's code where it is a name and no sentence: `invalidValue`, `validationError`.
+    pub code: Option<String>,
     /// Fields named by the platform's error, with its code for each: `password` `INVALID_VALUE`.
     pub targets: Vec<(String, String)>,
 }
@@ -191,9 +200,13 @@ pub struct Refusal {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Completion {
     /// Authorization code, if the flow was started by an authorize request.
-    pub code: Option<crate::base::secret::Secret>,
+    pub code: Option<Secret>,
     /// State echoed by the tenant.
     pub state: Option<String>,
+    /// Tokens, if the flow ends in a success response for widgets.
+    pub tokens: Option<Tokens>,
+    /// What a hosted page hands back to the authorization server to go on, opaque.
+    pub dv_response: Option<Secret>,
 }
 
 /// Why a walk cannot go on.
@@ -205,81 +218,142 @@ pub struct Ending {
     pub status: u16,
     /// What failed, where the body says so.
     pub capability: Option<String>,
-    /// How long the tenant asks to wait, for rate limits and outages. Dates are not resolved here:
-    /// that needs a clock.
+    /// The error's code where it is a name and no sentence: `requestTimedOut`, `access_denied`.
+    pub code: Option<String>,
+    /// How long the tenant asks to wait, for rate limits and outages; at most a day. A date counts
+    /// from the reply's own date, so that no clock is needed; without one it says nothing.
     pub retry_after: Option<Duration>,
     /// Scheme and host of where a redirect points; the rest may hold secrets.
     pub location: Option<String>,
 }
 
+impl Ending {
+    /// An ending of which no more is known.
+    pub(super) const fn bare(kind: Kind, status: u16) -> Self {
+        Self { kind, status, capability: None, code: None, retry_after: None, location: None }
+    }
+}
+
 impl Node {
-    /// Reads one reply of an authorize or capability call.
-    pub fn read(reply: &Response<Bytes>) -> Self {
+    /// Reads one reply of a start, an authorize or a capability call. `endpoints` are those of the
+    /// tenant: a hosted page says only which capability goes on, not where.
+    pub fn read(reply: &Response<Bytes>, endpoints: &Endpoints) -> Self {
         let seen = Seen::of(reply.status(), reply.body());
         let kind =
             TABLE.iter().find(|row| (row.when)(&seen)).map_or(Kind::NoNextStep, |row| row.kind);
         let status = seen.status.as_u16();
         let body = seen.body.unwrap_or_default();
+        let capability = body.capability_name.as_str().map(|name| clip(name).to_owned());
         match kind {
-            Kind::Form => Self::form(body, status),
+            Kind::Form | Kind::Screen => next(kind, body, endpoints).map_or_else(
+                || {
+                    let kind = Kind::NoNextStep;
+                    Self::End(Ending { capability, ..Ending::bare(kind, status) })
+                },
+                |next| Self::Form(Box::new(next)),
+            ),
             Kind::Stay => Self::Stay,
-            Kind::Success => {
-                let response = body.authorize_response.unwrap_or_default();
-                let code = response.code.filled().map(Into::into);
-                Self::Success(Completion { code, state: response.state.0 })
-            }
+            Kind::Success => Self::Success(completion(body)),
             Kind::Refusal => Self::Refusal(Refusal {
                 status,
-                targets: body.details.as_ref().map(targets).unwrap_or_default(),
-                capability: body.capability_name.0,
+                capability,
+                code: code_of(&body),
+                targets: targets(body.details),
             }),
-            kind => {
-                let header = |name| reply.headers().get(name).and_then(|value| value.to_str().ok());
-                let retry_after =
-                    header(header::RETRY_AFTER).and_then(|text| text.trim().parse().ok());
-                let location = header(header::LOCATION).map(origin_of);
-                Self::End(Ending {
-                    kind,
-                    status,
-                    capability: body.capability_name.0,
-                    retry_after: retry_after.map(Duration::from_secs),
-                    location,
-                })
-            }
+            kind => Self::End(Ending {
+                capability,
+                code: code_of(&body),
+                retry_after: retry_after(reply.headers()),
+                location: text_of(reply.headers(), header::LOCATION).map(origin_of),
+                ..Ending::bare(kind, status)
+            }),
         }
     }
+}
 
-    fn form(body: Body, status: u16) -> Self {
-        let href = next_href(&body).and_then(|href| href.parse::<Uri>().ok());
-        let Some(href) = href.filter(|href| href.scheme().is_some() && href.authority().is_some())
-        else {
-            let capability = body.capability_name.0;
-            let kind = Kind::NoNextStep;
-            return Self::End(Ending {
-                kind,
-                status,
-                capability,
-                retry_after: None,
-                location: None,
-            });
-        };
-        let prefill = body.form_data.and_then(|data| data.value).unwrap_or_default();
-        let capability = body.capability_name.filled().or_else(|| {
-            // The link's last segment is the capability by construction; the body usually says it.
-            href.path().rsplit('/').next().filter(|segment| !segment.is_empty()).map(str::to_owned)
-        });
-        let capability = capability.map(|name| clip(&name).into());
-        let id = body.id.0;
-        Self::Form(Box::new(Continue {
-            form: Form::read(body.form.unwrap_or_default(), prefill, id.clone(), capability),
-            id,
-            href,
-            event_name: body.event_name.filled().unwrap_or_else(|| "continue".to_owned()),
-            interaction_id: body.interaction_id.filled(),
-            interaction_token: body.interaction_token.filled(),
-            flow_id: body.flow_id.filled().map(|id| clip(&id).to_owned()),
-        }))
+/// The next form with its link; none if there is nowhere to send an answer.
+fn next(kind: Kind, body: Body, endpoints: &Endpoints) -> Option<Continue> {
+    let dialect = if kind == Kind::Form { Dialect::Sdk } else { Dialect::Screen };
+    let href = match dialect {
+        Dialect::Sdk => absolute(next_href(&body)?)?,
+        Dialect::Screen => {
+            let connection = body.connection_id.as_str()?;
+            absolute(&endpoints.capability(connection, body.capability_name.as_str()?)?)?
+        }
+    };
+    let own = body.links.0.and_then(|links| absolute(links.own.0?.href.as_str()?));
+    let capability = body.capability_name.filled().or_else(|| {
+        // The link's last segment is the capability by construction; the body usually says it.
+        href.path().rsplit('/').next().filter(|segment| !segment.is_empty()).map(str::to_owned)
+    });
+    let capability: Option<Capability> = capability.map(|name| clip(&name).into());
+    let id = body.id.0;
+    let shown = match dialect {
+        Dialect::Sdk => {
+            let prefill = body.form_data.0.and_then(|data| data.value.0).unwrap_or_default();
+            let form = body.form.0.unwrap_or_default();
+            Shown { form: Form::read(form, prefill), next_event: Value::Null }
+        }
+        Dialect::Screen => screen::read(body.screen.0.unwrap_or_default()),
+    };
+    Some(Continue {
+        form: Form { node: id.clone(), capability, ..shown.form },
+        next_event: shown.next_event,
+        id,
+        href,
+        own,
+        event_name: body.event_name.filled().unwrap_or_else(|| "continue".to_owned()),
+        interaction_id: body.interaction_id.filled(),
+        interaction_token: body.interaction_token.filled(),
+        flow_id: body.flow_id.filled().map(|id| clip(&id).to_owned()),
+    })
+}
+
+fn absolute(link: &str) -> Option<Uri> {
+    let link: Uri = link.parse().ok()?;
+    (link.scheme().is_some() && link.authority().is_some()).then_some(link)
+}
+
+fn completion(body: Body) -> Completion {
+    let response = body.authorize_response.0.unwrap_or_default();
+    let id_token = body.id_token.filled().map(Secret::new);
+    Completion {
+        code: response.code.filled().map(Secret::new),
+        state: response.state.0,
+        tokens: body
+            .access_token
+            .filled()
+            .map(|access_token| Tokens { access_token: access_token.into(), id_token }),
+        dv_response: body.dv_response.filled().map(Secret::new),
     }
+}
+
+/// The code of an error, unless it is a sentence: some repeat their message there, which may name
+/// the person.
+fn code_of(body: &Body) -> Option<String> {
+    let code = body.code.as_str().or(body.error.code.as_deref())?;
+    let is_name = code.len() <= LONGEST_NAME
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    (is_name && !code.is_empty()).then(|| code.to_owned())
+}
+
+/// Longest pause that a tenant can ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = text_of(headers, header::RETRY_AFTER)?.trim();
+    let pause = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let until = httpdate::parse_http_date(text).ok()?;
+        let now = httpdate::parse_http_date(text_of(headers, header::DATE)?.trim()).ok()?;
+        until.duration_since(now).unwrap_or_default()
+    };
+    Some(pause.min(LONGEST_PAUSE))
+}
+
+fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
 }
 
 /// Scheme and host of a link. One without is named as what it is.
@@ -302,17 +376,18 @@ fn clip(name: &str) -> &str {
 /// Longest name of a capability or flow, in characters.
 const LONGEST_NAME: usize = 128;
 
+/// Most fields that a refusal names.
+const MOST_TARGETS: usize = 100;
+
 /// Field problems in the untouched platform error inside `details[].rawResponse.details[]`.
-fn targets(details: &serde_json::Value) -> Vec<(String, String)> {
-    let text = |value: &serde_json::Value, key: &str| value.get(key)?.as_str().map(str::to_owned);
-    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
-    let inner = list(details)
-        .into_iter()
-        .filter_map(|detail| detail.pointer("/rawResponse/details").map(list));
-    inner
-        .flatten()
-        .filter_map(|problem| Some((text(&problem, "target")?, text(&problem, "code")?)))
-        .collect()
+fn targets(details: List<Object<Detail>>) -> Vec<(String, String)> {
+    let details = details.0.into_iter().filter_map(|detail| detail.0?.raw_response.0);
+    let problems = details.flat_map(|raw| raw.details.0).filter_map(|problem| problem.0);
+    let named = problems.filter_map(|problem| {
+        let (target, code) = (problem.target.filled()?, problem.code.filled()?);
+        Some((clip(&target).to_owned(), clip(&code).to_owned()))
+    });
+    named.take(MOST_TARGETS).collect()
 }
 
 #[cfg(test)]
@@ -322,6 +397,14 @@ mod tests {
 
     fn reply(status: u16, body: &str) -> Response<Bytes> {
         Response::builder().status(status).body(Bytes::from(body.to_owned())).unwrap()
+    }
+
+    fn endpoints() -> Endpoints {
+        Endpoints::new("https://auth.example.com", Some("env"))
+    }
+
+    fn read(status: u16, body: &str) -> Node {
+        Node::read(&reply(status, body), &endpoints())
     }
 
     /// At least one reply for every line of the table.
@@ -396,9 +479,7 @@ mod tests {
     fn a_link_that_is_not_absolute_is_no_next_step() {
         for href in ["/davinci/x", "", "not a link", "https://"] {
             let body = format!(r#"{{"id":"a","_links":{{"next":{{"href":"{href}"}}}}}}"#);
-            let Node::End(ending) = Node::read(&reply(200, &body)) else {
-                panic!("{href} was followed")
-            };
+            let Node::End(ending) = read(200, &body) else { panic!("{href} was followed") };
             assert_eq!(ending.kind, Kind::NoNextStep);
         }
     }
@@ -408,7 +489,7 @@ mod tests {
         let body = r#"{"connectorId":"pingOneSSOConnector","capabilityName":"createUser","code":"invalidValue",
             "details":[{"rawResponse":{"code":"INVALID_DATA","details":[
                 {"code":"INVALID_VALUE","target":"password","message":"…"}]},"statusCode":400}]}"#;
-        let Node::Refusal(refusal) = Node::read(&reply(400, body)) else { panic!("not a refusal") };
+        let Node::Refusal(refusal) = read(400, body) else { panic!("not a refusal") };
         assert_eq!(refusal.capability.as_deref(), Some("createUser"));
         assert_eq!(refusal.targets, [("password".to_owned(), "INVALID_VALUE".to_owned())]);
     }
@@ -417,7 +498,7 @@ mod tests {
     fn a_rate_limit_says_how_long_to_wait() {
         let mut limited = reply(429, "{}");
         limited.headers_mut().insert("retry-after", "7".parse().unwrap());
-        let Node::End(ending) = Node::read(&limited) else { panic!("not an end") };
+        let Node::End(ending) = Node::read(&limited, &endpoints()) else { panic!("not an end") };
         assert_eq!(
             (ending.kind, ending.retry_after),
             (Kind::RateLimited, Some(Duration::from_secs(7)))
@@ -433,7 +514,7 @@ mod tests {
                 r#"\{"(id|form|_links|details|formData|session)":("[a-z]{0,3}"|\{\}|\[\]|\[\{\}\]|null|7)\}"#,
             ],
         ) {
-            let _ = Node::read(&reply(status, &body));
+            let _ = read(status, &body);
         }
     }
 }

@@ -1,18 +1,41 @@
 //! Everything around the flow: the authorize request, PKCE, the code exchange, userinfo, sign-off
 //! and revocation, as request values.
 
-use super::form::Client;
+pub use super::start::{SdkToken, read_sdk_token, sdk_token_request};
+
+use super::form::{Client, Dialect};
+use super::wire::{self, Loose};
 use crate::base::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::Deserialize;
 
 /// Where a tenant's endpoints are.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Endpoints {
     base: String,
+    has_environment: bool,
+}
+
+/// What stays as it is in a segment of a path.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Text as one segment of a path.
+pub(super) fn segment(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, SEGMENT)
+}
+
+/// Longest id or name that becomes a segment, in bytes.
+const LONGEST_SEGMENT: usize = 256;
+
+/// Text of a tenant as one segment of a path; none for what could not be one, or would lead
+/// elsewhere.
+fn foreign_segment(text: &str) -> Option<PercentEncode<'_>> {
+    let is_one = !matches!(text, "" | "." | "..") && text.len() <= LONGEST_SEGMENT;
+    is_one.then(|| segment(text))
 }
 
 impl Endpoints {
@@ -20,12 +43,41 @@ impl Endpoints {
     /// custom domain.
     pub fn new(auth_url: &str, environment_id: Option<&str>) -> Self {
         let base = auth_url.trim_end_matches('/');
-        Self { base: environment_id.map_or_else(|| base.to_owned(), |id| format!("{base}/{id}")) }
+        Self {
+            base: environment_id.map_or_else(|| base.to_owned(), |id| format!("{base}/{id}")),
+            has_environment: environment_id.is_some(),
+        }
     }
 
     /// `…/as/{name}`: `authorize`, `token`, `userinfo`, `signoff`, `revoke`.
     pub fn oidc(&self, name: &str) -> String {
         format!("{}/as/{name}", self.base)
+    }
+
+    /// `…/davinci/policy/{policy}/start`.
+    pub fn start(&self, policy: &str) -> String {
+        format!("{}/davinci/policy/{}/start", self.base, segment(policy))
+    }
+
+    /// `…/davinci/connections/{connection}/capabilities/{capability}`: where the answer to a hosted
+    /// page goes, which carries no link. None for ids that cannot be part of a path.
+    pub(super) fn capability(&self, connection: &str, capability: &str) -> Option<String> {
+        let (connection, capability) = (foreign_segment(connection)?, foreign_segment(capability)?);
+        Some(format!("{}/davinci/connections/{connection}/capabilities/{capability}", self.base))
+    }
+
+    /// `…/davinci/user/credentials/challenge/{challenge}/status`. With an environment in the path it
+    /// stands below origin and first segment of the form's own link, where the genuine JavaScript
+    /// client looks for it; on a custom domain, where that client looks in the wrong place, and
+    /// without such a link below these endpoints.
+    pub(super) fn challenge_status(&self, own: Option<&Uri>, challenge: &str) -> Option<String> {
+        let challenge = foreign_segment(challenge)?;
+        let below_own = own.filter(|_| self.has_environment).and_then(|own| {
+            let environment = own.path().split('/').nth(1).filter(|part| !part.is_empty())?;
+            Some(format!("{}://{}/{environment}", own.scheme_str()?, own.authority()?))
+        });
+        let base = below_own.as_deref().unwrap_or(&self.base);
+        Some(format!("{base}/davinci/user/credentials/challenge/{challenge}/status"))
     }
 }
 
@@ -48,6 +100,9 @@ pub struct Application {
     pub authorize_parameters: Vec<(String, String)>,
     /// Extra headers of every call.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Dialect asked for at a policy start: `Screen` is the documented one. An authorize request
+    /// always asks for `Sdk`.
+    pub start_dialect: Dialect,
 }
 
 /// Proof key for code exchange (RFC 7636) and the state and nonce of one authorize request.
@@ -116,7 +171,7 @@ impl Application {
         }
         let url = format!("{}?{}", self.endpoints.oidc("authorize"), query.text());
         let mut request = self.request(Method::GET, &url, Bytes::new())?;
-        self.imitate(&mut request);
+        self.imitate(&mut request, Dialect::Sdk);
         Ok(request)
     }
 
@@ -167,22 +222,6 @@ impl Application {
         self.form_request("revoke", form)
     }
 
-    /// Headers by which the tenant knows the client; they decide the dialect and may decide the way
-    /// through the flow.
-    pub(super) fn imitate(&self, request: &mut Request<Bytes>) {
-        let platform = match self.client {
-            Client::JavaScript => HeaderValue::from_static("javascript"),
-            Client::Mobile => HeaderValue::from_static("android"),
-        };
-        let headers = request.headers_mut();
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert("x-requested-with", HeaderValue::from_static("ping-sdk"));
-        headers.insert("x-requested-platform", platform);
-        if self.client == Client::Mobile {
-            headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static("en"));
-        }
-    }
-
     /// A bare request with the profile's extra headers.
     pub(super) fn request(
         &self,
@@ -190,12 +229,9 @@ impl Application {
         url: &str,
         body: Bytes,
     ) -> Result<Request<Bytes>, BadValue> {
-        let uri: Uri = url
-            .parse()
-            .map_err(|_| BadValue { what: url.split('?').next().unwrap_or("").to_owned() })?;
         let mut request = Request::new(body);
         *request.method_mut() = method;
-        *request.uri_mut() = uri;
+        *request.uri_mut() = parse_uri(url)?;
         for (name, value) in &self.headers {
             request.headers_mut().insert(name.clone(), value.clone());
         }
@@ -211,7 +247,14 @@ impl Application {
     }
 }
 
-fn authorize_with(request: &mut Request<Bytes>, credentials: &str) -> Result<(), BadValue> {
+pub(super) fn parse_uri(url: &str) -> Result<Uri, BadValue> {
+    url.parse().map_err(|_| BadValue { what: url.split('?').next().unwrap_or("").to_owned() })
+}
+
+pub(super) fn authorize_with(
+    request: &mut Request<Bytes>,
+    credentials: &str,
+) -> Result<(), BadValue> {
     let mut value = HeaderValue::from_str(credentials)
         .map_err(|_| BadValue { what: "the authorization header".to_owned() })?;
     value.set_sensitive(true);
@@ -236,7 +279,7 @@ impl Query {
 }
 
 /// What the token endpoint handed out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tokens {
     /// For userinfo and revocation.
     pub access_token: Secret,
@@ -259,26 +302,26 @@ impl Tokens {
         #[derive(Default, Deserialize)]
         #[serde(default)]
         struct Body {
-            access_token: Option<String>,
-            id_token: Option<String>,
-            error: Option<String>,
+            access_token: Loose,
+            id_token: Loose,
+            error: Loose,
         }
-        let body: Body = serde_json::from_slice(reply.body()).unwrap_or_default();
-        match body.access_token {
+        let body: Body = wire::read(reply.body()).unwrap_or_default();
+        match body.access_token.filled() {
             Some(access_token) if reply.status() == StatusCode::OK => Ok(Self {
                 access_token: access_token.into(),
-                id_token: body.id_token.map(Into::into),
+                id_token: body.id_token.filled().map(Into::into),
             }),
-            _ => Err(TokenFailure { status: reply.status().as_u16(), error: body.error }),
+            _ => Err(TokenFailure { status: reply.status().as_u16(), error: body.error.0 }),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    pub(crate) fn application() -> Application {
+    pub(in crate::davinci) fn application() -> Application {
         Application {
             endpoints: Endpoints::new("https://auth.example.com/", Some("env")),
             client_id: "app".into(),
@@ -288,6 +331,7 @@ mod tests {
             client: Client::JavaScript,
             authorize_parameters: vec![("ui_locales".into(), "en gb".into())],
             headers: Vec::new(),
+            start_dialect: Dialect::Screen,
         }
     }
 

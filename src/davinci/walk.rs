@@ -1,11 +1,14 @@
 //! One flow run from the client's side: replies in, next request out.
 
-use super::form::{AnswerError, Client, Event, Filled, Form};
+pub use super::poll::{ChallengeState, read_challenge};
+
+use super::advance::Place;
+use super::form::{AnswerError, Client, Dialect, Event, Filled, Form, Polling};
 use super::node::{Completion, Continue, Ending, Kind, Node, Refusal};
 use super::oidc::{Application, BadValue, Proof};
+use crate::base::secret::Secret;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
-use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -35,6 +38,8 @@ struct Chain {
     interaction_id: Option<String>,
     interaction_token: Option<String>,
     form: Form,
+    own: Option<Uri>,
+    next_event: Value,
 }
 
 /// Which flow answered a start: compared between runs, because another version of a flow is another
@@ -54,6 +59,8 @@ pub struct Walk {
     proof: Proof,
     chain: Option<Chain>,
     fingerprint: Option<Fingerprint>,
+    /// Whether the start carried a state, which a code must then come back with.
+    has_state: bool,
 }
 
 /// Why a form could not be turned into a request.
@@ -62,6 +69,9 @@ pub enum WalkError {
     /// There is no form to answer.
     #[error("no form has been received yet")]
     NoForm,
+    /// The form at hand does not want to be polled.
+    #[error("the form has nothing to poll")]
+    NoPolling,
     /// The form cannot be answered as asked.
     #[error(transparent)]
     Answer(#[from] AnswerError),
@@ -80,7 +90,21 @@ impl Walk {
     ) -> Result<(Self, Request<Bytes>), BadValue> {
         let proof = Proof::new(random);
         let request = application.authorize(policy, &proof)?;
-        Ok((Self { application, proof, chain: None, fingerprint: None }, request))
+        Ok((Self { application, proof, chain: None, fingerprint: None, has_state: true }, request))
+    }
+
+    /// Starts a conversation by a flow policy, with a bearer token and the flow's input. `random`
+    /// feeds the proof of a code exchange, should the flow end in a code.
+    pub fn start(
+        application: Arc<Application>,
+        policy: &str,
+        bearer: &Secret,
+        input: &Map<String, Value>,
+        random: &[u8; 64],
+    ) -> Result<(Self, Request<Bytes>), BadValue> {
+        let proof = Proof::new(random);
+        let request = application.start(policy, bearer, input)?;
+        Ok((Self { application, proof, chain: None, fingerprint: None, has_state: false }, request))
     }
 
     /// Takes one reply and says what it asks for.
@@ -88,7 +112,7 @@ impl Walk {
     /// A form replaces everything that is chained. A refusal replaces nothing, so that the same
     /// form can be answered again; the same holds for a rewind.
     pub fn receive(&mut self, reply: &Response<Bytes>) -> Turn {
-        match Node::read(reply) {
+        match Node::read(reply, &self.application.endpoints) {
             Node::Form(next) => {
                 self.advance(*next);
                 Turn::Answer { refusal: None }
@@ -97,13 +121,12 @@ impl Walk {
                 Turn::Answer { refusal: Some(refusal) }
             }
             Node::Refusal(refusal) => Turn::End(Ending {
-                kind: Kind::Refusal,
-                status: refusal.status,
                 capability: refusal.capability,
-                retry_after: None,
-                location: None,
+                code: refusal.code,
+                ..Ending::bare(Kind::Refusal, refusal.status)
             }),
-            Node::Stay => Turn::Stay,
+            Node::Stay if self.chain.is_some() => Turn::Stay,
+            Node::Stay => Turn::End(Ending::bare(Kind::NoNextStep, reply.status().as_u16())),
             Node::Success(completion) => self.complete(completion, reply.status().as_u16()),
             Node::End(ending) => Turn::End(ending),
         }
@@ -143,12 +166,72 @@ impl Walk {
     /// button on this form.
     pub fn answer(&self, action_key: &str, filled: &[Filled]) -> Result<Request<Bytes>, WalkError> {
         let chain = self.chain.as_ref().ok_or(WalkError::NoForm)?;
-        let action = chain.form.action(action_key).ok_or_else(|| AnswerError::NotOffered {
+        let form = &chain.form;
+        let action = form.action(action_key).ok_or_else(|| AnswerError::NotOffered {
             wanted: action_key.to_owned(),
-            offered: chain.form.actions.iter().map(|action| action.key.clone()).collect(),
+            offered: form.actions.iter().map(|action| action.key.clone()).collect(),
         })?;
-        let data = chain.form.data(filled, self.application.client, action.event)?;
-        self.post(chain, action.event, action_key, data)
+        let place = self.place(chain);
+        let body = match form.dialect {
+            Dialect::Sdk => {
+                let data = form.data(filled, self.application.client, action.event)?;
+                place.sdk(form.event_of(action), action_key, data)
+            }
+            // A press that submits no form takes no values along (assumed).
+            Dialect::Screen if action.event == Event::Action => {
+                place.screen(action, &chain.next_event, Map::new())
+            }
+            Dialect::Screen => {
+                let data = form.data(filled, self.application.client, action.event)?;
+                place.screen(action, &chain.next_event, data)
+            }
+        };
+        self.post(chain, body)
+    }
+
+    /// How the form at hand wants to be polled, if it does.
+    pub fn polling(&self) -> Option<&Polling> {
+        self.form()?.polling.as_ref()
+    }
+
+    /// Says to the form at hand how its poll stands: `continue` and `timedOut` without a challenge,
+    /// else what the challenge came to.
+    pub fn poll(&self, value: &str) -> Result<Request<Bytes>, WalkError> {
+        let chain = self.chain.as_ref().ok_or(WalkError::NoForm)?;
+        let form = &chain.form;
+        let polling = form.polling.as_ref().ok_or(WalkError::NoPolling)?;
+        let place = self.place(chain);
+        let body = match form.dialect {
+            Dialect::Sdk => {
+                let filled = Filled { key: polling.key.clone(), text: value.to_owned() };
+                let data = form.data(&[filled], self.application.client, Event::Polling)?;
+                // The genuine client names the first button, where there is one.
+                let mut buttons = form.actions.iter();
+                let button = buttons.find(|action| action.event == Event::Submit);
+                place.sdk(Event::Polling, button.map_or("", |action| &action.key), data)
+            }
+            Dialect::Screen => place.screen_poll(polling, value),
+        };
+        self.post(chain, body)
+    }
+
+    /// Asks for the status of the challenge; none where the form at hand has no challenge. Only the
+    /// interaction's id goes along, as from the genuine JavaScript client.
+    pub fn challenge_status(&self) -> Option<Result<Request<Bytes>, WalkError>> {
+        let chain = self.chain.as_ref()?;
+        let challenge = chain.form.polling.as_ref()?.challenge.as_deref()?;
+        let url = self.application.endpoints.challenge_status(chain.own.as_ref(), challenge);
+        let url = url.ok_or_else(|| BadValue { what: "the challenge".to_owned() });
+        Some(url.and_then(|url| self.status_request(chain, &url)).map_err(Into::into))
+    }
+
+    fn status_request(&self, chain: &Chain, url: &str) -> Result<Request<Bytes>, BadValue> {
+        let body = Bytes::from_static(b"{}");
+        let mut request = self.application.request(Method::POST, url, body)?;
+        self.application.imitate(&mut request, chain.form.dialect);
+        set_json(&mut request);
+        set_header(&mut request, "interactionid", chain.interaction_id.as_deref())?;
+        Ok(request)
     }
 
     /// The code exchange that follows a completion.
@@ -175,54 +258,52 @@ impl Walk {
             interaction_id: next.interaction_id.or(kept_id),
             interaction_token: next.interaction_token.or(kept_token),
             form: next.form,
+            own: next.own,
+            next_event: next.next_event,
         });
     }
 
     /// A genuine client does not exchange a code that came with somebody else's state.
     fn complete(&self, completion: Completion, status: u16) -> Turn {
         match &completion.state {
-            Some(state) if *state != self.proof.state => Turn::End(Ending {
-                kind: Kind::Malformed,
-                status,
+            Some(state) if self.has_state && *state != self.proof.state => Turn::End(Ending {
                 capability: Some("state mismatch".to_owned()),
-                retry_after: None,
-                location: None,
+                ..Ending::bare(Kind::Malformed, status)
             }),
             _ => Turn::Complete(completion),
+        }
+    }
+
+    fn place<'c>(&self, chain: &'c Chain) -> Place<'c> {
+        Place {
+            id: chain.id.as_deref(),
+            event_name: &chain.event_name,
+            interaction_id: chain.interaction_id.as_deref(),
+            client: self.application.client,
         }
     }
 
     fn post(
         &self,
         chain: &Chain,
-        event: Event,
-        action_key: &str,
-        form_data: Map<String, Value>,
+        body: serde_json::Result<Vec<u8>>,
     ) -> Result<Request<Bytes>, WalkError> {
-        let by_headers = self.application.client == Client::JavaScript;
-        let body = Advance {
-            id: chain.id.as_deref(),
-            event_name: &chain.event_name,
-            interaction_id: chain.interaction_id.as_deref().filter(|_| by_headers),
-            parameters: Parameters {
-                event_type: event.as_str(),
-                data: Data { action_key, form_data },
-            },
-        };
-        let bytes =
-            serde_json::to_vec(&body).map_err(|_| BadValue { what: "form data".to_owned() })?;
-        let mut request = self.application.request(Method::POST, "http://unset/", bytes.into())?;
+        let body = body.map_err(|_| BadValue { what: "form data".to_owned() })?;
+        let mut request = self.application.request(Method::POST, "http://unset/", body.into())?;
         *request.uri_mut() = chain.href.clone();
-        self.application.imitate(&mut request);
-        request
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if by_headers {
+        self.application.imitate(&mut request, chain.form.dialect);
+        set_json(&mut request);
+        if self.application.client == Client::JavaScript {
             set_header(&mut request, "interactionid", chain.interaction_id.as_deref())?;
             set_header(&mut request, "interactiontoken", chain.interaction_token.as_deref())?;
         }
         Ok(request)
     }
+}
+
+fn set_json(request: &mut Request<Bytes>) {
+    let json = HeaderValue::from_static("application/json");
+    request.headers_mut().insert(header::CONTENT_TYPE, json);
 }
 
 fn set_header(
@@ -235,32 +316,6 @@ fn set_header(
     value.set_sensitive(true);
     request.headers_mut().insert(HeaderName::from_static(name), value);
     Ok(())
-}
-
-/// Body of a capability call.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Advance<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    event_name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    interaction_id: Option<&'a str>,
-    parameters: Parameters<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Parameters<'a> {
-    event_type: &'static str,
-    data: Data<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Data<'a> {
-    action_key: &'a str,
-    form_data: Map<String, Value>,
 }
 
 #[cfg(test)]
@@ -279,6 +334,7 @@ mod tests {
             client,
             authorize_parameters: Vec::new(),
             headers: Vec::new(),
+            start_dialect: Dialect::Screen,
         })
     }
 

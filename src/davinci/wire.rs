@@ -4,8 +4,11 @@
 //! another puts a text, and an unknown member must never stop a walk.
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 use std::fmt;
+use std::marker::PhantomData;
 
 /// A scalar as text; absent for null, lists and objects.
 #[derive(Debug, Default)]
@@ -14,6 +17,14 @@ pub(super) struct Loose(pub(super) Option<String>);
 impl Loose {
     pub(super) fn as_str(&self) -> Option<&str> {
         self.0.as_deref()
+    }
+
+    pub(super) fn is_true(&self) -> bool {
+        self.as_str() == Some("true")
+    }
+
+    pub(super) fn is_filled(&self) -> bool {
+        self.as_str().is_some_and(|text| !text.is_empty())
     }
 
     /// The text if there is one and it is not empty.
@@ -75,6 +86,128 @@ impl<'de> Deserialize<'de> for Presence {
     }
 }
 
+/// An object; absent where anything else stands.
+#[derive(Debug)]
+pub(super) struct Object<T>(pub(super) Option<T>);
+
+impl<T> Default for Object<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Option<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(None)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Some)
+            }
+        }
+        deserializer.deserialize_any(Members(PhantomData)).map(Self)
+    }
+}
+
+/// The first entries of a list; empty where anything else stands.
+#[derive(Debug)]
+pub(super) struct List<T>(pub(super) Vec<T>);
+
+/// Entries of a list that are kept: more than any form has, few enough that a reply of the largest
+/// size cannot take up a multiple of it in memory.
+const MOST_ENTRIES: usize = 1000;
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(Vec::new())
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Vec::new())
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Vec::new())
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Vec::new())
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Vec::new())
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Vec::new())
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut kept = Vec::new();
+                while kept.len() < MOST_ENTRIES {
+                    let Some(item) = items.next_element()? else { return Ok(kept) };
+                    kept.push(item);
+                }
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(kept)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Vec::new())
+            }
+        }
+        deserializer.deserialize_any(Entries(PhantomData)).map(Self)
+    }
+}
+
+/// Reads a body that is a JSON object, as a browser would: a byte order mark is skipped, of members
+/// that come twice the last counts. None for anything else.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    // The derived readers would take a list for an object, too.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
+    serde_json::from_slice(body).ok().or_else(|| {
+        let value: Value = serde_json::from_slice(body).ok()?;
+        T::deserialize(value).ok()
+    })
+}
+
 /// The members of a reply that say what it is and what comes next.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -88,25 +221,29 @@ pub(super) struct Body {
     pub(super) connector_id: Loose,
     pub(super) capability_name: Loose,
     #[serde(rename = "_links")]
-    pub(super) links: Option<Links>,
-    pub(super) form_data: Option<FormData>,
-    pub(super) form: Option<Form>,
-    pub(super) screen: Presence,
+    pub(super) links: Object<Links>,
+    pub(super) form_data: Object<FormData>,
+    pub(super) form: Object<Form>,
+    pub(super) screen: Object<Screen>,
     pub(super) session: Presence,
-    pub(super) authorize_response: Option<AuthorizeResponse>,
-    pub(super) dv_response: Presence,
+    pub(super) authorize_response: Object<AuthorizeResponse>,
+    pub(super) dv_response: Loose,
     #[serde(rename = "access_token")]
-    pub(super) access_token: Presence,
+    pub(super) access_token: Loose,
+    #[serde(rename = "id_token")]
+    pub(super) id_token: Loose,
     pub(super) status: Loose,
-    pub(super) error: Presence,
+    pub(super) error: Failure,
     pub(super) code: Loose,
-    pub(super) details: Option<serde_json::Value>,
+    pub(super) details: List<Object<Detail>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Links {
-    pub(super) next: Option<Link>,
+    pub(super) next: Object<Link>,
+    #[serde(rename = "self")]
+    pub(super) own: Object<Link>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -118,7 +255,7 @@ pub(super) struct Link {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct FormData {
-    pub(super) value: Option<serde_json::Map<String, serde_json::Value>>,
+    pub(super) value: Object<Map<String, Value>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -126,13 +263,13 @@ pub(super) struct FormData {
 pub(super) struct Form {
     pub(super) name: Loose,
     pub(super) category: Loose,
-    pub(super) components: Option<Components>,
+    pub(super) components: Object<Components>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Components {
-    pub(super) fields: Vec<Field>,
+    pub(super) fields: List<Object<Field>>,
 }
 
 /// An input, a button, or something only to be looked at.
@@ -145,6 +282,73 @@ pub(super) struct Field {
     pub(super) required: Loose,
     pub(super) validation: Presence,
     pub(super) default_country_code: Loose,
+    pub(super) show_extension: Loose,
+    pub(super) options: List<Object<Choice>>,
+    pub(super) poll_interval: Loose,
+    pub(super) poll_retries: Loose,
+    pub(super) poll_challenge_status: Loose,
+    pub(super) challenge: Loose,
+}
+
+/// One of the devices that a field offers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Choice {
+    #[serde(rename = "type")]
+    pub(super) kind: Loose,
+    pub(super) id: Loose,
+    pub(super) description: Loose,
+    pub(super) default: Loose,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Screen {
+    pub(super) properties: Object<Properties>,
+}
+
+/// What the hosted page would show.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Properties {
+    #[serde(rename = "customHTML")]
+    pub(super) custom_html: Object<Property<Loose>>,
+    pub(super) form_fields_list: Object<Property<List<Object<ScreenField>>>>,
+    pub(super) button: Object<Button>,
+    pub(super) challenge: Object<Property<Loose>>,
+    pub(super) node_title: Object<Property<Loose>>,
+    pub(super) enable_polling: Object<Property<Loose>>,
+    pub(super) poll_interval: Object<Property<Loose>>,
+    pub(super) poll_retries: Object<Property<Loose>>,
+    pub(super) poll_challenge_status: Object<Property<Loose>>,
+}
+
+/// A property, of which only the value matters.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound = "T: Default + Deserialize<'de>")]
+pub(super) struct Property<T> {
+    pub(super) value: T,
+}
+
+impl<T: Default> Object<Property<T>> {
+    /// The property's value, or none of it.
+    pub(super) fn value(self) -> T {
+        self.0.map(|property| property.value).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ScreenField {
+    pub(super) property_name: Loose,
+    pub(super) preferred_data_type: Loose,
+    pub(super) hashed_visibility: Loose,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Button {
+    pub(super) on_click: Object<Map<String, Value>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -152,6 +356,49 @@ pub(super) struct Field {
 pub(super) struct AuthorizeResponse {
     pub(super) code: Loose,
     pub(super) state: Loose,
+}
+
+/// One of the platform's own errors behind a refusal.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Detail {
+    pub(super) raw_response: Object<RawResponse>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RawResponse {
+    pub(super) details: List<Object<Problem>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Problem {
+    pub(super) target: Loose,
+    pub(super) code: Loose,
+}
+
+/// `error`: an object with a code in a failed flow, a word in an OAuth error.
+#[derive(Debug, Default)]
+pub(super) struct Failure {
+    /// Whether there is one that is not null.
+    pub(super) is_there: bool,
+    /// Its word or code.
+    pub(super) code: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Failure {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let code = match &value {
+            Value::String(word) => Some(word.clone()),
+            Value::Object(members) => {
+                members.get("code").and_then(Value::as_str).map(str::to_owned)
+            }
+            _ => None,
+        };
+        Ok(Self { is_there: !value.is_null(), code })
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +416,7 @@ mod tests {
         assert_eq!(body.event_name.as_str(), None);
         assert_eq!(body.flow_id.as_str(), None);
         assert_eq!(body.code.as_str(), Some("1999"));
-        assert!(!body.session.0 && !body.error.0);
+        assert!(!body.session.0 && !body.error.is_there);
     }
 
     proptest! {

@@ -1,8 +1,9 @@
 //! A script as the text of a journey file, in the manner of the built-in ones. What is written
 //! reads back as the same script.
 
+use super::key::Key as Names;
 use super::rule::{Expect, Rule, Target, When};
-use super::script::Script;
+use super::script::{STARTS, Script};
 use crate::identity::account::NEEDS;
 use std::fmt::Write;
 
@@ -18,6 +19,18 @@ pub fn write(script: &Script, remarks: &[String]) -> String {
     put(&mut text, format_args!("goal = {}", quoted(&script.goal.to_string())));
     let need = NEEDS.iter().find(|(_, need)| *need == script.account);
     put(&mut text, format_args!("account = {}", quoted(need.map_or("none", |(name, _)| name))));
+    if let Some((name, _)) = STARTS.iter().find(|(_, start)| Some(*start) == script.start) {
+        put(&mut text, format_args!("start = {}", quoted(name)));
+    }
+    if script.start_creates_account {
+        put(&mut text, format_args!("start_creates_account = true"));
+    }
+    if !script.input.is_empty() {
+        put(&mut text, format_args!("\n[input]"));
+        for (key, value) in script.input.entries_in_toml() {
+            put(&mut text, format_args!("{key} = {value}"));
+        }
+    }
     for rule in &script.rules {
         put(&mut text, format_args!("\n[[rule]]"));
         for (key, value) in RULE {
@@ -46,14 +59,18 @@ const RULE: &[Key<Rule>] = &[
     ("changes_password", |rule| flag(rule.changes_password, false)),
     // Not saying anything means the same as `creates_account`.
     ("sends_code", |rule| flag(rule.sends_code, rule.creates_account)),
+    // A refusal may count as a failed attempt.
+    ("spoils_account", |rule| flag(rule.spoils_account, rule.expect == Expect::Refusal)),
     ("expect", |rule| (rule.expect == Expect::Refusal).then(|| quoted("refusal"))),
 ];
 
 /// The conditions of a rule.
 const WHEN: &[Key<When>] = &[
-    ("fields", |when| list(&when.fields)),
+    ("fields", |when| names(&when.fields)),
     ("any_field", |when| list(&when.any_field)),
-    ("actions", |when| list(&when.actions)),
+    ("without_fields", |when| names(&when.without_fields)),
+    ("no_fields", |when| flag(when.no_fields, false)),
+    ("actions", |when| names(&when.actions)),
     ("any_action", |when| list(&when.any_action)),
     ("name", |when| when.name.as_deref().map(quoted)),
     ("category", |when| when.category.as_deref().map(quoted)),
@@ -68,10 +85,10 @@ fn when(when: &When) -> String {
 fn answer(rule: &Rule) -> Option<String> {
     let pairs = rule.answer.iter().map(|(target, template)| {
         let key = match target {
-            Target::Key(key) => key.as_str(),
-            Target::Matched => "*",
+            Target::Key(key) => key.to_string(),
+            Target::Matched => "*".to_owned(),
         };
-        format!("{} = {}", bare(key), quoted(&template.to_string()))
+        format!("{} = {}", bare(&key), quoted(&template.to_string()))
     });
     let pairs: Vec<_> = pairs.collect();
     (!pairs.is_empty()).then(|| format!("{{ {} }}", pairs.join(", ")))
@@ -81,19 +98,23 @@ fn flag(is: bool, default: bool) -> Option<String> {
     (is != default).then(|| is.to_string())
 }
 
+fn names(keys: &[Names]) -> Option<String> {
+    list(&keys.iter().map(Names::to_string).collect::<Vec<_>>())
+}
+
 fn list(texts: &[String]) -> Option<String> {
     let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
     (!texts.is_empty()).then(|| format!("[{}]", texts.join(", ")))
 }
 
 /// A key as it is where TOML lets it, else in quotes.
-fn bare(key: &str) -> String {
+pub(super) fn bare(key: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.chars().all(is_bare) { key.to_owned() } else { quoted(key) }
 }
 
 /// A TOML basic string: that of JSON, which alone lets a DEL through.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }
 
@@ -107,7 +128,8 @@ mod tests {
     use super::*;
     use crate::identity::account::AccountState;
     use crate::journey::catalog::{BUILT_IN, built_in};
-    use crate::journey::script::{End, Goal};
+    use crate::journey::input::Input;
+    use crate::journey::script::{End, Goal, Start};
     use crate::journey::template::Template;
     use proptest::prelude::*;
 
@@ -144,13 +166,26 @@ mod tests {
     }
 
     fn text() -> impl Strategy<Value = String> {
-        prop_oneof!["[a-z]{1,6}", "[a-z.]{1,6}", "[^{]{1,8}", any::<String>()]
+        prop_oneof!["[a-z]{1,6}", "[a-z]{1,3}[|][a-z.]{1,3}", "[a-z.]{1,6}", "[^{]{1,8}", any::<String>()]
             .prop_map(|text| text.replace('{', "").trim().to_owned())
             .prop_map(|text| if text.is_empty() { "x".to_owned() } else { text })
     }
 
+    /// A name of which no part between bars is empty.
+    fn key() -> impl Strategy<Value = String> {
+        text().prop_map(|text| {
+            let names: Vec<_> = text.split('|').map(str::trim).filter(|n| !n.is_empty()).collect();
+            if names.is_empty() { "x".to_owned() } else { names.join("|") }
+        })
+    }
+
+    fn keys() -> impl Strategy<Value = Vec<Names>> {
+        prop::collection::vec(key().prop_map(|key| Names::from(key.as_str())), 0..3)
+    }
+
     fn texts() -> impl Strategy<Value = Vec<String>> {
-        prop::collection::vec(text(), 0..3)
+        let single = key().prop_map(|key| key.split('|').next().unwrap_or_default().to_owned());
+        prop::collection::vec(single, 0..3)
     }
 
     fn template() -> impl Strategy<Value = Template> {
@@ -162,28 +197,30 @@ mod tests {
     }
 
     fn rule() -> impl Strategy<Value = Rule> {
-        let keys = (texts(), texts(), texts(), texts());
+        let keys = (keys(), texts(), keys(), texts(), keys());
         let names = (prop::option::of(text()), prop::option::of(text()), text());
-        let answer = prop::collection::btree_map(text(), template(), 0..3);
-        let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+        let answer = prop::collection::btree_map(key(), template(), 0..3);
+        let flags = any::<[bool; 6]>();
         let count = prop::option::of(0..1000_u64);
         (keys, names, answer, flags, count, template()).prop_map(
             |(keys, names, answer, flags, at_most, matched)| {
-                let (fields, any_field, actions, any_action) = keys;
+                let (fields, any_field, actions, any_action, without_fields) = keys;
                 let mut answer: Vec<_> = answer
                     .into_iter()
                     .filter(|(key, _)| key != "*")
-                    .map(|(key, template)| (Target::Key(key), template))
+                    .map(|(key, template)| (Target::Key(key.as_str().into()), template))
                     .collect();
                 if !any_field.is_empty() {
                     answer.push((Target::Matched, matched));
                 }
                 Rule {
                     name: "".into(),
-                    action: actions.clone(),
+                    action: any_action.clone(),
                     when: When {
                         fields,
                         any_field,
+                        without_fields,
+                        no_fields: flags[4],
                         actions,
                         any_action,
                         name: names.0,
@@ -192,10 +229,11 @@ mod tests {
                     },
                     answer,
                     at_most,
-                    creates_account: flags.0,
-                    changes_password: flags.1,
-                    sends_code: flags.2,
-                    expect: if flags.3 { Expect::Refusal } else { Expect::Advance },
+                    creates_account: flags[0],
+                    changes_password: flags[1],
+                    sends_code: flags[2],
+                    spoils_account: flags[5],
+                    expect: if flags[3] { Expect::Refusal } else { Expect::Advance },
                 }
             },
         )
@@ -207,7 +245,9 @@ mod tests {
             rules in prop::collection::vec(rule(), 1..4),
             names in prop::collection::btree_set(text(), 4),
             goal in 0..4_usize,
-            ends in prop::collection::vec(prop::sample::select(vec![End::Userinfo, End::SignOff, End::Revoke]), 0..3),
+            start in prop::option::of(prop::sample::select(vec![Start::Authorize, Start::Policy])),
+            input in prop::collection::btree_map(text(), (text(), any::<i32>(), any::<bool>()), 0..3),
+            ends in prop::collection::vec(prop::sample::select(vec![End::Userinfo, End::SignOff, End::Revoke, End::StartAgain]), 0..3),
         ) -> Script {
             let mut rules = rules;
             for (rule, name) in rules.iter_mut().zip(&names) {
@@ -224,7 +264,18 @@ mod tests {
                 }
             };
             let token = (goal == Goal::Token).then_some(End::Token);
+            let sent = input.into_iter().map(|(key, (text, number, flag))| {
+                (key, serde_json::json!({ "t": text, "n": number, "l": [flag, text] }))
+            });
+            let sent: serde_json::Map<String, serde_json::Value> = sent.collect();
+            let input = match start {
+                Some(Start::Authorize) => Input::default(),
+                _ => Input::of(&sent, &mut |_, text| Template::plain(text)),
+            };
             Script {
+                start,
+                input,
+                start_creates_account: start == Some(Start::Policy),
                 name: name.into(),
                 goal,
                 account: Some(AccountState::Ok),

@@ -2,7 +2,8 @@
 //! and the stage that all iterations share.
 
 use super::perform::Part;
-use super::rule::{Expect, Rule};
+use super::rule::Rule;
+use super::script::Start;
 use super::template::Variable;
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::RunId;
@@ -18,10 +19,13 @@ use crate::identity::persona::{Locale, Persona};
 use crate::identity::pool::{Lease, Pool};
 use crate::measure::fault::Fault;
 use crate::workload::pacing::ThinkTime;
+use http::HeaderValue;
 use rand::Rng;
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Everything that iterations share.
 pub struct Stage {
@@ -51,6 +55,13 @@ pub struct Stage {
     pub think: Option<ThinkTime>,
     /// Whether each request carries an id under which a stand-in keeps its own record.
     pub call_ids: bool,
+    /// How flows are started, unless a journey says otherwise.
+    pub start: Start,
+    /// The token that flows are started with by their policy, renewed by whoever holds the other
+    /// end; none if none are.
+    pub bearer: Option<watch::Receiver<Secret>>,
+    /// Origin of the page that a browser shows, if its preflights are to be sent, too.
+    pub page: Option<HeaderValue>,
 }
 
 /// Who plays in one iteration.
@@ -63,6 +74,8 @@ pub(super) struct Cast {
     /// How many requests have asked for a code so far.
     asked: usize,
     code: Option<Secret>,
+    /// Whether the persona's account is on the ledger.
+    foretold: bool,
 }
 
 impl Cast {
@@ -89,14 +102,25 @@ impl Cast {
             _ => None,
         };
         let persona = Persona::invent(stage.seed, stage.locale, part.index);
-        Ok(Self { persona, address, lease, waiter, asked: 0, code: None })
+        Ok(Self { persona, address, lease, waiter, asked: 0, code: None, foretold: false })
     }
 
-    /// Bytes for PKCE, state and nonce: of this run and iteration alone.
-    pub(super) fn random(&self, stage: &Stage) -> [u8; 64] {
+    /// Bytes for PKCE, state and nonce: of this run and iteration alone, others for each `purpose`.
+    pub(super) fn random(&self, stage: &Stage, purpose: &str) -> [u8; 64] {
         let mut bytes = [0; 64];
-        stage.seed.stream(stage.run.as_str(), self.persona.index).fill_bytes(&mut bytes);
+        let run = stage.run.as_str();
+        let mut stream = if purpose.is_empty() {
+            stage.seed.stream(run, self.persona.index)
+        } else {
+            stage.seed.stream(&format!("{run} {purpose}"), self.persona.index)
+        };
+        stream.fill_bytes(&mut bytes);
         bytes
+    }
+
+    /// The persona's telephone number.
+    pub(super) fn phone(&self) -> &str {
+        &self.persona.phone
     }
 
     /// What stands for a variable; itself when there is nothing.
@@ -139,26 +163,43 @@ impl Cast {
         Ok(waited)
     }
 
+    /// Before a further code is asked for, waits for those that were: they are told apart by the
+    /// order in which they come. Returns how long it took, if it took any time.
+    pub(super) async fn await_numbered(
+        &mut self,
+        stage: &Stage,
+    ) -> Result<Option<Duration>, Fault> {
+        match &self.waiter {
+            Some(waiter) if waiter.count() < self.asked => self.fetch_code(stage).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Waits for codes that the leased account still gets, so that whoever leases it next does not
+    /// take them for its own. One that does not come harms nobody.
+    pub(super) async fn await_outstanding(&mut self, stage: &Stage) -> Option<Duration> {
+        let is_due = |waiter: &Waiter| waiter.count() < self.asked;
+        if self.lease.is_none() || !self.waiter.as_ref().is_some_and(is_due) {
+            return None;
+        }
+        let began = stage.clock.now();
+        let _ = self.fetch_code(stage).await;
+        Some(stage.clock.now().saturating_duration_since(began))
+    }
+
     /// Makes known what a rule's request is about to do, before it is sent: a killed run must be
     /// able to find every account and to know every password.
-    pub(super) fn foretell(&mut self, rule: &Rule, stage: &Stage) -> Result<(), std::io::Error> {
-        let at = || Utc::of(stage.clock.wall()).stamp();
+    pub(super) fn foretell(&mut self, rule: &Rule, stage: &Stage) -> io::Result<()> {
         if rule.sends_code {
             self.asked += 1;
         }
         if rule.creates_account {
-            stage.ledger.append(&LedgerEntry::Made {
-                at: at(),
-                login: self.address.clone(),
-                email: self.address.clone(),
-                persona: self.persona.index,
-                state: AccountState::Ok,
-            })?;
+            self.foretell_account(stage)?;
         }
         if let (true, Some(lease)) = (rule.changes_password, &mut self.lease) {
             let generation = lease.generation.saturating_add(1);
             stage.ledger.append(&LedgerEntry::Advanced {
-                at: at(),
+                at: Utc::of(stage.clock.wall()).stamp(),
                 login: lease.login.clone(),
                 generation,
             })?;
@@ -167,12 +208,28 @@ impl Cast {
         Ok(())
     }
 
+    /// Puts the persona's account on the ledger, once, before a request that may make it.
+    pub(super) fn foretell_account(&mut self, stage: &Stage) -> io::Result<()> {
+        if self.foretold {
+            return Ok(());
+        }
+        self.foretold = true;
+        stage.ledger.append(&LedgerEntry::Made {
+            at: Utc::of(stage.clock.wall()).stamp(),
+            login: self.address.clone(),
+            email: self.address.clone(),
+            persona: self.persona.index,
+            state: AccountState::Ok,
+        })
+    }
+
     /// Draws the consequences of a rule's request for the account: one whose password may or may
-    /// not have changed, or that counts a failed attempt, has to be put right before it is lent
-    /// again.
+    /// not have changed, that counts a failed attempt, or that is in another state now, has to be
+    /// put right before it is lent again.
     pub(super) fn settle(&mut self, rule: &Rule, advanced: bool) {
+        let Some(lease) = &mut self.lease else { return };
         let unclear = rule.changes_password && !advanced;
-        if let (true, Some(lease)) = (unclear || rule.expect == Expect::Refusal, &mut self.lease) {
+        if unclear || rule.spoils_account || rule.leaves(lease.state) {
             lease.spoil();
         }
     }

@@ -4,10 +4,23 @@ use super::script::Script;
 use crate::base::document::Problem;
 
 /// Name and text of each built-in journey.
+#[rustfmt::skip]
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("register", include_str!("catalog/register.toml")),
+    ("register-resend", include_str!("catalog/register-resend.toml")),
+    ("register-cancel", include_str!("catalog/register-cancel.toml")),
+    ("register-invalid", include_str!("catalog/register-invalid.toml")),
+    ("register-duplicate", include_str!("catalog/register-duplicate.toml")),
     ("sign-on", include_str!("catalog/sign-on.toml")),
+    ("sign-on-wrong-password", include_str!("catalog/sign-on-wrong-password.toml")),
+    ("sign-on-expired-password", include_str!("catalog/sign-on-expired-password.toml")),
+    ("sign-on-locked", include_str!("catalog/sign-on-locked.toml")),
+    ("sign-on-session", include_str!("catalog/sign-on-session.toml")),
     ("recovery", include_str!("catalog/recovery.toml")),
+    ("recovery-resend", include_str!("catalog/recovery-resend.toml")),
+    ("recovery-cancel", include_str!("catalog/recovery-cancel.toml")),
+    ("recovery-wrong-code", include_str!("catalog/recovery-wrong-code.toml")),
+    ("start-with-input", include_str!("catalog/start-with-input.toml")),
 ];
 
 /// The built-in journey of this name. `Err` only if the embedded file is broken, which a test

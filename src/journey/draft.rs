@@ -1,8 +1,9 @@
 //! A journey in the making: what was done form by form, turned into rules.
 
 use super::role::Asks;
+use super::input::Input;
 use super::rule::{Expect, Rule, Target, When};
-use super::script::{End, Goal, Script};
+use super::script::{End, Goal, Script, Start};
 use super::template::{Source, Template, Variable};
 use crate::base::names::Journey;
 use crate::base::remedy::Remedy;
@@ -47,6 +48,10 @@ pub struct Draft {
     pub acts: Vec<Act>,
     /// The first form.
     pub first: Option<Form>,
+    /// How the flow was started, if that is for the journey to say.
+    pub start: Option<Start>,
+    /// What it was started with.
+    pub input: Input,
     /// The calls after the flow.
     pub ends: Vec<End>,
     /// The state of the account that was used, where it is known.
@@ -66,11 +71,16 @@ impl Remedy for NothingDone {
     }
 }
 
+/// Whether a journey can name a key: an empty one has no name, and `|` stands between names.
+fn sayable(key: &String) -> bool {
+    !key.trim().is_empty() && !key.contains('|')
+}
+
 impl Shape {
     fn of(form: &Form) -> Self {
         Self {
-            fields: form.fields.iter().map(|field| field.key.clone()).collect(),
-            actions: form.actions.iter().map(|action| action.key.clone()).collect(),
+            fields: form.fields.iter().map(|field| field.key.clone()).filter(sayable).collect(),
+            actions: form.actions.iter().map(|action| action.key.clone()).filter(sayable).collect(),
         }
     }
 
@@ -117,8 +127,8 @@ impl Act {
 impl Draft {
     /// Whether something of the leased account went into a form so far.
     pub fn uses_account(&self) -> bool {
-        let mut variables = self.acts.iter().flat_map(Act::variables);
-        variables.any(|variable| variable.source() == Source::Account)
+        let variables = self.acts.iter().flat_map(Act::variables);
+        variables.chain(self.input.variables()).any(|variable| variable.source() == Source::Account)
     }
 
     /// The form that nobody has answered, if the flow stands at one.
@@ -167,7 +177,17 @@ impl Draft {
         let rules: Vec<_> = rules.into_iter().map(|(rule, _)| rule).collect();
         let ends = if self.is_complete { self.ends.clone() } else { Vec::new() };
         let account = self.account();
-        Ok(Script { name: Journey::from(name), goal, account, rules, ends })
+        Ok(Script {
+            name: Journey::from(name),
+            goal,
+            account,
+            start: self.start,
+            start_creates_account: maker.is_none()
+                && self.input.variables().contains(&Variable::PersonaEmail),
+            input: self.input.clone(),
+            rules,
+            ends,
+        })
     }
 
     /// Which answer makes an account: the first that gives it its password; where people have none,
@@ -281,11 +301,18 @@ impl Group {
             let is_only_action = actions.len() == 1;
             let rule = Rule {
                 name: name(&run, &fields).as_str().into(),
-                when: When { fields: fields.clone(), actions: actions.clone(), ..When::default() },
+                when: When {
+                    fields: fields.iter().map(|key| key.as_str().into()).collect(),
+                    actions: actions.iter().map(|key| key.as_str().into()).collect(),
+                    // A form without any key is known by having none.
+                    no_fields: fields.is_empty() && actions.is_empty(),
+                    ..When::default()
+                },
                 answer: run
                     .answers
                     .iter()
-                    .map(|(key, template)| (Target::Key(key.clone()), template.clone()))
+                    .filter(|(key, _)| sayable(key))
+                    .map(|(key, template)| (Target::Key(key.as_str().into()), template.clone()))
                     .collect(),
                 action: if is_only_action || run.action.is_empty() {
                     Vec::new()
@@ -296,6 +323,7 @@ impl Group {
                 creates_account: run.makes,
                 changes_password: !run.is_refused && run.uses(Variable::AccountNewPassword),
                 sends_code: run.sends_code,
+                spoils_account: run.is_refused,
                 expect: if run.is_refused { Expect::Refusal } else { Expect::Advance },
             };
             (rule, run)

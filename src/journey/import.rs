@@ -8,6 +8,7 @@ use super::script::{End, Script};
 use crate::base::remedy::Remedy;
 use crate::davinci::form::Form;
 use crate::davinci::node::{Node, Refusal};
+use crate::davinci::oidc::Endpoints;
 use bytes::Bytes;
 use http::Response;
 use serde_json::{Map, Value};
@@ -217,7 +218,16 @@ impl Reading {
                 run.href = Some(next.href.to_string());
                 run.interaction = next.interaction_id;
             }
-            Node::Success(_) => run.is_complete = true,
+            Node::Success(_) => match self.runs.last_mut() {
+                // The session that the run before has made is good for another start.
+                Some(before) if before.is_complete => {
+                    if !before.ends.contains(&End::StartAgain) {
+                        before.ends.push(End::StartAgain);
+                    }
+                    return Ok(());
+                }
+                _ => run.is_complete = true,
+            },
             Node::Refusal(_) | Node::Stay | Node::End(_) => return Ok(()),
         }
         self.runs.push(run);
@@ -245,8 +255,12 @@ impl Reading {
                 (Came::Form(form), None)
             }
             Node::Refusal(refusal) => (Came::Refusal, Some(refusal)),
-            Node::Success(_) => {
+            Node::Success(completion) => {
                 run.is_complete = true;
+                // A flow for widgets hands its tokens out itself.
+                if completion.tokens.is_some() {
+                    run.ends.push(End::Token);
+                }
                 (Came::End, None)
             }
             Node::Stay => return Ok(()),
@@ -310,7 +324,14 @@ fn read(exchange: &Exchange) -> Result<Node, ImportError> {
     }
     let mut reply = Response::new(Bytes::copy_from_slice(body));
     *reply.status_mut() = http::StatusCode::from_u16(exchange.status).unwrap_or_default();
-    Ok(Node::read(&reply))
+    Ok(Node::read(&reply, &endpoints_of(&exchange.url)))
+}
+
+/// The endpoints of the tenant that a URL belongs to: everything before the part that is known.
+fn endpoints_of(url: &str) -> Endpoints {
+    let path = path_of(url);
+    let known = ["/as/", "/davinci/"].iter().filter_map(|part| path.find(part)).min();
+    Endpoints::new(known.and_then(|at| path.get(..at)).unwrap_or(path), None)
 }
 
 /// What a request sends, in either dialect.

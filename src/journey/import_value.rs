@@ -4,9 +4,10 @@
 use super::draft::Came;
 use super::har::Exchange;
 use super::import::Answered;
+use super::interview::is_of_browser;
 use super::role::{Asks, Role, Whose, invites, template};
 use super::template::{Template, Variable};
-use crate::davinci::form::{Field, FieldKind};
+use crate::davinci::form::Field;
 use crate::identity::account::AccountState;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -210,7 +211,7 @@ impl<'a> Typed<'a> {
 
     /// What is kept as it was typed: nothing that may be a secret.
     fn literal(&self, field: &Field, value: &str, remarks: &mut Vec<String>) -> Option<Template> {
-        if field.kind == FieldKind::Object {
+        if is_of_browser(&field.kind) {
             remarks.push(format!(
                 "The field `{}` holds what only a browser or device makes; it is left untouched.",
                 field.key
@@ -250,8 +251,9 @@ fn text_of(value: &Value) -> Option<String> {
             let texts: Vec<_> = items.iter().filter_map(text_of).collect();
             Some(texts.join(","))
         }
-        Value::Object(members) => match members.get("phoneNumber") {
-            Some(number) => text_of(number),
+        // A telephone number beside its country, or a device.
+        Value::Object(members) => match members.get("phoneNumber").or_else(|| members.get("type")) {
+            Some(part) => text_of(part),
             None => (!members.is_empty()).then(|| value.to_string()),
         },
         Value::Null => None,

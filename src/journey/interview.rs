@@ -121,7 +121,7 @@ impl Interview {
 
     /// Fields that a person can fill in.
     fn fields(&self) -> impl Iterator<Item = &Field> {
-        self.form.fields.iter().filter(|field| field.kind != FieldKind::Object)
+        self.form.fields.iter().filter(|field| !is_of_browser(&field.kind))
     }
 
     fn suggestion(&self, field: &Field) -> Option<Template> {
@@ -141,6 +141,14 @@ impl Interview {
             format!("there is no `{typed}`: type a number from 1 to {} or a key", actions.len())
         })
     }
+}
+
+/// Whether only a browser or a device knows what goes there.
+pub fn is_of_browser(kind: &FieldKind) -> bool {
+    matches!(
+        kind,
+        FieldKind::SecurityKey | FieldKind::Signals | FieldKind::Poll | FieldKind::Metadata
+    )
 }
 
 /// Whether nobody should see what is typed into a field.
@@ -187,6 +195,7 @@ pub const LEFT_ALONE: &str = "-";
 mod tests {
     use super::*;
     use crate::davinci::node::Node;
+    use crate::davinci::oidc::Endpoints;
     use bytes::Bytes;
     use http::Response;
     use serde_json::json;
@@ -196,7 +205,8 @@ mod tests {
             fields.iter().map(|(kind, key)| json!({ "type": kind, "key": key })).collect();
         let body = json!({ "id": "a", "_links": { "next": { "href": "https://a.example/b" } },
             "form": { "components": { "fields": fields } } });
-        match Node::read(&Response::new(Bytes::from(body.to_string()))) {
+        let endpoints = Endpoints::new("https://a.example", None);
+        match Node::read(&Response::new(Bytes::from(body.to_string())), &endpoints) {
             Node::Form(next) => next.form,
             other => panic!("{other:?}"),
         }

@@ -77,7 +77,7 @@ pub const fn of_walk(error: &WalkError) -> Fault {
         WalkError::Answer(crate::davinci::form::AnswerError::Unmapped { .. }) => {
             Fault::UnmappedField
         }
-        WalkError::Answer(_) | WalkError::NoForm => Fault::UnexpectedForm,
+        WalkError::Answer(_) | WalkError::NoForm | WalkError::NoPolling => Fault::UnexpectedForm,
         WalkError::BadValue(_) => Fault::MalformedReply,
     }
 }

@@ -3,28 +3,33 @@
 
 use super::cast::{Cast, Stage};
 use super::outcome::{self, Outcome, Verdict};
+use super::preflight::Preflights;
 use super::rule::{Expect, Rule, Target};
-use super::script::{End, Goal, Script};
+use super::script::{Goal, Script, Start};
 use super::template::{Template, Variable};
-use crate::base::names::{Capability, Step};
+use crate::base::names::Step;
 use crate::base::remedy::Listing;
-use crate::davinci::form::{Event, FieldKind, Filled, Form};
-use crate::davinci::node::{Completion, Refusal};
-use crate::davinci::oidc::{BadValue, Tokens};
+use crate::davinci::form::{Event, Field, FieldKind, Filled, Form};
+use crate::davinci::node::{Completion, Kind, Refusal};
 use crate::davinci::walk::{Fingerprint, Turn, Walk};
 use crate::measure::fault::Fault;
-use crate::transport::{Exchange, Session};
+use crate::transport::Session;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
+
+pub use super::witness::{Answered, Label, Sending, Wait, Witness};
 
 /// An iteration that takes more steps than this goes in a circle. DaVinci itself lets a node run
 /// at most 20 times.
 const MOST_STEPS: usize = 100;
 
 /// Header under which a stand-in keeps its own record of a call.
-const CALL_ID: HeaderName = HeaderName::from_static("x-gander-call");
+pub(super) const CALL_ID: HeaderName = HeaderName::from_static("x-gander-call");
+
+/// Step of a form that only wants to be polled, where no rule names it.
+pub const POLL: &str = "poll";
 
 /// What is to be performed.
 #[derive(Clone, Copy, Debug)]
@@ -37,84 +42,14 @@ pub struct Part<'a> {
     pub index: u64,
 }
 
-/// Sees everything that happens in an iteration.
-pub trait Witness {
-    /// A request is about to be sent.
-    fn sending(&mut self, _sending: &Sending<'_>) {}
-    /// The reply was read and judged.
-    fn answered(&mut self, answered: &Answered<'_>);
-    /// The iteration waited for something other than a reply of the tenant.
-    fn waited(&mut self, _wait: Wait, _time: Duration) {}
-}
-
-/// Something outside the tenant's replies that takes time.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Wait {
-    /// A one-time code.
-    Code,
-    /// Thinking.
-    Think,
-}
-
-/// A request on its way.
-#[derive(Debug)]
-pub struct Sending<'a> {
-    /// What it belongs to.
-    pub label: &'a Label,
-    /// The request.
-    pub request: &'a Request<Bytes>,
-    /// Values that go into the form, secret ones marked.
-    pub filled: &'a [(Filled, bool)],
-    /// Id under which a stand-in keeps its own record of the call, if the stage asks for it.
-    pub call: Option<&'a str>,
-    /// The walk before the request.
-    pub walk: &'a Walk,
-}
-
-/// A reply that was read.
-#[derive(Debug)]
-pub struct Answered<'a> {
-    /// What it belongs to.
-    pub label: &'a Label,
-    /// The exchange: reply and times.
-    pub exchange: &'a Exchange,
-    /// What it did for the journey.
-    pub verdict: Verdict,
-    /// Why the answer was turned down, if it was.
-    pub refusal: Option<&'a Refusal>,
-    /// Whether the flow is over with success.
-    pub completed: bool,
-    /// The walk after the reply.
-    pub walk: &'a Walk,
-}
-
-/// Under which names an exchange is counted.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Label {
-    /// The rule, or the call outside the flow.
-    pub step: Step,
-    /// The capability of the form being answered, or the call outside the flow.
-    pub capability: Capability,
-    /// Event type; none outside the flow.
-    pub event: Option<Event>,
-    /// Key of the action; empty outside the flow.
-    pub action: String,
-}
-
-impl Label {
-    fn call(name: &str) -> Self {
-        Self { step: name.into(), capability: name.into(), event: None, action: String::new() }
-    }
-}
-
 /// Why an iteration ends before its goal.
-struct Stop {
-    fault: Fault,
+pub(super) struct Stop {
+    pub(super) fault: Fault,
     detail: Option<String>,
 }
 
 impl Stop {
-    fn new(fault: Fault, detail: impl Into<String>) -> Self {
+    pub(super) fn new(fault: Fault, detail: impl Into<String>) -> Self {
         Self { fault, detail: Some(detail.into()) }
     }
 }
@@ -126,7 +61,7 @@ impl From<Fault> for Stop {
 }
 
 /// Performs one iteration. Never panics on anything that the tenant sends; every wait is bounded by
-/// the time-outs of session and code source.
+/// the time-outs of session and code source, and by what a form that is polled allows.
 pub async fn perform(
     stage: &Stage,
     part: Part<'_>,
@@ -134,21 +69,23 @@ pub async fn perform(
     witness: &mut (impl Witness + ?Sized),
 ) -> Outcome {
     let began = stage.clock.now();
+    let start = part.script.start.unwrap_or(stage.start);
     let mut iteration = Iteration {
         stage,
         script: part.script,
         session,
         witness,
         used: vec![0; part.script.rules.len()],
-        last_step: "authorize".into(),
+        last_step: start.step().into(),
         waited: Duration::ZERO,
         index: part.index,
         sent: 0,
         think: stage.think.is_some().then(|| stage.seed.stream("think", part.index)),
+        preflights: stage.page.clone().map(Preflights::of),
     };
     let mut fingerprint = None;
     let result = match Cast::gather(stage, part) {
-        Ok(mut cast) => iteration.walk(part, &mut cast, &mut fingerprint).await,
+        Ok(mut cast) => iteration.play(part, start, &mut cast, &mut fingerprint).await,
         Err((fault, detail)) => Err(Stop::new(fault, detail)),
     };
     let (result, detail) = match result {
@@ -159,63 +96,121 @@ pub async fn perform(
     Outcome { result, last_step, detail, began, ended: stage.clock.now(), waited, fingerprint }
 }
 
-struct Iteration<'s, W: ?Sized> {
-    stage: &'s Stage,
-    script: &'s Script,
-    session: &'s mut Session,
-    witness: &'s mut W,
+pub(super) struct Iteration<'s, W: ?Sized> {
+    pub(super) stage: &'s Stage,
+    pub(super) script: &'s Script,
+    pub(super) session: &'s mut Session,
+    pub(super) witness: &'s mut W,
     /// How often each rule has answered.
     used: Vec<u64>,
-    last_step: Step,
-    waited: Duration,
+    pub(super) last_step: Step,
+    pub(super) waited: Duration,
     /// Index of the iteration, for call ids.
     index: u64,
     /// Requests sent so far.
     sent: u32,
     think: Option<ChaCha8Rng>,
+    /// What a browser remembers, if one is played.
+    pub(super) preflights: Option<Preflights>,
 }
 
 /// Where the walk stands after a good exchange.
-enum Progress {
+pub(super) enum Progress {
     /// There is a form to answer.
     Form,
     /// The answer was turned down, as the rule expected; the form is still there.
     Refused,
+    /// Nothing changed: the flow waits for something else.
+    Stay,
     /// The flow is over.
     Complete(Completion),
 }
 
 impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
-    async fn walk(
+    async fn play(
         &mut self,
         part: Part<'_>,
+        start: Start,
         cast: &mut Cast,
         fingerprint: &mut Option<Fingerprint>,
     ) -> Result<(), Stop> {
-        let (mut walk, request) =
-            Walk::authorize(self.stage.application.clone(), part.policy, &cast.random(self.stage))
-                .map_err(|error| Stop::new(Fault::MalformedReply, error.to_string()))?;
-        let first = Call { label: Label::call("authorize"), request, filled: Vec::new() };
-        let mut progress = self.send(first, &mut walk, Expect::Advance).await;
+        let (mut walk, request) = self.start(part, start, cast)?;
+        let wanted = self.script.goal == Goal::Refusal(self.last_step.clone());
+        let expect = if wanted { Expect::Refusal } else { Expect::Advance };
+        let first = Call { label: Label::call(start.step()), request, filled: Vec::new() };
+        let mut progress = self.send(first, &mut walk, expect).await;
         *fingerprint = walk.fingerprint().cloned();
         for _ in 0..MOST_STEPS {
-            if let Progress::Complete(completion) = progress? {
-                return self.after_flow(&mut walk, &completion).await;
+            match progress? {
+                Progress::Complete(completion) => {
+                    return self.after_flow(walk, completion, (part, cast)).await;
+                }
+                Progress::Refused if wanted => return Ok(()),
+                Progress::Stay if walk.polling().is_none() => {
+                    let what = "the flow stays where it is, and its form is none to be polled";
+                    return Err(Stop::new(Fault::NoNextStep, what));
+                }
+                Progress::Form | Progress::Refused | Progress::Stay => {}
             }
-            let rule = self.rule_for(&walk)?;
+            let rule = match (self.rule_for(&walk), walk.polling().cloned()) {
+                (Ok(rule), None) => rule,
+                (Ok(rule), Some(_)) if walk.form().is_some_and(|f| rule.named_action(f).is_some()) => {
+                    rule
+                }
+                (rule, Some(polling)) => {
+                    let step = rule.map_or_else(|_| POLL.into(), |rule| rule.name.clone());
+                    progress = self.poll(step, &polling, &mut walk).await;
+                    continue;
+                }
+                (Err(stop), None) => return Err(stop),
+            };
             if self.script.goal == Goal::Form(rule.name.clone()) {
                 self.last_step = rule.name.clone();
-                return Ok(());
+                return self.await_code(cast, Patience::Outstanding).await;
             }
             self.think().await;
             progress = self.answer(rule, &mut walk, cast).await;
             if matches!(progress, Ok(Progress::Refused))
                 && self.script.goal == Goal::Refusal(rule.name.clone())
             {
-                return Ok(());
+                return self.await_code(cast, Patience::Outstanding).await;
             }
         }
         Err(Stop::new(Fault::UnexpectedForm, format!("no end after {MOST_STEPS} steps")))
+    }
+
+    /// The request that starts the flow.
+    fn start(
+        &self,
+        part: Part<'_>,
+        start: Start,
+        cast: &mut Cast,
+    ) -> Result<(Walk, Request<Bytes>), Stop> {
+        let stage = self.stage;
+        let (application, random) = (stage.application.clone(), cast.random(stage, ""));
+        let malformed = |error: &dyn std::fmt::Display| {
+            Stop::new(Fault::MalformedReply, error.to_string())
+        };
+        match start {
+            Start::Authorize => Walk::authorize(application, part.policy, &random)
+                .map_err(|error| malformed(&error)),
+            Start::Policy => {
+                let missing = |what: &str| {
+                    let what = format!("a start by policy needs {what}");
+                    Stop::new(Fault::UnmappedField, what)
+                };
+                let policy = part.policy.ok_or_else(|| missing("the id of a flow policy"))?;
+                let bearer = stage.bearer.as_ref().ok_or_else(|| missing("a bearer token"))?;
+                let input = part.script.input.fill(&mut |variable| cast.value(variable, stage));
+                let input = input.map_err(nothing_for)?;
+                if part.script.start_creates_account {
+                    cast.foretell_account(stage).map_err(|error| unwritten(&error))?;
+                }
+                let bearer = bearer.borrow();
+                Walk::start(application, policy, &bearer, &input, &random)
+                    .map_err(|error| malformed(&error))
+            }
+        }
     }
 
     /// Answers the form at hand by a rule: fills in, makes known what the request will do, sends.
@@ -238,39 +233,63 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
             event: Some(action.event),
             action: action.key.clone(),
         };
-        let wanted = wanted_values(rule, form);
-        let mut filled = Vec::with_capacity(wanted.len());
-        for (key, template) in wanted {
-            if template.variables().any(|variable| variable == Variable::Code) {
-                let waited = cast.fetch_code(self.stage).await.map_err(Stop::from)?;
-                self.waited += waited;
-                self.witness.waited(Wait::Code, waited);
-            }
-            let text =
-                template.fill(|variable| cast.value(variable, self.stage)).map_err(|variable| {
-                    Stop::new(
-                        Fault::UnmappedField,
-                        format!("there is nothing for `{{{}}}`", variable.name()),
-                    )
-                })?;
-            // What goes into a password field is a secret, wherever it came from.
-            let is_password = form
-                .fields
-                .iter()
-                .any(|field| field.key == key && field.kind == FieldKind::Password);
-            filled
-                .push((Filled { key: key.to_owned(), text }, template.is_secret() || is_password));
+        if rule.sends_code {
+            self.await_code(cast, Patience::Numbered).await?;
+        }
+        let mut filled = self.fill_in(rule, form, cast).await?;
+        if action.event == Event::Submit {
+            add_defaults(&mut filled, form, cast);
         }
         let values: Vec<_> = filled.iter().map(|(filled, _)| filled.clone()).collect();
         let request = walk
             .answer(&label.action, &values)
             .map_err(|error| Stop::new(outcome::of_walk(&error), error.to_string()))?;
-        cast.foretell(rule, self.stage).map_err(|error| {
-            Stop::new(Fault::LedgerNotWritten, format!("the ledger cannot be written: {error}"))
-        })?;
+        cast.foretell(rule, self.stage).map_err(|error| unwritten(&error))?;
         let progress = self.send(Call { label, request, filled }, walk, rule.expect).await;
         cast.settle(rule, matches!(progress, Ok(Progress::Form | Progress::Complete(_))));
         progress
+    }
+
+    /// What goes into the form, secret values marked.
+    async fn fill_in(
+        &mut self,
+        rule: &Rule,
+        form: &Form,
+        cast: &mut Cast,
+    ) -> Result<Vec<(Filled, bool)>, Stop> {
+        let wanted = wanted_values(rule, form);
+        let mut filled = Vec::with_capacity(wanted.len());
+        for (field, template) in wanted {
+            if template.variables().any(|variable| variable == Variable::Code) {
+                let waited = cast.fetch_code(self.stage).await.map_err(Stop::from)?;
+                self.note_wait(Wait::Code, waited);
+            }
+            let text = template.fill(|variable| cast.value(variable, self.stage));
+            let text = text.map_err(nothing_for)?;
+            // What goes into a password field is a secret, wherever it came from.
+            let is_secret = template.is_secret() || field.kind == FieldKind::Password;
+            filled.push((Filled { key: field.key.clone(), text }, is_secret));
+        }
+        Ok(filled)
+    }
+
+    /// Waits for a code that was asked for and not fetched, where one that comes late would be
+    /// taken for another.
+    async fn await_code(&mut self, cast: &mut Cast, patience: Patience) -> Result<(), Stop> {
+        let stage = self.stage;
+        let awaited = match patience {
+            Patience::Numbered => cast.await_numbered(stage).await,
+            Patience::Outstanding => Ok(cast.await_outstanding(stage).await),
+        };
+        if let Some(waited) = awaited? {
+            self.note_wait(Wait::Code, waited);
+        }
+        Ok(())
+    }
+
+    pub(super) fn note_wait(&mut self, wait: Wait, time: Duration) {
+        self.waited += time;
+        self.witness.waited(wait, time);
     }
 
     /// A person reads a form before answering it.
@@ -279,12 +298,11 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         let began = self.stage.clock.now();
         tokio::time::sleep(think.draw(random)).await;
         let thought = self.stage.clock.now().saturating_duration_since(began);
-        self.waited += thought;
-        self.witness.waited(Wait::Think, thought);
+        self.note_wait(Wait::Think, thought);
     }
 
     /// Gives a request its call id, if the stage wants them.
-    fn stamp(&mut self, request: &mut Request<Bytes>) -> Option<String> {
+    pub(super) fn stamp(&mut self, request: &mut Request<Bytes>) -> Option<String> {
         self.sent += 1;
         if !self.stage.call_ids {
             return None;
@@ -312,13 +330,14 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
     }
 
     /// One exchange of the flow, judged and told.
-    async fn send(
+    pub(super) async fn send(
         &mut self,
         call: Call,
         walk: &mut Walk,
         expect: Expect,
     ) -> Result<Progress, Stop> {
         let Call { label, mut request, filled } = call;
+        self.preflight(&mut request).await?;
         let call = self.stamp(&mut request);
         let (filled, call) = (&filled, call.as_deref());
         self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk });
@@ -337,145 +356,71 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         });
         judged.progress
     }
-
-    /// The calls that follow a completed flow.
-    async fn after_flow(&mut self, walk: &mut Walk, completion: &Completion) -> Result<(), Stop> {
-        match &self.script.goal {
-            Goal::Token | Goal::Code => {}
-            Goal::Form(step) => {
-                let what = format!("the flow was over before the form of `{step}` was shown");
-                return Err(Stop::new(Fault::UnexpectedForm, what));
-            }
-            Goal::Refusal(step) => {
-                let what = format!("the flow was over before `{step}` was turned down");
-                return Err(Stop::new(Fault::NotRefused, what));
-            }
-        }
-        if completion.code.is_none() {
-            return Err(Stop::new(
-                Fault::NoNextStep,
-                "the flow succeeded without an authorization code",
-            ));
-        }
-        let mut tokens = None;
-        for end in &self.script.ends {
-            let bad = |error: BadValue| Stop::new(Fault::MalformedReply, error.to_string());
-            let none = || {
-                Stop::new(Fault::UnmappedField, "there is no token yet: put `do = \"token\"` first")
-            };
-            let application = self.stage.application.clone();
-            match end {
-                End::Token => {
-                    let request = walk.token(completion).ok_or_else(none)?.map_err(bad)?;
-                    let reply = self
-                        .outside("token", request, walk, |reply| Tokens::read(reply).is_ok())
-                        .await?;
-                    tokens = Tokens::read(&reply).ok();
-                }
-                End::Userinfo => {
-                    let request =
-                        application.userinfo(tokens.as_ref().ok_or_else(none)?).map_err(bad)?;
-                    self.outside("userinfo", request, walk, is_success).await?;
-                }
-                End::SignOff => {
-                    let request =
-                        application.sign_off(tokens.as_ref().ok_or_else(none)?).map_err(bad)?;
-                    self.outside("sign-off", request, walk, is_success).await?;
-                }
-                End::Revoke => {
-                    let request =
-                        application.revoke(tokens.as_ref().ok_or_else(none)?).map_err(bad)?;
-                    self.outside("revoke", request, walk, is_success).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// One exchange outside the flow, good if `good` says so.
-    async fn outside(
-        &mut self,
-        name: &str,
-        mut request: Request<Bytes>,
-        walk: &Walk,
-        good: impl FnOnce(&Response<Bytes>) -> bool,
-    ) -> Result<Response<Bytes>, Stop> {
-        let label = Label::call(name);
-        self.last_step = label.step.clone();
-        let call = self.stamp(&mut request);
-        let call = call.as_deref();
-        self.witness.sending(&Sending {
-            label: &label,
-            request: &request,
-            filled: &[],
-            call,
-            walk,
-        });
-        let mut exchange = self.session.exchange(request).await;
-        let fault = match &exchange.reply {
-            Ok(reply) if good(reply) => None,
-            Ok(reply) => {
-                let status = reply.status().as_u16();
-                Some(Stop::new(
-                    outcome::of_status(status),
-                    format!("{name} answered with status {status}"),
-                ))
-            }
-            Err(fault) => Some(Stop::new(outcome::of_transport(fault), fault.to_string())),
-        };
-        let verdict = fault.as_ref().map_or(Verdict::Advanced, |stop| Verdict::Fault(stop.fault));
-        let (refusal, completed) = (None, false);
-        let (label, exchange_seen) = (&label, &exchange);
-        self.witness.answered(&Answered {
-            label,
-            exchange: exchange_seen,
-            verdict,
-            refusal,
-            completed,
-            walk,
-        });
-        match fault {
-            Some(stop) => Err(stop),
-            None => {
-                let reply = std::mem::replace(&mut exchange.reply, Ok(Response::default()));
-                reply.map_err(|fault| outcome::of_transport(&fault).into())
-            }
-        }
-    }
 }
 
-fn is_success(reply: &Response<Bytes>) -> bool {
-    reply.status().is_success()
+/// Which codes are waited for.
+enum Patience {
+    /// Those before the next, which would else be taken for it.
+    Numbered,
+    /// Those that the next iteration with the same account would take for its own.
+    Outstanding,
+}
+
+fn nothing_for(variable: Variable) -> Stop {
+    Stop::new(Fault::UnmappedField, format!("there is nothing for `{{{}}}`", variable.name()))
+}
+
+fn unwritten(error: &std::io::Error) -> Stop {
+    Stop::new(Fault::LedgerNotWritten, format!("the ledger cannot be written: {error}"))
 }
 
 /// Which template goes into which field of the form at hand; fields that it lacks are left out.
-fn wanted_values<'r>(rule: &'r Rule, form: &Form) -> Vec<(&'r str, &'r Template)> {
+fn wanted_values<'a>(rule: &'a Rule, form: &'a Form) -> Vec<(&'a Field, &'a Template)> {
+    let matched = || {
+        let key = rule.when.matched_field(form)?;
+        form.fields.iter().find(|field| field.key == key)
+    };
     let wanted = rule.answer.iter().filter_map(|(target, template)| {
-        let key = match target {
-            Target::Key(key) => Some(key.as_str()).filter(|key| form.has_field(key)),
-            Target::Matched => rule.when.matched_field(form),
+        let field = match target {
+            Target::Key(key) => key.field(form),
+            Target::Matched => matched(),
         };
-        Some((key?, template))
+        Some((field?, template))
     });
     wanted.collect()
 }
 
+/// What a form insists on and no rule answers, where its type says what a person would give:
+/// consent, and a number to call.
+fn add_defaults(filled: &mut Vec<(Filled, bool)>, form: &Form, cast: &Cast) {
+    for field in form.fields.iter().filter(|field| field.required) {
+        let text = match field.kind {
+            FieldKind::Check => "true",
+            FieldKind::Phone { .. } => cast.phone(),
+            _ => continue,
+        };
+        if !filled.iter().any(|(given, _)| given.key == field.key) {
+            filled.push((Filled { key: field.key.clone(), text: text.to_owned() }, false));
+        }
+    }
+}
+
 /// A request with its names.
-struct Call {
-    label: Label,
-    request: Request<Bytes>,
-    filled: Vec<(Filled, bool)>,
+pub(super) struct Call {
+    pub(super) label: Label,
+    pub(super) request: Request<Bytes>,
+    pub(super) filled: Vec<(Filled, bool)>,
 }
 
 /// What a reply did for the journey.
-struct Judged {
-    verdict: Verdict,
+pub(super) struct Judged<P = Progress> {
+    pub(super) verdict: Verdict,
     refusal: Option<Refusal>,
-    progress: Result<Progress, Stop>,
+    pub(super) progress: Result<P, Stop>,
 }
 
-impl Judged {
-    fn fault(fault: Fault, detail: impl Into<String>) -> Self {
+impl<P> Judged<P> {
+    pub(super) fn fault(fault: Fault, detail: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Fault(fault),
             refusal: None,
@@ -483,34 +428,40 @@ impl Judged {
         }
     }
 
-    fn good(verdict: Verdict, progress: Progress) -> Self {
-        Self { verdict, refusal: None, progress: Ok(progress) }
+    pub(super) fn advanced(progress: P) -> Self {
+        Self { verdict: Verdict::Advanced, refusal: None, progress: Ok(progress) }
+    }
+}
+
+impl Judged {
+    fn refused(refusal: Option<Refusal>) -> Self {
+        let verdict = Verdict::RefusedAsExpected;
+        Self { verdict, refusal, progress: Ok(Progress::Refused) }
     }
 }
 
 fn judge(turn: Turn, expect: Expect) -> Judged {
     match (turn, expect) {
-        (Turn::Answer { refusal: None }, Expect::Advance) => {
-            Judged::good(Verdict::Advanced, Progress::Form)
-        }
+        (Turn::Answer { refusal: None }, Expect::Advance) => Judged::advanced(Progress::Form),
         (Turn::Complete(completion), Expect::Advance) => {
-            Judged::good(Verdict::Advanced, Progress::Complete(completion))
+            Judged::advanced(Progress::Complete(completion))
         }
-        (Turn::Answer { refusal: Some(refusal) }, Expect::Refusal) => Judged {
-            refusal: Some(refusal),
-            ..Judged::good(Verdict::RefusedAsExpected, Progress::Refused)
-        },
+        (Turn::Answer { refusal: Some(refusal) }, Expect::Refusal) => {
+            Judged::refused(Some(refusal))
+        }
+        // A start that is turned down leaves no form behind.
+        (Turn::End(ending), Expect::Refusal) if ending.kind == Kind::Refusal => {
+            Judged::refused(None)
+        }
         (Turn::Answer { refusal: Some(refusal) }, Expect::Advance) => {
             let by = refusal.capability.as_deref().unwrap_or("the flow");
             let detail = format!("turned down by `{by}` with status {}", refusal.status);
             Judged { refusal: Some(refusal), ..Judged::fault(Fault::Refused, detail) }
         }
-        (Turn::Answer { refusal: None } | Turn::Complete(_), Expect::Refusal) => {
+        (Turn::Answer { refusal: None } | Turn::Complete(_) | Turn::Stay, Expect::Refusal) => {
             Judged::fault(Fault::NotRefused, "the flow went on where the rule expects a refusal")
         }
-        (Turn::Stay, _) => {
-            Judged::fault(Fault::NoNextStep, "the flow asks to be polled, which is not built yet")
-        }
+        (Turn::Stay, Expect::Advance) => Judged::advanced(Progress::Stay),
         (Turn::End(ending), _) => {
             Judged::fault(outcome::of_ending(&ending), outcome::describe(&ending))
         }

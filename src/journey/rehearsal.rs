@@ -8,17 +8,18 @@ use super::outcome;
 use super::perform::Part;
 use super::role::{Whose, invites};
 use super::rule::{Expect, Rule, When};
-use super::script::{End, Script};
+use super::script::{End, Script, Start};
 use super::template::{Source, Template, Variable};
 use crate::base::document::Problem;
 use crate::davinci::form::{Filled, Form};
 use crate::davinci::node::{Completion, Refusal};
 use crate::davinci::oidc::Tokens;
-use crate::davinci::walk::{Turn, Walk};
+use crate::davinci::walk::{ChallengeState, Turn, Walk, WalkError, read_challenge};
 use crate::identity::account::AccountState;
 use crate::transport::Session;
 use bytes::Bytes;
 use http::{Request, Response};
+use serde_json::Map;
 
 /// A journey that needs everything that a rehearsal may need, to prepare the ground with.
 pub fn needs(state: Option<AccountState>) -> Result<Script, Vec<Problem>> {
@@ -49,6 +50,7 @@ pub enum Met {
 pub struct Rehearsal<'s> {
     stage: &'s Stage,
     session: &'s mut Session,
+    policy: Option<String>,
     walk: Walk,
     persona: Cast,
     account: Option<Cast>,
@@ -78,15 +80,26 @@ impl<'s> Rehearsal<'s> {
         let persona = gather(None)?;
         // Without one a person can still type in their own.
         let account = state.and_then(|state| gather(Some(state)).ok());
-        let random = persona.random(stage);
-        let (walk, request) = Walk::authorize(stage.application.clone(), policy, &random)
-            .map_err(|error| error.to_string())?;
+        let random = persona.random(stage, "");
+        let application = stage.application.clone();
+        let (walk, request) = match stage.start {
+            Start::Authorize => Walk::authorize(application, policy, &random),
+            Start::Policy => {
+                let missing = |what: &str| format!("a start by policy needs {what}");
+                let policy = policy.ok_or_else(|| missing("the id of a flow policy"))?;
+                let bearer = stage.bearer.as_ref().ok_or_else(|| missing("a bearer token"))?;
+                Walk::start(application, policy, &bearer.borrow(), &Map::new(), &random)
+            }
+        }
+        .map_err(|error| error.to_string())?;
+        let policy = policy.map(str::to_owned);
         let draft =
             Draft { state: account.is_some().then_some(state).flatten(), ..Draft::default() };
         let (refused, completion, tokens, invited) = (None, None, None, false);
         let mut rehearsal = Self {
             stage,
             session,
+            policy,
             walk,
             persona,
             account,
@@ -97,6 +110,7 @@ impl<'s> Rehearsal<'s> {
             invited,
         };
         let met = rehearsal.send(request).await;
+        let met = rehearsal.wait_through(met).await;
         rehearsal.draft.first = rehearsal.walk.form().cloned();
         Ok((rehearsal, met))
     }
@@ -142,15 +156,17 @@ impl<'s> Rehearsal<'s> {
         let answers = reply.entries.into_iter().map(|entry| (entry.key, entry.template));
         let mut act =
             Act { form, action: reply.action, answers: answers.collect(), came: Came::Refusal };
-        let deed = self
+        let mut deed = self
             .foretell(&act)
             .map_err(|error| format!("the ledger cannot be written: {error}"))?;
         let met = self.send(request).await;
+        let met = self.wait_through(met).await;
         act.came = match &met {
             Met::Form => Came::Form(self.walk.form().cloned().unwrap_or_default()),
             Met::Complete => Came::End,
             Met::Refused(_) | Met::Broken(_) => Came::Refusal,
         };
+        deed.spoils_account = matches!(met, Met::Refused(_));
         if let Some(account) = &mut self.account {
             account.settle(&deed, matches!(met, Met::Form | Met::Complete));
         }
@@ -182,6 +198,11 @@ impl<'s> Rehearsal<'s> {
     pub async fn after(&mut self, end: End) -> Result<u16, String> {
         let none = || "there is no token".to_owned();
         let request = match end {
+            // The flow handed it out itself.
+            End::Token if self.tokens.is_some() => {
+                self.draft.ends.push(end);
+                return Ok(200);
+            }
             End::Token => {
                 let completion = self.completion.as_ref().ok_or_else(none)?;
                 let request = self.walk.token(completion);
@@ -192,6 +213,14 @@ impl<'s> Rehearsal<'s> {
             }
             End::SignOff => self.stage.application.sign_off(self.tokens.as_ref().ok_or_else(none)?),
             End::Revoke => self.stage.application.revoke(self.tokens.as_ref().ok_or_else(none)?),
+            End::StartAgain => {
+                let random = self.persona.random(self.stage, "again");
+                let (walk, request) =
+                    Walk::authorize(self.stage.application.clone(), self.policy.as_deref(), &random)
+                        .map_err(|error| error.to_string())?;
+                self.walk = walk;
+                Ok(request)
+            }
         };
         let reply = self.exchange(request.map_err(|error| error.to_string())?).await?;
         let status = reply.status();
@@ -200,6 +229,12 @@ impl<'s> Rehearsal<'s> {
         }
         if !status.is_success() || (end == End::Token && self.tokens.is_none()) {
             return Err(format!("{} answered with status {}", end.name(), status.as_u16()));
+        }
+        if end == End::StartAgain {
+            let Turn::Complete(completion) = self.walk.receive(&reply) else {
+                return Err("the second start shows a form: there is no session".to_owned());
+            };
+            self.completion = Some(completion);
         }
         self.draft.ends.push(end);
         Ok(status.as_u16())
@@ -222,14 +257,57 @@ impl<'s> Rehearsal<'s> {
         match self.walk.receive(&reply) {
             Turn::Answer { refusal: None } => Met::Form,
             Turn::Answer { refusal: Some(refusal) } => Met::Refused(refusal),
-            Turn::Complete(completion) => {
+            Turn::Complete(mut completion) => {
+                // A flow for widgets hands its tokens out itself.
+                self.tokens = completion.tokens.take();
                 self.completion = Some(completion);
                 self.draft.is_complete = true;
                 Met::Complete
             }
+            Turn::Stay if self.walk.polling().is_none() => {
+                Met::Broken("the flow stays where it is".to_owned())
+            }
             Turn::Stay => Met::Form,
             Turn::End(ending) => Met::Broken(outcome::describe(&ending)),
         }
+    }
+
+    /// Waits, as a client does, while the form at hand only wants to be polled: no journey says
+    /// anything about that.
+    async fn wait_through(&mut self, mut met: Met) -> Met {
+        let mut polls = 0;
+        while let (Met::Form, Some(polling)) = (&met, self.walk.polling().cloned()) {
+            let offers = |form: &Form| form.actions.iter().any(|action| !action.key.is_empty());
+            if self.walk.form().is_some_and(offers) {
+                break;
+            }
+            if polls > polling.retries {
+                return Met::Broken("it was polled as often as the form says".to_owned());
+            }
+            tokio::time::sleep(polling.interval).await;
+            polls += 1;
+            let value = match self.walk.challenge_status() {
+                Some(request) => match self.challenge(request).await {
+                    Ok(ChallengeState::Pending) => continue,
+                    Ok(ChallengeState::Done(value)) => value,
+                    Err(what) => return Met::Broken(what),
+                },
+                None => "continue".to_owned(),
+            };
+            met = match self.walk.poll(&value) {
+                Ok(request) => self.send(request).await,
+                Err(error) => Met::Broken(error.to_string()),
+            };
+        }
+        met
+    }
+
+    async fn challenge(
+        &mut self,
+        request: Result<Request<Bytes>, WalkError>,
+    ) -> Result<ChallengeState, String> {
+        let reply = self.exchange(request.map_err(|error| error.to_string())?).await?;
+        Ok(read_challenge(&reply))
     }
 
     /// Whoever gets the code: the account as soon as it has a part in the journey.
@@ -304,6 +382,7 @@ fn rule(change: impl FnOnce(&mut Rule)) -> Rule {
         creates_account: false,
         changes_password: false,
         sends_code: false,
+        spoils_account: false,
         expect: Expect::Advance,
     };
     change(&mut rule);

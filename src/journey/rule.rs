@@ -1,9 +1,11 @@
 //! One rule of a journey: which forms it answers, how, and what it does to the account.
 
+use super::key::Key;
 use super::template::Template;
-use crate::base::document::Section;
+use crate::base::document::{Section, Sited};
 use crate::base::names::Step;
-use crate::davinci::form::{Action, Form};
+use crate::identity::account::AccountState;
+use crate::davinci::form::{Action, Field, FieldKind, Form};
 
 /// One form and its answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +16,7 @@ pub struct Rule {
     pub when: When,
     /// Value for each field.
     pub answer: Vec<(Target, Template)>,
-    /// Candidate actions, the first that the form offers is taken.
+    /// Candidate actions, the first that the form offers is taken; `*` is its only way to submit.
     pub action: Vec<String>,
     /// How often it may answer in one iteration.
     pub at_most: Option<u64>,
@@ -22,8 +24,13 @@ pub struct Rule {
     pub creates_account: bool,
     /// The request changes the account's password: its generation goes on the ledger first.
     pub changes_password: bool,
-    /// The request makes the tenant send a one-time code.
+    /// The request makes the tenant send a one-time code. Before a further one is asked for, the
+    /// one before it has to come, because codes are told apart by their order.
     pub sends_code: bool,
+    /// The request leaves the account in another state, or in one that nobody knows: nobody gets it
+    /// until it was put right. By default what a refusal does, because it may count as a failed
+    /// attempt.
+    pub spoils_account: bool,
     /// What the tenant should do with the answer.
     pub expect: Expect,
 }
@@ -32,7 +39,7 @@ pub struct Rule {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Target {
     /// The field with this key, if the form has it.
-    Key(String),
+    Key(Key),
     /// The field that `any_field` found (`*`).
     Matched,
 }
@@ -50,12 +57,17 @@ pub enum Expect {
 /// Conditions on a form; all that are given must hold.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct When {
-    /// All of these fields are there.
-    pub fields: Vec<String>,
+    /// All of these fields are there, each under one of its names.
+    pub fields: Vec<Key>,
     /// At least one of these fields is there.
     pub any_field: Vec<String>,
-    /// All of these actions are there.
-    pub actions: Vec<String>,
+    /// None of these fields is there, under any name.
+    pub without_fields: Vec<Key>,
+    /// The form asks for nothing but consent: it has no field that a person would type into, and
+    /// waits for nothing.
+    pub no_fields: bool,
+    /// All of these actions are there, each under one of its names.
+    pub actions: Vec<Key>,
     /// At least one of these actions is there.
     pub any_action: Vec<String>,
     /// The form has this title. Titles are translated; use it only where keys do not tell.
@@ -71,9 +83,11 @@ impl When {
     pub fn holds(&self, form: &Form) -> bool {
         let is =
             |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
-        self.fields.iter().all(|key| form.has_field(key))
+        self.fields.iter().all(|key| key.field(form).is_some())
             && (self.any_field.is_empty() || self.matched_field(form).is_some())
-            && self.actions.iter().all(|key| form.action(key).is_some())
+            && self.without_fields.iter().all(|key| key.field(form).is_none())
+            && (!self.no_fields || asks_for_nothing(form))
+            && self.actions.iter().all(|key| key.action(form).is_some())
             && (self.any_action.is_empty()
                 || self.any_action.iter().any(|key| form.action(key).is_some()))
             && is(&self.name, &form.name)
@@ -96,10 +110,10 @@ impl Rule {
     /// candidates the one that `when` names; else the form's only way to submit.
     pub fn choose<'f>(&self, form: &'f Form) -> Option<&'f Action> {
         if !self.action.is_empty() {
-            return self.action.iter().find_map(|key| form.action(key));
+            return self.named_action(form);
         }
         match self.when.actions.as_slice() {
-            [only] => form.action(only),
+            [only] => only.action(form),
             _ => self
                 .when
                 .any_action
@@ -109,11 +123,28 @@ impl Rule {
         }
     }
 
+    /// The first of the rule's own candidates that a form offers.
+    pub fn named_action<'f>(&self, form: &'f Form) -> Option<&'f Action> {
+        self.action.iter().find_map(|key| match key.as_str() {
+            ONLY_SUBMIT => form.only_submit(),
+            key => form.action(key),
+        })
+    }
+
+    /// Whether an advance by this rule takes an account out of its state: whoever changes a password
+    /// need not change it any more, and is not locked.
+    pub fn leaves(&self, state: AccountState) -> bool {
+        self.changes_password && state != AccountState::Ok
+    }
+
     /// What [`Rule::choose`] looks for, for a message.
     pub fn wanted(&self) -> String {
-        let candidates = [&self.action, &self.when.actions, &self.when.any_action];
-        let named = candidates.into_iter().find(|keys| !keys.is_empty());
-        named.map_or_else(|| "the only submit button".to_owned(), |keys| keys.join("` or `"))
+        if !self.action.is_empty() {
+            return self.action.join("` or `");
+        }
+        let actions = || self.when.actions.iter().flat_map(Key::names);
+        let named: Vec<_> = actions().chain(&self.when.any_action).map(String::as_str).collect();
+        if named.is_empty() { "the only submit button".to_owned() } else { named.join("` or `") }
     }
 
     /// Reads a `[[rule]]`.
@@ -141,11 +172,19 @@ impl Rule {
                     Some(remedy.to_owned()),
                 );
             }
-            (if key == "*" { Target::Matched } else { Target::Key(key) }, template)
+            let key = Sited { place: text.place, value: key };
+            let target = match key.value.as_str() {
+                "*" => Target::Matched,
+                _ => Target::Key(Key::read(&key, section.problems())),
+            };
+            (target, template)
         });
         let answer = answer.collect();
-        let action = keys(&mut section, "action");
+        let action = names(&mut section, "action");
         let creates_account = section.flag("creates_account").unwrap_or(false);
+        let expect = section
+            .choice("expect", &[("advance", Expect::Advance), ("refusal", Expect::Refusal)])
+            .unwrap_or_default();
         let rule = Self {
             answer,
             action,
@@ -154,9 +193,8 @@ impl Rule {
             changes_password: section.flag("changes_password").unwrap_or(false),
             // Registering is what sends a code in the flows we know; a rule may say otherwise.
             sends_code: section.flag("sends_code").unwrap_or(creates_account),
-            expect: section
-                .choice("expect", &[("advance", Expect::Advance), ("refusal", Expect::Refusal)])
-                .unwrap_or_default(),
+            spoils_account: section.flag("spoils_account").unwrap_or(expect == Expect::Refusal),
+            expect,
             when,
             name: name.as_ref().map_or_else(|| "".into(), |name| name.value.as_str().into()),
         };
@@ -170,9 +208,11 @@ fn read_when(mut section: Section<'_>) -> When {
     let (name, category, node) = (text("name"), text("category"), text("node"));
     let when = When {
         fields: keys(&mut section, "fields"),
-        any_field: keys(&mut section, "any_field"),
+        any_field: names(&mut section, "any_field"),
+        without_fields: keys(&mut section, "without_fields"),
+        no_fields: section.flag("no_fields").unwrap_or(false),
         actions: keys(&mut section, "actions"),
-        any_action: keys(&mut section, "any_action"),
+        any_action: names(&mut section, "any_action"),
         name,
         category,
         node,
@@ -181,6 +221,31 @@ fn read_when(mut section: Section<'_>) -> When {
     when
 }
 
-fn keys(section: &mut Section<'_>, key: &'static str) -> Vec<String> {
-    section.texts(key).unwrap_or_default().into_iter().map(|text| text.value).collect()
+/// Entries that all have to be there.
+fn keys(section: &mut Section<'_>, key: &'static str) -> Vec<Key> {
+    let texts = section.texts(key).unwrap_or_default();
+    texts.iter().map(|text| Key::read(text, section.problems())).collect()
+}
+
+/// Candidates, one of which has to be there.
+fn names(section: &mut Section<'_>, key: &'static str) -> Vec<String> {
+    keys(section, key).into_iter().flat_map(Key::into_names).collect()
+}
+
+/// The candidate that stands for the form's only way to submit.
+const ONLY_SUBMIT: &str = "*";
+
+/// Whether a page only wants to be left, with nothing to type in and nothing to wait for.
+fn asks_for_nothing(form: &Form) -> bool {
+    let is_asked = |field: &Field| match field.kind {
+        FieldKind::Check | FieldKind::Signals | FieldKind::Metadata | FieldKind::Poll => false,
+        FieldKind::Text
+        | FieldKind::Password
+        | FieldKind::Options
+        | FieldKind::Phone { .. }
+        | FieldKind::DeviceType(_)
+        | FieldKind::Device(_)
+        | FieldKind::SecurityKey => true,
+    };
+    form.polling.is_none() && !form.fields.iter().any(is_asked)
 }

@@ -1,5 +1,6 @@
 //! The declarative text of a journey: a goal, and rules tried in order against whatever form comes.
 
+use super::input::Input;
 use super::rule::{Expect, Rule};
 use super::template::{Source, Variable};
 use crate::base::document::{Problem, Problems, Section, Sited, Table};
@@ -19,10 +20,39 @@ pub struct Script {
     pub goal: Goal,
     /// What kind of account it needs.
     pub account: Option<AccountState>,
+    /// How the flow is started; none for what the tenant's profile says.
+    pub start: Option<Start>,
+    /// What it is started with, if it is started by its policy.
+    pub input: Input,
+    /// The start makes an account: it goes on the ledger first.
+    pub start_creates_account: bool,
     /// Answers, tried in order.
     pub rules: Vec<Rule>,
     /// What happens after the flow.
     pub ends: Vec<End>,
+}
+
+/// How a flow is started.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Start {
+    /// By the authorize request of an OIDC application.
+    #[default]
+    Authorize,
+    /// By its policy, with a bearer token.
+    Policy,
+}
+
+/// What profiles and journeys may write.
+pub const STARTS: &[(&str, Start)] = &[("authorize", Start::Authorize), ("policy", Start::Policy)];
+
+impl Start {
+    /// The step of the start and its capability.
+    pub const fn step(self) -> &'static str {
+        match self {
+            Self::Authorize => "authorize",
+            Self::Policy => "start",
+        }
+    }
 }
 
 /// When an iteration has reached what its user wanted.
@@ -49,6 +79,8 @@ pub enum End {
     SignOff,
     /// Make the token worthless.
     Revoke,
+    /// Start the flow once more with the session there is now; it has to be over at once.
+    StartAgain,
 }
 
 const ENDS: &[(&str, End)] = &[
@@ -56,6 +88,7 @@ const ENDS: &[(&str, End)] = &[
     ("userinfo", End::Userinfo),
     ("sign-off", End::SignOff),
     ("revoke", End::Revoke),
+    ("start-again", End::StartAgain),
 ];
 
 impl End {
@@ -99,12 +132,22 @@ impl Script {
     /// Every variable that some answer needs.
     pub fn variables(&self) -> BTreeSet<Variable> {
         let answers = self.rules.iter().flat_map(|rule| &rule.answer);
-        answers.flat_map(|(_, template)| template.variables()).collect()
+        let answers = answers.flat_map(|(_, template)| template.variables());
+        answers.chain(self.input.variables()).collect()
     }
 
-    /// Whether it needs one-time codes.
+    /// Whether one-time codes have to be received for it.
     pub fn needs_codes(&self) -> bool {
-        self.variables().contains(&Variable::Code)
+        // A code that an account gets unasked must not be taken for the next one's.
+        let to_account = self.account.is_some() && self.rules.iter().any(|rule| rule.sends_code);
+        to_account || self.variables().contains(&Variable::Code)
+    }
+
+    /// Whether it leaves its account in another state than it found it in.
+    pub fn spoils_account(&self) -> bool {
+        let Some(state) = self.account else { return false };
+        let spoils = |rule: &Rule| rule.spoils_account || rule.leaves(state);
+        self.rules.iter().any(spoils)
     }
 
     /// Whether it invents a person.
@@ -123,11 +166,21 @@ impl Script {
             section.missing("goal", "say what counts as success: `goal = \"token\"`");
         }
         let account = section.choice("account", NEEDS).flatten();
+        let start = section.choice("start", STARTS);
+        let input = section.section("input");
+        let given = input.table().map(|table| Input::read(table, section.problems()));
+        if let (Some(place), true) = (input.place(), start == Some(Start::Authorize)) {
+            let remedy = "write `start = \"policy\"`, or extra parameters in `tenant.authorize_parameters`";
+            let what = "an authorize request takes no `input`";
+            section.problems().note(Some(place), what, Some(remedy.to_owned()));
+        }
+        let start_creates_account = section.flag("start_creates_account").unwrap_or(false);
         let rules: Vec<_> = section.sections("rule").into_iter().filter_map(Rule::read).collect();
         let mut ends = Vec::new();
         for mut end in section.sections("end") {
             if end.item("do").is_none() {
-                end.missing("do", "one of `token`, `userinfo`, `sign-off`, `revoke`");
+                let known: Listing = ENDS.iter().map(|(name, _)| *name).collect();
+                end.missing("do", &format!("one of {known}"));
             }
             ends.extend(end.choice("do", ENDS));
             end.finish();
@@ -137,10 +190,24 @@ impl Script {
         if goal == Goal::Token && !ends.contains(&End::Token) {
             ends.insert(0, End::Token);
         }
-        let script = Self { name: name.value.as_str().into(), goal, account, rules, ends };
+        let script = Self {
+            name: name.value.as_str().into(),
+            goal,
+            account,
+            start,
+            input: given.unwrap_or_default(),
+            start_creates_account,
+            rules,
+            ends,
+        };
         script.check(&name, &section);
         section.finish();
         Some(script)
+    }
+
+    /// Whether a step is the start of the flow, which a goal may name although it has no rule.
+    pub fn is_start(&self, step: &Step) -> bool {
+        STARTS.iter().any(|(_, start)| start.step() == step.as_str())
     }
 
     /// Rules that no single line can break.
@@ -158,11 +225,13 @@ impl Script {
                 );
             }
         }
-        if self.rules.is_empty() && !matches!(self.goal, Goal::Token | Goal::Code) {
+        let of_start = matches!(&self.goal, Goal::Refusal(step) if self.is_start(step));
+        if self.rules.is_empty() && !of_start && !matches!(self.goal, Goal::Token | Goal::Code) {
             note(format!("journey `{journey}` has no rule"), "add a `[[rule]]` for each form");
         }
         if let Goal::Form(step) | Goal::Refusal(step) = &self.goal {
             match self.rules.iter().find(|rule| rule.name == *step) {
+                None if of_start => {}
                 None => note(
                     format!(
                         "the goal of journey `{journey}` names the rule `{step}`, which it does not have"

@@ -1,6 +1,6 @@
 //! What no single key can get wrong: rules across sections. Collects every problem.
 
-use super::document::{AccountSource, Profile};
+use super::document::{AccountSource, Profile, Variant};
 use super::load::Loaded;
 use crate::analysis::rule::{Known, Rule};
 use crate::analysis::threshold::with_default;
@@ -9,7 +9,11 @@ use crate::base::names::{Journey, Step};
 use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::base::secret::STRUCK_OUT;
 use crate::journey::catalog;
-use crate::journey::script::Script;
+use crate::journey::perform::POLL;
+use crate::journey::script::{Script, Start};
+use super::tenant::{SdkToken, Tenant};
+use crate::identity::account::AccountState;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,6 +62,7 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
     let plan = plan(&loaded.table);
     let checked = Checked { profile, journeys, plan };
     checked.check_journeys(problems);
+    checked.check_starts(problems);
     checked.check_accounts(problems);
     checked.check_acknowledged(typed, problems);
     checked
@@ -158,7 +163,9 @@ impl Checked {
     /// A rule that names nothing of this run would silently hold, or silently fail.
     fn check_rules(&self, problems: &Problems) {
         let steps = |script: &Script| {
-            let outside = ["authorize"].into_iter().map(Step::from);
+            // A form that is only polled has its step without a rule.
+            let start = self.start_of(script).step();
+            let outside = [start, POLL].into_iter().map(Step::from);
             let ends = script.ends.iter().map(|end| Step::from(end.name()));
             let rules = script.rules.iter().map(|rule| rule.name.clone());
             outside.chain(rules).chain(ends).collect::<Vec<_>>()
@@ -190,6 +197,81 @@ impl Checked {
         with_default(self.profile.thresholds.iter().map(|rule| rule.value.clone()).collect())
     }
 
+    /// How a journey starts its flow.
+    fn start_of(&self, script: &Script) -> Start {
+        let of_tenant = || self.profile.tenant.as_ref().map(|tenant| tenant.start);
+        script.start.or_else(of_tenant).unwrap_or_default()
+    }
+
+    /// Whether some journey starts its flow at a tenant by policy.
+    pub fn starts_by_policy_at(&self, tenant: &Tenant) -> bool {
+        let start = |script: &Script| script.start.unwrap_or(tenant.start);
+        self.journeys.iter().any(|(script, _)| start(script) == Start::Policy)
+    }
+
+    /// A start by policy needs a policy, and a token that comes from somewhere.
+    fn check_starts(&self, problems: &Problems) {
+        let by_policy = |tenant: &&Tenant| self.starts_by_policy_at(tenant);
+        let Some(tenant) = self.profile.tenant.as_ref().filter(by_policy) else { return };
+        let note = |what: String, remedy: &str| {
+            problems.note(tenant.place.as_ref(), what, Some(remedy.to_owned()));
+        };
+        let scripts = self.journeys.iter().map(|(script, _)| script);
+        for script in scripts.filter(|script| self.start_of(script) == Start::Policy) {
+            let lacks = |variant: &&Variant| variant.policy(&script.name).is_none();
+            for variant in self.profile.variants.iter().filter(lacks) {
+                note(
+                    format!(
+                        "journey `{}` starts a policy, and variant `{}` names none",
+                        script.name, variant.name
+                    ),
+                    "add `[[variant]]` with `flow_policy`, or `policies` for this journey",
+                );
+            }
+        }
+        match &tenant.sdk_token {
+            None => note(
+                "a start by policy needs a token".to_owned(),
+                "add `[tenant.sdk_token]` with `api_key = \"${…}\"` or `bearer = \"${…}\"`",
+            ),
+            Some(SdkToken::ApiKey(_)) if tenant.orchestrate_url.is_none() => note(
+                "`tenant.sdk_token.api_key` is good at the orchestration API only".to_owned(),
+                "add `orchestrate_url = \"https://orchestrate-api.pingone.eu\"`",
+            ),
+            Some(SdkToken::ApiKey(_)) if tenant.environment_id.is_none() => note(
+                "tokens of the orchestration API belong to an environment".to_owned(),
+                "add `environment_id`, and `custom_domain = true` if no path has it",
+            ),
+            Some(_) => {}
+        }
+    }
+
+    /// States of which fewer accounts will be there than users who may want one at the same time,
+    /// as texts with what to do.
+    pub fn short_of_accounts(&self) -> Vec<(String, String)> {
+        let users = self.profile.workload.model.users() as u64;
+        let count = self.profile.accounts.count;
+        let mut wanted: BTreeMap<AccountState, Vec<&str>> = BTreeMap::new();
+        for (script, _) in &self.journeys {
+            if let Some(state) = script.account {
+                wanted.entry(state).or_default().push(script.name.as_str());
+            }
+        }
+        let short = wanted.into_iter().filter(|_| count < users);
+        let text = |(state, journeys): (AccountState, Vec<&str>)| {
+            let journeys: Listing = journeys.into_iter().collect();
+            (
+                format!(
+                    "{count} accounts in state `{}` are too few for {users} users: {journeys} may \
+                     find none and fail with `no-account`",
+                    state.name()
+                ),
+                format!("set `accounts.count` to {users} or more"),
+            )
+        };
+        short.map(text).collect()
+    }
+
     /// Accounts must come from somewhere, and a tenant's are made only when it says how.
     fn check_accounts(&self, problems: &Problems) {
         let needed = self.journeys.iter().filter(|(script, _)| script.account.is_some());
@@ -212,6 +294,11 @@ impl Checked {
                     Some("add `tenant.api_url` and `[tenant.worker]` with the worker application's id and secret".to_owned()),
                 );
             }
+            Some(AccountSource::Provision) if tenant.environment_id.is_none() => problems.note(
+                place,
+                "`accounts.source = \"provision\"` needs the environment that accounts are made in",
+                Some("add `environment_id`, and `custom_domain = true` if no path has it".to_owned()),
+            ),
             Some(AccountSource::Provision) => {}
         }
     }

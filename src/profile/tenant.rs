@@ -2,7 +2,8 @@
 
 use crate::base::document::{Place, Section, Sited};
 use crate::base::secret::Secret;
-use crate::davinci::form::Client;
+use crate::davinci::form::{Client, Dialect};
+use crate::journey::script::{STARTS, Start};
 use crate::management::settings::Worker;
 use url::{Host, Url};
 
@@ -13,8 +14,12 @@ pub struct Tenant {
     pub auth_url: String,
     /// Management API.
     pub api_url: Option<String>,
-    /// In every path, unless the tenant has a custom domain.
+    /// Where SDK tokens come from.
+    pub orchestrate_url: Option<String>,
+    /// In every path of the authorization server, unless the tenant has a custom domain.
     pub environment_id: Option<String>,
+    /// Whether the paths of the authorization server do without the environment's id.
+    pub custom_domain: bool,
     /// The only hosts ever called.
     pub hosts: Vec<String>,
     /// OIDC application.
@@ -27,6 +32,14 @@ pub struct Tenant {
     pub scopes: Vec<String>,
     /// Which genuine client's habits to imitate.
     pub client: Client,
+    /// How flows are started, unless a journey says otherwise.
+    pub start: Start,
+    /// The dialect that a start by policy asks for.
+    pub start_dialect: Dialect,
+    /// Where the token for starts by policy comes from.
+    pub sdk_token: Option<SdkToken>,
+    /// Whether a browser's preflights are sent, too.
+    pub preflight: bool,
     /// Extra parameters of the authorize request.
     pub authorize_parameters: Vec<(String, String)>,
     /// Extra headers of every call.
@@ -39,6 +52,15 @@ pub struct Tenant {
     pub is_loopback: bool,
     /// Where the table begins.
     pub place: Option<Place>,
+}
+
+/// `[tenant.sdk_token]`: what lets a flow be started by its policy.
+#[derive(Clone, Debug)]
+pub enum SdkToken {
+    /// API key of the DaVinci application, with which tokens are fetched and renewed.
+    ApiKey(Secret),
+    /// A token that the person brought along; it is not renewed.
+    Bearer(Secret),
 }
 
 impl Tenant {
@@ -55,8 +77,12 @@ impl Tenant {
             "redirect_uri",
             "name a redirect address registered for the application; nothing is redirected",
         );
+        let orchestrate_url = section
+            .text("orchestrate_url")
+            .and_then(|text| read_url(&section, "orchestrate_url", text));
         let environment_id = section.text("environment_id").map(|text| text.value);
-        let urls = [auth_url.as_ref(), api_url.as_ref()];
+        let custom_domain = section.flag("custom_domain").unwrap_or(environment_id.is_none());
+        let urls = [auth_url.as_ref(), api_url.as_ref(), orchestrate_url.as_ref()];
         let named_hosts = urls.iter().flatten().map(|url| origin(&url.value));
         let hosts = section.texts("hosts").map_or_else(
             || named_hosts.collect(),
@@ -69,14 +95,11 @@ impl Tenant {
         let client_secret = section.secret("client_secret");
         let clients = [("javascript", Client::JavaScript), ("mobile", Client::Mobile)];
         let client = section.choice("client", &clients).unwrap_or_default();
-        if section.choice("start", &[("authorize", false), ("policy", true)]) == Some(true) {
-            section.not_built_yet("start");
-        }
-        if section.flag("preflight") == Some(true) {
-            section.not_built_yet("preflight");
-        }
-        section.not_built_yet("orchestrate_url");
-        section.not_built_yet("sdk_token");
+        let start = section.choice("start", STARTS).unwrap_or_default();
+        let dialects = [("screen", Dialect::Screen), ("sdk", Dialect::Sdk)];
+        let start_dialect = section.choice("start_dialect", &dialects).unwrap_or(Dialect::Screen);
+        let sdk_token = read_sdk_token(section.section("sdk_token"));
+        let preflight = read_preflight(&mut section, client, redirect_uri.as_ref());
         let pairs = |pairs: Vec<(String, Sited<String>)>| {
             pairs.into_iter().map(|(name, text)| (name, text.value)).collect::<Vec<_>>()
         };
@@ -91,13 +114,19 @@ impl Tenant {
         Some(Self {
             auth_url: text_of(&auth_url?.value),
             api_url: api_url.map(|url| text_of(&url.value)),
+            orchestrate_url: orchestrate_url.map(|url| text_of(&url.value)),
             environment_id,
+            custom_domain,
             hosts,
             client_id: client_id?.value,
             client_secret,
             redirect_uri: redirect_uri?.value,
             scopes,
             client,
+            start,
+            start_dialect,
+            sdk_token,
+            preflight,
             authorize_parameters,
             headers,
             acknowledge,
@@ -105,6 +134,17 @@ impl Tenant {
             is_loopback,
             place: Some(place),
         })
+    }
+
+    /// The environment's id as far as it belongs into the paths of the authorization server.
+    pub fn environment_in_paths(&self) -> Option<&str> {
+        self.environment_id.as_deref().filter(|_| !self.custom_domain)
+    }
+
+    /// Origin of the page whose preflights are sent; none if none are.
+    pub fn page(&self) -> Option<String> {
+        let uri = Url::parse(&self.redirect_uri).ok().filter(|_| self.preflight)?;
+        Some(uri.origin().ascii_serialization())
     }
 
     /// What a person must type to show that this tenant is meant: its environment id, or its host
@@ -117,6 +157,42 @@ impl Tenant {
                 .unwrap_or_default()
         })
     }
+}
+
+fn read_sdk_token(mut section: Section<'_>) -> Option<SdkToken> {
+    let key = section.secret("api_key").map(SdkToken::ApiKey);
+    let bearer = section.secret("bearer").map(SdkToken::Bearer);
+    if section.is_present() && key.is_some() == bearer.is_some() {
+        let remedy = "give one of them: `api_key = \"${DAVINCI_API_KEY}\"`, or `bearer` with a token";
+        section.missing("api_key` or `bearer", remedy);
+    }
+    section.finish();
+    key.or(bearer)
+}
+
+/// Only a browser asks before it sends, and only a page has an origin.
+fn read_preflight(
+    section: &mut Section<'_>,
+    client: Client,
+    redirect_uri: Option<&Sited<String>>,
+) -> bool {
+    if section.flag("preflight") != Some(true) {
+        return false;
+    }
+    let is_page = |uri: &Sited<String>| {
+        Url::parse(&uri.value).is_ok_and(|uri| matches!(uri.scheme(), "http" | "https"))
+    };
+    let what = if client != Client::JavaScript {
+        "a mobile client sends no preflights"
+    } else if !redirect_uri.is_none_or(is_page) {
+        "preflights come from a page, and `tenant.redirect_uri` is none"
+    } else {
+        return true;
+    };
+    let remedy = "leave `preflight` out, or imitate `client = \"javascript\"` on an `https://` page";
+    let place = section.item("preflight").map(|item| &item.place);
+    section.problems().note(place, what, Some(remedy.to_owned()));
+    false
 }
 
 fn read_headers(section: &mut Section<'_>) -> Vec<(String, String)> {

@@ -13,7 +13,9 @@ use crate::measure::fault::Fault;
 use crate::measure::recorder::Recorder;
 use crate::measure::sample::{Ending, Iteration, Sample, Traced};
 use crate::measure::series::{Kind, Outcome};
-use crate::transport::{Session, Transport};
+use crate::transport::{Exchange, Session, Transport};
+use bytes::Bytes;
+use http::Request;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -235,9 +237,21 @@ impl Witness for Recording<'_> {
         }
     }
 
+    fn preflighted(&mut self, _: &Request<Bytes>, exchange: &Exchange) {
+        let Self { players: Players { recorder, .. }, ticket, journey, .. } = self;
+        let timing = &exchange.timing;
+        if let Some(connect) = &timing.connect {
+            recorder.wait(ticket.phase, *journey, Kind::Connect, connect.total());
+        }
+        if let Some(service) = timing.service {
+            recorder.wait(ticket.phase, *journey, Kind::Preflight, service);
+        }
+    }
+
     fn waited(&mut self, wait: Wait, time: Duration) {
         let kind = match wait {
             Wait::Code => Kind::CodeWait,
+            Wait::Poll => Kind::PollWait,
             Wait::Think => Kind::Think,
         };
         self.trace.waited += time;

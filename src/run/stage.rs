@@ -1,6 +1,7 @@
 //! Puts the stage up: guard and connections for the tenant, the ledger on disk, the accounts that
 //! the journeys need.
 
+use super::bearer::{Bearer, BearerError};
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::RunId;
 use crate::base::random::{ALPHANUMERIC, Seed, text};
@@ -8,6 +9,7 @@ use crate::base::remedy::Remedy;
 use crate::base::secret::Secret;
 use crate::codes::CodeSource;
 use crate::codes::office::Office;
+use crate::davinci::form::Dialect;
 use crate::davinci::oidc::{Application, Endpoints};
 use crate::identity::account::{Account, AccountState};
 use crate::identity::ledger::{Ledger, LedgerEntry};
@@ -68,6 +70,8 @@ pub struct Opened {
     pub keeper: Option<Arc<Keeper<File>>>,
     /// Keeps codes arriving.
     pub codes: Option<CodeSource>,
+    /// Keeps the token for starts by policy fresh.
+    pub bearer: Option<Bearer>,
 }
 
 /// Why the stage could not be put up.
@@ -112,6 +116,9 @@ pub enum StageError {
         #[source]
         source: std::io::Error,
     },
+    /// There is no token for starts by policy.
+    #[error("flows cannot be started by their policy")]
+    Bearer(#[from] BearerError),
     /// A header of the profile cannot be sent.
     #[error("`{name}` cannot be sent as a header")]
     Header {
@@ -129,6 +136,7 @@ impl Remedy for StageError {
             Self::GivenKey(error) => error.remedy(),
             Self::Provision { source, .. } => source.remedy(),
             Self::Management(error) => error.remedy(),
+            Self::Bearer(error) => error.remedy(),
             Self::Address { .. } => Some("write it whole: `https://api.pingone.eu`".to_owned()),
             Self::Folder { .. } => Some("choose another folder with `--out`".to_owned()),
             Self::Header { .. } => Some("use letters, digits and `-` in the name".to_owned()),
@@ -139,7 +147,7 @@ impl Remedy for StageError {
 impl StageError {
     /// Whether the tenant is at fault, not what the person gave.
     pub const fn is_of_tenant(&self) -> bool {
-        matches!(self, Self::Provision { .. } | Self::Management(_))
+        matches!(self, Self::Provision { .. } | Self::Management(_) | Self::Bearer(_))
     }
 }
 
@@ -168,6 +176,13 @@ pub async fn open(
     };
     let run = wishes.run;
     let (ledger, ledger_path) = open_ledger(&wishes.folder)?;
+    let bearer = match checked.starts_by_policy_at(tenant) {
+        true => {
+            let client = transport.api_client()?;
+            Some(Bearer::open(tenant, client, clock.clone()).await?)
+        }
+        false => None,
+    };
     let mut stage = Stage {
         application: Arc::new(application(tenant)?),
         seed: wishes.seed,
@@ -180,6 +195,9 @@ pub async fn open(
         codes: codes.as_ref().map(|(_, office)| office.clone()),
         think: profile.think,
         call_ids: wishes.call_ids,
+        start: tenant.start,
+        bearer: bearer.as_ref().map(|bearer| bearer.token.clone()),
+        page: page(tenant)?,
         clock,
         run,
     };
@@ -200,7 +218,8 @@ pub async fn open(
         keeper = Some(keeping);
     }
     let codes = codes.map(|(source, _)| source);
-    Ok(Opened { stage: Arc::new(stage), transport, ledger_path, next_index, keeper, codes })
+    let stage = Arc::new(stage);
+    Ok(Opened { stage, transport, ledger_path, next_index, keeper, codes, bearer })
 }
 
 fn guard(tenant: &Tenant, acknowledged: bool) -> Result<Guard, StageError> {
@@ -218,15 +237,24 @@ fn application(tenant: &Tenant) -> Result<Application, StageError> {
         _ => Err(StageError::Header { name: name.clone() }),
     };
     Ok(Application {
-        endpoints: Endpoints::new(&tenant.auth_url, tenant.environment_id.as_deref()),
+        endpoints: Endpoints::new(&tenant.auth_url, tenant.environment_in_paths()),
         client_id: tenant.client_id.clone(),
         client_secret: tenant.client_secret.clone(),
         redirect_uri: tenant.redirect_uri.clone(),
         scopes: tenant.scopes.clone(),
         client: tenant.client,
+        start_dialect: tenant.start_dialect,
         authorize_parameters: tenant.authorize_parameters.clone(),
         headers: tenant.headers.iter().map(header).collect::<Result<_, _>>()?,
+        start_dialect: Dialect::Screen,
     })
+}
+
+/// The page that a browser shows, if its preflights are wanted.
+fn page(tenant: &Tenant) -> Result<Option<HeaderValue>, StageError> {
+    let Some(origin) = tenant.page() else { return Ok(None) };
+    let value = HeaderValue::try_from(origin.as_str());
+    value.map(Some).map_err(|_| StageError::Address { text: origin })
 }
 
 fn open_ledger(folder: &Path) -> Result<(Ledger<File>, PathBuf), StageError> {

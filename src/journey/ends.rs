@@ -1,0 +1,156 @@
+//! What follows a completed flow: the code exchange, userinfo, sign-off, revocation, another start.
+
+use super::cast::Cast;
+use super::outcome::{self, Verdict};
+use super::perform::{Call, Iteration, Part, Progress, Stop};
+use super::rule::Expect;
+use super::script::{End, Goal};
+use super::witness::{Answered, Label, Sending, Witness};
+use crate::davinci::node::Completion;
+use crate::davinci::oidc::{BadValue, Tokens};
+use crate::davinci::walk::Walk;
+use crate::measure::fault::Fault;
+use bytes::Bytes;
+use http::{Request, Response};
+
+impl<W: Witness + ?Sized> Iteration<'_, W> {
+    /// The calls that follow a completed flow.
+    pub(super) async fn after_flow(
+        &mut self,
+        mut walk: Walk,
+        mut completion: Completion,
+        (part, cast): (Part<'_>, &Cast),
+    ) -> Result<(), Stop> {
+        self.meets(&completion)?;
+        // A flow for widgets hands the tokens out itself.
+        let mut tokens = completion.tokens.take();
+        for end in &self.script.ends {
+            let held = || {
+                tokens.as_ref().ok_or_else(|| {
+                    let what = "there is no token yet: put `do = \"token\"` first";
+                    Stop::new(Fault::UnmappedField, what)
+                })
+            };
+            let application = self.stage.application.clone();
+            match end {
+                End::Token if completion.code.is_none() && tokens.is_some() => {}
+                End::Token => {
+                    let request = walk.token(&completion).ok_or_else(no_code)?.map_err(bad)?;
+                    let good = |reply: &Response<Bytes>| Tokens::read(reply).is_ok();
+                    let reply = self.outside(*end, request, &walk, good).await?;
+                    tokens = Tokens::read(&reply).ok();
+                }
+                End::Userinfo => {
+                    let request = application.userinfo(held()?).map_err(bad)?;
+                    self.outside(*end, request, &walk, is_success).await?;
+                }
+                End::SignOff => {
+                    let request = application.sign_off(held()?).map_err(bad)?;
+                    self.outside(*end, request, &walk, is_success).await?;
+                }
+                End::Revoke => {
+                    let request = application.revoke(held()?).map_err(bad)?;
+                    self.outside(*end, request, &walk, is_success).await?;
+                }
+                End::StartAgain => {
+                    (walk, completion) = self.start_again(part, cast).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the end of the flow is what the journey was after.
+    fn meets(&self, completion: &Completion) -> Result<(), Stop> {
+        match &self.script.goal {
+            Goal::Token if completion.code.is_none() && completion.tokens.is_none() => {
+                let what = "the flow succeeded with neither an authorization code nor a token";
+                Err(Stop::new(Fault::NoNextStep, what))
+            }
+            Goal::Code if completion.code.is_none() => Err(no_code()),
+            Goal::Token | Goal::Code => Ok(()),
+            Goal::Form(step) => {
+                let what = format!("the flow was over before the form of `{step}` was shown");
+                Err(Stop::new(Fault::UnexpectedForm, what))
+            }
+            Goal::Refusal(step) => {
+                let what = format!("the flow was over before `{step}` was turned down");
+                Err(Stop::new(Fault::NotRefused, what))
+            }
+        }
+    }
+
+    /// Another authorize request with the cookies there are. A session that holds lets the flow
+    /// succeed without a form (documented).
+    async fn start_again(
+        &mut self,
+        part: Part<'_>,
+        cast: &Cast,
+    ) -> Result<(Walk, Completion), Stop> {
+        let application = self.stage.application.clone();
+        let random = cast.random(self.stage, "again");
+        let (mut walk, request) =
+            Walk::authorize(application, part.policy, &random).map_err(bad)?;
+        let label = Label { step: End::StartAgain.name().into(), ..Label::call("authorize") };
+        self.last_step = label.step.clone();
+        let call = Call { label, request, filled: Vec::new() };
+        match self.send(call, &mut walk, Expect::Advance).await? {
+            Progress::Complete(completion) => Ok((walk, completion)),
+            Progress::Form | Progress::Refused | Progress::Stay => {
+                let what = "the session did not hold: the flow asked for an answer again";
+                Err(Stop::new(Fault::UnexpectedForm, what))
+            }
+        }
+    }
+
+    /// One exchange outside the flow, good if `good` says so.
+    async fn outside(
+        &mut self,
+        end: End,
+        mut request: Request<Bytes>,
+        walk: &Walk,
+        good: impl FnOnce(&Response<Bytes>) -> bool,
+    ) -> Result<Response<Bytes>, Stop> {
+        let label = Label::call(end.name());
+        self.last_step = label.step.clone();
+        self.preflight(&mut request).await?;
+        let call = self.stamp(&mut request);
+        let (call, filled) = (call.as_deref(), &[]);
+        self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk });
+        let exchange = self.session.exchange(request).await;
+        let fault = match &exchange.reply {
+            Ok(reply) if good(reply) => None,
+            Ok(reply) => {
+                let status = reply.status().as_u16();
+                let what = format!("{} answered with status {status}", end.name());
+                Some(Stop::new(outcome::of_status(status), what))
+            }
+            Err(fault) => Some(Stop::new(outcome::of_transport(fault), fault.to_string())),
+        };
+        let verdict = fault.as_ref().map_or(Verdict::Advanced, |stop| Verdict::Fault(stop.fault));
+        self.witness.answered(&Answered {
+            label: &label,
+            exchange: &exchange,
+            verdict,
+            refusal: None,
+            completed: false,
+            walk,
+        });
+        match fault {
+            Some(stop) => Err(stop),
+            None => exchange.reply.map_err(|fault| outcome::of_transport(&fault).into()),
+        }
+    }
+}
+
+fn no_code() -> Stop {
+    Stop::new(Fault::NoNextStep, "the flow succeeded without an authorization code")
+}
+
+fn bad(error: BadValue) -> Stop {
+    Stop::new(Fault::MalformedReply, error.to_string())
+}
+
+fn is_success(reply: &Response<Bytes>) -> bool {
+    reply.status().is_success()
+}

@@ -1,0 +1,131 @@
+//! Waiting with a flow for something that happens elsewhere, as genuine clients do: asking again in
+//! the rhythm that the form gives, and never longer than it says.
+//!
+//! In *continue* polling the flow itself is asked; it stays where it is until it can go on. In
+//! *challenge* polling the state of a challenge is asked, and the flow told what became of it.
+
+use super::outcome;
+use super::perform::{Call, Iteration, Judged, Progress, Stop};
+use super::rule::Expect;
+use super::witness::{Answered, Label, Sending, Wait, Witness};
+use crate::base::names::{Capability, Step};
+use crate::davinci::form::{Event, Polling};
+use crate::davinci::walk::{ChallengeState, Walk, read_challenge};
+use crate::measure::fault::Fault;
+use std::time::Duration;
+
+/// Capability under which the calls for the state of a challenge are counted.
+const CHALLENGE_STATUS: &str = "challenge-status";
+
+/// Value of a polling field while there is nothing to tell.
+const CONTINUE: &str = "continue";
+
+/// Value of a polling field once the form's patience is over.
+const TIMED_OUT: &str = "timedOut";
+
+impl<W: Witness + ?Sized> Iteration<'_, W> {
+    /// Polls the form at hand until it goes on. Bounded by what the form allows.
+    pub(super) async fn poll(
+        &mut self,
+        step: Step,
+        polling: &Polling,
+        walk: &mut Walk,
+    ) -> Result<Progress, Stop> {
+        self.last_step = step.clone();
+        if polling.challenge.is_some() {
+            let outcome = self.watch(&step, polling, walk).await?;
+            return match self.tell(&step, &outcome, walk).await? {
+                Progress::Stay => Err(still_waiting()),
+                progress => Ok(progress),
+            };
+        }
+        for _ in 0..polling.retries {
+            self.pause(polling.interval).await;
+            match self.tell(&step, CONTINUE, walk).await? {
+                Progress::Stay => {}
+                progress => return Ok(progress),
+            }
+        }
+        match self.tell(&step, TIMED_OUT, walk).await? {
+            Progress::Stay => Err(still_waiting()),
+            progress => Ok(progress),
+        }
+    }
+
+    /// Asks for the state of the form's challenge until there is an outcome.
+    async fn watch(
+        &mut self,
+        step: &Step,
+        polling: &Polling,
+        walk: &mut Walk,
+    ) -> Result<String, Stop> {
+        for asked in 0..polling.retries {
+            if asked > 0 {
+                self.pause(polling.interval).await;
+            }
+            if let ChallengeState::Done(value) = self.ask(step, walk).await? {
+                return Ok(value);
+            }
+        }
+        Ok(TIMED_OUT.to_owned())
+    }
+
+    /// One call for the state of a challenge.
+    async fn ask(&mut self, step: &Step, walk: &Walk) -> Result<ChallengeState, Stop> {
+        let request = walk.challenge_status().ok_or(Fault::NoNextStep)?;
+        let mut request = request
+            .map_err(|error| Stop::new(outcome::of_walk(&error), error.to_string()))?;
+        let label = Label { step: step.clone(), ..Label::call(CHALLENGE_STATUS) };
+        self.preflight(&mut request).await?;
+        let call = self.stamp(&mut request);
+        let (call, filled) = (call.as_deref(), &[]);
+        self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk });
+        let exchange = self.session.exchange(request).await;
+        let judged = match &exchange.reply {
+            Ok(reply) => match reply.status().as_u16() {
+                // What a genuine client tells the flow about; the rest did not come from it.
+                200..=299 | 400 => Judged::advanced(read_challenge(reply)),
+                status => {
+                    let what = format!("the state of the challenge came with status {status}");
+                    Judged::fault(outcome::of_status(status), what)
+                }
+            },
+            Err(fault) => Judged::fault(outcome::of_transport(fault), fault.to_string()),
+        };
+        self.witness.answered(&Answered {
+            label: &label,
+            exchange: &exchange,
+            verdict: judged.verdict,
+            refusal: None,
+            completed: false,
+            walk,
+        });
+        judged.progress
+    }
+
+    /// Tells the flow the value of its polling field.
+    async fn tell(&mut self, step: &Step, value: &str, walk: &mut Walk) -> Result<Progress, Stop> {
+        let request = walk
+            .poll(value)
+            .map_err(|error| Stop::new(outcome::of_walk(&error), error.to_string()))?;
+        let capability = walk.form().and_then(|form| form.capability.clone());
+        let label = Label {
+            step: step.clone(),
+            capability: capability.unwrap_or_else(|| Capability::from("unnamed")),
+            event: Some(Event::Polling),
+            action: String::new(),
+        };
+        self.send(Call { label, request, filled: Vec::new() }, walk, Expect::Advance).await
+    }
+
+    async fn pause(&mut self, interval: Duration) {
+        let began = self.stage.clock.now();
+        tokio::time::sleep(interval).await;
+        let waited = self.stage.clock.now().saturating_duration_since(began);
+        self.note_wait(Wait::Poll, waited);
+    }
+}
+
+fn still_waiting() -> Stop {
+    Stop::new(Fault::NoNextStep, "the flow still waits after it was polled as often as it allows")
+}

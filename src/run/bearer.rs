@@ -1,0 +1,155 @@
+//! The token that lets flows be started by their policy: brought along, or fetched with an API key
+//! before the load and renewed in the background, outside everything that is measured.
+
+use crate::base::clock::Clock;
+use crate::base::remedy::Remedy;
+use crate::base::secret::Secret;
+use crate::davinci::oidc::{BadValue, SdkToken, read_sdk_token, sdk_token_request};
+use crate::profile::tenant::{self, Tenant};
+use crate::transport::{ApiClient, TransportFault};
+use bytes::Bytes;
+use http::Request;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A token that is kept fresh as long as this lives.
+#[derive(Debug)]
+pub struct Bearer {
+    /// The token as it is now.
+    pub token: watch::Receiver<Secret>,
+    /// Ends with the bearer; none for a token that cannot be renewed.
+    renewing: Option<JoinHandle<()>>,
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub enum BearerError {
+    /// The profile does not say where it comes from.
+    #[error("a start by policy needs `[tenant.sdk_token]`")]
+    NoSource,
+    /// The request cannot be built.
+    #[error(transparent)]
+    BadValue(#[from] BadValue),
+    /// The orchestration API could not be reached.
+    #[error("no SDK token could be fetched")]
+    Unreachable(#[from] TransportFault),
+    /// The orchestration API answered something else.
+    #[error("the SDK token was answered with status {status}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+    },
+}
+
+impl Remedy for BearerError {
+    fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::NoSource | Self::BadValue(_) => {
+                "give `[tenant.sdk_token]` an `api_key` or a `bearer` from the environment"
+            }
+            Self::Unreachable(_) => "look at `tenant.orchestrate_url`",
+            Self::Refused { .. } => {
+                "look at the API key of the DaVinci application, and at `tenant.environment_id`"
+            }
+        }
+        .to_owned())
+    }
+}
+
+/// A token without an end is taken to live as long as documented.
+const LIFETIME: Duration = Duration::from_hours(1);
+
+/// A token is renewed when this part of the time that it had left is over.
+const RENEW_AFTER: f64 = 0.8;
+
+/// Soonest renewal, so that a token that is old already does not become a flood.
+const SOONEST: Duration = Duration::from_secs(5);
+
+impl Bearer {
+    /// Gets the first token and sees to the next ones.
+    pub async fn open(
+        tenant: &Tenant,
+        client: ApiClient,
+        clock: Clock,
+    ) -> Result<Self, BearerError> {
+        let key = match tenant.sdk_token.as_ref().ok_or(BearerError::NoSource)? {
+            tenant::SdkToken::Bearer(token) => {
+                let (_, token) = watch::channel(token.clone());
+                return Ok(Self { token, renewing: None });
+            }
+            tenant::SdkToken::ApiKey(key) => key,
+        };
+        let url = tenant.orchestrate_url.as_deref().ok_or(BearerError::NoSource)?;
+        let company = tenant.environment_id.as_deref().ok_or(BearerError::NoSource)?;
+        let request = sdk_token_request(url, company, key)?;
+        let first = fetch(&client, &request).await?;
+        let wait = until_renewal(&first, clock.wall());
+        let (sender, token) = watch::channel(first.token);
+        let renewing = tokio::spawn(renew(client, request, sender, (clock, wait)));
+        Ok(Self { token, renewing: Some(renewing) })
+    }
+}
+
+impl Drop for Bearer {
+    fn drop(&mut self) {
+        if let Some(renewing) = &self.renewing {
+            renewing.abort();
+        }
+    }
+}
+
+/// Fetches a new token in time, again and again. One that cannot be had is asked for again soon:
+/// until then the old one may still do, and what the tenant says to it is measured.
+async fn renew(
+    client: ApiClient,
+    request: Request<Bytes>,
+    sender: watch::Sender<Secret>,
+    (clock, mut wait): (Clock, Duration),
+) {
+    loop {
+        tokio::time::sleep(wait).await;
+        wait = match fetch(&client, &request).await {
+            Ok(token) => {
+                let wait = until_renewal(&token, clock.wall());
+                sender.send_replace(token.token);
+                wait
+            }
+            Err(_) => SOONEST,
+        };
+    }
+}
+
+async fn fetch(client: &ApiClient, request: &Request<Bytes>) -> Result<SdkToken, BearerError> {
+    let reply = client.call(request.clone()).await?;
+    read_sdk_token(&reply).ok_or(BearerError::Refused { status: reply.status().as_u16() })
+}
+
+fn until_renewal(token: &SdkToken, now: SystemTime) -> Duration {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let left = token
+        .expires_at
+        .map_or(LIFETIME, |end| Duration::from_secs(end).saturating_sub(now))
+        .min(LIFETIME * 24);
+    left.mul_f64(RENEW_AFTER).max(SOONEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_renewed_before_it_ends_and_never_in_a_flood() {
+        let token = |expires_at| SdkToken { token: Secret::new(String::new()), expires_at };
+        let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
+        for (expires_at, wait_s) in [
+            (Some(1_000_100), 80),
+            (Some(1_000_001), 5),
+            (Some(0), 5),
+            (None, 2880),
+            (Some(u64::MAX), 69_120),
+        ] {
+            assert_eq!(until_renewal(&token(expires_at), now).as_secs(), wait_s, "{expires_at:?}");
+        }
+    }
+}
