@@ -6,8 +6,8 @@ use crate::base::secret::STRUCK_OUT;
 use crate::davinci::form::Form;
 use crate::davinci::walk::Walk;
 use crate::journey::outcome::Verdict;
-use crate::journey::script::STARTS;
 use crate::journey::perform::{Answered, Sending, Wait, Witness};
+use crate::journey::script::STARTS;
 use crate::report::columns::clean;
 use crate::transport::Exchange;
 use bytes::Bytes;
@@ -104,13 +104,17 @@ impl Witness for Narrator<'_> {
             let by = refusal.capability.as_deref().unwrap_or("the flow");
             self.detail("refused", &format!("by {by}  {}", targets.join(", ")));
         }
-        let starts = STARTS.iter().any(|(_, start)| start.step() == answered.label.capability.as_str());
+        let starts =
+            STARTS.iter().any(|(_, start)| start.step() == answered.label.capability.as_str());
         let is_in_flow = answered.label.event.is_some() || starts;
         let is_form = matches!(answered.verdict, Verdict::Advanced) && is_in_flow;
         if let (true, Some(form), false) = (is_form, answered.walk.form(), answered.completed) {
             self.form(form, answered.walk);
         } else if answered.completed {
-            self.detail("success", &format!("the flow handed out what was asked for: {STRUCK_OUT}"));
+            self.detail(
+                "success",
+                &format!("the flow handed out what was asked for: {STRUCK_OUT}"),
+            );
         }
     }
 

@@ -12,6 +12,8 @@ use crate::base::random::Seed;
 use crate::base::units::Rate;
 use crate::codes::CodeSource;
 use crate::codes::office::Office;
+use crate::davinci::form::Dialect;
+use crate::journey::script::Start;
 use crate::management::settings::Worker;
 use crate::profile::check::{self, Checked, Typed};
 use crate::profile::load::{self, Flags, Origin};
@@ -161,13 +163,19 @@ fn as_tenant(ready: &Ready) -> Tenant {
     Tenant {
         auth_url: ready.auth_url.clone(),
         api_url: Some(ready.api_url.clone()),
+        orchestrate_url: Some(ready.auth_url.clone()),
         environment_id: Some(ready.environment_id.clone()),
+        custom_domain: false,
         hosts: vec![ready.auth_url.clone()],
         client_id: ready.client_id.clone(),
         client_secret: None,
         redirect_uri: ready.redirect_uri.clone(),
         scopes: ready.scopes.clone(),
         client: Default::default(),
+        start: Start::Authorize,
+        start_dialect: Dialect::Screen,
+        sdk_token: None,
+        preflight: false,
         authorize_parameters: Vec::new(),
         headers: Vec::new(),
         acknowledge: None,

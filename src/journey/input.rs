@@ -121,10 +121,7 @@ impl Piece {
         }
     }
 
-    fn fill<E>(
-        &self,
-        value: &mut impl FnMut(Variable) -> Result<String, E>,
-    ) -> Result<Json, E> {
+    fn fill<E>(&self, value: &mut impl FnMut(Variable) -> Result<String, E>) -> Result<Json, E> {
         Ok(match self {
             Self::Text(template) => template.fill(&mut *value)?.into(),
             Self::Plain(plain) => plain.clone(),
@@ -168,6 +165,9 @@ mod tests {
     #[test]
     fn dates_and_unknown_variables_are_problems() {
         let (_, problems) = read("born = 1979-05-27\nemail = \"{persona.mail}\"\n");
-        assert_eq!(problems, ["JSON has no dates", "`{persona.mail}` is nothing that gander can fill in"]);
+        assert_eq!(
+            problems,
+            ["JSON has no dates", "`{persona.mail}` is nothing that gander can fill in"]
+        );
     }
 }

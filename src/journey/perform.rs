@@ -26,7 +26,7 @@ pub use super::witness::{Answered, Label, Sending, Wait, Witness};
 const MOST_STEPS: usize = 100;
 
 /// Header under which a stand-in keeps its own record of a call.
-pub(super) const CALL_ID: HeaderName = HeaderName::from_static("x-gander-call");
+pub(super) const CALL_ID: &str = "x-gander-call";
 
 /// Step of a form that only wants to be polled, where no rule names it.
 pub const POLL: &str = "poll";
@@ -154,7 +154,9 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
             }
             let rule = match (self.rule_for(&walk), walk.polling().cloned()) {
                 (Ok(rule), None) => rule,
-                (Ok(rule), Some(_)) if walk.form().is_some_and(|f| rule.named_action(f).is_some()) => {
+                (Ok(rule), Some(_))
+                    if walk.form().is_some_and(|f| rule.named_action(f).is_some()) =>
+                {
                     rule
                 }
                 (rule, Some(polling)) => {
@@ -188,9 +190,8 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
     ) -> Result<(Walk, Request<Bytes>), Stop> {
         let stage = self.stage;
         let (application, random) = (stage.application.clone(), cast.random(stage, ""));
-        let malformed = |error: &dyn std::fmt::Display| {
-            Stop::new(Fault::MalformedReply, error.to_string())
-        };
+        let malformed =
+            |error: &dyn std::fmt::Display| Stop::new(Fault::MalformedReply, error.to_string());
         match start {
             Start::Authorize => Walk::authorize(application, part.policy, &random)
                 .map_err(|error| malformed(&error)),
@@ -309,7 +310,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         }
         let call = format!("{}-{}", self.index, self.sent);
         let value = HeaderValue::from_str(&call).ok()?;
-        request.headers_mut().insert(CALL_ID, value);
+        request.headers_mut().insert(HeaderName::from_static(CALL_ID), value);
         Some(call)
     }
 

@@ -73,8 +73,8 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
     /// One call for the state of a challenge.
     async fn ask(&mut self, step: &Step, walk: &Walk) -> Result<ChallengeState, Stop> {
         let request = walk.challenge_status().ok_or(Fault::NoNextStep)?;
-        let mut request = request
-            .map_err(|error| Stop::new(outcome::of_walk(&error), error.to_string()))?;
+        let mut request =
+            request.map_err(|error| Stop::new(outcome::of_walk(&error), error.to_string()))?;
         let label = Label { step: step.clone(), ..Label::call(CHALLENGE_STATUS) };
         self.preflight(&mut request).await?;
         let call = self.stamp(&mut request);

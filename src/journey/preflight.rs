@@ -16,14 +16,14 @@ const DEFAULT_AGE: Duration = Duration::from_secs(5);
 const LONGEST_AGE: Duration = Duration::from_hours(2);
 
 /// Headers that a page may send without asking, and those that the browser itself sends.
-const FREE: &[HeaderName] = &[
-    header::ACCEPT,
-    header::ACCEPT_LANGUAGE,
-    header::CONTENT_LANGUAGE,
-    header::COOKIE,
-    header::HOST,
-    header::ORIGIN,
-    header::USER_AGENT,
+const FREE: &[&str] = &[
+    "accept",
+    "accept-language",
+    "content-language",
+    "cookie",
+    "host",
+    "origin",
+    "user-agent",
     // No browser sends it: it is there for the record of a stand-in.
     CALL_ID,
 ];
@@ -145,7 +145,7 @@ fn is_free(name: &HeaderName, value: &HeaderValue) -> bool {
         let kind = kind.split(';').next().unwrap_or_default().trim();
         return FREE_BODIES.iter().any(|free| free.eq_ignore_ascii_case(kind));
     }
-    FREE.contains(name)
+    FREE.contains(&name.as_str())
 }
 
 /// Where a request goes, without its parameters.
@@ -164,6 +164,12 @@ fn origin(uri: &Uri) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::clock::Clock;
+    use std::time::SystemTime;
+
+    fn now() -> Instant {
+        Clock::by_hand(SystemTime::UNIX_EPOCH).now()
+    }
 
     fn request(method: Method, url: &str, headers: &[(&'static str, &str)]) -> Request<Bytes> {
         let mut request = Request::builder().method(method).uri(url);
@@ -206,7 +212,7 @@ mod tests {
     #[test]
     fn only_what_a_form_could_not_send_is_asked_for() {
         let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
-        let now = Instant::now();
+        let now = now();
         for (method, url, headers, asked) in [
             (Method::GET, NEXT, vec![("accept", "application/json")], false),
             (Method::GET, NEXT, vec![("authorization", "Bearer x")], true),
@@ -222,8 +228,11 @@ mod tests {
 
     #[test]
     fn the_question_names_method_headers_and_page() {
-        let preflight = page().before(&answer(), Instant::now()).unwrap();
-        assert_eq!((preflight.method(), preflight.uri().to_string()), (&Method::OPTIONS, NEXT.into()));
+        let preflight = page().before(&answer(), now()).unwrap();
+        assert_eq!(
+            (preflight.method(), preflight.uri().to_string()),
+            (&Method::OPTIONS, NEXT.into())
+        );
         let header = |name: &str| preflight.headers()[name].to_str().unwrap();
         assert_eq!(header("origin"), "https://app.example.com");
         assert_eq!(header("access-control-request-method"), "POST");
@@ -235,9 +244,11 @@ mod tests {
 
     #[test]
     fn an_answer_is_remembered_for_as_long_as_it_says() {
-        for (age, remembered_s) in [(None, 5), (Some("60"), 60), (Some("999999"), 7200), (Some("x"), 5)] {
+        for (age, remembered_s) in
+            [(None, 5), (Some("60"), 60), (Some("999999"), 7200), (Some("x"), 5)]
+        {
             let mut page = page();
-            let now = Instant::now();
+            let now = now();
             page.take(&answer(), &granted(age), now).ok().unwrap();
             let after = |seconds| now + Duration::from_secs(seconds);
             assert!(page.before(&answer(), after(remembered_s - 1)).is_none(), "{age:?}");
@@ -259,7 +270,7 @@ mod tests {
             (reply(200, "*"), Fault::MalformedReply),
             (reply(200, "https://other.example.com"), Fault::MalformedReply),
         ] {
-            let stop = page().take(&answer(), &reply, Instant::now()).err().unwrap();
+            let stop = page().take(&answer(), &reply, now()).err().unwrap();
             assert_eq!(stop.fault, fault);
         }
     }

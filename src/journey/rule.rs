@@ -4,8 +4,8 @@ use super::key::Key;
 use super::template::Template;
 use crate::base::document::{Section, Sited};
 use crate::base::names::Step;
-use crate::identity::account::AccountState;
 use crate::davinci::form::{Action, Field, FieldKind, Form};
+use crate::identity::account::AccountState;
 
 /// One form and its answer.
 #[derive(Clone, Debug, PartialEq)]

@@ -170,7 +170,8 @@ impl Script {
         let input = section.section("input");
         let given = input.table().map(|table| Input::read(table, section.problems()));
         if let (Some(place), true) = (input.place(), start == Some(Start::Authorize)) {
-            let remedy = "write `start = \"policy\"`, or extra parameters in `tenant.authorize_parameters`";
+            let remedy =
+                "write `start = \"policy\"`, or extra parameters in `tenant.authorize_parameters`";
             let what = "an authorize request takes no `input`";
             section.problems().note(Some(place), what, Some(remedy.to_owned()));
         }

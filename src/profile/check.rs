@@ -2,17 +2,17 @@
 
 use super::document::{AccountSource, Profile, Variant};
 use super::load::Loaded;
+use super::tenant::{SdkToken, Tenant};
 use crate::analysis::rule::{Known, Rule};
 use crate::analysis::threshold::with_default;
 use crate::base::document::{Problem, Problems, Section, Sited, Table, Value};
 use crate::base::names::{Journey, Step};
 use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::base::secret::STRUCK_OUT;
+use crate::identity::account::AccountState;
 use crate::journey::catalog;
 use crate::journey::perform::POLL;
 use crate::journey::script::{Script, Start};
-use super::tenant::{SdkToken, Tenant};
-use crate::identity::account::AccountState;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

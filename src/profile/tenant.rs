@@ -163,7 +163,8 @@ fn read_sdk_token(mut section: Section<'_>) -> Option<SdkToken> {
     let key = section.secret("api_key").map(SdkToken::ApiKey);
     let bearer = section.secret("bearer").map(SdkToken::Bearer);
     if section.is_present() && key.is_some() == bearer.is_some() {
-        let remedy = "give one of them: `api_key = \"${DAVINCI_API_KEY}\"`, or `bearer` with a token";
+        let remedy =
+            "give one of them: `api_key = \"${DAVINCI_API_KEY}\"`, or `bearer` with a token";
         section.missing("api_key` or `bearer", remedy);
     }
     section.finish();
@@ -189,7 +190,8 @@ fn read_preflight(
     } else {
         return true;
     };
-    let remedy = "leave `preflight` out, or imitate `client = \"javascript\"` on an `https://` page";
+    let remedy =
+        "leave `preflight` out, or imitate `client = \"javascript\"` on an `https://` page";
     let place = section.item("preflight").map(|item| &item.place);
     section.problems().note(place, what, Some(remedy.to_owned()));
     false

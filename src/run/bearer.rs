@@ -44,16 +44,18 @@ pub enum BearerError {
 
 impl Remedy for BearerError {
     fn remedy(&self) -> Option<String> {
-        Some(match self {
-            Self::NoSource | Self::BadValue(_) => {
-                "give `[tenant.sdk_token]` an `api_key` or a `bearer` from the environment"
+        Some(
+            match self {
+                Self::NoSource | Self::BadValue(_) => {
+                    "give `[tenant.sdk_token]` an `api_key` or a `bearer` from the environment"
+                }
+                Self::Unreachable(_) => "look at `tenant.orchestrate_url`",
+                Self::Refused { .. } => {
+                    "look at the API key of the DaVinci application, and at `tenant.environment_id`"
+                }
             }
-            Self::Unreachable(_) => "look at `tenant.orchestrate_url`",
-            Self::Refused { .. } => {
-                "look at the API key of the DaVinci application, and at `tenant.environment_id`"
-            }
-        }
-        .to_owned())
+            .to_owned(),
+        )
     }
 }
 

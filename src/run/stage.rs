@@ -9,7 +9,6 @@ use crate::base::remedy::Remedy;
 use crate::base::secret::Secret;
 use crate::codes::CodeSource;
 use crate::codes::office::Office;
-use crate::davinci::form::Dialect;
 use crate::davinci::oidc::{Application, Endpoints};
 use crate::identity::account::{Account, AccountState};
 use crate::identity::ledger::{Ledger, LedgerEntry};
@@ -246,7 +245,6 @@ fn application(tenant: &Tenant) -> Result<Application, StageError> {
         start_dialect: tenant.start_dialect,
         authorize_parameters: tenant.authorize_parameters.clone(),
         headers: tenant.headers.iter().map(header).collect::<Result<_, _>>()?,
-        start_dialect: Dialect::Screen,
     })
 }
 
