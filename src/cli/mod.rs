@@ -1,9 +1,12 @@
 //! The commands: the only part that talks to a person.
 
 mod check;
+mod dialogue;
 mod embedded;
 mod exit;
 mod journeys;
+mod journeys_import;
+mod journeys_record;
 mod narrator;
 mod prepare;
 mod progress;
@@ -57,7 +60,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Serve a stand-in tenant
     StandIn(stand_in::StandInArgs),
-    /// Show the built-in journeys
+    /// List and show journeys, and make more: from a recording or in the terminal
     #[command(subcommand)]
     Journeys(journeys::JourneysCommand),
 }

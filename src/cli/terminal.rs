@@ -65,6 +65,17 @@ impl Terminal {
         write_line(&mut std::io::stdout(), line);
     }
 
+    /// A question. The answer is typed behind it.
+    pub(super) fn ask(&self, question: &str) {
+        let mut err = std::io::stderr();
+        let _ = write!(err, "{question} ").and_then(|()| err.flush());
+    }
+
+    /// Ends the line of a question whose answer did not end it itself.
+    pub(super) fn end_line(&self) {
+        write_line(&mut std::io::stderr(), "");
+    }
+
     /// A text in its colour.
     pub(super) fn paint(&self, style: Style, text: &str) -> String {
         self.paint.apply(style, text)

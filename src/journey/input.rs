@@ -1,5 +1,6 @@
 //! `[input]`: what a flow with an input schema is started with, as templates.
 
+use super::author;
 use super::template::{Template, Variable};
 use crate::base::document::{Item, Problems, Table, Value};
 use serde_json::{Map, Value as Json};
@@ -29,6 +30,20 @@ impl Input {
         )
     }
 
+    /// An object as it was sent, its texts turned into templates by `text`, which gets the key and
+    /// the value; what it has no template for is left out.
+    pub fn of(sent: &Map<String, Json>, text: &mut impl FnMut(&str, &str) -> Option<Template>) -> Self {
+        let pieces = sent.iter().filter_map(|(key, value)| {
+            Some((key.clone(), Piece::of(key, value, text)?))
+        });
+        Self(pieces.collect())
+    }
+
+    /// Keys and values as TOML.
+    pub fn entries_in_toml(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        self.0.iter().map(|(key, piece)| (author::bare(key), piece.in_toml()))
+    }
+
     /// Whether nothing is given to the start.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -52,6 +67,35 @@ impl Input {
 }
 
 impl Piece {
+    fn of(key: &str, value: &Json, text: &mut impl FnMut(&str, &str) -> Option<Template>) -> Option<Self> {
+        Some(match value {
+            Json::String(value) => Self::Text(text(key, value)?),
+            Json::Object(members) => Self::Object(Input::of(members, text)),
+            Json::Array(items) => {
+                Self::List(items.iter().filter_map(|item| Self::of(key, item, text)).collect())
+            }
+            // TOML has no nothing.
+            Json::Null => return None,
+            plain => Self::Plain(plain.clone()),
+        })
+    }
+
+    fn in_toml(&self) -> String {
+        match self {
+            Self::Text(template) => author::quoted(&template.to_string()),
+            Self::Plain(plain) => plain.to_string(),
+            Self::List(pieces) => {
+                let pieces: Vec<_> = pieces.iter().map(Self::in_toml).collect();
+                format!("[{}]", pieces.join(", "))
+            }
+            Self::Object(input) => {
+                let pairs: Vec<_> =
+                    input.entries_in_toml().map(|(key, value)| format!("{key} = {value}")).collect();
+                format!("{{ {} }}", pairs.join(", "))
+            }
+        }
+    }
+
     fn read(item: &Item, problems: &Problems) -> Option<Self> {
         Some(match &item.value {
             Value::Text { text, .. } => Self::Text(Template::read(text, &item.place, problems)),

@@ -9,6 +9,7 @@ use crate::base::remedy::Listing;
 use crate::davinci::form::Form;
 use crate::identity::account::{AccountState, NEEDS};
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// A journey as written.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +95,17 @@ impl End {
     /// As journeys spell it; also the step's name.
     pub fn name(self) -> &'static str {
         ENDS.iter().find(|(_, end)| *end == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token => f.write_str("token"),
+            Self::Code => f.write_str("code"),
+            Self::Form(step) => write!(f, "form:{step}"),
+            Self::Refusal(step) => write!(f, "refusal:{step}"),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::base::document::{Place, Problems};
 use crate::base::remedy::{Listing, nearest};
+use std::fmt;
 
 /// What can stand in a gap.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -128,6 +129,17 @@ impl Template {
         Self(pieces)
     }
 
+    /// A text without gaps; none if it has a `{`, which no template can say.
+    pub fn plain(text: &str) -> Option<Self> {
+        let pieces = if text.is_empty() { vec![] } else { vec![Piece::Text(text.to_owned())] };
+        (!text.contains('{')).then_some(Self(pieces))
+    }
+
+    /// Every variable, as templates name them.
+    pub fn known() -> impl Iterator<Item = Variable> {
+        VARIABLES.iter().map(|row| row.variable)
+    }
+
     /// The variables it needs.
     pub fn variables(&self) -> impl Iterator<Item = Variable> + '_ {
         self.0.iter().filter_map(|piece| match piece {
@@ -154,6 +166,22 @@ impl Template {
             }
         }
         Ok(text)
+    }
+}
+
+impl From<Variable> for Template {
+    fn from(variable: Variable) -> Self {
+        Self(vec![Piece::Gap(variable)])
+    }
+}
+
+/// As it is written in a journey file.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Text(text) => f.write_str(text),
+            Piece::Gap(variable) => write!(f, "{{{}}}", variable.name()),
+        })
     }
 }
 

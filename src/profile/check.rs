@@ -92,7 +92,24 @@ fn own_journeys(
     folder: &Path,
     problems: &Problems,
 ) -> Vec<Arc<Script>> {
-    let mut scripts = Vec::new();
+    let files = own_files(patterns, folder, problems).into_iter();
+    let scripts = files.filter_map(|(name, text)| match Script::parse(&name, &text) {
+        Ok(script) => Some(Arc::new(script)),
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    });
+    scripts.collect()
+}
+
+/// Name and text of each file that `journey_files` finds.
+pub fn own_files(
+    patterns: &[Sited<String>],
+    folder: &Path,
+    problems: &Problems,
+) -> Vec<(String, String)> {
+    let mut found = Vec::new();
     for pattern in patterns {
         let whole = folder.join(&pattern.value);
         let note = |what: String, remedy: &str| {
@@ -117,15 +134,12 @@ fn own_journeys(
         for file in files {
             let name = file.display().to_string();
             match std::fs::read_to_string(&file) {
-                Ok(text) => match Script::parse(&name, &text) {
-                    Ok(script) => scripts.push(Arc::new(script)),
-                    Err(found) => problems.extend(found),
-                },
+                Ok(text) => found.push((name, text)),
                 Err(error) => note(format!("`{name}` cannot be read: {error}"), "make it readable"),
             }
         }
     }
-    scripts
+    found
 }
 
 impl Checked {
