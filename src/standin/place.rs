@@ -58,7 +58,12 @@ impl Place {
             return Key::answer(call.segment("capability"), &event, &action);
         }
         if self.area == Area::Management {
-            return management::key(self.resource(), call.method.as_str());
+            // A password is set by PUT and by POST: one thing in the record.
+            let method = match (self.resource(), &call.method) {
+                ("password", &Method::POST) => "PUT",
+                (_, method) => method.as_str(),
+            };
+            return management::key(self.resource(), method);
         }
         let name = NAMES.iter().find(|(path, _)| *path == self.path).map(|(_, name)| *name);
         Key::outside(name.unwrap_or_else(|| self.last_word()))

@@ -48,7 +48,8 @@ fn compared(settings: &str, iterations: u64) -> (BTreeMap<String, u64>, Value) {
     let lab = Lab::new();
     let profile = format!(
         "{}count = 10\n[journeys]\nsign-on = 1\n\
-         [http]\nreply_timeout = \"2s\"\nmax_reply = \"256KiB\"\n",
+         [http]\nreply_timeout = \"2s\"\nmax_reply = \"256KiB\"\n\
+         [guards]\nstop_when = []\n[[threshold]]\nrule = \"faults <= 100%\"\n",
         tenant.profile()
     );
     let profile = lab.file("p.toml", &profile);
