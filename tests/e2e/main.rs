@@ -4,6 +4,7 @@ mod check;
 mod faults;
 mod guard;
 mod instrument;
+mod journeys;
 mod lab;
 mod run;
 mod secrets;
