@@ -118,7 +118,7 @@ impl Field {
     }
 
     /// An input of the hosted page, without any rule.
-    pub(super) const fn plain(key: String, kind: FieldKind) -> Self {
+    pub const fn plain(key: String, kind: FieldKind) -> Self {
         Self { key, kind, required: false, keeps_default: false, prefill: None }
     }
 

@@ -14,7 +14,7 @@ use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
 use crate::measure::sample::micros;
 use crate::measure::series::Phases;
-use crate::measure::tally::Tally;
+use crate::measure::tally::{FlowTally, Tally};
 use crate::measure::timeline::{Interval, Readings};
 use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
@@ -214,12 +214,12 @@ fn finish(
 
 fn flows(tally: &Tally) -> Vec<FlowRecord> {
     let record =
-        |((variant, journey, fingerprint), starts): (&(Variant, Journey, String), &u64)| {
+        |((variant, journey, fingerprint), flow): (&(Variant, Journey, String), &FlowTally)| {
             FlowRecord {
                 variant: variant.clone(),
                 journey: journey.clone(),
                 fingerprint: fingerprint.clone(),
-                starts: *starts,
+                starts: flow.starts,
             }
         };
     tally.flows.iter().map(record).collect()

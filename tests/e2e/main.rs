@@ -5,6 +5,7 @@ mod faults;
 mod guard;
 mod hostile;
 mod instrument;
+mod journeys;
 mod lab;
 mod run;
 mod secrets;

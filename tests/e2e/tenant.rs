@@ -3,8 +3,10 @@
 use crate::lab::Lab;
 use gander::base::clock::Clock;
 use gander::base::document::{Problems, Section, Table};
-use gander::standin::{self, Running, Settings};
+use gander::standin::directory::Directory;
+use gander::standin::{self, Ready, Running, Settings};
 use serde_json::Value;
+use std::ops::DerefMut;
 
 /// A running tenant and the runtime that it runs on.
 pub(crate) struct Tenant {
@@ -54,6 +56,16 @@ impl Tenant {
             ready.redirect_uri,
             ready.worker.client_id
         )
+    }
+
+    /// What a client has to know.
+    pub(crate) fn ready(&self) -> &Ready {
+        &self.running().ready
+    }
+
+    /// Who there is.
+    pub(crate) fn directory(&self) -> impl DerefMut<Target = Directory> + '_ {
+        self.running().tenant().directory()
     }
 
     pub(crate) fn worker_secret(&self) -> &str {
