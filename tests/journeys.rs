@@ -9,6 +9,8 @@ mod import;
 mod lab;
 #[path = "journeys/list.rs"]
 mod list;
+#[path = "journeys/record.rs"]
+mod record;
 #[path = "standin/support.rs"]
 #[expect(dead_code, reason = "made for another test, which uses more of it")]
 mod support;

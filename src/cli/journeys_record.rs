@@ -8,12 +8,13 @@ use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
 use crate::base::remedy::Listing;
 use crate::davinci::form::{FieldKind, Form};
-use crate::identity::account::NEEDS;
+use crate::identity::account::{AccountState, NEEDS};
 use crate::journey::draft::Draft;
 use crate::journey::interview::{Interview, LEFT_ALONE, Question, Reply};
 use crate::journey::rehearsal::{Met, Rehearsal, needs};
 use crate::journey::script::End;
 use crate::journey::template::Template;
+use crate::profile::check::Checked;
 use crate::profile::load::Flags;
 use crate::report::columns::clean;
 use crate::run::stage::run_id;
@@ -62,32 +63,42 @@ pub(super) fn record(args: &RecordArgs, terminal: &Terminal) -> Result<Exit, Fai
     outcome
 }
 
-async fn rehearse(args: &RecordArgs, terminal: &Terminal) -> Result<Exit, Failure> {
-    let wrong = |what: String, remedy: String| Failure::new(Exit::WrongInput, what, Some(&remedy));
+/// The state of the account that was asked for.
+fn state_of(args: &RecordArgs) -> Result<Option<AccountState>, Failure> {
     let known = NEEDS.iter().find(|(name, _)| *name == args.account);
-    let (_, state) = known.ok_or_else(|| {
+    known.map(|(_, state)| *state).ok_or_else(|| {
         let choices: Listing = NEEDS.iter().map(|(name, _)| *name).collect();
-        wrong(
-            format!("`--account {}` is no state of an account", args.account),
-            format!("choose one of {choices}"),
-        )
-    })?;
-    let mut checked = prepare::read(&args.selection, Flags::default())?;
-    let variants = &checked.profile.variants;
-    let variant = match &args.variant {
-        None => variants.first(),
-        Some(name) => {
-            let found = variants.iter().find(|variant| variant.name.as_str() == name);
-            Some(found.ok_or_else(|| {
-                let names: Listing = variants.iter().map(|v| v.name.as_str()).collect();
-                wrong(format!("there is no variant `{name}`"), format!("there are {names}"))
-            })?)
+        let what = format!("`--account {}` is no state of an account", args.account);
+        Failure::new(Exit::WrongInput, what, Some(&format!("choose one of {choices}")))
+    })
+}
+
+/// Leaves one variant in the profile, the one whose flow is walked, with the policy that was asked
+/// for.
+fn choose(args: &RecordArgs, checked: &mut Checked) -> Result<(), Failure> {
+    let variants = &mut checked.profile.variants;
+    if let Some(name) = &args.variant {
+        let names: Listing = variants.iter().map(|variant| variant.name.as_str()).collect();
+        variants.retain(|variant| variant.name.as_str() == name);
+        if variants.is_empty() {
+            let what = format!("there is no variant `{name}`");
+            return Err(Failure::new(Exit::WrongInput, what, Some(&format!("there are {names}"))));
         }
-    };
+    }
+    variants.truncate(1);
+    if let (Some(policy), Some(variant)) = (&args.policy, variants.first_mut()) {
+        variant.policies.clear();
+        variant.flow_policy = Some(policy.clone());
+    }
+    Ok(())
+}
+
+async fn rehearse(args: &RecordArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+    let state = state_of(args)?;
+    let mut checked = prepare::read(&args.selection, Flags::default())?;
+    choose(args, &mut checked)?;
     let name = args.target.name_or(args.target.to.as_deref().unwrap_or(Path::new("recorded")));
-    let policy =
-        variant.and_then(|variant| variant.policy(&name.as_str().into())).map(str::to_owned);
-    checked.journeys = vec![(Arc::new(needs(*state).map_err(Failure::of_problems)?), 1.0)];
+    checked.journeys = vec![(Arc::new(needs(state).map_err(Failure::of_problems)?), 1.0)];
     let run = run_id(&Clock::system());
     let folder = args.out.join(run.as_str());
     let order = Order { run, folder, accounts: Some(u64::from(state.is_some())), call_ids: false };
@@ -97,12 +108,11 @@ async fn rehearse(args: &RecordArgs, terminal: &Terminal) -> Result<Exit, Failur
         clean(&name),
         ground.embedded.as_ref().map_or(ground.tenant.auth_url.as_str(), |_| "the embedded stand-in"),
     ));
-    let variants = &ground.checked.profile.variants;
-    let variant = variants.iter().find(|known| Some(&known.name) == variant.as_ref());
+    let variant = ground.checked.profile.variants.first();
     let policy = variant.and_then(|variant| variant.policy(&name.as_str().into()));
     let mut session = ground.opened.transport.session();
     let start = (policy, ground.opened.next_index);
-    let started = Rehearsal::start(&ground.opened.stage, &mut session, start, *state).await;
+    let started = Rehearsal::start(&ground.opened.stage, &mut session, start, state).await;
     let (rehearsal, met) =
         started.map_err(|what| Failure::new(Exit::TenantNotUsable, what, None))?;
     if let Met::Broken(what) = met {

@@ -166,9 +166,15 @@ mod tests {
     }
 
     fn text() -> impl Strategy<Value = String> {
-        prop_oneof!["[a-z]{1,6}", "[a-z]{1,3}[|][a-z.]{1,3}", "[a-z.]{1,6}", "[^{]{1,8}", any::<String>()]
-            .prop_map(|text| text.replace('{', "").trim().to_owned())
-            .prop_map(|text| if text.is_empty() { "x".to_owned() } else { text })
+        prop_oneof![
+            "[a-z]{1,6}",
+            "[a-z]{1,3}[|][a-z.]{1,3}",
+            "[a-z.]{1,6}",
+            "[^{]{1,8}",
+            any::<String>()
+        ]
+        .prop_map(|text| text.replace('{', "").trim().to_owned())
+        .prop_map(|text| if text.is_empty() { "x".to_owned() } else { text })
     }
 
     /// A name of which no part between bars is empty.

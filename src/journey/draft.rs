@@ -1,7 +1,7 @@
 //! A journey in the making: what was done form by form, turned into rules.
 
-use super::role::Asks;
 use super::input::Input;
+use super::role::Asks;
 use super::rule::{Expect, Rule, Target, When};
 use super::script::{End, Goal, Script, Start};
 use super::template::{Source, Template, Variable};
@@ -182,12 +182,16 @@ impl Draft {
             goal,
             account,
             start: self.start,
-            start_creates_account: maker.is_none()
-                && self.input.variables().contains(&Variable::PersonaEmail),
+            start_creates_account: self.starts_with(Variable::PersonaPassword)
+                || (maker.is_none() && self.starts_with(Variable::PersonaEmail)),
             input: self.input.clone(),
             rules,
             ends,
         })
+    }
+
+    fn starts_with(&self, variable: Variable) -> bool {
+        self.input.variables().contains(&variable)
     }
 
     /// Which answer makes an account: the first that gives it its password; where people have none,
@@ -195,6 +199,9 @@ impl Draft {
     fn maker(&self) -> Option<usize> {
         let first =
             |variable| self.acts.iter().position(|act| !act.is_refused() && act.uses(variable));
+        if self.starts_with(Variable::PersonaPassword) {
+            return None;
+        }
         first(Variable::PersonaPassword)
             .or_else(|| first(Variable::PersonaEmail).filter(|_| !self.uses_account()))
     }

@@ -4,7 +4,7 @@
 use super::draft::{Act, Came, Draft, NothingDone};
 use super::har::Exchange;
 use super::import_value::{Typed, Values};
-use super::script::{End, Script};
+use super::script::{End, Script, Start};
 use crate::base::remedy::Remedy;
 use crate::davinci::form::Form;
 use crate::davinci::node::{Node, Refusal};
@@ -86,6 +86,8 @@ struct Run {
     at_hand: Option<Form>,
     href: Option<String>,
     interaction: Option<String>,
+    /// What it was started with, if it was started by its policy and not by a page.
+    input: Option<Map<String, Value>>,
     answered: Vec<Answered>,
     is_complete: bool,
     ends: Vec<End>,
@@ -97,7 +99,7 @@ pub fn import(exchanges: &[Exchange], name: &str) -> Result<Imported, ImportErro
     for exchange in exchanges {
         reading.take(exchange)?;
     }
-    let Reading { runs, mut remarks } = reading;
+    let Reading { runs, mut remarks, .. } = reading;
     let count = runs.len();
     // The last that came to its end; else the one in which most was done.
     let best = runs.into_iter().enumerate().max_by_key(|(position, run)| {
@@ -113,7 +115,7 @@ pub fn import(exchanges: &[Exchange], name: &str) -> Result<Imported, ImportErro
             "The recording starts a flow {count} times; this is the last one that came to its end, or else the longest."
         ));
     }
-    let typed = Typed::of(&run.answered, Values::secret_of(exchanges));
+    let typed = Typed::of(&run.answered, run.input.as_ref(), Values::secret_of(exchanges));
     let mut draft = Draft {
         first: run.first.clone(),
         ends: run.ends,
@@ -128,6 +130,14 @@ pub fn import(exchanges: &[Exchange], name: &str) -> Result<Imported, ImportErro
             answers,
             came: answered.came.clone(),
         });
+    }
+    if let Some(input) = &run.input {
+        draft.start = Some(Start::Policy);
+        draft.input = typed.input(input, &mut remarks);
+        remarks.push(
+            "The flow is started by its policy: the profile has to name it and say where the token comes from."
+                .to_owned(),
+        );
     }
     draft.state = typed.state();
     remarks.dedup();
@@ -180,6 +190,7 @@ fn call_of(exchange: &Exchange) -> String {
 #[derive(Default)]
 struct Reading {
     runs: Vec<Run>,
+    has_authorize: bool,
     remarks: Vec<String>,
 }
 
@@ -203,6 +214,7 @@ impl Reading {
     }
 
     fn start(&mut self, exchange: &Exchange) -> Result<(), ImportError> {
+        self.has_authorize |= path_of(&exchange.url).ends_with("/as/authorize");
         // A hosted page is HTML, and a redirect has no body; the flow starts with what follows.
         let is_flow = exchange.url.contains("response_mode=pi.flow")
             || exchange.url.contains("/davinci/policy/")
@@ -211,6 +223,11 @@ impl Reading {
             return Ok(());
         }
         let mut run = Run::default();
+        // A hosted page starts the policy of the authorize request that it came with.
+        if exchange.url.contains("/davinci/policy/") && !self.has_authorize {
+            let body = exchange.request_body.as_deref().unwrap_or_default();
+            run.input = Some(serde_json::from_str(body).unwrap_or_default());
+        }
         match read(exchange)? {
             Node::Form(next) => {
                 run.first = Some(next.form.clone());

@@ -4,12 +4,13 @@
 use super::draft::Came;
 use super::har::Exchange;
 use super::import::Answered;
+use super::input::Input;
 use super::interview::is_of_browser;
 use super::role::{Asks, Role, Whose, invites, template};
 use super::template::{Template, Variable};
 use crate::davinci::form::Field;
 use crate::identity::account::AccountState;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// What stands for a code that was wrong.
@@ -20,6 +21,8 @@ pub(super) struct Typed<'a> {
     answered: &'a [Answered],
     /// Which answer makes an account, if one does.
     makes: Option<usize>,
+    /// Whether the start makes one.
+    starts_new: bool,
     /// Values that may be written nowhere.
     secret: BTreeSet<String>,
     /// A code that was never typed.
@@ -71,6 +74,20 @@ impl Values {
     }
 }
 
+/// Every text in an object with the key that it stands under.
+fn each_text(object: &Map<String, Value>, found: &mut dyn FnMut(&str, &str)) {
+    for (key, value) in object {
+        match value {
+            Value::String(text) => found(key, text),
+            Value::Object(members) => each_text(members, found),
+            Value::Array(items) => {
+                items.iter().filter_map(Value::as_str).for_each(|text| found(key, text));
+            }
+            _ => {}
+        }
+    }
+}
+
 fn collect(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
@@ -89,7 +106,20 @@ fn collect(value: &Value, found: &mut BTreeSet<String>) {
 }
 
 impl<'a> Typed<'a> {
-    pub(super) fn of(answered: &'a [Answered], mut secret: BTreeSet<String>) -> Self {
+    pub(super) fn of(
+        answered: &'a [Answered],
+        input: Option<&Map<String, Value>>,
+        mut secret: BTreeSet<String>,
+    ) -> Self {
+        let mut roles = Vec::new();
+        each_text(input.unwrap_or(&Map::new()), &mut |key, value| {
+            let role = Role::of_key(key);
+            if role.is_some_and(Role::is_secret) {
+                secret.insert(value.to_owned());
+            }
+            roles.extend(role);
+        });
+        let starts_new = Asks::of_roles(roles.into_iter()).registers(false, true);
         let mut invited = false;
         let mut makes = None;
         for (position, answer) in answered.iter().enumerate() {
@@ -107,7 +137,7 @@ impl<'a> Typed<'a> {
         }
         let unused = |code: &&&str| !secret.contains(**code);
         let wrong_code = WRONG_CODES.iter().find(unused).copied().unwrap_or("0");
-        Self { answered, makes, secret, wrong_code }
+        Self { answered, makes, starts_new, secret, wrong_code }
     }
 
     /// The state that the account must be in, as far as the flow shows it.
@@ -123,6 +153,18 @@ impl<'a> Typed<'a> {
         None
     }
 
+    const fn whose(&self) -> Whose {
+        if self.makes.is_some() || self.starts_new { Whose::Persona } else { Whose::Account }
+    }
+
+    /// What a flow is started with.
+    pub(super) fn input(&self, sent: &Map<String, Value>, remarks: &mut Vec<String>) -> Input {
+        Input::of(sent, &mut |key, value| match Role::of_key(key) {
+            Some(role) => Some(template(role, &Asks::default(), self.whose())),
+            None => self.kept(key, value, remarks),
+        })
+    }
+
     /// What goes into each field of an answer.
     pub(super) fn templates(
         &self,
@@ -131,7 +173,7 @@ impl<'a> Typed<'a> {
         remarks: &mut Vec<String>,
     ) -> Vec<(String, Template)> {
         let asks = Asks::of(&answer.form);
-        let whose = if self.makes.is_some() { Whose::Persona } else { Whose::Account };
+        let whose = self.whose();
         let mut answers = Vec::new();
         for (field, value) in typed(answer) {
             let role = Role::of(field).or_else(|| self.role_by_value(&value));
@@ -164,7 +206,7 @@ impl<'a> Typed<'a> {
             refusal.targets.iter().any(|(target, _)| target.to_lowercase().contains(word))
         };
         let is_unique = refusal.targets.iter().any(|(_, code)| code.contains("UNIQUENESS"));
-        let is_new = self.makes.is_some() || Asks::of(&answer.form).attributes;
+        let is_new = self.whose() == Whose::Persona || Asks::of(&answer.form).attributes;
         let differs = right.as_deref().map(|right| right != value);
         match role {
             Role::Code => differs
@@ -218,11 +260,14 @@ impl<'a> Typed<'a> {
             ));
             return None;
         }
+        self.kept(&field.key, value, remarks)
+    }
+
+    fn kept(&self, key: &str, value: &str, remarks: &mut Vec<String>) -> Option<Template> {
         let kept = Template::plain(value).filter(|_| !self.is_secret(value));
         if kept.is_none() {
             remarks.push(format!(
-                "What was typed into `{}` may be a secret and is left out; give it a value if the form needs one.",
-                field.key
+                "What was given to `{key}` may be a secret and is left out; give it a value if the flow needs one."
             ));
         }
         kept
@@ -252,10 +297,12 @@ fn text_of(value: &Value) -> Option<String> {
             Some(texts.join(","))
         }
         // A telephone number beside its country, or a device.
-        Value::Object(members) => match members.get("phoneNumber").or_else(|| members.get("type")) {
-            Some(part) => text_of(part),
-            None => (!members.is_empty()).then(|| value.to_string()),
-        },
+        Value::Object(members) => {
+            match members.get("phoneNumber").or_else(|| members.get("type")) {
+                Some(part) => text_of(part),
+                None => (!members.is_empty()).then(|| value.to_string()),
+            }
+        }
         Value::Null => None,
     }
 }

@@ -32,10 +32,13 @@ impl Input {
 
     /// An object as it was sent, its texts turned into templates by `text`, which gets the key and
     /// the value; what it has no template for is left out.
-    pub fn of(sent: &Map<String, Json>, text: &mut impl FnMut(&str, &str) -> Option<Template>) -> Self {
-        let pieces = sent.iter().filter_map(|(key, value)| {
-            Some((key.clone(), Piece::of(key, value, text)?))
-        });
+    pub fn of(
+        sent: &Map<String, Json>,
+        text: &mut impl FnMut(&str, &str) -> Option<Template>,
+    ) -> Self {
+        let pieces = sent
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), Piece::of(key, value, text)?)));
         Self(pieces.collect())
     }
 
@@ -67,7 +70,11 @@ impl Input {
 }
 
 impl Piece {
-    fn of(key: &str, value: &Json, text: &mut impl FnMut(&str, &str) -> Option<Template>) -> Option<Self> {
+    fn of(
+        key: &str,
+        value: &Json,
+        text: &mut impl FnMut(&str, &str) -> Option<Template>,
+    ) -> Option<Self> {
         Some(match value {
             Json::String(value) => Self::Text(text(key, value)?),
             Json::Object(members) => Self::Object(Input::of(members, text)),
@@ -89,8 +96,10 @@ impl Piece {
                 format!("[{}]", pieces.join(", "))
             }
             Self::Object(input) => {
-                let pairs: Vec<_> =
-                    input.entries_in_toml().map(|(key, value)| format!("{key} = {value}")).collect();
+                let pairs: Vec<_> = input
+                    .entries_in_toml()
+                    .map(|(key, value)| format!("{key} = {value}"))
+                    .collect();
                 format!("{{ {} }}", pairs.join(", "))
             }
         }

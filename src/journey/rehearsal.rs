@@ -215,9 +215,12 @@ impl<'s> Rehearsal<'s> {
             End::Revoke => self.stage.application.revoke(self.tokens.as_ref().ok_or_else(none)?),
             End::StartAgain => {
                 let random = self.persona.random(self.stage, "again");
-                let (walk, request) =
-                    Walk::authorize(self.stage.application.clone(), self.policy.as_deref(), &random)
-                        .map_err(|error| error.to_string())?;
+                let (walk, request) = Walk::authorize(
+                    self.stage.application.clone(),
+                    self.policy.as_deref(),
+                    &random,
+                )
+                .map_err(|error| error.to_string())?;
                 self.walk = walk;
                 Ok(request)
             }

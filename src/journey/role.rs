@@ -104,7 +104,14 @@ const OPEN_CODES: &[&str] = &[
 impl Role {
     /// What a field is for; none where its key says nothing.
     pub fn of(field: &Field) -> Option<Self> {
-        let parts: Vec<_> = field.key.split('.').map(folded).collect();
+        // Hidden while it is typed: a password, whatever it is called.
+        let hidden = (field.kind == FieldKind::Password).then_some(Self::Password);
+        Self::of_key(&field.key).or(hidden)
+    }
+
+    /// What a key says.
+    pub fn of_key(key: &str) -> Option<Self> {
+        let parts: Vec<_> = key.split('.').map(folded).collect();
         let last = |count: usize| parts[parts.len().saturating_sub(count)..].concat();
         let names = [last(parts.len()), last(2), last(1)];
         let whole = &names[0];
@@ -119,10 +126,7 @@ impl Role {
             (name.ends_with("code") || name.ends_with("otp"))
                 && !OPEN_CODES.contains(&name.as_str())
         };
-        known
-            .or_else(|| names.iter().all(is_code).then_some(Self::Code))
-            // Hidden while it is typed: a password, whatever it is called.
-            .or_else(|| (field.kind == FieldKind::Password).then_some(Self::Password))
+        known.or_else(|| names.iter().all(is_code).then_some(Self::Code))
     }
 
     /// Whether nobody may see what is typed there.
@@ -162,8 +166,13 @@ pub struct Asks {
 impl Asks {
     /// What a form asks for.
     pub fn of(form: &Form) -> Self {
+        Self::of_roles(form.fields.iter().filter_map(Role::of))
+    }
+
+    /// What fields of these roles ask for.
+    pub fn of_roles(roles: impl Iterator<Item = Role>) -> Self {
         let mut asks = Self::default();
-        for role in form.fields.iter().filter_map(Role::of) {
+        for role in roles {
             asks.code |= role == Role::Code;
             asks.password |= role.is_password();
             asks.current_password |= role == Role::CurrentPassword;
