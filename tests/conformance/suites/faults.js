@@ -8,8 +8,8 @@ import { at } from '../support/form.js';
 const LOGIN = 'continue: Username/Password Form';
 
 /** What a client's node says after `REGISTER` meets a fault, and after it is pressed again. */
-async function struck(fault) {
-  const settings = `signing = "ES256"\n[[fault]]\naction = "REGISTER"\ncount = 1\n${fault}\n`;
+async function struck(fault, count = 1) {
+  const settings = `signing = "ES256"\n[[fault]]\naction = "REGISTER"\ncount = ${count}\n${fault}\n`;
   const world = await World.open(settings);
   try {
     const app = await world.visitor();
@@ -79,8 +79,8 @@ describe('faults', () => {
     assert.equal(node.httpStatus, 500);
   });
 
-  test('a connection that is reset is a failed fetch', async () => {
-    const { node } = await struck('kind = "reset"');
+  test('a connection that is reset, and the one that the browser tries instead, is a failed fetch', async () => {
+    const { node } = await struck('kind = "reset"', 2);
     assert.equal(node.status, 'failure');
     assert.equal(node.error.code, 'FETCH_ERROR');
   });

@@ -197,7 +197,7 @@ describe('sign-on', () => {
     assert.ok(code && state, JSON.stringify(wrong));
     assert.equal(app.last('/as/par').status, 201);
     const query = new URL(app.last('/as/authorize').url).searchParams;
-    assert.deepEqual([...query.keys()].sort(), ['client_id', 'prompt', 'request_uri']);
+    assert.deepEqual([...query.keys()].sort(), ['client_id', 'request_uri']);
     assert.ok((await app.oidc('exchange', code, state)).accessToken);
   });
 });

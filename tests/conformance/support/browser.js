@@ -1,7 +1,7 @@
 // A headless Chromium of the test's own, spoken to over a pipe in the DevTools protocol.
 
 import { spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -32,6 +32,9 @@ const FLAGS = [
   '--password-store=basic',
   '--use-mock-keychain',
 ];
+
+// Cookies may cross sites where their attributes allow it; distributions switch that off.
+const PREFERENCES = { profile: { cookie_controls_mode: 0, block_third_party_cookies: false } };
 
 /** Path of an installed browser; `CHROMIUM` in the environment wins. */
 export function installed() {
@@ -67,6 +70,8 @@ export class Browser {
 
   constructor() {
     this.#profile = mkdtempSync(join(tmpdir(), 'gander-conformance-'));
+    mkdirSync(join(this.#profile, 'Default'));
+    writeFileSync(join(this.#profile, 'Default', 'Preferences'), JSON.stringify(PREFERENCES));
     const flags = [...FLAGS, `--user-data-dir=${this.#profile}`];
     if (process.getuid?.() === 0) flags.push('--no-sandbox', '--no-zygote');
     this.#child = spawn(installed(), [...flags, 'about:blank'], {
@@ -171,20 +176,20 @@ export class Person {
 export class Tab {
   calls = [];
   #browser;
-  #session;
+  session;
 
   constructor(browser, session) {
     this.#browser = browser;
-    this.#session = session;
+    this.session = session;
   }
 
   #send(method, params) {
-    return this.#browser.send(method, params, this.#session);
+    return this.#browser.send(method, params, this.session);
   }
 
   async open(url) {
     const byId = new Map();
-    const on = (method, listener) => this.#browser.on(method, this.#session, listener);
+    const on = (method, listener) => this.#browser.on(method, this.session, listener);
     on('Network.requestWillBeSent', ({ requestId, request }) => {
       const call = { method: request.method, url: request.url, headers: lowered(request.headers), body: request.postData };
       byId.set(requestId, call);
