@@ -66,32 +66,30 @@ const FLOW: bool = true;
 /// The table of kinds.
 #[rustfmt::skip]
 pub const KINDS: &[Row] = &[
-    row(Kind::Stall, "stall", When::Instead, ANY, &["for"], "read-timeout", "no reply until the client goes away, or `for` (10 min) is over"),
-    row(Kind::Http500, "http-500", When::Instead, ANY, &["status"], "http-5xx", "a server error with a JSON body; `status` from 500 to 599"),
-    row(Kind::Http503Html, "http-503-html", When::Instead, ANY, &["retry_after"], "http-5xx", "503 with a gateway's page"),
-    row(Kind::RateLimited, "rate-limited", When::Instead, ANY, &["retry_after"], "rate-limited", "429 REQUEST_LIMITED with `Retry-After`"),
-    row(Kind::Blocked, "blocked", When::Instead, ANY, &["burst"], "blocked", "403 with a firewall's page, for the next `burst` matching calls too"),
-    row(Kind::Reset, "reset", When::Instead, ANY, &[], "reset", "the connection is reset before a byte of the reply"),
-    row(Kind::ResetMidBody, "reset-mid-body", When::After, ANY, &[], "reset", "the connection is reset after half of the body"),
-    row(Kind::SlowBody, "slow-body", When::After, ANY, &["for"], "read-timeout", "the body trickles for the time `for` (1 min)"),
-    row(Kind::Truncated, "truncated", When::After, ANY, &[], "malformed-reply", "half of the JSON, with a length that agrees"),
-    row(Kind::InteractionRejected, "interaction-rejected", When::Over, FLOW, &[], "interaction-rejected", "401 with code 1999"),
-    row(Kind::TimedOut, "timed-out", When::Over, FLOW, &[], "flow-timed-out", "400 `requestTimedOut`"),
-    row(Kind::FailedFlow, "failed-flow", When::Over, FLOW, &[], "flow-failed", "200 with status FAILED and an error object"),
-    row(Kind::Oversized, "oversized", When::After, ANY, &["size"], "oversized-reply", "the body goes on with blanks to `size` (8 MiB), its length not announced"),
-    row(Kind::AuthorError, "author-error", When::Instead, FLOW, &["status"], "refused", "an error that a flow's author wrote: 400, 403, 404, 405, 429 or 500"),
-    row(Kind::NotJson, "not-json", When::Instead, ANY, &[], "malformed-reply", "200 with a page where JSON belongs"),
-    row(Kind::ForeignLink, "foreign-link", When::After, FLOW, &[], "foreign-link", "the next link names another host; replies without one stay as they are"),
+    row(Kind::Stall, "stall", (When::Instead, ANY), &["for"], ("read-timeout", "no reply until the client goes away, or `for` (10 min) is over")),
+    row(Kind::Http500, "http-500", (When::Instead, ANY), &["status"], ("http-5xx", "a server error with a JSON body; `status` from 500 to 599")),
+    row(Kind::Http503Html, "http-503-html", (When::Instead, ANY), &["retry_after"], ("http-5xx", "503 with a gateway's page")),
+    row(Kind::RateLimited, "rate-limited", (When::Instead, ANY), &["retry_after"], ("rate-limited", "429 REQUEST_LIMITED with `Retry-After`")),
+    row(Kind::Blocked, "blocked", (When::Instead, ANY), &["burst"], ("blocked", "403 with a firewall's page, for the next `burst` matching calls too")),
+    row(Kind::Reset, "reset", (When::Instead, ANY), &[], ("reset", "the connection is reset before a byte of the reply")),
+    row(Kind::ResetMidBody, "reset-mid-body", (When::After, ANY), &[], ("reset", "the connection is reset after half of the body")),
+    row(Kind::SlowBody, "slow-body", (When::After, ANY), &["for"], ("read-timeout", "the body trickles for the time `for` (1 min)")),
+    row(Kind::Truncated, "truncated", (When::After, ANY), &[], ("malformed-reply", "half of the JSON, with a length that agrees")),
+    row(Kind::InteractionRejected, "interaction-rejected", (When::Over, FLOW), &[], ("interaction-rejected", "401 with code 1999")),
+    row(Kind::TimedOut, "timed-out", (When::Over, FLOW), &[], ("flow-timed-out", "400 `requestTimedOut`")),
+    row(Kind::FailedFlow, "failed-flow", (When::Over, FLOW), &[], ("flow-failed", "200 with status FAILED and an error object")),
+    row(Kind::Oversized, "oversized", (When::After, ANY), &["size"], ("oversized-reply", "the body goes on with blanks to `size` (8 MiB), its length not announced")),
+    row(Kind::AuthorError, "author-error", (When::Instead, FLOW), &["status"], ("refused", "an error that a flow's author wrote: 400, 403, 404, 405, 429 or 500")),
+    row(Kind::NotJson, "not-json", (When::Instead, ANY), &[], ("malformed-reply", "200 with a page where JSON belongs")),
+    row(Kind::ForeignLink, "foreign-link", (When::After, FLOW), &[], ("foreign-link", "the next link names another host; replies without one stay as they are")),
 ];
 
 const fn row(
     kind: Kind,
     slug: &'static str,
-    when: When,
-    flow_only: bool,
+    (when, flow_only): (When, bool),
     keys: &'static [&'static str],
-    client: &'static str,
-    meaning: &'static str,
+    (client, meaning): (&'static str, &'static str),
 ) -> Row {
     Row { kind, slug, when, flow_only, keys, client, meaning }
 }

@@ -60,9 +60,9 @@ pub(super) async fn framed(
     if !is_whole {
         let message = "The body is too large or was cut off";
         let reply = Reply::platform(StatusCode::PAYLOAD_TOO_LARGE, "INVALID_REQUEST", message);
-        return finish(&tenant, &call, reply, None, &line, note).await;
+        return finish(&tenant, &call, (reply, None), &line, note).await;
     }
-    let (reply, fault) = match decide(&tenant, served, &call, &line, &mut note) {
+    let replied = match decide(&tenant, served, &call, &line, &mut note) {
         Decision::Reply(reply, fault) => (reply, fault),
         Decision::Silence(time) => {
             tokio::time::sleep(time).await;
@@ -70,7 +70,7 @@ pub(super) async fn framed(
             return Response::default();
         }
     };
-    finish(&tenant, &call, reply, fault, &line, note).await
+    finish(&tenant, &call, replied, &line, note).await
 }
 
 /// What is done about a call.
@@ -137,8 +137,7 @@ fn decide<'t>(
 async fn finish(
     tenant: &Tenant,
     call: &Call,
-    mut reply: Reply,
-    fault: Option<Drawn<'_>>,
+    (mut reply, fault): (Reply, Option<Drawn<'_>>),
     line: &Line,
     mut note: Note<'_>,
 ) -> Response {
