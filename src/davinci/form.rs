@@ -25,7 +25,8 @@ pub struct Form {
     /// Buttons and links, in the order of the form. A form without any can be submitted all the
     /// same, as by the genuine JavaScript client: it then has one action with an empty key.
     pub actions: Vec<Action>,
-    /// Buttons that lead away from the flow (social login): offered, but nothing that can be taken.
+    /// Buttons and links of other types, by key or else type: offered, but nothing that a client can
+    /// take by itself. Social login is one: it leads away from the flow.
     pub ways_out: Vec<String>,
     /// How the form wants to be polled, if it does.
     pub polling: Option<Polling>,
@@ -152,15 +153,15 @@ impl Form {
         for mut field in fields.into_iter().filter_map(|field| field.0) {
             let Some(kind) = std::mem::take(&mut field.kind).filled() else { continue };
             let key = std::mem::take(&mut field.key).filled();
-            if kind == "SOCIAL_LOGIN_BUTTON" {
+            if let Some((_, event)) = ACTION_TYPES.iter().find(|(name, _)| *name == kind) {
+                read.actions.extend(key.map(|key| Action { key, event: *event }));
+                continue;
+            }
+            if kind.contains("BUTTON") || kind.contains("LINK") {
                 read.ways_out.push(key.unwrap_or(kind));
                 continue;
             }
             let Some(key) = key else { continue };
-            if let Some((_, event)) = ACTION_TYPES.iter().find(|(name, _)| *name == kind) {
-                read.actions.push(Action { key, event: *event });
-                continue;
-            }
             if kind == "POLLING" && read.polling.is_none() {
                 read.polling = Some(Polling::read(
                     key.clone(),
@@ -270,7 +271,8 @@ mod tests {
         let form = form(
             r#"[{"type":"LABEL","content":"x"},{"type":"TEXT","key":"username"},{"type":"HOLOGRAM","key":"h"},
                 {"type":"SUBMIT_BUTTON","key":"SIGNON"},{"type":"FLOW_BUTTON","key":"REGISTER"},
-                {"type":"FLOW_LINK","key":"TROUBLE"},{"type":"SUBMIT_BUTTON"}]"#,
+                {"type":"FLOW_LINK","key":"TROUBLE"},{"type":"SUBMIT_BUTTON"},
+                {"type":"SOCIAL_LOGIN_BUTTON","idpType":"GOOGLE"},{"type":"COPY_LINK","key":"copy"}]"#,
         );
         let actions: Vec<_> =
             form.actions.iter().map(|action| (action.key.as_str(), action.event)).collect();
@@ -278,6 +280,7 @@ mod tests {
             actions,
             [("SIGNON", Event::Submit), ("REGISTER", Event::Action), ("TROUBLE", Event::Action)]
         );
+        assert_eq!(form.ways_out, ["SOCIAL_LOGIN_BUTTON", "copy"]);
         assert_eq!(form.fields.len(), 1);
         assert_eq!(form.only_submit().unwrap().key, "SIGNON");
     }

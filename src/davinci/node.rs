@@ -85,6 +85,7 @@ struct Row {
 /// Read from top to bottom; the first line that holds decides. Success stands before links because
 /// some success bodies carry a next link, and before it the failures that arrive with status 200.
 const TABLE: &[Row] = &[
+    Row { kind: Kind::FlowFailed, when: |s| !s.is_ok() && s.has(says_error_response) },
     Row { kind: Kind::RateLimited, when: |s| s.status == 429 && s.connector().is_none() },
     Row { kind: Kind::Blocked, when: |s| s.status == 403 && s.connector().is_none() },
     Row {
@@ -112,6 +113,12 @@ const TABLE: &[Row] = &[
 
 fn is_error_status(status: StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
+}
+
+/// The flow's own error in place of a result, whatever its status (documented for starts without
+/// pages).
+fn says_error_response(body: &Body) -> bool {
+    body.capability_name.as_str() == Some("createErrorResponse")
 }
 
 /// The node that should have handed out the session failed itself.
@@ -425,6 +432,15 @@ mod tests {
         (500, r#"{"code":"UNEXPECTED_ERROR"}"#, Kind::ServerError),
         (503, "<html>", Kind::ServerError),
         (500, r#"{"connectorId":"errorConnector","code":500}"#, Kind::Refusal),
+        (405, r#"{"connectorId":"errorConnector","code":405}"#, Kind::Refusal),
+        (429, r#"{"capabilityName":"createErrorResponse","success":false}"#, Kind::FlowFailed),
+        (400, r#"{"code":"invalidInput","details":[{"message":"m"}]}"#, Kind::Refusal),
+        (
+            400,
+            r#"{"code":"validationError","httpResponseCode":"400","details":"m"}"#,
+            Kind::Refusal,
+        ),
+        (400, r#"{"error":null,"code":"x"}"#, Kind::Refusal),
         (302, "", Kind::Redirected),
         (401, r#"{"cause":null,"message":"Unauthorized!","code":1999}"#, Kind::InteractionRejected),
         (401, r#"{"code":"1999"}"#, Kind::InteractionRejected),
@@ -461,6 +477,16 @@ mod tests {
         (201, r#"{"id":"a","_links":{"next":{"href":"https://a/b"}}}"#, Kind::Form),
         (200, r#"{"id":"a","screen":{"name":"HTTP"}}"#, Kind::Screen),
         (200, r#"{"success":true}"#, Kind::NoNextStep),
+        (200, r#"{"error":null,"_links":{"next":{"href":"https://a/b"}}}"#, Kind::Form),
+        (200, r#"{"session":null,"access_token":null,"dvResponse":""}"#, Kind::NoNextStep),
+        (200, r#"{"status":"COMPLETED","session":{},"screen":{}}"#, Kind::Success),
+        (
+            200,
+            r#"{"id":"a","screen":"x","_links":{"self":{"href":"https://a/b"}}}"#,
+            Kind::NoNextStep,
+        ),
+        (204, "", Kind::Malformed),
+        (200, "{\"id\":\"a\",\"screen\":{}", Kind::Malformed),
     ];
 
     #[test]
@@ -503,6 +529,55 @@ mod tests {
             (ending.kind, ending.retry_after),
             (Kind::RateLimited, Some(Duration::from_secs(7)))
         );
+    }
+
+    #[test]
+    fn a_date_to_wait_for_counts_from_the_date_of_the_reply() {
+        let pause = |after: &str, date: Option<&str>| {
+            let mut outage = reply(503, "<html>");
+            outage.headers_mut().insert("retry-after", after.parse().unwrap());
+            if let Some(date) = date {
+                outage.headers_mut().insert("date", date.parse().unwrap());
+            }
+            let Node::End(ending) = Node::read(&outage, &endpoints()) else { panic!("not an end") };
+            ending.retry_after.map(|pause| pause.as_secs())
+        };
+        let later = "Sat, 21 Nov 2026 22:00:30 GMT";
+        assert_eq!(pause(later, Some("Sat, 21 Nov 2026 22:00:00 GMT")), Some(30));
+        assert_eq!(pause(later, Some("Sun, 22 Nov 2026 22:00:00 GMT")), Some(0));
+        assert_eq!(pause(later, None), None);
+        assert_eq!(pause("18446744073709551615", None), Some(24 * 60 * 60));
+        assert_eq!(pause("soon", None), None);
+    }
+
+    #[test]
+    fn a_code_is_passed_on_only_where_it_is_a_name() {
+        let code = |body: &str| match read(400, body) {
+            Node::Refusal(refusal) => refusal.code,
+            Node::End(ending) => ending.code,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(code(r#"{"code":"invalidValue"}"#).as_deref(), Some("invalidValue"));
+        assert_eq!(code(r#"{"code":400}"#).as_deref(), Some("400"));
+        assert_eq!(code(r#"{"error":"access_denied"}"#).as_deref(), Some("access_denied"));
+        assert_eq!(code(r#"{"code":" Invalid username and/or password"}"#), None);
+        assert_eq!(code("{}"), None);
+    }
+
+    #[test]
+    fn the_ends_of_a_flow_say_what_they_hand_out() {
+        let end = |body: &str| match read(200, body) {
+            Node::Success(completion) => completion,
+            other => panic!("{other:?}"),
+        };
+        let widget = end(
+            r#"{"access_token":"a","id_token":"i","capabilityName":"returnSuccessResponseWidget"}"#,
+        );
+        assert!(widget.code.is_none() && widget.tokens.unwrap().id_token.is_some());
+        let hosted = end(r#"{"dvResponse":"opaque"}"#);
+        assert_eq!(hosted.dv_response.unwrap().expose(), "opaque");
+        let api = end(r#"{"capabilityName":"createSuccessResponse"}"#);
+        assert!(api.code.is_none() && api.tokens.is_none() && api.dv_response.is_none());
     }
 
     proptest! {

@@ -1,9 +1,9 @@
 //! Starting a flow by its policy: the start request with its bearer token, and where that token
 //! comes from.
 
-use super::form::Dialect;
-use super::oidc::{Application, BadValue, authorize_with, parse_uri};
-use super::wire::Loose;
+use super::form::{Client, Dialect};
+use super::oidc::{Application, BadValue, authorize_with, parse_uri, segment};
+use super::wire::{self, Loose};
 use crate::base::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -43,7 +43,6 @@ impl Application {
     /// Headers by which the tenant knows the client; they decide the dialect and may decide the way
     /// through the flow. The hosted page's client names neither itself nor its platform.
     pub(super) fn imitate(&self, request: &mut Request<Bytes>, dialect: Dialect) {
-        use super::form::Client;
         let platform = match self.client {
             Client::JavaScript => HeaderValue::from_static("javascript"),
             Client::Mobile => HeaderValue::from_static("android"),
@@ -70,7 +69,7 @@ pub fn sdk_token_request(
 ) -> Result<Request<Bytes>, BadValue> {
     let base = orchestrate_url.trim_end_matches('/');
     let base = base.strip_suffix("/v1").unwrap_or(base);
-    let company = super::oidc::segment(company);
+    let company = segment(company);
     let mut request = Request::new(Bytes::new());
     *request.uri_mut() = parse_uri(&format!("{base}/v1/company/{company}/sdktoken"))?;
     let mut key = HeaderValue::from_str(api_key.expose())
@@ -101,7 +100,7 @@ pub fn read_sdk_token(reply: &Response<Bytes>) -> Option<SdkToken> {
     if !reply.status().is_success() {
         return None;
     }
-    let body: Body = super::wire::read(reply.body())?;
+    let body: Body = wire::read(reply.body())?;
     let token = body.access_token.filled()?;
     Some(SdkToken { expires_at: expiry(&token), token: token.into() })
 }

@@ -194,8 +194,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
-/// Reads a body that is a JSON object, as a browser would: a byte order mark is skipped, of members
-/// that come twice the last counts. None for anything else.
+/// Reads a body that is a JSON object, as a browser would: a byte order mark is skipped, bytes that
+/// are no text are replaced, of members that come twice the last counts. None for anything else, and
+/// for what nests deeper than 128 levels where it matters.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     // The derived readers would take a list for an object, too.
@@ -203,7 +204,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
         return None;
     }
     serde_json::from_slice(body).ok().or_else(|| {
-        let value: Value = serde_json::from_slice(body).ok()?;
+        let value: Value = serde_json::from_str(&String::from_utf8_lossy(body)).ok()?;
         T::deserialize(value).ok()
     })
 }
@@ -419,10 +420,53 @@ mod tests {
         assert!(!body.session.0 && !body.error.is_there);
     }
 
+    #[test]
+    fn what_does_not_fit_is_absent_and_stops_nothing() {
+        let cases = [
+            r#"{"form":7,"formData":[[]],"screen":"x","_links":[{"next":1}],"details":{"a":1}}"#,
+            r#"{"form":{"components":{"fields":{"0":{}}}},"formData":{"value":[]},"authorizeResponse":true}"#,
+            r#"{"form":{"components":{"fields":[7,null,[],{"type":[],"key":{}}]}},"details":[[],{"rawResponse":-1.5}]}"#,
+        ];
+        for case in cases {
+            assert!(read::<Body>(case.as_bytes()).is_some(), "{case}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_read_as_a_browser_reads_it() {
+        let id = |body: &[u8]| read::<Body>(body)?.id.0;
+        assert_eq!(id(b"\xef\xbb\xbf {\"id\":\"a\"}").as_deref(), Some("a"));
+        assert_eq!(id(br#"{"id":"a","id":"b"}"#).as_deref(), Some("b"));
+        assert_eq!(id(b"{\"id\":\"\xff\"}").as_deref(), Some("\u{fffd}"));
+        assert_eq!(id(br#"{"id":"a\u0000"}"#).as_deref(), Some("a\0"));
+        assert_eq!(id(br#"{"id":"a","label":"\ud800"}"#).as_deref(), Some("a"));
+        assert_eq!(
+            id(br#"{"id":99999999999999999999999}"#).as_deref(),
+            Some("100000000000000000000000")
+        );
+        assert_eq!(id(br#"{"id":"\ud800"}"#), None);
+        assert_eq!(id(b"[{\"id\":\"a\"}]"), None);
+        assert_eq!(id(b"{\"id\":\"a\"}\0"), None);
+    }
+
+    #[test]
+    fn depth_and_length_are_bounded() {
+        let deep = |member: &str| {
+            let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
+            format!(r#"{{"{member}":{open}{close},"id":"a"}}"#)
+        };
+        assert!(read::<Body>(deep("whatever").as_bytes()).is_some());
+        assert!(read::<Body>(deep("error").as_bytes()).is_none());
+        let many =
+            format!(r#"{{"form":{{"components":{{"fields":[{}{{}}]}}}}}}"#, "{},".repeat(9999));
+        let body: Body = read(many.as_bytes()).unwrap();
+        assert_eq!(body.form.0.unwrap().components.0.unwrap().fields.0.len(), MOST_ENTRIES);
+    }
+
     proptest! {
         #[test]
         fn no_body_makes_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = serde_json::from_slice::<Body>(&bytes);
+            let _ = read::<Body>(&bytes);
         }
     }
 }
