@@ -3,6 +3,8 @@
 #[path = "standin/support.rs"]
 mod support;
 
+#[path = "standin/checklist.rs"]
+mod checklist;
 #[path = "standin/conformance.rs"]
 mod conformance;
 #[path = "standin/flows.rs"]

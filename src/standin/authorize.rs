@@ -3,6 +3,7 @@
 use super::call::{Call, Pairs};
 use super::capability::Scene;
 use super::flow::Flow;
+use super::hosted;
 use super::input;
 use super::interaction::{Challenge, Request};
 use super::par;
@@ -36,14 +37,21 @@ fn start(tenant: &Tenant, call: &Call, parameters: Pairs) -> Result<Reply, Reply
     if !problems.is_empty() {
         return Err(input::refused(&problems));
     }
+    let request = Request { policy: policy.id.clone(), ..request };
     let prompt = parameters.get("prompt").unwrap_or_default();
-    let opening = Opening {
-        flow,
-        request: Arc::new(Request { policy: policy.id.clone(), ..request }),
-        input: Map::new(),
-        session: live_session(tenant, call).filter(|_| prompt != "login"),
-        silent: prompt == "none",
-    };
+    let session = live_session(tenant, call).filter(|_| prompt != "login");
+    match parameters.get("response_mode").unwrap_or_default() {
+        "pi.flow" => {}
+        "" | "query" => {
+            return Ok(match session.filter(|_| flow.checks_session) {
+                Some(session) => hosted::to_application(tenant, Arc::new(request), session),
+                None => hosted::page(tenant, request),
+            });
+        }
+        _ => return Err(malformed("response_mode: must be `pi.flow` or `query`")),
+    }
+    let (request, silent) = (Arc::new(request), prompt == "none");
+    let opening = Opening { flow, request, input: Map::new(), session, silent };
     Ok(open(Scene::of(tenant, call), opening))
 }
 
@@ -67,10 +75,6 @@ pub fn read<'t>(
     let application = &tenant.settings.application;
     let invalid =
         |message: &str| Reply::platform(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message);
-    if given("response_mode") != "pi.flow" {
-        let what = "this tenant serves `response_mode=pi.flow` only; hosted pages are not served";
-        return Err(malformed(what));
-    }
     if given("response_type") != "code" {
         return Err(invalid("response_type: only `code` is permitted for this application"));
     }

@@ -14,6 +14,7 @@ use super::task::{Stop, Work};
 use super::tenant::Tenant;
 use axum::http::StatusCode;
 use serde_json::json;
+use std::fmt::Write;
 
 /// Answers the waiting form.
 pub fn advance(tenant: &Tenant, call: &Call) -> Reply {
@@ -46,6 +47,9 @@ pub fn advance(tenant: &Tenant, call: &Call) -> Reply {
     }
     step.reply
 }
+
+/// Room for what a reply has beside its page and the token.
+const BESIDE_PAGE: usize = 200;
 
 /// Who asks for what: the frame in which an interaction moves.
 #[derive(Clone, Copy, Debug)]
@@ -194,21 +198,21 @@ impl<'s> Scene<'s> {
     fn show(self, interaction: &Interaction, form: &'static Form, is_first: bool) -> Reply {
         let (id, token) = (&interaction.id, &interaction.token);
         let extra = match (self.dialect, is_first) {
-            (Dialect::Screen, _) => format!(r#""skProxyApiEnvironmentId":"{REGION}","#),
-            (Dialect::Sdk, false) => String::new(),
+            (Dialect::Screen, _) => &format!(r#""skProxyApiEnvironmentId":"{REGION}","#),
+            (Dialect::Sdk, false) => "",
             // Connectors that name themselves in every page do so in the first one too.
             (Dialect::Sdk, true) if !form.style.more.is_empty() => {
-                r#""success":true,"startUiSubFlow":true,"#.to_owned()
+                r#""success":true,"startUiSubFlow":true,"#
             }
-            (Dialect::Sdk, true) => {
-                r#""connectorId":"api","success":true,"startUiSubFlow":true,"#.to_owned()
-            }
+            (Dialect::Sdk, true) => r#""connectorId":"api","success":true,"startUiSubFlow":true,"#,
         };
-        let mut body = format!(r#"{{"interactionId":"{id}","interactionToken":"{token}",{extra}"#);
-        let blanks = Blanks { echo: &interaction.echo, challenge: &interaction.challenge };
         let Some(page) = self.tenant.page(form, self.dialect) else {
             return broken(self.tenant).reply;
         };
+        let mut body = String::with_capacity(page.len() + token.len() + BESIDE_PAGE);
+        // Writing to a string cannot fail.
+        let _ = write!(body, r#"{{"interactionId":"{id}","interactionToken":"{token}",{extra}"#);
+        let blanks = Blanks { echo: &interaction.echo, challenge: &interaction.challenge };
         page.add_to(&mut body, blanks);
         body.push('}');
         Reply::text(StatusCode::OK, body)

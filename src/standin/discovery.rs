@@ -20,7 +20,7 @@ pub fn configuration(tenant: &Tenant, _: &Call) -> Reply {
         "jwks_uri": at("jwks"),
         "pushed_authorization_request_endpoint": at("par"),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["pi.flow"],
+        "response_modes_supported": ["pi.flow", "query"],
         "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
         "code_challenge_methods_supported": ["plain", "S256"],
         "subject_types_supported": ["public"],

@@ -82,6 +82,8 @@ pub struct Request {
     pub policy: String,
     /// How the flow was started.
     pub start: Start,
+    /// The hosted page's own state, where one runs the flow.
+    pub page: Option<String>,
 }
 
 /// A PKCE challenge and its method.

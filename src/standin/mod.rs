@@ -29,6 +29,7 @@ pub mod flow;
 pub mod flows;
 mod frame;
 pub mod grant;
+pub mod hosted;
 pub mod input;
 pub mod interaction;
 pub mod keys;

@@ -67,6 +67,16 @@ impl Page {
         Self { text, has_blanks }
     }
 
+    /// Length of the page with its blanks, in bytes.
+    pub const fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether there is nothing on it.
+    pub const fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// Adds the page to a reply that is being written.
     pub fn add_to(&self, reply: &mut String, blanks: Blanks<'_>) {
         if !self.has_blanks {

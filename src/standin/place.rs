@@ -34,6 +34,10 @@ const NAMES: &[(&str, &str)] = &[
     ("/as/.well-known/openid-configuration", "discovery"),
     ("/davinci/.well-known/jwks.json", "jwks"),
     ("/as/signoff", "sign-off"),
+    ("/davinci/user/credentials/challenge/{challenge}/status", "challenge-status"),
+    ("/sdktoken", "sdk-token"),
+    ("/policy/{policy}/start", "start-with-key"),
+    ("/coverage", "stand-in"),
 ];
 
 /// The group of a place that is not decided by more than its path.
@@ -120,7 +124,13 @@ fn pressed(body: &[u8]) -> (String, String) {
         action_key: String,
     }
     let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
-    (answer.parameters.event_type, answer.parameters.data.action_key)
+    let pressed = (answer.parameters.event_type, answer.parameters.data.action_key);
+    if pressed.1.is_empty() {
+        // A screen says it elsewhere, and clients of the other dialect seldom say nothing.
+        let screen = super::answer::Answer::read(body).unwrap_or_default();
+        return (screen.event, screen.action);
+    }
+    pressed
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub fn start(tenant: &Tenant, call: &Call) -> Reply {
 }
 
 fn by_policy(tenant: &Tenant, call: &Call) -> Result<Reply, Reply> {
-    let Bound { policy, parameters, session_token } =
+    let Bound { policy, parameters, session_token, request } =
         bound(tenant, call).ok_or_else(unauthorized)?;
     if policy.is_some_and(|policy| policy != call.segment("policy")) {
         return Err(unauthorized());
@@ -31,7 +31,10 @@ fn by_policy(tenant: &Tenant, call: &Call) -> Result<Reply, Reply> {
     own.extend(parameters);
     let session = session_token.and_then(|token| session_of(tenant, &token));
     let session = session.or_else(|| live_session(tenant, call));
-    let opening = opening(tenant, call, (own, Start::Policy))?;
+    let mut opening = opening(tenant, call, (own, Start::Policy))?;
+    if let Some(request) = request {
+        opening.request = request;
+    }
     Ok(open(Scene::of(tenant, call), Opening { session, ..opening }))
 }
 

@@ -92,6 +92,7 @@ fn properties(form: &Form) -> Value {
     });
     if let Some(polling) = form.polling {
         // How a screen tells its polling is not documented: these names are assumed.
+        properties["enablePolling"] = json!({ "value": true });
         properties["pollInterval"] = json!({ "value": "{{interval}}" });
         properties["pollRetries"] = json!({ "value": "{{retries}}" });
         properties["pollChallengeStatus"] = json!({ "value": polling.challenge });

@@ -1,10 +1,12 @@
 //! Tokens that open a start by policy, handed out to whoever knows the application's key.
 
 use super::call::Call;
+use super::interaction::Request;
 use super::reply::{Key, Reply};
 use super::tenant::{Tenant, uuid};
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an SDK token is good for (unpublished; assumed).
@@ -19,6 +21,8 @@ pub struct Bound {
     pub parameters: Map<String, Value>,
     /// Session that the flow may use.
     pub session_token: Option<String>,
+    /// The authorize request that it serves; none for tokens that an application asked for.
+    pub request: Option<Arc<Request>>,
 }
 
 /// Hands out a token: by GET without anything bound to it, by POST with what the body says.
@@ -41,6 +45,7 @@ fn issue(tenant: &Tenant, call: &Call) -> Result<Reply, Reply> {
         policy,
         parameters: body["parameters"].as_object().cloned().unwrap_or_default(),
         session_token: body["global"]["sessionToken"].as_str().map(str::to_owned),
+        request: None,
     };
     let token = make(tenant, bound);
     let token = token.ok_or_else(|| {

@@ -10,7 +10,7 @@ use super::settings::{Settings, Version};
 use super::tenant::Tenant;
 use super::tls::{TlsError, secured};
 use super::{
-    applications, authorize, capability, challenge, discovery, echo, line, management, par,
+    applications, authorize, capability, challenge, discovery, echo, hosted, line, management, par,
     policy_start, sdk_token, session, token, user_api,
 };
 use crate::base::clock::Clock;
@@ -50,6 +50,7 @@ const ROUTES: &[(Area, MethodFilter, &str, Handler)] = &[
     (Area::Auth, POST, "/davinci/policy/{policy}/start", policy_start::start),
     (Area::Auth, POST, "/davinci/user/credentials/challenge/{challenge}/status", challenge::status),
     (Area::Auth, POST, "/as/par", par::push),
+    (Area::Auth, POST, "/as/resume", hosted::resume),
     (Area::Auth, POST, "/as/token", token::token),
     (Area::Auth, POST, "/as/introspect", token::introspect),
     (Area::Auth, POST, "/as/revoke", token::revoke),

@@ -2,7 +2,7 @@
 
 use super::call::{Call, Pairs};
 use super::grant::Grant;
-use super::interaction::Challenge;
+use super::interaction::{Challenge, Start};
 use super::reply::{Key, Reply};
 use super::tenant::{Tenant, uuid};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -50,6 +50,10 @@ fn exchange(tenant: &Tenant, call: &Call, form: &Pairs) -> Result<Reply, Reply> 
     let unknown = || bad("invalid_grant", "The code is unknown, expired or was used before");
     let grant = grant.ok_or_else(unknown)?;
     let request = &grant.request;
+    // What a hosted page's flow ends with is kept beside the codes, but is none.
+    if request.start != Start::Authorize {
+        return Err(unknown());
+    }
     if request.client_id != client {
         return Err(bad("invalid_grant", "The code was given to another client"));
     }

@@ -225,3 +225,40 @@ async fn refresh_tokens_are_handed_out_where_asked_for_and_used_once() {
     assert_eq!(active().await, false);
     assert_eq!(refresh(&second).await.body["error"], "invalid_grant");
 }
+
+#[tokio::test]
+async fn the_hosted_page_runs_a_flow_and_resumes_the_authorize_request() {
+    let lab = Lab::start().await;
+    lab.user("ada", PASSWORD).await;
+    let mut ada = lab.agent();
+    ada.screen = true;
+    let page = ada.start_with(&[("response_mode", "")]).await;
+    assert_eq!(
+        (page.status, header(&page, "content-type").as_str()),
+        (200, "text/html; charset=utf-8")
+    );
+    let after = |mark: &str, end: char| {
+        let rest = page.text.split(mark).nth(1).expect("a mark in the page");
+        rest.split(end).next().expect("an end").to_owned()
+    };
+    let token = after("\"accessToken\":\"", '"');
+    let state = after("name=\"state\" value=\"", '"');
+    assert_screen(&ada.start_by_policy("stock", &token, &Value::Null).await, "65u7m8cm28");
+    let end = ada.click("SIGNON", json!({ "username": "ada", "password": PASSWORD })).await;
+    let response = end.body["dvResponse"].as_str().expect("a dvResponse").to_owned();
+    assert!(end.body.get("authorizeResponse").is_none() && end.body.get("access_token").is_none());
+    let resume = async |state: &str| {
+        lab.post_form("/as/resume", &[("dvResponse", response.as_str()), ("state", state)]).await
+    };
+    let back = resume(&state).await;
+    assert_eq!(back.status, 302, "{back:?}");
+    let location = url::Url::parse(&header(&back, "location")).unwrap();
+    let pairs: Vec<(String, String)> = location.query_pairs().into_owned().collect();
+    assert_eq!(pairs[1], ("state".to_owned(), "st&te".to_owned()));
+    let tokens = lab.post_form("/as/token", &lab.token_form(&pairs[0].1)).await;
+    assert!(tokens.body["id_token"].is_string(), "{tokens:?}");
+    assert_eq!(resume(&state).await.status, 400, "good for one use");
+    // With the session there is nothing to show.
+    let again = ada.start_with(&[("response_mode", "query")]).await;
+    assert_eq!(again.status, 302, "{again:?}");
+}
