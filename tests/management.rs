@@ -41,6 +41,7 @@ fn settings(url: &str, environment: &str, client_id: &str, secret: &str) -> Sett
     Settings {
         auth_url: url.parse().expect("an address"),
         api_url: url.parse().expect("an address"),
+        custom_domain: false,
         environment_id: environment.to_owned(),
         worker: Worker {
             client_id: client_id.to_owned(),

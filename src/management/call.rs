@@ -207,9 +207,14 @@ impl Call {
 pub fn token_request(settings: &Settings) -> Result<Request<Bytes>, ManagementError> {
     let no_address = || ManagementError::NoAddress { call: WORKER_TOKEN };
     let worker = &settings.worker;
-    let environment = worker.environment_id.as_ref().unwrap_or(&settings.environment_id);
-    let url =
-        below(&settings.auth_url, &[environment.as_str(), "as", "token"]).ok_or_else(no_address)?;
+    let url = match &worker.environment_id {
+        None if settings.custom_domain => below(&settings.auth_url, &["as", "token"]),
+        environment => {
+            let environment = environment.as_ref().unwrap_or(&settings.environment_id);
+            below(&settings.auth_url, &[environment.as_str(), "as", "token"])
+        }
+    };
+    let url = url.ok_or_else(no_address)?;
     let credentials =
         STANDARD.encode(format!("{}:{}", worker.client_id, worker.client_secret.expose()));
     Request::post(url.as_str())
@@ -274,6 +279,7 @@ mod tests {
         Settings {
             auth_url: "https://auth.x.test".parse().unwrap(),
             api_url: "https://api.x.test/".parse().unwrap(),
+            custom_domain: false,
             environment_id: "env-1".to_owned(),
             worker: Worker {
                 client_id: "worker".to_owned(),

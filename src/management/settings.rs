@@ -25,6 +25,8 @@ pub struct Settings {
     pub auth_url: Url,
     /// Where the API is, without `/v1`.
     pub api_url: Url,
+    /// Whether the paths of `auth_url` do without the environment's id.
+    pub custom_domain: bool,
     /// The environment whose users are managed.
     pub environment_id: String,
     /// Who calls.

@@ -283,6 +283,7 @@ fn management(tenant: &Tenant) -> Result<Option<Settings>, StageError> {
     Ok(Some(Settings {
         auth_url: url(&tenant.auth_url)?,
         api_url: url(api_url)?,
+        custom_domain: tenant.custom_domain,
         environment_id: environment_id.clone(),
         worker: worker.clone(),
     }))
