@@ -43,7 +43,40 @@ async fn a_recorded_registration_registers_somebody_else() {
     browser.userinfo(&tokens).await;
     let text = imported(&Lab::new(), &browser, "register");
     assert!(!text.contains("ada@example.com") && !text.contains("Byron"), "{text}");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # From the recording register.har: open registration, submit registration, verify, finish.
+    name = "my-register"
+    goal = "token"
+    account = "none"
+
+    [[rule]]
+    name = "open registration"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    action = ["REGISTER"]
+
+    [[rule]]
+    name = "submit registration"
+    when = { fields = ["email", "password", "givenName", "familyName"], actions = ["REGISTER", "CANCEL"] }
+    answer = { email = "{persona.email}", password = "{persona.password}", givenName = "{persona.given_name}", familyName = "{persona.family_name}" }
+    action = ["REGISTER"]
+    creates_account = true
+
+    [[rule]]
+    name = "verify"
+    when = { fields = ["passcode"], actions = ["VERIFY", "RESEND"] }
+    answer = { passcode = "{code}" }
+    action = ["VERIFY"]
+
+    [[rule]]
+    name = "finish"
+    when = { actions = ["NEXT"] }
+
+    [[end]]
+    do = "token"
+
+    [[end]]
+    do = "userinfo"
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,7 +92,32 @@ async fn a_recorded_sign_on_signs_on_a_leased_account() {
         browser.submit("SIGNON", json!({ "username": "ada", "password": PASSWORD })).await;
     browser.tokens(&success).await;
     let text = imported(&Lab::new(), &browser, "sign-on");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # From the recording sign-on.har: open registration, credentials, go back.
+    name = "my-sign-on"
+    goal = "token"
+    account = "ok"
+
+    [[rule]]
+    name = "open registration"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    action = ["REGISTER"]
+    at_most = 1
+
+    [[rule]]
+    name = "credentials"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    answer = { username = "{account.username}", password = "{account.password}" }
+    action = ["SIGNON"]
+
+    [[rule]]
+    name = "go back"
+    when = { fields = ["email", "password", "givenName", "familyName"], actions = ["REGISTER", "CANCEL"] }
+    action = ["CANCEL"]
+
+    [[end]]
+    do = "token"
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +140,53 @@ async fn a_recorded_recovery_sets_the_next_password() {
     let success = browser.submit("NEXT", json!({})).await;
     browser.tokens(&success).await;
     let text = imported(&Lab::new(), &browser, "recovery");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # From the recording recovery.har: open recovery, identify, resend code, set new password refused, set new password, finish.
+    name = "my-recovery"
+    goal = "token"
+    account = "victim"
+
+    [[rule]]
+    name = "open recovery"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    action = ["TROUBLE"]
+
+    [[rule]]
+    name = "identify"
+    when = { fields = ["username"], actions = ["CONTINUE", "CANCEL"] }
+    answer = { username = "{account.username}" }
+    action = ["CONTINUE"]
+    sends_code = true
+
+    [[rule]]
+    name = "resend code"
+    when = { fields = ["recoveryCode", "newPassword", "verifyNewPassword"], actions = ["UPDATE", "RESEND", "CANCEL"] }
+    action = ["RESEND"]
+    at_most = 1
+    sends_code = true
+
+    [[rule]]
+    name = "set new password refused"
+    when = { fields = ["recoveryCode", "newPassword", "verifyNewPassword"], actions = ["UPDATE", "RESEND", "CANCEL"] }
+    answer = { recoveryCode = "000000", newPassword = "{account.new_password}", verifyNewPassword = "{account.new_password}" }
+    action = ["UPDATE"]
+    at_most = 1
+    expect = "refusal"
+
+    [[rule]]
+    name = "set new password"
+    when = { fields = ["recoveryCode", "newPassword", "verifyNewPassword"], actions = ["UPDATE", "RESEND", "CANCEL"] }
+    answer = { recoveryCode = "{code}", newPassword = "{account.new_password}", verifyNewPassword = "{account.new_password}" }
+    action = ["UPDATE"]
+    changes_password = true
+
+    [[rule]]
+    name = "finish"
+    when = { actions = ["NEXT"] }
+
+    [[end]]
+    do = "token"
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +197,19 @@ async fn a_recorded_mistake_is_expected_to_be_refused() {
     browser.start().await;
     browser.submit("SIGNON", json!({ "username": "ada", "password": NEW_PASSWORD })).await;
     let text = imported(&Lab::new(), &browser, "mistake");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # From the recording mistake.har: credentials refused.
+    name = "my-mistake"
+    goal = "refusal:credentials refused"
+    account = "victim"
+
+    [[rule]]
+    name = "credentials refused"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    answer = { username = "{account.username}", password = "{persona.wrong_password}" }
+    action = ["SIGNON"]
+    expect = "refusal"
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +225,29 @@ async fn a_mistake_that_was_corrected_is_both() {
         browser.submit("SIGNON", json!({ "username": "ada", "password": PASSWORD })).await;
     browser.tokens(&success).await;
     let text = imported(&Lab::new(), &browser, "corrected");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # From the recording corrected.har: credentials refused, credentials.
+    name = "my-corrected"
+    goal = "token"
+    account = "victim"
+
+    [[rule]]
+    name = "credentials refused"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    answer = { username = "{account.username}", password = "{persona.wrong_password}" }
+    action = ["SIGNON"]
+    at_most = 2
+    expect = "refusal"
+
+    [[rule]]
+    name = "credentials"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    answer = { username = "{account.username}", password = "{account.password}" }
+    action = ["SIGNON"]
+
+    [[end]]
+    do = "token"
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,7 +287,20 @@ async fn what_cannot_become_a_journey_is_said_with_the_way_out() {
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{name}: {}", ended.stderr);
         said.push_str(&ended.stderr);
     }
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"
+    error: `nothing.har` does not become a journey: it is no JSON: line 1, column 1
+     help: save it from the network panel of Chrome or Firefox: `Save all as HAR with content`
+    error: `text.har` does not become a journey: it is no JSON: line 1, column 2
+     help: save it from the network panel of Chrome or Firefox: `Save all as HAR with content`
+    error: `other.har` does not become a journey: it is JSON but no HAR: line 1, column 11 is not what a HAR has there
+     help: save it from the network panel of Chrome or Firefox: `Save all as HAR with content`
+    error: `cut.har` does not become a journey: it ends in the middle, at line 1
+     help: save the recording again; this file was not written to its end
+    error: `elsewhere.har` does not become a journey: there is no DaVinci exchange in it
+     help: record from before the first page of the flow; a flow is an `/as/authorize` with `response_mode=pi.flow` or a `/davinci/policy/…/start`, then `/davinci/connections/…` calls
+    error: `without-content.har` does not become a journey: the reply of entry 5 (customHTMLTemplate) is not in it
+     help: save the recording with its bodies: in Chrome `Save all as HAR with content`, in Firefox `Save All As HAR`, before the page is left
+    "#);
 }
 
 #[test]
