@@ -61,12 +61,12 @@ struct Page {
 
 prop_compose! {
     fn page()(
-        secrets in prop::collection::vec((0..SECRET_FIELDS.len(), secret()), 0..3),
+        secrets in prop::collection::btree_map(0..SECRET_FIELDS.len(), secret(), 0..3),
         opens in prop::collection::vec((0..OPEN_FIELDS.len(), open()), 0..4),
         refused in any::<bool>(),
         tokens in [secret(), secret(), secret(), secret()],
     ) -> Page {
-        Page { secrets, opens, refused, tokens }
+        Page { secrets: secrets.into_iter().collect(), opens, refused, tokens }
     }
 }
 
