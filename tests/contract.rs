@@ -1,6 +1,7 @@
 //! The documented requests and replies of the flow API, replayed through the walker.
 
 use bytes::Bytes;
+use gander::base::secret::Secret;
 use gander::davinci::form::{Client, Dialect, Filled};
 use gander::davinci::node::Node;
 use gander::davinci::oidc::{Application, Endpoints};
@@ -28,8 +29,8 @@ fn examples(folder: &str) -> BTreeMap<String, Value> {
     examples
 }
 
-fn started() -> Walk {
-    let application = Application {
+fn application() -> Application {
+    Application {
         endpoints: Endpoints::new("https://auth.example.com", Some("env")),
         client_id: "app".into(),
         client_secret: None,
@@ -39,8 +40,11 @@ fn started() -> Walk {
         authorize_parameters: Vec::new(),
         headers: Vec::new(),
         start_dialect: Dialect::Screen,
-    };
-    Walk::authorize(Arc::new(application), None, &[7; 64]).expect("a start").0
+    }
+}
+
+fn started() -> Walk {
+    Walk::authorize(Arc::new(application()), None, &[7; 64]).expect("a start").0
 }
 
 fn reply(status: u16, body: &Value) -> Response<Bytes> {
@@ -77,7 +81,7 @@ fn the_walker_writes_every_documented_request() {
     let mut compared = 0;
     for (name, mut example) in examples("requests") {
         if name == "start-with-input-schema" {
-            continue; // Not an answer to a form: it starts a flow by its policy.
+            continue; // Not an answer to a form: it starts a flow, which has a test of its own.
         }
         let mut walk = started();
         let turn = walk.receive(&reply(200, &form_answered_by(&example)));
@@ -110,6 +114,44 @@ fn the_walker_writes_every_documented_request() {
 }
 
 #[test]
+fn the_walker_writes_the_documented_start_and_answers_the_page_that_it_brings() {
+    let input = &examples("requests")["start-with-input-schema"];
+    let bearer = Secret::new("token".to_owned());
+    let (mut walk, request) = Walk::start(
+        Arc::new(application()),
+        "policy",
+        &bearer,
+        input.as_object().expect("an input"),
+        &[7; 64],
+    )
+    .expect("a start");
+    assert_eq!(request.uri(), "https://auth.example.com/env/davinci/policy/policy/start");
+    assert_eq!(request.headers()["authorization"], "Bearer token");
+    assert_eq!(request.headers().get("x-requested-with"), None);
+    let written: Value = serde_json::from_slice(request.body()).expect("a JSON body");
+    assert_eq!(&written, input);
+
+    let page = &examples("replies")["start-with-input-schema.200"];
+    assert!(matches!(walk.receive(&reply(200, page)), Turn::Answer { refusal: None }));
+    let filled = |key: &str, text: &str| Filled { key: key.into(), text: text.into() };
+    let answers = [filled("username", "elmerfudd"), filled("password", "secret")];
+    let request = walk.answer("submit", &answers).expect("a request");
+    assert_eq!(request.headers().get("x-requested-with"), None);
+    assert_eq!(request.headers()["interactionid"], "03b9c80f-0f33-4cc7-bd69-e4b2333db89c");
+    assert!(request.headers().contains_key("interactiontoken"));
+    let written: Value = serde_json::from_slice(request.body()).expect("a JSON body");
+    assert_eq!(
+        written,
+        json!({
+            "id": "howu8n9hsc", "eventName": "continue",
+            "nextEvent": page["screen"]["properties"]["button"]["onClick"],
+            "parameters": { "buttonType": "form-submit", "buttonValue": "submit",
+                "username": "elmerfudd", "password": "secret" },
+        })
+    );
+}
+
+#[test]
 fn the_one_request_that_is_not_json_is_the_named_exception() {
     let text = include_str!("fixtures/seeds/requests/submit-registration.invalid.txt");
     assert!(serde_json::from_str::<Value>(text).is_err());
@@ -127,8 +169,10 @@ fn the_walker_takes_every_documented_reply_for_what_it_is() {
             "registration-form.201",
             "form 1k5y98i1v1: [email, password, givenName, familyName] REGISTER/submit CANCEL/submit",
         ),
-        // The dialect of the hosted page; recognised, walked by a later version.
-        ("start-with-input-schema.200", "end Screen"),
+        (
+            "start-with-input-schema.200",
+            "form howu8n9hsc: [username, password] submit/submit forgotPassword/submit",
+        ),
         ("success.200", "success with a code"),
     ]);
     let endpoints = Endpoints::new("https://auth.example.com", Some("env"));
@@ -147,9 +191,14 @@ fn the_walker_takes_every_documented_reply_for_what_it_is() {
                     .iter()
                     .map(|action| format!("{}/{}", action.key, action.event.as_str()))
                     .collect();
+                // The hosted page has no link; it is made from the ids.
+                let connection = body["connectionId"].as_str().expect("a connection");
+                let made = format!(
+                    "https://auth.example.com/env/davinci/connections/{connection}/capabilities/customHTMLTemplate"
+                );
                 assert_eq!(
                     next.href.to_string(),
-                    body["_links"]["next"]["href"].as_str().expect("a link")
+                    body["_links"]["next"]["href"].as_str().unwrap_or(&made)
                 );
                 assert_eq!(next.interaction_token.as_deref(), body["interactionToken"].as_str());
                 assert_eq!(

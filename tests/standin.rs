@@ -5,12 +5,22 @@ mod support;
 
 #[path = "standin/conformance.rs"]
 mod conformance;
+#[path = "standin/flows.rs"]
+mod flows;
+#[path = "standin/faults.rs"]
+mod faults;
 #[path = "standin/journeys.rs"]
 mod journeys;
 #[path = "standin/management.rs"]
 mod management;
+#[path = "standin/policy.rs"]
+mod policy;
+#[path = "standin/polling.rs"]
+mod polling;
 #[path = "standin/record.rs"]
 mod record;
+#[path = "standin/screen.rs"]
+mod screen;
 #[path = "standin/seeds.rs"]
 mod seeds;
 #[path = "standin/tokens.rs"]

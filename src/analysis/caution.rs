@@ -1,9 +1,10 @@
 //! Reasons to distrust a number, each with what to do about it.
 
 use super::verdict::OVERLOADED_PART;
+use crate::base::names::{Journey, Variant};
 use crate::base::units::Share;
 use crate::measure::catalogue::MOST_SERIES;
-use crate::measure::tally::{Tally, share};
+use crate::measure::tally::{FlowTally, Tally, share};
 use crate::result::summary::{Caution, WorkloadModel};
 use std::collections::BTreeMap;
 
@@ -30,6 +31,7 @@ const REASONS: &[Reason] = &[
     Reason { slug: "killed", advice: KILLED, text: killed },
     Reason { slug: "interrupted", advice: KILLED, text: interrupted },
     Reason { slug: "generator-busy", advice: BUSY, text: generator_busy },
+    Reason { slug: "flow-changed", advice: CHANGED, text: flow_changed },
     Reason { slug: "several-flows", advice: FLOWS, text: several_flows },
     Reason { slug: "few-samples", advice: FEW, text: few_samples },
     Reason { slug: "cut-off", advice: CUT_OFF, text: cut_off },
@@ -42,12 +44,16 @@ const KILLED: &str = "repeat the run to its end before you rely on it";
 const BUSY: &str = "use fewer users or a lower rate, a larger machine, or several agents";
 const FLOWS: &str = "keep the policy as it is during a run; if it splits traffic on purpose, run each flow \
      version under a policy of its own";
+const CHANGED: &str = "repeat the run: one half measured another flow version than the other";
 const FEW: &str = "run longer: a 99th percentile wants a thousand samples, a 95th two hundred";
 const CUT_OFF: &str = "make `workload.drain` longer than the slowest journey, think time included";
 const CLOSED: &str = "read the times as those of users who wait their turn; arrivals on a schedule of their own \
      are not built yet";
 const CLIPPED: &str = "take the maximum as a lower bound";
 const SERIES: &str = "look for an action or capability name that changes with every iteration";
+
+/// Flows that were met side by side for less than this part of the time took turns.
+const OVERLAP_PART: u64 = 10;
 
 /// A 99th percentile of fewer is one of its ten slowest samples.
 const FEW_SAMPLES: u64 = 1000;
@@ -82,15 +88,42 @@ fn generator_busy(tally: &Tally, _: &Circumstances) -> Option<String> {
     applies.then(|| format!("the generator may have been the limit in {part} of the measured time"))
 }
 
-fn several_flows(tally: &Tally, _: &Circumstances) -> Option<String> {
-    let mut flows: BTreeMap<_, u64> = BTreeMap::new();
-    for (variant, journey, _) in tally.flows.keys() {
-        *flows.entry((variant, journey)).or_default() += 1;
+/// The flows that each journey of each variant met.
+fn flows_met(tally: &Tally) -> BTreeMap<(&Variant, &Journey), Vec<&FlowTally>> {
+    let mut met: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for ((variant, journey, _), flow) in &tally.flows {
+        met.entry((variant, journey)).or_default().push(flow);
     }
-    let several = flows.into_iter().filter(|(_, number)| *number > 1);
+    met
+}
+
+/// When flows took turns, so that one ended about where another began; none for flows that were met
+/// side by side.
+fn changed_at(flows: &[&FlowTally]) -> Option<u64> {
+    let first = flows.iter().min_by_key(|flow| flow.first_ms)?;
+    let last = flows.iter().max_by_key(|flow| flow.last_ms)?;
+    let whole = last.last_ms.saturating_sub(first.first_ms);
+    let together = first.last_ms.saturating_sub(last.first_ms);
+    // Iterations that began before a change end after it.
+    (first.last_ms < last.last_ms && together * OVERLAP_PART <= whole).then_some(last.first_ms)
+}
+
+fn flow_changed(tally: &Tally, _: &Circumstances) -> Option<String> {
+    let text = |((variant, journey), flows): (_, Vec<&FlowTally>)| {
+        let at = changed_at(&flows)? / 1000;
+        Some(format!("`{journey}` of `{variant}` met another flow from second {at} on"))
+    };
+    let texts: Vec<_> = flows_met(tally).into_iter().filter_map(text).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
+
+fn several_flows(tally: &Tally, _: &Circumstances) -> Option<String> {
+    let several = flows_met(tally)
+        .into_iter()
+        .filter(|(_, flows)| flows.len() > 1 && changed_at(flows).is_none());
     let texts: Vec<_> = several
-        .map(|((variant, journey), number)| {
-            format!("`{journey}` of `{variant}` met {number} different flows")
+        .map(|((variant, journey), flows)| {
+            format!("`{journey}` of `{variant}` met {} different flows", flows.len())
         })
         .collect();
     (!texts.is_empty()).then(|| texts.join("; "))
@@ -138,6 +171,23 @@ mod tests {
     use crate::measure::tally::JourneyTally;
     use std::collections::BTreeSet;
 
+    fn met(first_ms: u64, last_ms: u64) -> FlowTally {
+        FlowTally { starts: 5, first_ms, last_ms }
+    }
+
+    #[test]
+    fn flows_that_take_turns_are_told_from_flows_side_by_side() {
+        for (flows, changed) in [
+            (vec![met(0, 60_000)], None),
+            (vec![met(0, 60_000), met(1000, 59_000)], None),
+            (vec![met(0, 31_000), met(30_000, 60_000)], Some(30_000)),
+            (vec![met(0, 60_000), met(58_000, 60_000)], None),
+            (vec![met(0, 20_000), met(20_000, 40_000), met(40_000, 60_000)], Some(40_000)),
+        ] {
+            assert_eq!(changed_at(&flows.iter().collect::<Vec<_>>()), changed, "{flows:?}");
+        }
+    }
+
     #[test]
     fn slugs_are_unique() {
         let slugs: BTreeSet<_> = REASONS.iter().map(|reason| reason.slug).collect();
@@ -149,7 +199,7 @@ mod tests {
         let mut tally = Tally::default();
         let counts = JourneyTally { due: 5000, completed: 5000, ..JourneyTally::default() };
         tally.journeys.insert(("v1".into(), "sign-on".into()), counts);
-        tally.flows.insert(("v1".into(), "sign-on".into(), "f1/n1".into()), 5000);
+        tally.flows.insert(("v1".into(), "sign-on".into(), "f1/n1".into()), met(0, 9000));
         let open =
             Circumstances { workload_model: Some(WorkloadModel::Open), ..Circumstances::default() };
         assert_eq!(all(&tally, &open), []);
@@ -160,8 +210,13 @@ mod tests {
         let mut tally = Tally::default();
         let counts = JourneyTally { due: 12, completed: 10, cut_off: 2, ..JourneyTally::default() };
         tally.journeys.insert(("v1".into(), "sign-on".into()), counts);
-        for flow in ["f1/n1", "f2/n1"] {
-            tally.flows.insert(("v1".into(), "sign-on".into(), flow.into()), 5);
+        for (journey, flow, span) in [
+            ("sign-on", "f1/n1", met(0, 5000)),
+            ("sign-on", "f2/n1", met(1000, 5000)),
+            ("register", "f1/n1", met(0, 3000)),
+            ("register", "f2/n1", met(3000, 5000)),
+        ] {
+            tally.flows.insert(("v1".into(), journey.into(), flow.into()), span);
         }
         tally.run.elapsed_ms = 5500;
         tally.run.measured_ms = 3000;
@@ -182,6 +237,8 @@ mod tests {
         insta::assert_snapshot!(text, @r#"
 generator-busy: the generator may have been the limit in 6.667% of the measured time
   use fewer users or a lower rate, a larger machine, or several agents
+flow-changed: `register` of `v1` met another flow from second 3 on
+  repeat the run: one half measured another flow version than the other
 several-flows: `sign-on` of `v1` met 2 different flows
   keep the policy as it is during a run; if it splits traffic on purpose, run each flow version under a policy of its own
 few-samples: `sign-on` of `v1` completed 10 times

@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use super::stand_in::settings_of;
 use crate::base::clock::Clock;
 use crate::base::document::Problems;
-use crate::base::names::RunId;
+use crate::base::names::{Journey, RunId};
 use crate::base::random::Seed;
 use crate::base::units::Rate;
 use crate::codes::CodeSource;
@@ -18,9 +18,10 @@ use crate::management::settings::Worker;
 use crate::profile::check::{self, Checked, Typed};
 use crate::profile::load::{self, Flags, Origin};
 use crate::profile::reference::Surroundings;
-use crate::profile::tenant::Tenant;
+use crate::profile::tenant::{SdkToken, Tenant};
 use crate::run::stage::{self, Opened, Wishes};
 use crate::standin::Ready;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The profile that `run` and `check` use when none is named.
@@ -29,6 +30,9 @@ const QUICKSTART: (&str, &str) =
 
 /// Management calls a second to our own stand-in, which has nobody else to serve.
 const STAND_IN_RATE: Rate = Rate { per_second: 5000.0 };
+
+/// Name of the stand-in's policy that is started where nothing else is chosen.
+const STOCK: &str = "stock";
 
 /// Which profile, and what is changed in it.
 #[derive(Debug, clap::Args)]
@@ -112,7 +116,7 @@ pub(super) struct Order {
 /// exactly as a tenant is.
 pub(super) async fn ground(
     selection: &Selection,
-    checked: Checked,
+    mut checked: Checked,
     order: Order,
 ) -> Result<Ground, Failure> {
     let clock = Clock::system();
@@ -128,7 +132,10 @@ pub(super) async fn ground(
         None => {
             let mail = codes.as_ref().map(|(source, _)| source.address());
             let child = Embedded::start(checked.profile.stand_in.as_ref(), mail).await?;
-            as_tenant(&embedded.insert(child).ready)
+            let ready = &embedded.insert(child).ready;
+            name_policies(&mut checked, &ready.policies);
+            checked.profile.http.ca_pem.clone_from(&ready.ca_pem);
+            as_tenant(ready)
         }
     };
     let password_key = environment("GANDER_PASSWORD_KEY").filter(|key| !key.is_empty());
@@ -158,14 +165,37 @@ pub(super) async fn ground(
     Ok(Ground { checked, opened, tenant, embedded })
 }
 
+/// Policies of the stand-in go by their names. A journey starts the one that has its own name,
+/// unless the profile names another for it; without any choice the stock flow is started.
+fn name_policies(checked: &mut Checked, policies: &BTreeMap<String, String>) {
+    let id = |name: &String| policies.get(name).cloned();
+    let journeys: Vec<Journey> =
+        checked.journeys.iter().map(|(script, _)| script.name.clone()).collect();
+    for variant in &mut checked.profile.variants {
+        let named = variant.policies.iter_mut().map(|(_, policy)| policy);
+        for policy in named.chain(&mut variant.flow_policy) {
+            if let Some(id) = id(policy) {
+                *policy = id;
+            }
+        }
+        for journey in &journeys {
+            let is_named = variant.policies.iter().any(|(name, _)| name == journey);
+            if let (false, Some(id)) = (is_named, policies.get(journey.as_str())) {
+                variant.policies.push((journey.clone(), id.clone()));
+            }
+        }
+        variant.flow_policy = variant.flow_policy.take().or_else(|| policies.get(STOCK).cloned());
+    }
+}
+
 /// A stand-in that is ready, as a profile would describe it.
 fn as_tenant(ready: &Ready) -> Tenant {
     Tenant {
         auth_url: ready.auth_url.clone(),
         api_url: Some(ready.api_url.clone()),
-        orchestrate_url: Some(ready.auth_url.clone()),
+        orchestrate_url: Some(ready.orchestrate_url.clone()),
         environment_id: Some(ready.environment_id.clone()),
-        custom_domain: false,
+        custom_domain: ready.custom_domain,
         hosts: vec![ready.auth_url.clone()],
         client_id: ready.client_id.clone(),
         client_secret: None,
@@ -174,7 +204,7 @@ fn as_tenant(ready: &Ready) -> Tenant {
         client: Default::default(),
         start: Start::Authorize,
         start_dialect: Dialect::Screen,
-        sdk_token: None,
+        sdk_token: Some(SdkToken::ApiKey(ready.api_key.clone().into())),
         preflight: false,
         authorize_parameters: Vec::new(),
         headers: Vec::new(),

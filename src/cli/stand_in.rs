@@ -5,6 +5,7 @@ use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
 use crate::base::document::{Item, Problems, Section, Table, Value};
 use crate::profile::check::settle;
+use crate::standin::settings::Tls;
 use crate::standin::{self, Ready, Running, Settings, replay};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -27,6 +28,13 @@ pub(super) struct StandInArgs {
     /// only its owner can read
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     ready: Option<PathBuf>,
+    /// Serve TLS, with a certificate for this machine that is made at start unless the settings
+    /// name one
+    #[arg(long, conflicts_with = "replay")]
+    tls: bool,
+    /// Write the authority of a certificate made at start to this file, in PEM; for `http.ca_file`
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    ca_file: Option<PathBuf>,
     /// Answer from canned replies, for benchmarks of clients
     #[arg(long, conflicts_with = "config")]
     replay: bool,
@@ -53,7 +61,10 @@ async fn serve(args: &StandInArgs, terminal: &Terminal) -> Result<Exit, Failure>
         Some(path) => read_file(path)?,
         None => Settings::default(),
     };
-    let running = start(settings, args.listen).await?;
+    let running = start(settings, args).await?;
+    if let Some(path) = &args.ca_file {
+        write_authority(path, &running.ready)?;
+    }
     if let Some(path) = &args.ready {
         write_ready(path, &running.ready)?;
     }
@@ -81,7 +92,7 @@ async fn serve_attached(args: &StandInArgs, terminal: &Terminal) -> Result<Exit,
         Some(Item { value: Value::Table(table), .. }) => read_settings(table)?,
         _ => Settings::default(),
     };
-    let running = start(settings, args.listen).await?;
+    let running = start(settings, args).await?;
     terminal.data(&as_json(&running.ready)?);
     // Ctrl-C reaches the whole group of processes; the parent decides when this one ends.
     let interrupts = tokio::spawn(async {
@@ -113,8 +124,11 @@ async fn serve_canned(args: &StandInArgs, terminal: &Terminal) -> Result<Exit, F
     Ok(Exit::Passed)
 }
 
-async fn start(mut settings: Settings, listen: SocketAddr) -> Result<Running, Failure> {
-    settings.listen = listen;
+async fn start(mut settings: Settings, args: &StandInArgs) -> Result<Running, Failure> {
+    settings.listen = args.listen;
+    if args.tls && settings.tls == Tls::Off {
+        settings.tls = Tls::Made;
+    }
     standin::serve(settings, Clock::system())
         .await
         .map_err(|error| Failure::of(Exit::WrongInput, &error))
@@ -143,6 +157,14 @@ pub(super) fn settings_of(table: &Table, problems: &Problems) -> Settings {
 
 fn as_json(ready: &Ready) -> Result<String, Failure> {
     serde_json::to_string(ready).map_err(|error| Failure::new(Exit::Bug, error.to_string(), None))
+}
+
+fn write_authority(path: &Path, ready: &Ready) -> Result<(), Failure> {
+    let Some(pem) = &ready.ca_pem else {
+        let what = "there is no authority to write: no certificate was made";
+        return Err(Failure::new(Exit::WrongInput, what, Some("use `--tls` with `--ca-file`")));
+    };
+    std::fs::write(path, pem).map_err(|error| io_failure(&path.display().to_string(), &error))
 }
 
 fn write_ready(path: &Path, ready: &Ready) -> Result<(), Failure> {

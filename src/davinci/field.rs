@@ -118,7 +118,7 @@ impl Field {
     }
 
     /// An input of the hosted page, without any rule.
-    pub(super) const fn plain(key: String, kind: FieldKind) -> Self {
+    pub const fn plain(key: String, kind: FieldKind) -> Self {
         Self { key, kind, required: false, keeps_default: false, prefill: None }
     }
 
@@ -252,5 +252,132 @@ fn is_empty(value: &Value) -> bool {
         Value::Array(items) => items.is_empty(),
         Value::Object(members) => members.values().all(is_empty),
         Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::form::{Event, Filled, Form};
+    use super::*;
+
+    /// One type: the field, the form's value for it, an answer, and what is sent for it touched and
+    /// untouched by each client; null where the key is left out.
+    struct Case {
+        field: &'static str,
+        prefill: &'static str,
+        answer: &'static str,
+        touched: [&'static str; 2],
+        untouched: [&'static str; 2],
+    }
+
+    const fn case(
+        field: &'static str,
+        [prefill, answer]: [&'static str; 2],
+        touched: [&'static str; 2],
+        untouched: [&'static str; 2],
+    ) -> Case {
+        Case { field, prefill, answer, touched, untouched }
+    }
+
+    const OMITTED: &str = "null";
+
+    /// Every type with a value. `k` is the key of each.
+    #[rustfmt::skip]
+    const CASES: &[Case] = &[
+        case(r#""type":"TEXT""#, [r#""d""#, "a"], [r#""a""#; 2], [r#""""#, r#""d""#]),
+        case(r#""type":"TEXT","validation":{"regex":"x"}"#, [r#""d""#, "a"], [r#""a""#; 2], [r#""d""#; 2]),
+        case(r#""type":"TEXT","required":false"#, [r#""d""#, "a"], [r#""a""#; 2], [r#""d""#; 2]),
+        case(r#""type":"TEXT""#, ["null", ""], [r#""""#, OMITTED], [r#""""#, OMITTED]),
+        case(r#""type":"PASSWORD""#, [r#""d""#, "a"], [r#""a""#; 2], [r#""""#, OMITTED]),
+        case(r#""type":"PASSWORD_VERIFY","verify":true"#, [r#""""#, "a"], [r#""a""#; 2], [r#""""#, OMITTED]),
+        case(r#""type":"RADIO","options":[{"value":"a"}]"#, [r#""d""#, "a"], [r#""a""#; 2], [r#""""#, r#""d""#]),
+        case(r#""type":"DROPDOWN","options":[{"value":"a"}]"#, [r#""""#, "a"], [r#""a""#; 2], [r#""""#, OMITTED]),
+        case(r#""type":"CHECKBOX""#, ["null", "a, b,"], [r#"["a","b"]"#; 2], ["[]", OMITTED]),
+        case(r#""type":"COMBOBOX""#, [r#"["d"]"#, r#"["a, b"]"#], [r#"["a, b"]"#; 2], [r#"["d"]"#; 2]),
+        case(r#""type":"SINGLE_CHECKBOX""#, ["null", "True"], ["true"; 2], ["false"; 2]),
+        case(r#""type":"PHONE_NUMBER","defaultCountryCode":"GB""#, ["null", "07700 900123"],
+            [r#"{"countryCode":"GB","phoneNumber":"07700900123"}"#; 2],
+            [r#"{"countryCode":"GB","phoneNumber":""}"#, OMITTED]),
+        case(r#""type":"PHONE_NUMBER","defaultCountryCode":null,"showExtension":true"#,
+            [r#"{"countryCode":"DE","phoneNumber":"1","extension":"2"}"#, "+44 7700900123 x9"],
+            [r#"{"countryCode":"GB","phoneNumber":"7700900123","extension":"9"}"#; 2],
+            [r#"{"countryCode":"DE","phoneNumber":"1","extension":"2"}"#; 2]),
+        case(r#""type":"DEVICE_REGISTRATION","options":[{"type":"EMAIL"},{"type":"SMS"}]"#, ["null", "sms"],
+            [r#""SMS""#; 2], [r#""""#, OMITTED]),
+        case(r#""type":"DEVICE_AUTHENTICATION","options":[{"type":"EMAIL","id":"1","description":"a@b"},
+                {"type":"SMS","id":"2","description":"+1","default":true}]"#, ["null", "1"],
+            [r#"{"type":"EMAIL","id":"1","value":"a@b"}"#; 2],
+            [r#"{"type":"SMS","id":"2","value":"+1"}"#, OMITTED]),
+        case(r#""type":"DEVICE_AUTHENTICATION","options":[{"type":"EMAIL","id":"1","description":"a@b"}]"#, ["null", "EMAIL"],
+            [r#"{"type":"EMAIL","id":"1","value":"a@b"}"#; 2],
+            [r#"{"type":"","id":"","value":""}"#, OMITTED]),
+        case(r#""type":"FIDO2","action":"REGISTER""#, ["null", r#"{"attestationValue":{"id":"x"}}"#],
+            [r#"{"attestationValue":{"id":"x"}}"#; 2], ["{}", OMITTED]),
+        case(r#""type":"PROTECT""#, ["null", "signals"], [r#""signals""#; 2], [r#""""#, OMITTED]),
+        case(r#""type":"POLLING""#, ["null", "continue"], [r#""continue""#; 2], [r#""""#, OMITTED]),
+        case(r#""type":"METADATA","payload":{}"#, ["null", r#"{"done":true}"#], [r#"{"done":true}"#; 2], ["{}", OMITTED]),
+    ];
+
+    fn form(field: &str, prefill: &str) -> Form {
+        let text = format!(r#"{{"components":{{"fields":[{{"key":"k",{field}}}]}}}}"#);
+        let form: wire::Form = serde_json::from_str(&text).unwrap();
+        let mut values = Map::new();
+        values.insert("k".to_owned(), serde_json::from_str(prefill).unwrap());
+        Form::read(form, values)
+    }
+
+    #[test]
+    fn every_type_is_sent_as_each_genuine_client_sends_it_touched_or_not() {
+        for case in CASES {
+            let form = form(case.field, case.prefill);
+            let answer = [Filled { key: "k".into(), text: case.answer.into() }];
+            for (at, client) in [Client::JavaScript, Client::Mobile].into_iter().enumerate() {
+                for (answers, expected) in
+                    [(&answer[..], case.touched[at]), (&[], case.untouched[at])]
+                {
+                    let data = form.data(answers, client, Event::Submit).unwrap();
+                    let sent = data.get("k").cloned().unwrap_or_default();
+                    let expected: Value = serde_json::from_str(expected).unwrap();
+                    assert_eq!(sent, expected, "{client:?} {answers:?} {}", case.field);
+                }
+            }
+            let pressed = form.data(&answer, Client::JavaScript, Event::Action).unwrap();
+            assert_eq!(pressed.contains_key("k"), !case.field.contains("FIDO2"), "{}", case.field);
+            assert_eq!(form.data(&answer, Client::Mobile, Event::Action).unwrap(), Map::new());
+        }
+    }
+
+    #[test]
+    fn no_type_is_missing_from_the_table_of_the_test() {
+        for (name, _) in FIELD_TYPES {
+            let wanted = format!(r#""type":"{name}""#);
+            assert!(CASES.iter().any(|case| case.field.starts_with(&wanted)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_required_field_is_content_only_with_a_value_that_says_something() {
+        let unmapped = |field: &str, prefill: &str| {
+            form(&format!(r#"{field},"required":true"#), prefill)
+                .data(&[], Client::JavaScript, Event::Submit)
+                .is_err()
+        };
+        assert!(unmapped(r#""type":"TEXT""#, "null"));
+        assert!(!unmapped(r#""type":"TEXT""#, r#""d""#));
+        assert!(unmapped(r#""type":"SINGLE_CHECKBOX""#, "null"));
+        assert!(unmapped(r#""type":"PHONE_NUMBER","defaultCountryCode":"GB""#, "null"));
+        assert!(unmapped(r#""type":"FIDO2""#, "null"));
+        assert!(!unmapped(r#""type":"CHECKBOX""#, r#"["d"]"#));
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_named_with_those_that_are() {
+        let form = form(
+            r#""type":"DEVICE_REGISTRATION","options":[{"type":"EMAIL"},{"type":"SMS"}]"#,
+            "null",
+        );
+        let answer = [Filled { key: "k".into(), text: "FIDO2".into() }];
+        let error = form.data(&answer, Client::JavaScript, Event::Submit).unwrap_err();
+        assert_eq!(error.to_string(), "`k` offers `EMAIL`, `SMS`, not `FIDO2`");
     }
 }

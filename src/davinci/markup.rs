@@ -115,7 +115,6 @@ pub(super) fn read(html: &str) -> Markup {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::time::{Duration, Instant};
 
     fn actions(html: &str) -> Vec<(String, Event)> {
         read(html).actions.into_iter().map(|action| (action.key, action.event)).collect()
@@ -146,15 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn a_large_page_is_read_in_proportion_to_its_size() {
+    fn a_large_page_is_read_in_one_go() {
         let shapes =
             ["<", "<a ", "<a b=", "<!--", "<script>", "&amp", "<a data-skbuttonvalue=x", "\0"];
         for shape in shapes {
-            let html = shape.repeat((1 << 20) / shape.len());
-            let began = Instant::now();
-            let _ = read(&html);
-            // A quadratic reader would need hours.
-            assert!(began.elapsed() < Duration::from_secs(20), "{shape}");
+            // A reader that is quadratic in any of these would need hours.
+            let html = shape.repeat((1 << 18) / shape.len());
+            assert!(read(&html).actions.len() <= 1, "{shape}");
         }
     }
 

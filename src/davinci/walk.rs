@@ -321,6 +321,7 @@ fn set_header(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::davinci::form::FieldKind;
     use crate::davinci::oidc::Endpoints;
     use serde_json::json;
 
@@ -451,6 +452,212 @@ mod tests {
             panic!("not complete")
         };
         assert!(walk.token(&completion).unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_form_without_a_button_is_submitted_without_a_key() {
+        let mut walk = started(Client::JavaScript);
+        let mut bare = page(1);
+        bare["form"]["components"]["fields"] = json!([{ "type": "TEXT", "key": "username" }]);
+        walk.receive(&reply(200, bare));
+        assert_eq!(walk.form().unwrap().only_submit().unwrap().key, "");
+        let data = sent(&walk, "").3["parameters"].clone();
+        assert_eq!(data["eventType"], "submit");
+        assert_eq!(data["data"]["actionKey"], "");
+    }
+
+    #[test]
+    fn meta_data_is_handed_back_with_an_action_under_its_own_key() {
+        for client in [Client::JavaScript, Client::Mobile] {
+            let mut walk = started(client);
+            let mut bare = page(1);
+            bare["form"]["components"]["fields"] =
+                json!([{ "type": "METADATA", "key": "work", "payload": {} }]);
+            walk.receive(&reply(200, bare));
+            let done = [Filled { key: "work".into(), text: r#"{"done":true}"#.into() }];
+            let request = walk.answer("work", &done).unwrap();
+            let body: Value = serde_json::from_slice(request.body()).unwrap();
+            assert_eq!(
+                body["parameters"],
+                json!({ "eventType": "action",
+                    "data": { "actionKey": "work", "formData": { "work": { "done": true } } } })
+            );
+        }
+    }
+
+    fn polled(challenge: bool) -> Value {
+        let mut page = page(1);
+        page["_links"]["self"] =
+            json!({ "href": "https://eu.example.com/e1/davinci/connections/c/capabilities/x" });
+        let mut field = json!({ "type": "POLLING", "key": "pollingField", "pollInterval": 500, "pollRetries": 3 });
+        if challenge {
+            field["pollChallengeStatus"] = true.into();
+            field["challenge"] = "c-123".into();
+        }
+        page["form"]["components"]["fields"] = json!([field]);
+        page
+    }
+
+    #[test]
+    fn a_poll_says_how_it_stands_and_a_rewind_lets_it_be_said_again() {
+        let mut walk = started(Client::JavaScript);
+        walk.receive(&reply(200, page(1)));
+        assert!(matches!(walk.poll("continue"), Err(WalkError::NoPolling)));
+        walk.receive(&reply(200, polled(false)));
+        assert_eq!(walk.polling().unwrap().retries, 3);
+        assert!(walk.challenge_status().is_none());
+        for value in ["continue", "timedOut"] {
+            let request = walk.poll(value).unwrap();
+            assert_eq!(request.uri(), "https://auth.example.com/next/1");
+            let body: Value = serde_json::from_slice(request.body()).unwrap();
+            assert_eq!(
+                body["parameters"],
+                json!({ "eventType": "polling",
+                    "data": { "actionKey": "", "formData": { "pollingField": value } } })
+            );
+            let rewind = json!({ "id": "x", "eventName": "rewindStateToSpecificRenderedUI" });
+            assert!(matches!(walk.receive(&reply(200, rewind)), Turn::Stay));
+        }
+    }
+
+    #[test]
+    fn the_status_of_a_challenge_is_asked_for_where_the_genuine_client_asks() {
+        let mut walk = started(Client::JavaScript);
+        walk.receive(&reply(200, polled(true)));
+        let request = walk.challenge_status().unwrap().unwrap();
+        assert_eq!(
+            request.uri(),
+            "https://eu.example.com/e1/davinci/user/credentials/challenge/c-123/status"
+        );
+        assert_eq!(request.body(), "{}");
+        assert_eq!(request.headers()["interactionid"], "i1");
+        assert_eq!(request.headers().get("interactiontoken"), None);
+
+        let mut custom = (*application(Client::Mobile)).clone();
+        custom.endpoints = Endpoints::new("https://login.example.org", None);
+        let mut walk = Walk::authorize(Arc::new(custom), None, &[7; 64]).unwrap().0;
+        walk.receive(&reply(200, polled(true)));
+        let request = walk.challenge_status().unwrap().unwrap();
+        assert_eq!(
+            request.uri(),
+            "https://login.example.org/davinci/user/credentials/challenge/c-123/status"
+        );
+    }
+
+    fn screen(properties: Value) -> Value {
+        json!({ "id": "n", "flowId": "f", "connectionId": "c 1", "capabilityName": "customHTMLTemplate",
+            "interactionId": "i", "screen": { "properties": properties } })
+    }
+
+    #[test]
+    fn a_screen_is_answered_below_the_endpoints_with_what_its_button_says() {
+        let mut walk = started(Client::JavaScript);
+        let event = json!({ "constructType": "skEvent", "eventName": "again", "params": [1] });
+        let shown = screen(json!({
+            "customHTML": { "value": r#"<input type=password name=pin>
+                <button data-skbuttontype="form-submit" data-skbuttonvalue="GO">
+                <a data-skbuttontype="next-event" data-skbuttonvalue="BACK">"# },
+            "formFieldsList": { "value": [ { "propertyName": "name" }, { "propertyName": "pin" },
+                { "propertyName": "agree", "preferredDataType": "boolean" }, { "propertyName": "buttonValue" } ] },
+            "button": { "onClick": event }, "nodeTitle": { "value": "Title" },
+        }));
+        assert!(matches!(walk.receive(&reply(200, shown)), Turn::Answer { refusal: None }));
+        let form = walk.form().unwrap();
+        assert_eq!((form.name.as_deref(), form.dialect), (Some("Title"), Dialect::Screen));
+        let kinds: Vec<_> = form.fields.iter().map(|field| field.kind.clone()).collect();
+        assert_eq!(kinds, [FieldKind::Text, FieldKind::Password, FieldKind::Check]);
+        let filled = [Filled { key: "name".into(), text: "n".into() }];
+        let request = walk.answer("GO", &filled).unwrap();
+        assert_eq!(
+            request.uri(),
+            "https://auth.example.com/env/davinci/connections/c%201/capabilities/customHTMLTemplate"
+        );
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        assert_eq!(
+            body,
+            json!({ "id": "n", "eventName": "continue", "nextEvent": event, "parameters": {
+                "buttonType": "form-submit", "buttonValue": "GO", "name": "n", "pin": "", "agree": false } })
+        );
+        let body: Value =
+            serde_json::from_slice(walk.answer("BACK", &filled).unwrap().body()).unwrap();
+        assert_eq!(
+            body["parameters"],
+            json!({ "buttonType": "next-event", "buttonValue": "BACK" })
+        );
+    }
+
+    #[test]
+    fn a_screen_is_polled_with_what_it_says_about_polling() {
+        let mut walk = started(Client::JavaScript);
+        let shown =
+            screen(json!({ "enablePolling": { "value": true }, "pollInterval": { "value": 10 },
+            "pollRetries": { "value": "1" }, "pollChallengeStatus": { "value": false } }));
+        walk.receive(&reply(200, shown));
+        let body: Value = serde_json::from_slice(walk.poll("continue").unwrap().body()).unwrap();
+        assert_eq!(
+            body,
+            json!({ "id": "n", "eventName": "continue", "parameters": { "eventType": "polling" },
+                "pollProps": { "status": "continue", "delayInMs": 10, "retriesAllowed": 1,
+                    "pollChallengeStatus": false } })
+        );
+        walk.receive(&reply(200, screen(json!({ "challenge": { "value": "c-9" } }))));
+        assert_eq!(walk.polling().unwrap().challenge.as_deref(), Some("c-9"));
+        let request = walk.challenge_status().unwrap().unwrap();
+        assert_eq!(
+            request.uri(),
+            "https://auth.example.com/env/davinci/user/credentials/challenge/c-9/status"
+        );
+    }
+
+    #[test]
+    fn a_screen_whose_ids_lead_elsewhere_is_no_next_step() {
+        let long = "c".repeat(257);
+        for (connection, capability) in
+            [("..", "x"), ("c", "."), ("", "x"), ("c", ""), (long.as_str(), "x")]
+        {
+            let mut shown = screen(json!({}));
+            shown["connectionId"] = connection.into();
+            shown["capabilityName"] = capability.into();
+            let mut walk = started(Client::JavaScript);
+            let Turn::End(ending) = walk.receive(&reply(200, shown)) else {
+                panic!("{connection} was followed")
+            };
+            assert_eq!(ending.kind, Kind::NoNextStep);
+        }
+        let mut walk = started(Client::JavaScript);
+        let mut shown = screen(json!({}));
+        shown["connectionId"] = "../../evil?x#y".into();
+        walk.receive(&reply(200, shown));
+        assert_eq!(
+            walk.next_href().unwrap().path(),
+            "/env/davinci/connections/..%2F..%2Fevil%3Fx%23y/capabilities/customHTMLTemplate"
+        );
+    }
+
+    #[test]
+    fn a_flow_started_by_policy_ends_with_tokens_in_the_body() {
+        let bearer = Secret::new("t".to_owned());
+        let started =
+            Walk::start(application(Client::JavaScript), "p", &bearer, &Map::new(), &[7; 64]);
+        let mut walk = started.unwrap().0;
+        let end = json!({ "capabilityName": "returnSuccessResponseWidget", "success": true,
+            "access_token": "a", "id_token": "i", "state": "whatever" });
+        let Turn::Complete(completion) = walk.receive(&reply(200, end)) else {
+            panic!("not complete")
+        };
+        let tokens = completion.tokens.as_ref().unwrap();
+        assert_eq!(tokens.access_token.expose(), "a");
+        assert!(walk.token(&completion).is_none());
+        assert!(!format!("{completion:?}").contains("\"a\""));
+    }
+
+    #[test]
+    fn a_rewind_before_any_form_is_no_next_step() {
+        let rewind = json!({ "eventName": "rewindStateToLastRenderedUI" });
+        let Turn::End(ending) = started(Client::JavaScript).receive(&reply(200, rewind)) else {
+            panic!("waits for nothing")
+        };
+        assert_eq!(ending.kind, Kind::NoNextStep);
     }
 
     #[test]

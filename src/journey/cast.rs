@@ -223,6 +223,13 @@ impl Cast {
         })
     }
 
+    /// After a fault nobody knows whether an account is still in a state that it has to be kept in.
+    pub(super) fn give_up(&mut self) {
+        if let Some(lease) = self.lease.as_mut().filter(|lease| lease.state != AccountState::Ok) {
+            lease.spoil();
+        }
+    }
+
     /// Draws the consequences of a rule's request for the account: one whose password may or may
     /// not have changed, that counts a failed attempt, or that is in another state now, has to be
     /// put right before it is lent again.

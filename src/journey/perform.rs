@@ -85,7 +85,13 @@ pub async fn perform(
     };
     let mut fingerprint = None;
     let result = match Cast::gather(stage, part) {
-        Ok(mut cast) => iteration.play(part, start, &mut cast, &mut fingerprint).await,
+        Ok(mut cast) => {
+            let played = iteration.play(part, start, &mut cast, &mut fingerprint).await;
+            if played.is_err() {
+                cast.give_up();
+            }
+            played
+        }
         Err((fault, detail)) => Err(Stop::new(fault, detail)),
     };
     let (result, detail) = match result {

@@ -249,3 +249,96 @@ fn asks_for_nothing(form: &Form) -> bool {
     };
     form.polling.is_none() && !form.fields.iter().any(is_asked)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::document::{Problems, Table};
+    use crate::davinci::form::{Event, Polling};
+    use std::time::Duration;
+
+    fn form(fields: &[(&str, FieldKind)], actions: &[(&str, Event)]) -> Form {
+        let field = |(key, kind): &(&str, FieldKind)| Field::plain((*key).to_owned(), kind.clone());
+        let action =
+            |(key, event): &(&str, Event)| Action { key: (*key).to_owned(), event: *event };
+        Form {
+            fields: fields.iter().map(field).collect(),
+            actions: actions.iter().map(action).collect(),
+            ..Form::default()
+        }
+    }
+
+    fn rule(text: &str) -> Rule {
+        let table = Table::parse("j.toml", text).unwrap();
+        let problems = Problems::default();
+        let rule = Rule::read(Section::document(&table, &problems)).unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
+        rule
+    }
+
+    fn pressed<'f>(rule: &Rule, form: &'f Form) -> Option<&'f str> {
+        rule.choose(form).map(|action| action.key.as_str())
+    }
+
+    #[test]
+    fn one_rule_answers_forms_whose_keys_differ() {
+        let rule = rule(
+            "name = \"credentials\"\naction = [\"SIGNON\", \"*\"]\n\
+             when = { fields = [\"username|user.username\", \"password|user.password\"] }\n",
+        );
+        use FieldKind::{Password, Text};
+        let stock = form(
+            &[("username", Text), ("password", Password)],
+            &[("TROUBLE", Event::Action), ("SIGNON", Event::Submit)],
+        );
+        let dotted = form(
+            &[("user.username", Text), ("user.password", Password)],
+            &[("save", Event::Submit), ("register", Event::Action)],
+        );
+        let other = form(&[("username", Text), ("user.pin", Text)], &[("SIGNON", Event::Submit)]);
+        assert!(rule.when.holds(&stock) && rule.when.holds(&dotted) && !rule.when.holds(&other));
+        assert_eq!(
+            (pressed(&rule, &stock), pressed(&rule, &dotted)),
+            (Some("SIGNON"), Some("save"))
+        );
+    }
+
+    #[test]
+    fn a_page_that_asks_for_nothing_may_want_consent_but_no_typing_and_no_waiting() {
+        let rule = rule("name = \"finish\"\nwhen = { no_fields = true }\naction = [\"*\"]\n");
+        let next = [("NEXT", Event::Submit)];
+        assert!(rule.when.holds(&form(&[], &next)));
+        assert!(rule.when.holds(&form(&[("agree", FieldKind::Check)], &next)));
+        assert!(!rule.when.holds(&form(&[("username", FieldKind::Text)], &next)));
+        let interval = Duration::ZERO;
+        let polling = Polling { key: "p".into(), interval, retries: 1, challenge: None };
+        let waiting = Form { polling: Some(polling), ..form(&[], &next) };
+        assert!(!rule.when.holds(&waiting));
+        assert_eq!(pressed(&rule, &form(&[], &[("BACK", Event::Action)])), None);
+    }
+
+    #[test]
+    fn what_must_not_be_there_keeps_a_rule_from_answering() {
+        let rule = rule(
+            "name = \"identify\"\nwhen = { fields = [\"username\"], without_fields = [\"password|user.password\"] }\n",
+        );
+        let fields = |keys: &[&str]| {
+            let fields: Vec<_> = keys.iter().map(|key| (*key, FieldKind::Text)).collect();
+            form(&fields, &[])
+        };
+        assert!(rule.when.holds(&fields(&["username"])));
+        assert!(!rule.when.holds(&fields(&["username", "user.password"])));
+    }
+
+    #[test]
+    fn a_refusal_spoils_an_account_unless_the_rule_says_otherwise() {
+        let with = |more: &str| {
+            rule(&format!("name = \"x\"\nwhen = {{ fields = [\"f\"] }}\n{more}")).spoils_account
+        };
+        assert!(!with(""));
+        assert!(with("expect = \"refusal\"\n"));
+        assert!(!with("expect = \"refusal\"\nspoils_account = false\n"));
+        let changes = rule("name = \"x\"\nwhen = { fields = [\"f\"] }\nchanges_password = true\n");
+        assert!(changes.leaves(AccountState::MustChange) && !changes.leaves(AccountState::Ok));
+    }
+}

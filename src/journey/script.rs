@@ -378,4 +378,55 @@ mod tests {
             .collect::<Vec<_>>()
         );
     }
+
+    #[test]
+    fn a_start_by_policy_takes_an_input_and_may_be_all_there_is() {
+        let script = Script::parse(
+            "start.toml",
+            r#"
+            name = "start"
+            goal = "refusal:start"
+            start = "policy"
+            start_creates_account = true
+            [input]
+            email = "{persona.email}"
+            name.given = "{persona.given_name}"
+            "#,
+        )
+        .unwrap();
+        assert_eq!((script.start, script.start_creates_account), (Some(Start::Policy), true));
+        assert!(script.variables().contains(&Variable::PersonaEmail) && script.needs_persona());
+        assert_eq!(
+            problems("name = \"x\"\ngoal = \"code\"\nstart = \"authorize\"\n[input]\na = 1\n"),
+            ["an authorize request takes no `input`"]
+        );
+    }
+
+    #[test]
+    fn codes_that_an_account_gets_are_received_even_if_nobody_types_them() {
+        let script = |account: &str| {
+            let text = format!(
+                "name = \"x\"\ngoal = \"code\"\naccount = \"{account}\"\n[[rule]]\nname = \"a\"\n\
+                 when = {{ fields = [\"f\"] }}\nsends_code = true\n"
+            );
+            Script::parse("x.toml", &text).unwrap()
+        };
+        assert!(script("ok").needs_codes());
+        assert!(!script("none").needs_codes());
+    }
+
+    #[test]
+    fn a_journey_knows_whether_it_spoils_its_account() {
+        let spoils = |account: &str, more: &str| {
+            let text = format!(
+                "name = \"x\"\ngoal = \"code\"\naccount = \"{account}\"\n[[rule]]\nname = \"a\"\n\
+                 when = {{ fields = [\"f\"] }}\n{more}\n"
+            );
+            Script::parse("x.toml", &text).unwrap().spoils_account()
+        };
+        assert!(spoils("victim", "expect = \"refusal\""));
+        assert!(spoils("must-change", "changes_password = true"));
+        assert!(!spoils("ok", "changes_password = true"));
+        assert!(!spoils("none", "expect = \"refusal\""));
+    }
 }

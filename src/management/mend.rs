@@ -5,17 +5,35 @@ use crate::identity::account::AccountState;
 use crate::identity::ledger::LedgerEntry;
 use crate::identity::pool::{Lease, Pool};
 use std::io::Write;
+use std::iter;
+use std::sync::Arc;
+use tokio::task::JoinSet;
 
 impl<W: Write + Send + 'static> Keeper<W> {
-    /// Puts every spoiled account of a pool right, one after the other, and says how many. The
-    /// first that cannot be put right ends it; it stays spoiled.
-    pub async fn mend_all(&self, pool: &Pool) -> Result<usize, AccountsError> {
-        let mut mended = 0;
-        while let Some(mut lease) = pool.lease_spoiled() {
-            self.mend(&mut lease).await?;
-            mended += 1;
+    /// Puts the accounts of a pool right that are spoiled now, several at a time, and says how many.
+    /// One that cannot be put right stays spoiled and is reported in the end; only what every other
+    /// account would meet, too, ends it early.
+    pub async fn mend_all(self: &Arc<Self>, pool: &Pool) -> Result<usize, AccountsError> {
+        // Taken all at once: one that fails goes back to the others and would be met again.
+        let mut waiting: Vec<_> = iter::from_fn(|| pool.lease_spoiled()).collect();
+        waiting.reverse();
+        let mut working = JoinSet::new();
+        let (mut mended, mut failed) = (0, None);
+        loop {
+            let goes_on = failed.as_ref().is_none_or(|error: &AccountsError| !error.is_general());
+            while goes_on && working.len() < self.concurrency.max(1) {
+                let Some(mut lease) = waiting.pop() else { break };
+                let keeper = Arc::clone(self);
+                working.spawn(async move { keeper.mend(&mut lease).await });
+            }
+            match working.join_next().await {
+                None => break,
+                Some(Ok(Ok(()))) => mended += 1,
+                Some(Ok(Err(error))) => failed = Some(error),
+                Some(Err(_)) => failed = failed.or(Some(AccountsError::Lost)),
+            }
         }
-        Ok(mended)
+        failed.map_or(Ok(mended), Err)
     }
 
     /// Puts one account right. Its password becomes that of the next generation, because nobody

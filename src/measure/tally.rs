@@ -18,9 +18,31 @@ pub struct Tally {
     /// Times of the iterations due in the measured part, and management calls of any time.
     pub series: BTreeMap<Arc<SeriesKey>, Times>,
     /// Starts of each flow, in all phases.
-    pub flows: BTreeMap<(Variant, Journey, String), u64>,
+    pub flows: BTreeMap<(Variant, Journey, String), FlowTally>,
     /// What concerns the run as a whole.
     pub run: RunTally,
+}
+
+/// Starts of one flow.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct FlowTally {
+    /// How many.
+    pub starts: u64,
+    /// Start of the first interval in which it was met, from the start of the run.
+    pub first_ms: u64,
+    /// End of the last.
+    pub last_ms: u64,
+}
+
+impl FlowTally {
+    fn absorb(&mut self, starts: u64, line: &Line) {
+        if self.starts == 0 {
+            self.first_ms = line.start_ms;
+        }
+        self.starts += starts;
+        self.first_ms = self.first_ms.min(line.start_ms);
+        self.last_ms = self.last_ms.max(line.end_ms);
+    }
 }
 
 /// Iterations of one journey of one variant. Once settled,
@@ -163,7 +185,7 @@ impl Tally {
         }
         for flow in &line.flows {
             let name = (flow.variant.clone(), flow.journey.clone(), flow.fingerprint.clone());
-            *self.flows.entry(name).or_default() += flow.starts;
+            self.flows.entry(name).or_default().absorb(flow.starts, line);
         }
     }
 

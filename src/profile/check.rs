@@ -246,30 +246,30 @@ impl Checked {
         }
     }
 
-    /// States of which fewer accounts will be there than users who may want one at the same time,
-    /// as texts with what to do.
+    /// States of which fewer accounts will be there than users may want at the same time, as texts
+    /// with what to do. Where journeys spoil accounts there have to be others meanwhile.
     pub fn short_of_accounts(&self) -> Vec<(String, String)> {
         let users = self.profile.workload.model.users() as u64;
         let count = self.profile.accounts.count;
-        let mut wanted: BTreeMap<AccountState, Vec<&str>> = BTreeMap::new();
+        let mut wanted: BTreeMap<AccountState, Vec<&Script>> = BTreeMap::new();
         for (script, _) in &self.journeys {
             if let Some(state) = script.account {
-                wanted.entry(state).or_default().push(script.name.as_str());
+                wanted.entry(state).or_default().push(script);
             }
         }
-        let short = wanted.into_iter().filter(|_| count < users);
-        let text = |(state, journeys): (AccountState, Vec<&str>)| {
-            let journeys: Listing = journeys.into_iter().collect();
-            (
-                format!(
-                    "{count} accounts in state `{}` are too few for {users} users: {journeys} may \
-                     find none and fail with `no-account`",
-                    state.name()
-                ),
-                format!("set `accounts.count` to {users} or more"),
-            )
+        let text = |(state, scripts): (AccountState, Vec<&Script>)| {
+            let spoils = scripts.iter().any(|script| script.spoils_account());
+            let needed = users.saturating_mul(if spoils { 2 } else { 1 });
+            let journeys: Listing = scripts.iter().map(|script| script.name.as_str()).collect();
+            let spoilt = if spoils { " that spoil some" } else { "" };
+            let what = format!(
+                "{count} accounts in state `{}` are too few for {users} users{spoilt}: {journeys} \
+                 may find none and fail with `no-account`",
+                state.name()
+            );
+            (count < needed).then(|| (what, format!("set `accounts.count` to {needed} or more")))
         };
-        short.map(text).collect()
+        wanted.into_iter().filter_map(text).collect()
     }
 
     /// Accounts must come from somewhere, and a tenant's are made only when it says how.

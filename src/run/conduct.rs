@@ -14,7 +14,7 @@ use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
 use crate::measure::sample::micros;
 use crate::measure::series::Phases;
-use crate::measure::tally::Tally;
+use crate::measure::tally::{FlowTally, Tally};
 use crate::measure::timeline::{Interval, Readings};
 use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
@@ -29,6 +29,12 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often somebody looks whether the run was told to stop.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How soon somebody looks for spoiled accounts again.
+const MENDING: Duration = Duration::from_millis(100);
+
+/// How long the mending after the load may take.
+const LAST_MENDING: Duration = Duration::from_secs(5);
 
 /// Exemplars are replaced that often, and at the end.
 const EXEMPLARS_EVERY: u64 = 10;
@@ -110,7 +116,9 @@ pub async fn conduct<P: Performer>(
     let Setup { plan, performer, recorder, dir, mut record, .. } = setup;
     let phases = plan.phases();
     let meter = Meter::start(clock.clone());
-    let mending = setup.keeper.map(|(keeper, pool)| AbortOnDrop(tokio::spawn(mend(keeper, pool))));
+    let keeping = setup.keeper;
+    let mending =
+        keeping.clone().map(|(keeper, pool)| AbortOnDrop(tokio::spawn(mend(keeper, pool))));
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let progress = launched.progress();
     let (wall, start) = (clock.wall(), clock.now());
@@ -143,6 +151,9 @@ pub async fn conduct<P: Performer>(
     let load = launched.run(start).await;
     drop(mending);
     let load = finish(&over, load, phases)?;
+    if let Some(keeping) = keeping.filter(|_| load.by != EndedBy::Stop) {
+        mend_the_rest(keeping).await;
+    }
     let done = tokio::task::spawn_blocking(move || writing.join()).await;
     let (writer, mut tally, breach, failed) = match done {
         Ok(Ok(done)) => done,
@@ -164,9 +175,20 @@ pub async fn conduct<P: Performer>(
 /// put right stays aside: no journey gets it, and one that finds no account says so.
 async fn mend(keeper: Arc<Keeper<File>>, pool: Pool) {
     loop {
-        let _ = keeper.mend_all(&pool).await;
-        tokio::time::sleep(INTERVAL).await;
+        // Without anything to do soon again: journeys wait for these accounts. After a failure the
+        // tenant gets a moment.
+        let pause = match keeper.mend_all(&pool).await {
+            Ok(_) => MENDING,
+            Err(_) => INTERVAL,
+        };
+        tokio::time::sleep(pause).await;
     }
+}
+
+/// Puts right what the last iterations spoiled, so that the accounts are left in their states. Not
+/// at any price: whoever waits for the result should not have to wait for a tenant in trouble.
+async fn mend_the_rest((keeper, pool): (Arc<Keeper<File>>, Pool)) {
+    let _ = tokio::time::timeout(LAST_MENDING, keeper.mend_all(&pool)).await;
 }
 
 /// A task that ends with whoever wanted it.
@@ -192,12 +214,12 @@ fn finish(
 
 fn flows(tally: &Tally) -> Vec<FlowRecord> {
     let record =
-        |((variant, journey, fingerprint), starts): (&(Variant, Journey, String), &u64)| {
+        |((variant, journey, fingerprint), flow): (&(Variant, Journey, String), &FlowTally)| {
             FlowRecord {
                 variant: variant.clone(),
                 journey: journey.clone(),
                 fingerprint: fingerprint.clone(),
-                starts: *starts,
+                starts: flow.starts,
             }
         };
     tally.flows.iter().map(record).collect()

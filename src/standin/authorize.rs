@@ -1,78 +1,74 @@
 //! The authorize endpoint: starts a flow, or reuses a session.
 
 use super::call::{Call, Pairs};
-use super::capability::show;
+use super::capability::Scene;
 use super::flow::Flow;
-use super::grant::{End, succeed};
-use super::interaction::{Challenge, Interaction, Request};
-use super::refusal::{failed_flow, malformed};
+use super::input;
+use super::interaction::{Challenge, Request};
+use super::par;
+use super::refusal::malformed;
 use super::reply::{Key, Reply};
-use super::session::Session;
 use super::settings::FlowPolicy;
-use super::tenant::{Tenant, hexadecimal, uuid};
+use super::start::{Opening, live_session, open};
+use super::tenant::Tenant;
 use axum::http::{Method, StatusCode, header};
-use rand::Rng;
+use serde_json::Map;
 use std::sync::Arc;
 
-/// Age of the interaction's cookies (observed: 3600 s).
-const COOKIE_AGE_S: u64 = 3600;
-
-/// Answers an authorize request, by GET with a query or by POST with a form.
+/// Answers an authorize request, by GET with a query or by POST with a form. The genuine OIDC client
+/// posts a query and no body.
 pub fn authorize(tenant: &Tenant, call: &Call) -> Reply {
-    let parameters = if call.method == Method::POST { call.form() } else { call.query() };
-    start(tenant, call, &parameters).unwrap_or_else(|refused| refused).of(Key::outside("authorize"))
+    let is_form = call.method == Method::POST && !call.body.is_empty();
+    let parameters = if is_form { call.form() } else { call.query() };
+    start(tenant, call, parameters).unwrap_or_else(|refused| refused).of(Key::outside("authorize"))
 }
 
-fn start(tenant: &Tenant, call: &Call, parameters: &Pairs) -> Result<Reply, Reply> {
-    let (request, policy, flow) = read(tenant, call, parameters)?;
-    let request = Arc::new(Request { policy: policy.id.clone(), ..request });
+fn start(tenant: &Tenant, call: &Call, parameters: Pairs) -> Result<Reply, Reply> {
+    if parameters.get("client_id") != Some(&tenant.settings.application.client_id) {
+        return Err(to_error_page(tenant, "invalid_client"));
+    }
+    let parameters = par::resolve(tenant, parameters)?;
+    if let Some(refused) = refuse_client(tenant, &parameters) {
+        return Err(refused);
+    }
+    let (request, policy, flow) = read(tenant, &parameters)?;
+    let problems = input::problems(flow.input, &Map::new());
+    if !problems.is_empty() {
+        return Err(input::refused(&problems));
+    }
     let prompt = parameters.get("prompt").unwrap_or_default();
-    let session = live_session(tenant, call).filter(|_| prompt != "login");
-    let mut random = tenant.draw("interaction");
-    let id = uuid(&mut random);
-    let mut proof = [0; 128];
-    random.fill_bytes(&mut proof);
-    let token = hexadecimal(&proof);
-    let environment = &tenant.settings.environment_id;
-    let nowhere = || failed_flow(environment, "server_error", "The flow has no first form");
-    if let Some(session) = session {
-        let form = flow.form(flow.first).ok_or_else(nowhere)?;
-        let end = End { interaction: &id, token: &token, flow, form };
-        return Ok(succeed(tenant, end, request, session));
+    let opening = Opening {
+        flow,
+        request: Arc::new(Request { policy: policy.id.clone(), ..request }),
+        input: Map::new(),
+        session: live_session(tenant, call).filter(|_| prompt != "login"),
+        silent: prompt == "none",
+    };
+    Ok(open(Scene::of(tenant, call), opening))
+}
+
+/// The reply to a wrong client or redirect URI; none if both are right.
+pub fn refuse_client(tenant: &Tenant, parameters: &Pairs) -> Option<Reply> {
+    let given = |name| parameters.get(name).unwrap_or_default();
+    let application = &tenant.settings.application;
+    if given("client_id") != application.client_id {
+        return Some(to_error_page(tenant, "invalid_client"));
     }
-    if prompt == "none" {
-        return Err(failed_flow(environment, "login_required", "No session to use silently"));
-    }
-    let now = tenant.clock.now();
-    let proof = (id.as_str(), token.clone());
-    let interaction = Interaction::start(proof, flow, request, now).ok_or_else(nowhere)?;
-    let reply =
-        show(tenant, &interaction, r#""connectorId":"api","success":true,"startUiSubFlow":true,"#);
-    tenant.interactions.insert(&id, interaction, now);
-    Ok(reply
-        .with_cookie("interactionId", &id, COOKIE_AGE_S)
-        .with_cookie("interactionToken", &token, COOKIE_AGE_S)
-        .with_cookie("skProxyApiEnvironmentId", "us-west-2", 900))
+    let known = application.redirect_uris.iter().any(|uri| uri == given("redirect_uri"));
+    (!known).then(|| to_error_page(tenant, "invalid_redirect_uri"))
 }
 
 /// What a request asks for, and the policy that serves it.
-fn read<'t>(
+pub fn read<'t>(
     tenant: &'t Tenant,
-    call: &Call,
     parameters: &Pairs,
 ) -> Result<(Request, &'t FlowPolicy, &'static Flow), Reply> {
     let given = |name| parameters.get(name).unwrap_or_default();
     let application = &tenant.settings.application;
-    if given("client_id") != application.client_id {
-        return Err(to_error_page(tenant, "invalid_client"));
-    }
-    if !application.redirect_uris.iter().any(|uri| uri == given("redirect_uri")) {
-        return Err(to_error_page(tenant, "invalid_redirect_uri"));
-    }
     let invalid =
         |message: &str| Reply::platform(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message);
-    if given("response_mode") != "pi.flow" || !call.is_sdk() {
-        let what = "this tenant serves `response_mode=pi.flow` with `X-Requested-With: ping-sdk` only; the screen dialect and hosted pages are not served yet";
+    if given("response_mode") != "pi.flow" {
+        let what = "this tenant serves `response_mode=pi.flow` only; hosted pages are not served";
         return Err(malformed(what));
     }
     if given("response_type") != "code" {
@@ -105,19 +101,9 @@ fn read<'t>(
         state: own("state"),
         nonce: own("nonce"),
         challenge,
-        policy: String::new(),
+        ..Request::default()
     };
     Ok((request, policy, flow))
-}
-
-/// The session of the caller's cookie, if its sign-on is recent enough for the flow.
-fn live_session(tenant: &Tenant, call: &Call) -> Option<Session> {
-    let cookie = call.cookie("ST").or_else(|| call.cookie("ST-NO-SS"))?;
-    let now = tenant.clock.now();
-    let session = tenant.sessions.with(cookie, now, |session| session.clone())?;
-    let recent = now.duration_since(session.authenticated) < tenant.settings.validity.session;
-    let known = tenant.directory().get(&session.user).is_some();
-    (recent && known).then_some(session)
 }
 
 /// 302 to a page of another origin without CORS headers: clients see a failed fetch or a redirect,

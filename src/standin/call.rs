@@ -54,6 +54,11 @@ impl Call {
         self.header("x-requested-with").is_some_and(|value| value.eq_ignore_ascii_case("ping-sdk"))
     }
 
+    /// The interaction that the call names. Headers win over cookies (observed).
+    pub fn interaction_id(&self) -> Option<&str> {
+        self.header("interactionid").or_else(|| self.cookie("interactionId"))
+    }
+
     /// The bearer token.
     pub fn bearer(&self) -> Option<&str> {
         let (scheme, token) = self.header("authorization")?.split_once(' ')?;

@@ -1,25 +1,19 @@
 //! Answers to forms: `POST …/connections/{connection}/capabilities/{capability}`.
 
+use super::answer::Answer;
 use super::call::Call;
-use super::flow::{Lead, Role};
+use super::flow::{Form, Lead, Leads, Outcome, Polling, Role, Task, lead_of};
 use super::grant::{End, open_session, succeed};
 use super::interaction::Interaction;
+use super::page::{Blanks, Dialect};
 use super::refusal::{Refusal, failed_flow, malformed, timed_out, unauthorized};
 use super::reply::{Key, Reply};
 use super::settings::NodeRunsAnswer;
+use super::start::REGION;
 use super::task::{Stop, Work};
 use super::tenant::Tenant;
 use axum::http::StatusCode;
-use serde_json::{Map, Value, json};
-
-/// What a request says, read leniently: clients leave out what they do not need.
-#[derive(Debug, Default)]
-struct Answer {
-    id: String,
-    event: String,
-    action: String,
-    typed: Map<String, Value>,
-}
+use serde_json::json;
 
 /// Answers the waiting form.
 pub fn advance(tenant: &Tenant, call: &Call) -> Reply {
@@ -28,11 +22,6 @@ pub fn advance(tenant: &Tenant, call: &Call) -> Reply {
         return malformed("the body is not a JSON object").of(Key::answer(segment, "", ""));
     };
     let key = Key::answer(segment, &answer.event, &answer.action);
-    if !call.is_sdk() {
-        let what =
-            "this tenant does not speak the screen dialect yet: send `X-Requested-With: ping-sdk`";
-        return malformed(what).of(key);
-    }
     // Headers win over cookies, one by one: some clients send the id as a header and the token as
     // a cookie only (observed; which wins on the service is unknown).
     let proof = |name| call.header(name).or_else(|| call.cookie(name));
@@ -40,13 +29,14 @@ pub fn advance(tenant: &Tenant, call: &Call) -> Reply {
         return unauthorized().of(key);
     };
     let now = tenant.clock.now();
+    let scene = Scene::of(tenant, call);
     let step = tenant.interactions.with(id, now, |interaction| {
         if interaction.token != token {
             return Step { reply: unauthorized().of(key.clone()), over: false };
         }
-        let capability = interaction.waiting.capability;
+        let capability = interaction.waiting.map_or(segment, |form| form.style.capability);
         let key = Key::answer(capability, &answer.event, &answer.action);
-        let mut step = take(tenant, call, interaction, &answer);
+        let mut step = scene.take(interaction, &answer);
         step.reply.key = key;
         step
     });
@@ -57,20 +47,24 @@ pub fn advance(tenant: &Tenant, call: &Call) -> Reply {
     step.reply
 }
 
-/// The reply that shows the waiting form, `extra` members included.
-pub fn show(tenant: &Tenant, interaction: &Interaction, extra: &str) -> Reply {
-    let (id, token) = (&interaction.id, &interaction.token);
-    let members = tenant.members_of(interaction.waiting);
-    let body =
-        format!(r#"{{"interactionId":"{id}","interactionToken":"{token}",{extra}{members}}}"#);
-    Reply::text(StatusCode::OK, body)
+/// Who asks for what: the frame in which an interaction moves.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'s> {
+    /// The tenant.
+    pub tenant: &'s Tenant,
+    /// The request.
+    pub call: &'s Call,
+    /// Dialect of the reply.
+    pub dialect: Dialect,
 }
 
 /// What became of an answer.
-struct Step {
-    reply: Reply,
+#[derive(Debug)]
+pub struct Step {
+    /// The reply.
+    pub reply: Reply,
     /// Whether the interaction is over.
-    over: bool,
+    pub over: bool,
 }
 
 impl Step {
@@ -83,69 +77,169 @@ impl Step {
     }
 }
 
-/// Takes an answer from somebody who proved that the interaction is theirs.
-fn take(tenant: &Tenant, call: &Call, interaction: &mut Interaction, answer: &Answer) -> Step {
-    let settings = &tenant.settings;
-    let age = tenant.clock.now().duration_since(interaction.started);
-    if age >= settings.limits.interaction_timeout {
-        return Step::stay(timed_out(&interaction.id));
+impl<'s> Scene<'s> {
+    /// The scene of a request.
+    pub fn of(tenant: &'s Tenant, call: &'s Call) -> Self {
+        let dialect = if call.is_sdk() { Dialect::Sdk } else { Dialect::Screen };
+        Self { tenant, call, dialect }
     }
-    let form = interaction.waiting;
-    let right_place = call.segment("connection") == form.connection
-        && call.segment("capability") == form.capability
-        && interaction.is_at(&answer.id);
-    if settings.strict_ids && !right_place {
-        return Step::stay(unauthorized());
-    }
-    let Some(button) = form.button(&answer.action) else {
-        let refusal = Refusal::custom(Role::Unexpected, "Received an unexpected value");
-        return refuse(tenant, interaction, &refusal);
-    };
-    let mut work = Work { tenant, interaction, typed: &answer.typed, letters: Vec::new() };
-    let outcome = work.perform(button.task);
-    let letters = work.letters.into();
-    let lead = match outcome {
-        Ok(outcome) => {
-            button.leads.iter().find(|(from, _)| *from == outcome).map(|(_, lead)| *lead)
-        }
-        Err(Stop::TooOften) => return too_often(tenant, interaction),
-        Err(Stop::Refused(refusal)) => {
-            let mut step = refuse(tenant, interaction, &refusal);
-            step.reply.letters = letters;
-            return step;
-        }
-    };
-    let mut step = follow(tenant, interaction, lead);
-    step.reply.letters = letters;
-    step
-}
 
-fn follow(tenant: &Tenant, interaction: &mut Interaction, lead: Option<Lead>) -> Step {
-    match lead {
-        Some(Lead::Form(id)) => {
-            let Some(form) = interaction.flow.form(id) else { return broken(tenant) };
-            if !interaction.enter(form.id, tenant.settings.limits.node_runs) {
-                return too_often(tenant, interaction);
+    /// Performs a task for an interaction and follows where its outcome leads.
+    pub fn perform(
+        self,
+        interaction: &mut Interaction,
+        answer: &Answer,
+        (task, leads): (Task, Leads),
+    ) -> Step {
+        let (tenant, call) = (self.tenant, self.call);
+        let mut work = Work { tenant, call, interaction, answer, letters: Vec::new() };
+        let outcome = work.perform(task);
+        let letters = work.letters.into();
+        let mut step = match outcome {
+            Ok(outcome) => match Self::lead(leads, outcome) {
+                Ok(lead) => self.follow(interaction, lead),
+                Err(refusal) => self.refuse(interaction, &refusal),
+            },
+            Err(Stop::TooOften) => return too_often(tenant, interaction),
+            Err(Stop::Refused(refusal)) => self.refuse(interaction, &refusal),
+        };
+        step.reply.letters = letters;
+        step
+    }
+
+    /// Where an outcome leads. A flow without a page for a locked account or an old password
+    /// refuses (assumed codes); one that does not care about addresses goes on.
+    fn lead(leads: Leads, outcome: Outcome) -> Result<Option<Lead>, Refusal> {
+        let lead = lead_of(leads, outcome);
+        match (lead, outcome) {
+            (Some(_), _) | (None, Outcome::Done) => Ok(lead),
+            (None, Outcome::Unverified) => Ok(lead_of(leads, Outcome::Done)),
+            (None, Outcome::Locked) => Err(Refusal::of_state("passwordLockedOut")),
+            (None, Outcome::MustChange) => Err(Refusal::of_state("passwordExpired")),
+        }
+    }
+
+    /// Takes an answer from somebody who proved that the interaction is theirs.
+    fn take(self, interaction: &mut Interaction, answer: &Answer) -> Step {
+        let (tenant, call) = (self.tenant, self.call);
+        let age = tenant.clock.now().duration_since(interaction.started);
+        if age >= tenant.settings.limits.interaction_timeout {
+            return Step::stay(timed_out(&interaction.id));
+        }
+        let Some(form) = interaction.waiting else { return broken(tenant) };
+        let right_place = call.segment("connection") == form.style.connection
+            && call.segment("capability") == form.style.capability
+            && interaction.is_at(&answer.id);
+        if tenant.settings.strict_ids && !right_place {
+            return Step::stay(unauthorized());
+        }
+        if let Some(polling) = form.polling.filter(|_| answer.event == "polling") {
+            return self.poll(interaction, answer, polling);
+        }
+        match form.button(&answer.action) {
+            Some(button) => self.perform(interaction, answer, (button.task, button.leads)),
+            None => self.refuse_value(interaction),
+        }
+    }
+
+    /// Takes a poll. Polls do not count as runs of the node (documented).
+    fn poll(self, interaction: &mut Interaction, answer: &Answer, polling: &Polling) -> Step {
+        let value = answer.polled(polling.key);
+        let lead = polling.leads.iter().find(|(known, _)| *known == value).map(|(_, lead)| *lead);
+        if polling.challenge {
+            // The word of a client is not enough: the challenge itself must have been approved.
+            if value == "approved" && !super::challenge::is_approved(self.tenant, interaction) {
+                return self.refuse_value(interaction);
             }
-            interaction.show(form);
-            Step::stay(show(tenant, interaction, ""))
+        } else if value == "continue" {
+            interaction.polls = interaction.polls.saturating_add(1);
+            if interaction.polls <= self.tenant.settings.polling.stays {
+                return Step::stay(self.rewind(interaction));
+            }
         }
-        Some(Lead::Success) => {
-            let Some(user) = interaction.user.clone() else { return broken(tenant) };
-            let session = open_session(tenant, user);
-            let (flow, form) = (interaction.flow, interaction.waiting);
-            let end = End { interaction: &interaction.id, token: &interaction.token, flow, form };
-            Step::end(succeed(tenant, end, interaction.request.clone(), session))
+        match lead {
+            Some(lead) => self.follow(interaction, Some(lead)),
+            None => self.refuse_value(interaction),
         }
-        None => broken(tenant),
     }
-}
 
-/// Refuses an answer; form, link and token stay good.
-fn refuse(tenant: &Tenant, interaction: &mut Interaction, refusal: &Refusal) -> Step {
-    interaction.last_error = interaction.flow.node(refusal.role).map(|node| node.id);
-    let company = &tenant.settings.environment_id;
-    Step::stay(refusal.reply(interaction.flow, company, &interaction.id))
+    fn follow(self, interaction: &mut Interaction, lead: Option<Lead>) -> Step {
+        let tenant = self.tenant;
+        match lead {
+            Some(Lead::Form(id)) => {
+                let Some(form) = interaction.flow.form(id) else { return broken(tenant) };
+                if !interaction.enter(form.id, tenant.settings.limits.node_runs) {
+                    return too_often(tenant, interaction);
+                }
+                let is_first = interaction.waiting.is_none();
+                interaction.show(form);
+                if form.polling.is_some_and(|polling| polling.challenge) {
+                    super::challenge::pose(tenant, interaction);
+                }
+                Step::stay(self.show(interaction, form, is_first))
+            }
+            Some(Lead::Success) => {
+                let Some(user) = interaction.user.clone() else { return broken(tenant) };
+                let session = open_session(tenant, user);
+                let Interaction { id, token, flow, .. } = &*interaction;
+                let form = interaction.waiting.or_else(|| flow.first());
+                let end = End { interaction: id, token, flow, form };
+                Step::end(succeed(tenant, end, interaction.request.clone(), session))
+            }
+            None => broken(tenant),
+        }
+    }
+
+    /// The reply that shows a form.
+    fn show(self, interaction: &Interaction, form: &'static Form, is_first: bool) -> Reply {
+        let (id, token) = (&interaction.id, &interaction.token);
+        let extra = match (self.dialect, is_first) {
+            (Dialect::Screen, _) => format!(r#""skProxyApiEnvironmentId":"{REGION}","#),
+            (Dialect::Sdk, false) => String::new(),
+            // Connectors that name themselves in every page do so in the first one too.
+            (Dialect::Sdk, true) if !form.style.more.is_empty() => {
+                r#""success":true,"startUiSubFlow":true,"#.to_owned()
+            }
+            (Dialect::Sdk, true) => {
+                r#""connectorId":"api","success":true,"startUiSubFlow":true,"#.to_owned()
+            }
+        };
+        let mut body = format!(r#"{{"interactionId":"{id}","interactionToken":"{token}",{extra}"#);
+        let blanks = Blanks { echo: &interaction.echo, challenge: &interaction.challenge };
+        let Some(page) = self.tenant.page(form, self.dialect) else {
+            return broken(self.tenant).reply;
+        };
+        page.add_to(&mut body, blanks);
+        body.push('}');
+        Reply::text(StatusCode::OK, body)
+    }
+
+    /// The reply to a poll that has to go on (observed in client fixtures).
+    fn rewind(self, interaction: &Interaction) -> Reply {
+        let form = interaction.waiting;
+        Reply::ok(&json!({
+            "interactionId": *interaction.id,
+            "interactionToken": interaction.token,
+            "companyId": self.tenant.settings.environment_id,
+            "id": form.map(|form| form.id),
+            "success": true,
+            "eventName": "rewindStateToLastRenderedUI",
+            "_links": { "next": {
+                "href": form.map(|form| format!("{}{}", self.tenant.prefix(), form.path())),
+            } },
+        }))
+    }
+
+    fn refuse_value(self, interaction: &mut Interaction) -> Step {
+        self.refuse(interaction, &Refusal::custom(Role::Unexpected, "Received an unexpected value"))
+    }
+
+    /// Refuses an answer; form, link and token stay good.
+    fn refuse(self, interaction: &mut Interaction, refusal: &Refusal) -> Step {
+        interaction.last_error = interaction.flow.node(refusal.role).map(|node| node.id);
+        let company = &self.tenant.settings.environment_id;
+        Step::stay(refusal.reply(interaction.flow, company, &interaction.id))
+    }
 }
 
 fn too_often(tenant: &Tenant, interaction: &Interaction) -> Step {
@@ -169,47 +263,4 @@ fn too_often(tenant: &Tenant, interaction: &Interaction) -> Step {
 fn broken(tenant: &Tenant) -> Step {
     let message = "The flow has no way on from here";
     Step::end(failed_flow(&tenant.settings.environment_id, "server_error", message))
-}
-
-impl Answer {
-    fn read(body: &[u8]) -> Option<Self> {
-        let Value::Object(mut body) = serde_json::from_slice(body).ok()? else { return None };
-        let mut parameters = object(body.remove("parameters"));
-        let mut data = object(parameters.remove("data"));
-        let typed = object(data.remove("formData"));
-        let (id, event) = (text(body.remove("id")), text(parameters.remove("eventType")));
-        Some(Self { id, event, action: text(data.remove("actionKey")), typed })
-    }
-}
-
-fn object(value: Option<Value>) -> Map<String, Value> {
-    if let Some(Value::Object(object)) = value { object } else { Map::new() }
-}
-
-fn text(value: Option<Value>) -> String {
-    if let Some(Value::String(text)) = value { text } else { String::new() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_request_may_leave_out_almost_everything() {
-        for body in ["{}", r#"{"parameters":{}}"#, r#"{"parameters":{"data":{"formData":[]}}}"#] {
-            let answer = Answer::read(body.as_bytes()).unwrap();
-            assert_eq!((answer.action.as_str(), answer.typed.len()), ("", 0), "{body}");
-        }
-        for body in ["", "[]", "nonsense", "{\"id\":"] {
-            assert!(Answer::read(body.as_bytes()).is_none(), "{body}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_body_makes_the_reader_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Answer::read(&body);
-        }
-    }
 }

@@ -1,13 +1,14 @@
 //! Reading the settings from a TOML table, all problems noted in their places.
 
-use super::interaction::flow_of;
+use super::fault_document;
+use super::flows::{FLOWS, named};
 use super::latency::{Delay, DelayRule};
 use super::policy::Policy;
+use super::rate_limit::RateLimits;
 use super::settings::{
-    Application, Capacity, FlowPolicy, Limits, Mail, MailWhen, NodeRunsAnswer, SecondaryButtons,
-    Settings, Signing, Validity,
+    Application, Capacity, DavinciApplication, FlowPolicy, Limits, Mail, MailWhen, NodeRunsAnswer,
+    PollingSettings, SecondaryButtons, Settings, Signing, Tls, Validity, Version,
 };
-use super::stock::FLOWS;
 use crate::base::document::{Section, Sited};
 use crate::base::random::Seed;
 use crate::base::remedy::{Listing, Remedy};
@@ -39,7 +40,10 @@ impl Settings {
     /// history = 6
     /// ```
     ///
-    /// Further tables: `[application]`, `[[flow_policy]]`, `[validity]`, `[limits]`, `[capacity]`.
+    /// `tls = true` serves TLS with a certificate made at start, or with that of `tls_certificate`
+    /// and `tls_key`. `[[fault]]` rows have a `kind` of [`super::fault::KINDS`] and selectors like those of delays;
+    /// `[rate_limits]` is told in [`RateLimits::read`]. Further tables: `[application]`, `[davinci_application]`,
+    /// `[[flow_policy]]`, `[polling]`, `[validity]`, `[limits]`, `[capacity]`.
     /// The caller finishes the section, so that it may hold keys of others.
     pub fn read(section: &mut Section<'_>) -> Self {
         let usual = Self::default();
@@ -51,19 +55,25 @@ impl Settings {
                 .map(|url| url.value.trim_end_matches('/').to_owned()),
             beyond_loopback: section.flag("beyond_loopback").unwrap_or(usual.beyond_loopback),
             environment_id: text(section, "environment_id", usual.environment_id),
+            custom_domain: section.flag("custom_domain").unwrap_or(usual.custom_domain),
             application: application(section, usual.application),
             worker: usual.worker,
+            davinci_application: davinci_application(section, usual.davinci_application),
             policies: policies(section).unwrap_or(usual.policies),
             signing: section
                 .choice("signing", &[("RS256", Signing::Rs256), ("ES256", Signing::Es256)])
                 .unwrap_or(usual.signing),
             delays: delays(section),
+            faults: fault_document::read(section),
+            rate_limits: RateLimits::read(section),
+            tls: tls(section),
             mail: mail(section, usual.mail),
             password_policy: password_policy(section),
             lockout_failures: count(section, "lockout_failures", usual.lockout_failures),
             lockout_duration: span(section, "lockout_duration", usual.lockout_duration),
             validity: validity(section, usual.validity),
             limits: limits(section, usual.limits),
+            polling: polling(section, usual.polling),
             secondary_buttons: section
                 .choice(
                     "secondary_buttons",
@@ -137,6 +147,17 @@ fn application(outer: &mut Section<'_>, usual: Application) -> Application {
         redirect_uris: section.texts("redirect_uris").map_or(usual.redirect_uris, values),
         scopes: section.texts("scopes").map_or(usual.scopes, values),
         require_pkce: section.flag("require_pkce").unwrap_or(usual.require_pkce),
+        refresh_tokens: section.flag("refresh_tokens").unwrap_or(usual.refresh_tokens),
+    };
+    section.finish();
+    read
+}
+
+fn davinci_application(outer: &mut Section<'_>, usual: DavinciApplication) -> DavinciApplication {
+    let mut section = outer.section("davinci_application");
+    let read = DavinciApplication {
+        id: text(&mut section, "id", usual.id),
+        api_key: section.secret("api_key"),
     };
     section.finish();
     read
@@ -149,22 +170,66 @@ fn policies(outer: &mut Section<'_>) -> Option<Vec<FlowPolicy>> {
     }
     let read = |mut section: Section<'_>| {
         let (name, id) = (section.text("name"), section.text("id"));
-        let flow = text(&mut section, "flow", "stock".to_owned());
+        let distribution = distribution(&mut section);
         for (key, value) in [("name", &name), ("id", &id)] {
             if value.is_none() {
                 section.missing(key, "a flow policy has a `name` and an `id` of 32 hex digits");
             }
         }
-        let policy = FlowPolicy { name: name?.value, id: id?.value, flow };
-        if flow_of(&policy).is_none() {
-            let what = format!("flow `{}` does not exist", policy.flow);
-            let names: Listing = FLOWS.iter().map(|flow| flow.name).collect();
-            section.problems().note(section.place(), what, Some(format!("choose one of {names}")));
-        }
         section.finish();
-        Some(policy)
+        Some(FlowPolicy { name: name?.value, id: id?.value, distribution })
     };
     Some(sections.into_iter().filter_map(read).collect())
+}
+
+/// The flow versions of a policy: `flow = "stock"`, or several of `distribution` with a weight each.
+fn distribution(policy: &mut Section<'_>) -> Vec<Version> {
+    let several = policy.sections("distribution");
+    if several.is_empty() {
+        let version = Version { flow: text(policy, "flow", "stock".to_owned()), weight: 1 };
+        require_flow(policy, &version.flow);
+        return vec![version];
+    }
+    let read = |mut section: Section<'_>| {
+        let flow = section.required_text("flow", "name the flow of this version");
+        let version = Version {
+            flow: flow.map(|flow| flow.value).unwrap_or_default(),
+            weight: count(&mut section, "weight", 1),
+        };
+        if !version.flow.is_empty() {
+            require_flow(&section, &version.flow);
+        }
+        section.finish();
+        version
+    };
+    let versions: Vec<Version> = several.into_iter().map(read).collect();
+    if versions.iter().all(|version| version.weight == 0) {
+        let remedy = "give at least one version a weight above 0";
+        let what = "no version of the flow policy would ever be drawn";
+        policy.problems().note(policy.place(), what, Some(remedy.to_owned()));
+    }
+    versions
+}
+
+fn require_flow(section: &Section<'_>, name: &str) {
+    if named(name).is_none() {
+        let names: Listing = FLOWS.iter().map(|flow| flow.name).collect();
+        let (what, remedy) =
+            (format!("flow `{name}` does not exist"), format!("choose one of {names}"));
+        section.problems().note(section.place(), what, Some(remedy));
+    }
+}
+
+fn polling(outer: &mut Section<'_>, usual: PollingSettings) -> PollingSettings {
+    let mut section = outer.section("polling");
+    let read = PollingSettings {
+        interval: span(&mut section, "interval", usual.interval),
+        retries: count(&mut section, "retries", usual.retries),
+        stays: count(&mut section, "stays", usual.stays),
+        approved_at: count(&mut section, "approved_at", usual.approved_at),
+    };
+    section.finish();
+    read
 }
 
 fn delays(outer: &mut Section<'_>) -> Vec<DelayRule> {
@@ -181,6 +246,25 @@ fn delays(outer: &mut Section<'_>) -> Vec<DelayRule> {
         Some(DelayRule { capability, event, action, delay: delay?.value, share })
     };
     outer.sections("delay").into_iter().filter_map(read).collect()
+}
+
+fn tls(section: &mut Section<'_>) -> Tls {
+    let wanted = section.flag("tls");
+    let files = (section.text("tls_certificate"), section.text("tls_key"));
+    match (wanted, files) {
+        (None | Some(true), (Some(certificate), Some(key))) => {
+            Tls::Files { certificate: certificate.value.into(), key: key.value.into() }
+        }
+        (Some(true), (None, None)) => Tls::Made,
+        (None | Some(false), (None, None)) => Tls::Off,
+        (_, (certificate, key)) => {
+            let place = certificate.or(key).map(|text| text.place);
+            let what = "`tls_certificate` and `tls_key` go together, and with `tls = true`";
+            let remedy = "give both files, or neither for a certificate made at start";
+            section.problems().note(place.as_ref(), what, Some(remedy.to_owned()));
+            Tls::Off
+        }
+    }
 }
 
 fn mail(outer: &mut Section<'_>, usual: Mail) -> Mail {
@@ -316,10 +400,14 @@ mod tests {
             secondary_buttons = "submit"
             strict_ids = true
             seed = 7
+            tls_certificate = "c.pem"
+            tls_key = "k.pem"
             lockout_failures = 3
             lockout_duration = "1m"
             environment_id = "e"
+            custom_domain = true
             [application]
+            refresh_tokens = true
             client_id = "c"
             redirect_uris = ["https://r.example/"]
             scopes = ["openid"]
@@ -328,9 +416,25 @@ mod tests {
             name = "one"
             id = "0123"
             flow = "stock"
+            [[flow_policy]]
+            name = "two"
+            id = "4567"
+            distribution = [{ flow = "stock", weight = 30 }, { flow = "forms", weight = 70 }]
+            [davinci_application]
+            id = "89ab"
+            [polling]
+            interval = "100ms"
+            retries = 5
+            stays = 1
+            approved_at = 2
             [[delay]]
             capability = "token"
             delay = "lognormal 25ms 0.5"
+            [[fault]]
+            kind = "stall"
+            [rate_limits]
+            sso = "300/s"
+            per_address_share = "100%"
             [mail]
             smtp = "127.0.0.1:2525"
             when = "before-reply"
@@ -351,13 +455,20 @@ mod tests {
         "#,
         );
         assert_eq!(problems, "");
-        assert_eq!(settings.delays.len(), 1);
+        assert_eq!((settings.delays.len(), settings.faults.len()), (1, 1));
+        assert!(matches!(settings.tls, Tls::Files { .. }));
+        assert_eq!(settings.rate_limits.rates.iter().flatten().count(), 1);
         assert_eq!(settings.password_policy.length, Some((12, 255)));
         assert_eq!(settings.password_policy.repeats, Some(2));
         assert_eq!(settings.validity.recovery, Duration::from_secs(10));
         assert_eq!(settings.limits.node_runs_answer, NodeRunsAnswer::Refusal);
         assert_eq!((settings.capacity.calls, settings.seed), (10, Seed(7)));
-        assert_eq!(settings.policies[0].id, "0123");
+        assert_eq!(settings.policies[0], FlowPolicy::of("one", "0123", "stock"));
+        let weights: Vec<u32> =
+            settings.policies[1].distribution.iter().map(|version| version.weight).collect();
+        assert_eq!(weights, [30, 70]);
+        assert_eq!((settings.polling.stays, settings.polling.approved_at), (1, 2));
+        assert!(settings.custom_domain && settings.application.refresh_tokens);
     }
 
     #[test]
@@ -377,6 +488,29 @@ mod tests {
         stand-in.toml:9:1: flow `z` does not exist
         stand-in.toml:14:8: `mail.smtp`: `localhost` is not an address with a port
         ");
+    }
+
+    #[test]
+    fn tls_has_a_certificate_of_its_own_or_a_whole_pair_of_files() {
+        for (text, expected) in [
+            ("tls = true", Tls::Made),
+            ("tls = false", Tls::Off),
+            ("", Tls::Off),
+            (
+                "tls = true\ntls_certificate = \"c\"\ntls_key = \"k\"",
+                Tls::Files { certificate: "c".into(), key: "k".into() },
+            ),
+        ] {
+            let (settings, problems) = read(text);
+            assert_eq!((settings.tls, problems.as_str()), (expected, ""), "{text}");
+        }
+        for text in [
+            "tls_key = \"k\"",
+            "tls = true\ntls_certificate = \"c\"",
+            "tls = false\ntls_certificate = \"c\"\ntls_key = \"k\"",
+        ] {
+            assert!(read(text).1.contains("go together"), "{text}");
+        }
     }
 
     #[test]

@@ -1,8 +1,5 @@
 //! Flows as data: the forms, what their buttons do, where each outcome leads.
 
-use super::settings::SecondaryButtons;
-use serde_json::{Map, Value, json};
-
 /// One flow version.
 #[derive(Debug)]
 pub struct Flow {
@@ -10,12 +7,46 @@ pub struct Flow {
     pub name: &'static str,
     /// Flow id, 32 hexadecimal digits.
     pub id: &'static str,
-    /// Form shown first.
-    pub first: &'static str,
+    /// What is done when the flow starts, and where that leads.
+    pub opening: (Task, Leads),
+    /// Whether it begins with a session check, and ends at once for a caller who has a session.
+    pub checks_session: bool,
+    /// What a start by policy must bring along.
+    pub input: &'static [Property],
+    /// Keys of this flow where they differ: the name a task uses, and the key in the form.
+    pub keys: &'static [(&'static str, &'static str)],
     /// All forms.
     pub forms: &'static [Form],
     /// The nodes that work unseen, by what they do.
     pub nodes: &'static [(Role, Node)],
+}
+
+/// A property of an input schema.
+#[derive(Debug)]
+pub struct Property {
+    /// Name.
+    pub name: &'static str,
+    /// Type of its value.
+    pub kind: PropertyKind,
+    /// Whether it must be there.
+    pub required: bool,
+    /// Members of an object, with the same rules.
+    pub members: &'static [Self],
+}
+
+/// The documented types of an input property.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PropertyKind {
+    /// `string`.
+    Text,
+    /// `boolean`.
+    Flag,
+    /// `integer` or `number`.
+    Number,
+    /// `array`.
+    List,
+    /// `object`.
+    Object,
 }
 
 /// A node that shows a form and waits.
@@ -23,36 +54,55 @@ pub struct Flow {
 pub struct Form {
     /// Node id.
     pub id: &'static str,
-    /// Connection of the node.
-    pub connection: &'static str,
-    /// Capability of the node.
-    pub capability: &'static str,
+    /// What the node is made of.
+    pub style: &'static Style,
     /// Name shown.
     pub name: &'static str,
     /// Description shown.
     pub description: &'static str,
-    /// Fields that take a value.
-    pub inputs: &'static [Input],
+    /// Fields that are no buttons.
+    pub fields: &'static [Field],
     /// Buttons.
     pub buttons: &'static [Button],
+    /// How the form waits by itself, if it does.
+    pub polling: Option<&'static Polling>,
 }
 
-/// A field that takes a value.
+/// What a form node is made of: its connector and what follows from that.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Style {
+    /// Connection of the node.
+    pub connection: &'static str,
+    /// Capability of the node.
+    pub capability: &'static str,
+    /// `category` of its forms.
+    pub category: &'static str,
+    /// Members beside the form that this connector adds, as JSON without braces.
+    pub more: &'static str,
+    /// Whether every reply names the `eventName`; without it clients mean `continue` (observed).
+    pub names_event: bool,
+}
+
+/// A field that is no button. Texts in it may hold the blanks of [`super::page`].
 #[derive(Debug)]
-pub struct Input {
-    /// `TEXT` or `PASSWORD`.
+pub struct Field {
+    /// `TEXT`, `PASSWORD`, `LABEL` …
     pub kind: &'static str,
-    /// Key in `formData`.
+    /// Key in `formData`; empty for fields that have none.
     pub key: &'static str,
-    /// Label shown.
+    /// Label shown; empty for none.
     pub label: &'static str,
+    /// Further members, as JSON without braces.
+    pub more: &'static str,
+    /// Value in `formData.value` before anything is typed, as JSON; empty for fields without value.
+    pub initial: &'static str,
 }
 
 /// A button: what it does and where that leads.
 #[derive(Debug)]
 pub struct Button {
-    /// Primary buttons are `SUBMIT_BUTTON`, the others what the settings say.
-    pub primary: bool,
+    /// How it is drawn.
+    pub kind: ButtonKind,
     /// Value of `actionKey`.
     pub key: &'static str,
     /// Label shown.
@@ -60,8 +110,37 @@ pub struct Button {
     /// What is done.
     pub task: Task,
     /// Where each outcome of the task leads.
-    pub leads: &'static [(Outcome, Lead)],
+    pub leads: Leads,
 }
+
+/// How a button is drawn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ButtonKind {
+    /// `SUBMIT_BUTTON`.
+    Primary,
+    /// `FLOW_BUTTON`, or what the settings say.
+    Aside,
+    /// `FLOW_LINK`.
+    Link,
+    /// `SOCIAL_LOGIN_BUTTON`.
+    Social,
+    /// Not drawn, but taken as an action.
+    Hidden,
+}
+
+/// How a form waits by itself.
+#[derive(Debug)]
+pub struct Polling {
+    /// Key of the polling field.
+    pub key: &'static str,
+    /// Whether the client asks for the state of a challenge, rather than to go on.
+    pub challenge: bool,
+    /// Where each value of the field leads.
+    pub leads: &'static [(&'static str, Lead)],
+}
+
+/// Where each outcome leads.
+pub type Leads = &'static [(Outcome, Lead)];
 
 /// What the nodes behind a button do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,10 +151,20 @@ pub enum Task {
     CheckPassword,
     /// Makes a user and sends a verification code.
     CreateUser,
+    /// Makes a user, verified, from the input that the flow was started with.
+    CreateFromInput,
     /// Sends another verification code.
     ResendVerification,
     /// Checks the verification code.
     Verify,
+    /// Takes an address that nobody has and sends a code to it; there is no user yet.
+    Claim,
+    /// Sends another code to the claimed address.
+    ResendClaim,
+    /// Checks the code sent to the claimed address.
+    ProveClaim,
+    /// Makes a user, verified, of the claimed address.
+    CreateClaimed,
     /// Looks the user up and sends a recovery code; nobody learns whether the user exists.
     SendRecovery,
     /// Sends another recovery code.
@@ -84,6 +173,10 @@ pub enum Task {
     Recover,
     /// Checks the current password and sets the new one.
     ChangePassword,
+    /// Keeps what was sent, to be shown and read, and signs the demonstration user on.
+    Echo,
+    /// Checks the password in the input; without input the demonstration user signs on.
+    CheckInput,
 }
 
 /// How a task ended, if it was not refused.
@@ -131,8 +224,14 @@ pub enum Role {
     Mismatch,
     /// Complains about an action the form does not have.
     Unexpected,
-    /// Ends the flow well.
+    /// Ends the flow well for an authorize request.
     Success,
+    /// Ends the flow well for a start by policy.
+    WidgetSuccess,
+    /// Ends the flow well for a start with the application's key.
+    ApiSuccess,
+    /// Ends it badly there.
+    ApiError,
 }
 
 /// An unseen node.
@@ -154,10 +253,28 @@ impl Flow {
         self.forms.iter().find(|form| form.id == id)
     }
 
+    /// The form that the opening leads to when all is well; none for a flow without forms.
+    pub fn first(&self) -> Option<&'static Form> {
+        match lead_of(self.opening.1, Outcome::Done)? {
+            Lead::Form(id) => self.form(id),
+            Lead::Success => None,
+        }
+    }
+
     /// The node of a role.
     pub fn node(&self, role: Role) -> Option<&'static Node> {
         self.nodes.iter().find(|(r, _)| *r == role).map(|(_, node)| node)
     }
+
+    /// The key in this flow's forms for the name that a task uses.
+    pub fn key(&self, name: &'static str) -> &'static str {
+        self.keys.iter().find(|(known, _)| *known == name).map_or(name, |(_, key)| key)
+    }
+}
+
+/// Where an outcome leads, if it leads anywhere.
+pub fn lead_of(leads: Leads, outcome: Outcome) -> Option<Lead> {
+    leads.iter().find(|(from, _)| *from == outcome).map(|(_, lead)| *lead)
 }
 
 impl Form {
@@ -165,7 +282,7 @@ impl Form {
     pub fn button(&self, key: &str) -> Option<&'static Button> {
         let mut buttons = self.buttons.iter();
         if key.is_empty() {
-            buttons.find(|button| button.primary)
+            buttons.find(|button| button.kind == ButtonKind::Primary)
         } else {
             buttons.find(|button| button.key == key)
         }
@@ -173,47 +290,7 @@ impl Form {
 
     /// Path of the capability call that answers this form, below the tenant's prefix.
     pub fn path(&self) -> String {
-        format!("/davinci/connections/{}/capabilities/{}", self.connection, self.capability)
-    }
-
-    /// The part of a continue reply that is the same in every interaction, as members of an object
-    /// without its braces. `prefix` is the tenant's absolute prefix.
-    pub fn members(
-        &self,
-        flow: &Flow,
-        (prefix, company): (&str, &str),
-        secondary: SecondaryButtons,
-    ) -> String {
-        let inputs = self
-            .inputs
-            .iter()
-            .map(|input| json!({ "type": input.kind, "key": input.key, "label": input.label }));
-        let buttons = self.buttons.iter().map(|button| {
-            let submits = button.primary || secondary == SecondaryButtons::Submit;
-            let kind = if submits { "SUBMIT_BUTTON" } else { "FLOW_BUTTON" };
-            json!({ "type": kind, "label": button.label, "key": button.key })
-        });
-        let fields: Vec<Value> = inputs.chain(buttons).collect();
-        let empty = |input: &Input| (input.key.to_owned(), Value::from(""));
-        let values: Map<String, Value> = self.inputs.iter().map(empty).collect();
-        let object = json!({
-            "_links": { "next": { "href": format!("{prefix}{}", self.path()) } },
-            "eventName": "continue",
-            "isResponseCompatibleWithMobileAndWebSdks": true,
-            "id": self.id,
-            "companyId": company,
-            "flowId": flow.id,
-            "connectionId": self.connection,
-            "capabilityName": self.capability,
-            "formData": { "value": values },
-            "form": {
-                "name": self.name,
-                "description": self.description,
-                "category": "CUSTOM_HTML",
-                "components": { "fields": fields },
-            },
-        });
-        let text = object.to_string();
-        text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(&text).to_owned()
+        let Style { connection, capability, .. } = self.style;
+        format!("/davinci/connections/{connection}/capabilities/{capability}")
     }
 }

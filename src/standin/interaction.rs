@@ -1,7 +1,7 @@
 //! One run of a flow by one user agent: where it stands and what it has learnt.
 
+use super::directory::Code;
 use super::flow::{Flow, Form};
-use super::settings::FlowPolicy;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,8 +16,8 @@ pub struct Interaction {
     pub started: Instant,
     /// The flow it runs.
     pub flow: &'static Flow,
-    /// The form that waits for an answer.
-    pub waiting: &'static Form,
+    /// The form that waits for an answer; none before the first one is shown.
+    pub waiting: Option<&'static Form>,
     /// Id of the node that produced the last error since the form was shown.
     pub last_error: Option<&'static str>,
     /// Runs of each node so far.
@@ -28,6 +28,39 @@ pub struct Interaction {
     pub user: Option<Arc<str>>,
     /// Name whose password is being recovered; it may be nobody's.
     pub lost: String,
+    /// The address that somebody claims before there is a user.
+    pub claim: Option<Claim>,
+    /// Times the form that waits was polled since it was shown.
+    pub polls: u32,
+    /// Id of the challenge that is waited for; empty when there is none.
+    pub challenge: String,
+    /// What was received last where the flow keeps it, as JSON.
+    pub echo: String,
+}
+
+/// An address that is being claimed.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The address.
+    pub email: String,
+    /// The code sent to it last.
+    pub code: Option<Code>,
+    /// Whether the code came back.
+    pub proved: bool,
+}
+
+/// How a flow was started; it decides how its end is told.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Start {
+    /// By an authorize request: the end is an authorization code.
+    #[default]
+    Authorize,
+    /// By policy: the end is tokens in the body.
+    Policy,
+    /// With the application's key: the end is the flow's own JSON.
+    Key,
+    /// From the hosted page: the end is something to resume the authorize request with.
+    Page,
 }
 
 /// What an authorize request asked for, as far as it matters later.
@@ -47,6 +80,8 @@ pub struct Request {
     pub challenge: Option<Challenge>,
     /// Flow policy that serves the request.
     pub policy: String,
+    /// How the flow was started.
+    pub start: Start,
 }
 
 /// A PKCE challenge and its method.
@@ -59,26 +94,29 @@ pub enum Challenge {
 }
 
 impl Interaction {
-    /// An interaction that waits at the flow's first form. None if the flow has no such form.
+    /// An interaction that has shown nothing yet.
     pub fn start(
         (id, token): (&str, String),
         flow: &'static Flow,
         request: Arc<Request>,
         now: Instant,
-    ) -> Option<Self> {
-        let waiting = flow.form(flow.first)?;
-        Some(Self {
+    ) -> Self {
+        Self {
             id: id.into(),
             token,
             started: now,
             flow,
-            waiting,
+            waiting: None,
             last_error: None,
-            runs: vec![(waiting.id, 1)],
+            runs: Vec::new(),
             request,
             user: None,
             lost: String::new(),
-        })
+            claim: None,
+            polls: 0,
+            challenge: String::new(),
+            echo: String::new(),
+        }
     }
 
     /// Counts a run of a node; whether the node may still run.
@@ -93,18 +131,14 @@ impl Interaction {
 
     /// Shows a form and waits at it.
     pub const fn show(&mut self, form: &'static Form) {
-        self.waiting = form;
+        self.waiting = Some(form);
         self.last_error = None;
+        self.polls = 0;
     }
 
     /// Whether a request may carry this id: that of the waiting form, or of the last error's node,
     /// as documented samples do.
     pub fn is_at(&self, id: &str) -> bool {
-        id == self.waiting.id || self.last_error == Some(id)
+        self.waiting.is_some_and(|form| form.id == id) || self.last_error == Some(id)
     }
-}
-
-/// The flow of a policy.
-pub fn flow_of(policy: &FlowPolicy) -> Option<&'static Flow> {
-    super::stock::FLOWS.iter().copied().find(|flow| flow.name == policy.flow)
 }

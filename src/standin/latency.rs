@@ -132,7 +132,7 @@ impl DelayRule {
 
     /// Whether it counts for a call of this draw.
     fn applies(&self, seed: Seed, index: u64) -> bool {
-        self.share.0 >= 1.0 || unit(&mut seed.stream("delay share", index)) <= self.share.0
+        chance(self.share, || seed.stream("delay share", index))
     }
 
     const fn selectors(&self) -> [&Option<String>; 3] {
@@ -144,17 +144,32 @@ impl DelayRule {
 /// selectors, and among equals the one that stands first.
 pub fn delay_for<'r>(
     rules: &'r [DelayRule],
-    (capability, event, action): (&str, &str, &str),
+    key: (&str, &str, &str),
     (seed, index): (Seed, u64),
 ) -> Option<&'r Delay> {
-    let matching = rules.iter().filter(|rule| rule.applies(seed, index)).filter(|rule| {
-        let pairs = rule.selectors().into_iter().zip([capability, event, action]);
-        pairs.into_iter().all(|(selector, value)| selector.as_deref().is_none_or(|s| s == value))
-    });
-    let specific =
-        |rule: &&DelayRule| rule.selectors().iter().filter(|selector| selector.is_some()).count();
+    let applying = rules.iter().filter(|rule| rule.applies(seed, index));
+    let matching = applying.filter(|rule| matches(rule.selectors(), key));
     // `max_by_key` keeps the last of equals.
-    matching.rev().max_by_key(specific).map(|rule| &rule.delay)
+    matching.rev().max_by_key(|rule| specificity(rule.selectors())).map(|rule| &rule.delay)
+}
+
+/// Whether selectors fit a call's capability, event and action.
+pub(super) fn matches(
+    selectors: [&Option<String>; 3],
+    (capability, event, action): (&str, &str, &str),
+) -> bool {
+    let mut pairs = selectors.into_iter().zip([capability, event, action]);
+    pairs.all(|(selector, value)| selector.as_deref().is_none_or(|selector| selector == value))
+}
+
+/// How many selectors there are.
+pub(super) fn specificity(selectors: [&Option<String>; 3]) -> usize {
+    selectors.into_iter().filter(|selector| selector.is_some()).count()
+}
+
+/// Whether a share comes up; draws only where it is not everything.
+pub(super) fn chance<R: Rng>(share: Share, stream: impl FnOnce() -> R) -> bool {
+    share.0 >= 1.0 || unit(&mut stream()) <= share.0
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::call::Call;
 use super::reply::{Key, Reply};
+use super::settings::FlowPolicy;
 use super::tenant::{Tenant, uuid};
 use super::token::{Bearer, bearer};
 use axum::http::StatusCode;
@@ -100,20 +101,34 @@ pub fn create_population(tenant: &Tenant, call: &Call) -> Reply {
 /// Lists the flow policies.
 pub fn flow_policies(tenant: &Tenant, call: &Call) -> Reply {
     let reply = for_worker(tenant, call, || {
-        let shown = tenant.settings.policies.iter().map(|policy| {
-            json!({
-                "id": policy.id,
-                "name": policy.name,
-                "enabled": true,
-                "trigger": { "type": "AUTHENTICATION" },
-                "application": {
-                    "id": tenant.settings.application.client_id, "name": "Stand-in application",
-                },
-            })
-        });
+        let shown = tenant.settings.policies.iter().map(|policy| shown(tenant, policy));
         collection("flowPolicies", shown.collect())
     });
     reply.of(key("flowPolicies", "GET"))
+}
+
+/// One flow policy.
+pub fn flow_policy(tenant: &Tenant, call: &Call) -> Reply {
+    let reply = for_worker(tenant, call, || {
+        let mut policies = tenant.settings.policies.iter();
+        match policies.find(|policy| policy.id == call.segment("policy")) {
+            Some(policy) => Reply::ok(&shown(tenant, policy)),
+            None => not_found(),
+        }
+    });
+    reply.of(key("flowPolicies", "GET"))
+}
+
+fn shown(tenant: &Tenant, policy: &FlowPolicy) -> Value {
+    json!({
+        "id": policy.id,
+        "name": policy.name,
+        "enabled": true,
+        "trigger": { "type": "AUTHENTICATION" },
+        "application": {
+            "id": tenant.settings.davinci_application.id, "name": "Stand-in application",
+        },
+    })
 }
 
 /// Key of a management call: the resource as the event, the method as the action.
@@ -139,7 +154,13 @@ pub fn invalid_with(detail: Value) -> Reply {
     )
 }
 
-fn collection(name: &str, items: Vec<Value>) -> Reply {
+/// 404 in the platform's shape.
+pub fn not_found() -> Reply {
+    Reply::platform(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such object")
+}
+
+/// A collection, whole on one page.
+pub fn collection(name: &str, items: Vec<Value>) -> Reply {
     let count = items.len();
     Reply::ok(&json!({ "_embedded": { name: items }, "count": count, "size": count }))
 }

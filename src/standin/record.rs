@@ -2,6 +2,7 @@
 //!
 //! Tests hold a measuring tool against this record, call by call (joined by call id) and in sum.
 
+use super::fault::Kind;
 use super::reply::Key;
 use crate::base::clock::Clock;
 use hdrhistogram::Histogram;
@@ -42,7 +43,7 @@ pub struct Answered {
     pub key: Key,
     /// When its head was received.
     pub received: Instant,
-    /// Status of the reply.
+    /// Status of the reply; 0 if none was sent.
     pub status: u16,
     /// Delay drawn for it.
     pub asked: Duration,
@@ -50,6 +51,8 @@ pub struct Answered {
     pub injected: Duration,
     /// From its head received to its reply handed to the server, the delay included.
     pub service: Duration,
+    /// What was done to it.
+    pub fault: Option<Kind>,
 }
 
 #[derive(Debug)]
@@ -61,6 +64,7 @@ struct Remembered {
     asked_us: u64,
     injected_us: u64,
     service_us: u64,
+    fault: Option<Kind>,
 }
 
 /// What is known about one key.
@@ -71,6 +75,8 @@ struct Row {
     injected_sum_us: u64,
     /// Made at the first call that was delayed.
     injected: Option<Histogram<u64>>,
+    /// Faults by name.
+    faults: BTreeMap<&'static str, u64>,
 }
 
 impl Record {
@@ -80,7 +86,7 @@ impl Record {
         Self { clock, started, capacity, state: Mutex::default() }
     }
 
-    /// Notes a call that was answered.
+    /// Notes a call that was answered, or will never be.
     pub fn note(&self, answered: Answered) {
         let mut state = self.lock();
         let key = state.row_of(&answered.key);
@@ -91,6 +97,9 @@ impl Record {
             if !answered.asked.is_zero() {
                 let histogram = row.injected.get_or_insert_with(histogram);
                 histogram.saturating_record(injected_us);
+            }
+            if let Some(fault) = answered.fault {
+                *row.faults.entry(fault.row().slug).or_default() += 1;
             }
         }
         if state.calls.len() >= self.capacity {
@@ -105,6 +114,7 @@ impl Record {
             asked_us: micros(answered.asked),
             injected_us,
             service_us: micros(answered.service),
+            fault: answered.fault,
         };
         state.calls.push(remembered);
     }
@@ -129,13 +139,18 @@ impl Record {
         })
     }
 
-    /// Counts and injected delays per capability, event and action, over all calls.
+    /// Counts, faults and injected delays per capability, event and action, over all calls.
     pub fn truth(&self) -> Value {
         let state = self.lock();
         let rows: Vec<Value> = state.keys.iter().map(Row::shown).collect();
+        let mut faults = BTreeMap::<&str, u64>::new();
+        for (fault, count) in state.keys.iter().flat_map(|row| &row.faults) {
+            *faults.entry(fault).or_default() += count;
+        }
         json!({
             "elapsed_us": micros(self.clock.now().duration_since(self.started)),
             "rows": rows,
+            "faults": faults,
             "kept": state.calls.len(),
             "not_kept": state.not_kept,
         })
@@ -160,6 +175,7 @@ impl State {
             statuses: BTreeMap::new(),
             injected_sum_us: 0,
             injected: None,
+            faults: BTreeMap::new(),
         });
         self.ids.insert(key, self.keys.len() - 1);
         self.keys.len() - 1
@@ -179,7 +195,7 @@ impl State {
             "asked_us": call.asked_us,
             "injected_us": call.injected_us,
             "service_us": call.service_us,
-            "fault": Value::Null,
+            "fault": call.fault.map(|fault| fault.row().slug),
         })
     }
 }
@@ -208,6 +224,7 @@ impl Row {
             "statuses": statuses,
             "injected_sum_us": self.injected_sum_us,
             "injected_us": quantiles,
+            "faults": self.faults,
         })
     }
 }
@@ -238,6 +255,7 @@ mod tests {
             asked: delay,
             injected: delay,
             service: delay + Duration::from_micros(7),
+            fault: None,
         }
     }
 
@@ -257,6 +275,24 @@ mod tests {
         assert_eq!(truth["rows"][0]["count"], 3);
         assert_eq!(truth["rows"][0]["injected_sum_us"], 6000);
         assert_eq!(truth["rows"][0]["injected_us"]["count"], 3);
+    }
+
+    #[test]
+    fn faults_are_counted_in_all_and_by_key() {
+        let clock = Clock::by_hand(SystemTime::UNIX_EPOCH);
+        let record = Record::new(clock.clone(), 2);
+        for (action, fault) in
+            [("NEXT", Some(Kind::Reset)), ("NEXT", None), ("BACK", Some(Kind::Reset))]
+        {
+            record.note(Answered { fault, status: 0, ..answered(&clock, action, 0) });
+        }
+        let truth = record.truth();
+        assert_eq!(truth["faults"], json!({ "reset": 2 }));
+        assert_eq!(truth["rows"][0]["faults"], json!({ "reset": 1 }));
+        assert_eq!(truth["rows"][0]["statuses"], json!({ "0": 2 }));
+        let calls = record.calls(0);
+        assert_eq!(calls["calls"][0]["fault"], "reset");
+        assert_eq!(calls["calls"][1]["fault"], Value::Null);
     }
 
     #[test]

@@ -96,6 +96,12 @@ impl Refusal {
         Self { details, ..Self::wrong_credentials(Role::LookUp) }
     }
 
+    /// A right password that does not help, in a flow without a page for that (assumed shape: that
+    /// of wrong credentials, with the directory's code).
+    pub fn of_state(code: &str) -> Self {
+        Self { code: json!(code), ..Self::wrong_credentials(Role::CheckPassword) }
+    }
+
     fn wrong_credentials(role: Role) -> Self {
         Self {
             role,
@@ -179,6 +185,19 @@ pub fn malformed(message: &str) -> Reply {
     Reply::json(StatusCode::BAD_REQUEST, &body)
 }
 
+/// 400: nothing may be shown, and there is no session. The genuine OIDC client reads the first
+/// detail (observed there); the rest is the platform's documented shape.
+pub fn login_required() -> Reply {
+    let message = "No session to use silently";
+    let body = json!({
+        "id": "00000000-0000-4000-8000-000000000000",
+        "code": "INVALID_REQUEST",
+        "message": "The request could not be completed without showing a page.",
+        "details": [{ "code": "LOGIN_REQUIRED", "target": "prompt", "message": message }],
+    });
+    Reply::json(StatusCode::BAD_REQUEST, &body)
+}
+
 /// 200 with a failed flow.
 pub fn failed_flow(environment: &str, code: &str, message: &str) -> Reply {
     let body = json!({
@@ -191,7 +210,7 @@ pub fn failed_flow(environment: &str, code: &str, message: &str) -> Reply {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stock::STOCK;
+    use super::super::flows::STOCK;
     use super::*;
 
     fn body(refusal: &Refusal) -> Value {

@@ -1,25 +1,26 @@
 //! The server: routes as a table, the frame around every call, start and stop.
 
 use super::call::Call;
+use super::frame::{Handler, Served, framed, respond_whole};
 use super::keys::Keys;
-use super::latency::delay_for;
 use super::mail::{Mailer, sender};
-use super::record::Answered;
+use super::place::{Area, Place};
 use super::reply::{Key, Reply};
-use super::settings::{MailWhen, Settings};
+use super::settings::{Settings, Version};
 use super::tenant::Tenant;
-use super::{authorize, capability, discovery, management, session, token, user_api};
+use super::tls::{TlsError, secured};
+use super::{
+    applications, authorize, capability, challenge, discovery, echo, line, management, par,
+    policy_start, sdk_token, session, token, user_api,
+};
 use crate::base::clock::Clock;
 use crate::base::remedy::Remedy;
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{RawPathParams, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
-use axum::serve::ListenerExt;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -30,18 +31,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-
-/// A handler: request in, reply out, nothing waited for.
-type Handler = fn(&Tenant, &Call) -> Reply;
-
-/// Below which prefix a route stands.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Area {
-    /// `/{environment}`: authorization server and flow runtime. A custom domain has no such prefix.
-    Auth,
-    /// `/v1/environments/{environment}`: management.
-    Management,
-}
 
 const GET: MethodFilter = MethodFilter::GET;
 const POST: MethodFilter = MethodFilter::POST;
@@ -58,6 +47,9 @@ const ROUTES: &[(Area, MethodFilter, &str, Handler)] = &[
         "/davinci/connections/{connection}/capabilities/{capability}",
         capability::advance,
     ),
+    (Area::Auth, POST, "/davinci/policy/{policy}/start", policy_start::start),
+    (Area::Auth, POST, "/davinci/user/credentials/challenge/{challenge}/status", challenge::status),
+    (Area::Auth, POST, "/as/par", par::push),
     (Area::Auth, POST, "/as/token", token::token),
     (Area::Auth, POST, "/as/introspect", token::introspect),
     (Area::Auth, POST, "/as/revoke", token::revoke),
@@ -66,7 +58,27 @@ const ROUTES: &[(Area, MethodFilter, &str, Handler)] = &[
     (Area::Management, GET, "", management::environment),
     (Area::Management, GET, "/populations", management::populations),
     (Area::Management, POST, "/populations", management::create_population),
+    (Area::Company, GET.or(POST), "/sdktoken", sdk_token::sdk_token),
+    (Area::Company, POST, "/policy/{policy}/start", policy_start::start_with_key),
+    (Area::StandIn, GET, "/coverage", echo::coverage),
+    (Area::Management, GET, "/applications", applications::list),
+    (Area::Management, GET, "/applications/{application}", applications::read),
+    (
+        Area::Management,
+        GET,
+        "/applications/{application}/flowPolicyAssignments",
+        applications::assignments,
+    ),
+    (Area::Management, GET, "/davinciApplications", applications::davinci_list),
+    (Area::Management, GET, "/davinciApplications/{application}", applications::davinci_read),
+    (
+        Area::Management,
+        GET,
+        "/davinciApplications/{application}/flowPolicies",
+        applications::davinci_policies,
+    ),
     (Area::Management, GET, "/flowPolicies", management::flow_policies),
+    (Area::Management, GET, "/flowPolicies/{policy}", management::flow_policy),
     (Area::Management, GET, "/users", user_api::find),
     (Area::Management, POST, "/users", user_api::create),
     (Area::Management, GET, "/users/{user}", user_api::read),
@@ -76,9 +88,6 @@ const ROUTES: &[(Area, MethodFilter, &str, Handler)] = &[
     (Area::Management, GET, "/users/{user}/password", user_api::password_state),
     (Area::Management, MethodFilter::PUT.or(POST), "/users/{user}/password", user_api::password),
 ];
-
-/// Largest body taken (documented: 10 MB).
-const LARGEST_BODY: usize = 10 << 20;
 
 /// How long a stop waits for calls and mails under way.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -128,6 +137,9 @@ pub enum StandInError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// TLS cannot be served.
+    #[error("TLS cannot be served")]
+    Tls(#[from] TlsError),
 }
 
 impl Remedy for StandInError {
@@ -138,21 +150,24 @@ impl Remedy for StandInError {
             }
             Self::Listen { .. } => "choose another port, or port 0 for a free one".to_owned(),
             Self::NoFlow { .. } => {
-                let names = super::stock::FLOWS.iter().map(|flow| flow.name);
+                let names = super::flows::FLOWS.iter().map(|flow| flow.name);
                 format!("choose one of {}", names.collect::<crate::base::remedy::Listing>())
             }
             Self::Nothing { what } => format!("give it at least one {what}"),
             Self::Sender { .. } => "write it like `no-reply@example.com`".to_owned(),
-            Self::Key { .. } => return None,
+            Self::Tls(TlsError::File { .. } | TlsError::Unusable(_)) => {
+                "give `tls_certificate` and `tls_key` a certificate in PEM and its private key, or leave them out".to_owned()
+            }
+            Self::Tls(TlsError::Made(_)) | Self::Key { .. } => return None,
         })
     }
 }
 
 /// Everything a client needs to know about a running tenant.
 ///
-/// The worker's secret is in it as plain text: it goes over a pipe to the parent process, which
+/// The worker's secret and the API key are in it as plain text: it goes over a pipe to the parent process, which
 /// needs it, and nowhere else.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Ready {
     /// Origin of the authorization server and the flow runtime.
     pub auth_url: String,
@@ -162,6 +177,9 @@ pub struct Ready {
     pub orchestrate_url: String,
     /// Environment id.
     pub environment_id: String,
+    /// Whether the paths of the authorization server and the flow runtime lack the environment id.
+    #[serde(default)]
+    pub custom_domain: bool,
     /// Client id of the application.
     pub client_id: String,
     /// Registered redirect URI.
@@ -170,10 +188,24 @@ pub struct Ready {
     pub scopes: Vec<String>,
     /// Flow policies: name to id.
     pub policies: BTreeMap<String, String>,
+    /// API key of the DaVinci application, for the SDK-token route.
+    pub api_key: String,
     /// The worker application.
     pub worker: ReadyWorker,
     /// Id of the default population.
     pub population_id: String,
+    /// The authority to trust, in PEM, where a certificate was made for TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_pem: Option<String>,
+}
+
+/// Without the secrets.
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Ready");
+        shown.field("auth_url", &self.auth_url).field("policies", &self.policies);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// The worker application's credentials.
@@ -213,21 +245,16 @@ pub async fn serve(settings: Settings, clock: Clock) -> Result<Running, StandInE
     let address = listener.local_addr().map_err(listening)?;
     let keys = Keys::generate(settings.signing).map_err(|source| StandInError::Key { source })?;
     let (mailer, mail) = Mailer::start(&settings.mail, settings.capacity.mails);
-    let origin = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let (acceptor, ca_pem) =
+        secured(&settings.tls, address.ip())?.map(|tls| (tls.acceptor, tls.ca_pem)).unzip();
+    let scheme = if acceptor.is_some() { "https" } else { "http" };
+    let origin = settings.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     let parts = (origin, keys, mailer);
     let tenant = Arc::new(Tenant::new(settings, clock, parts));
     let (stop, stopped) = oneshot::channel();
-    let listener = listener.tap_io(|stream| {
-        // Without it small replies could wait for the client's acknowledgements.
-        let _ = stream.set_nodelay(true);
-    });
-    let serving = axum::serve(listener, routes(tenant.clone()))
-        .with_graceful_shutdown(async { _ = stopped.await });
-    let server = tokio::spawn(async move {
-        // Serving ends when it is told to; accept errors are retried by the server itself.
-        let _ = serving.await;
-    });
-    Ok(Running { ready: ready(&tenant), address, tenant, stop, server, mail })
+    let server = tokio::spawn(line::serve(listener, acceptor, routes(tenant.clone()), stopped));
+    let ready = ready(&tenant, ca_pem.flatten());
+    Ok(Running { ready, address, tenant, stop, server, mail })
 }
 
 impl Running {
@@ -268,11 +295,15 @@ fn examine(settings: &Settings) -> Result<(), StandInError> {
             return Err(StandInError::Nothing { what });
         }
     }
-    if let Some(policy) =
-        settings.policies.iter().find(|p| super::interaction::flow_of(p).is_none())
-    {
-        let (policy, flow) = (policy.name.clone(), policy.flow.clone());
-        return Err(StandInError::NoFlow { policy, flow });
+    for policy in &settings.policies {
+        let unknown = |version: &&Version| super::flows::named(&version.flow).is_none();
+        if let Some(version) = policy.distribution.iter().find(unknown) {
+            let (policy, flow) = (policy.name.clone(), version.flow.clone());
+            return Err(StandInError::NoFlow { policy, flow });
+        }
+        if policy.distribution.iter().all(|version| version.weight == 0) {
+            return Err(StandInError::Nothing { what: "flow version with a weight" });
+        }
     }
     if settings.mail.server.is_some() && sender(&settings.mail).is_none() {
         return Err(StandInError::Sender { from: settings.mail.from.clone() });
@@ -280,7 +311,7 @@ fn examine(settings: &Settings) -> Result<(), StandInError> {
     Ok(())
 }
 
-fn ready(tenant: &Tenant) -> Ready {
+fn ready(tenant: &Tenant, ca_pem: Option<String>) -> Ready {
     let settings = &tenant.settings;
     let policies = settings.policies.iter();
     Ready {
@@ -288,6 +319,8 @@ fn ready(tenant: &Tenant) -> Ready {
         api_url: tenant.origin.clone(),
         orchestrate_url: tenant.origin.clone(),
         environment_id: settings.environment_id.clone(),
+        custom_domain: settings.custom_domain,
+        api_key: tenant.api_key.expose().clone(),
         client_id: settings.application.client_id.clone(),
         redirect_uri: settings.application.redirect_uris.first().cloned().unwrap_or_default(),
         scopes: settings.application.scopes.clone(),
@@ -297,129 +330,35 @@ fn ready(tenant: &Tenant) -> Ready {
             client_secret: tenant.worker_secret.expose().clone(),
         },
         population_id: tenant.population_id.clone(),
+        ca_pem,
     }
 }
 
 fn routes(tenant: Arc<Tenant>) -> Router {
     let environment = &tenant.settings.environment_id;
+    let auth = tenant.settings.path_prefix();
     let mut router = Router::new()
         .route("/stand-in/calls", on(GET, calls))
         .route("/stand-in/truth", on(GET, truth))
         .route("/stand-in/error", on(GET, error_page));
+    let frame = |served: Served| {
+        move |State(tenant): State<Arc<Tenant>>, path, request| {
+            framed(tenant, served, path, request)
+        }
+    };
     for (area, methods, path, handler) in ROUTES {
         let prefix = match area {
-            Area::Auth => format!("/{environment}"),
+            Area::Auth => auth.clone(),
+            Area::Company => "/v1/company/{company}".to_owned(),
+            Area::StandIn => "/stand-in".to_owned(),
             Area::Management => format!("/v1/environments/{environment}"),
         };
-        let handler = *handler;
-        let framed = move |State(tenant): State<Arc<Tenant>>, path, request| {
-            framed(tenant, handler, path, request)
-        };
-        router = router.route(&format!("{prefix}{path}"), on(*methods, framed));
+        let served = Served { place: Some(Place { area: *area, path }), handler: *handler };
+        router = router.route(&format!("{prefix}{path}"), on(*methods, frame(served)));
     }
-    let nowhere =
-        |State(tenant): State<Arc<Tenant>>, path, request| framed(tenant, not_found, path, request);
-    let not_so = |State(tenant): State<Arc<Tenant>>, path, request| {
-        framed(tenant, not_allowed, path, request)
-    };
-    router.fallback(nowhere).method_not_allowed_fallback(not_so).with_state(tenant)
-}
-
-/// The frame around every call: reads the body, has it handled, waits out the delay, adds CORS
-/// headers, notes the call in the record, sends its mail.
-async fn framed(
-    tenant: Arc<Tenant>,
-    handler: Handler,
-    path: Result<RawPathParams, RawPathParamsRejection>,
-    request: Request,
-) -> Response {
-    let received = tenant.clock.now();
-    let (parts, body) = request.into_parts();
-    // Parameters that are not UTF-8 are as good as absent: nothing here has such a name.
-    let path = path
-        .iter()
-        .flat_map(RawPathParams::iter)
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    let query = parts.uri.query().unwrap_or_default().to_owned();
-    let (method, headers) = (parts.method, parts.headers);
-    let mut reply;
-    let call;
-    match to_bytes(body, LARGEST_BODY).await {
-        Ok(body) => {
-            call = Call { method, path, query, headers, body };
-            reply = handler(&tenant, &call);
-        }
-        Err(_) => {
-            call = Call { method, path, query, headers, body: axum::body::Bytes::new() };
-            let message = "The body is too large or was cut off";
-            reply = Reply::platform(StatusCode::PAYLOAD_TOO_LARGE, "INVALID_REQUEST", message);
-        }
-    }
-    let letters = std::mem::take(&mut reply.letters);
-    let (asked, injected) = hold_back(&tenant, &reply.key).await;
-    if tenant.settings.mail.when == MailWhen::BeforeReply {
-        tenant.mailer.deliver(&letters).await;
-    }
-    let key = std::mem::take(&mut reply.key);
-    let response = respond(reply, &call.headers);
-    tenant.record.note(Answered {
-        call: call.id(),
-        key,
-        received,
-        status: response.status().as_u16(),
-        asked,
-        injected,
-        service: tenant.clock.now().duration_since(received),
-    });
-    if tenant.settings.mail.when == MailWhen::AfterReply {
-        tenant.mailer.post(letters);
-    }
-    response
-}
-
-/// Waits out the delay of a key; the delay drawn and the one that came of it.
-async fn hold_back(tenant: &Tenant, key: &Key) -> (Duration, Duration) {
-    if tenant.settings.delays.is_empty() {
-        return (Duration::ZERO, Duration::ZERO);
-    }
-    let draw = (tenant.settings.seed, tenant.next_draw());
-    let Some(delay) = delay_for(&tenant.settings.delays, key.parts(), draw) else {
-        return (Duration::ZERO, Duration::ZERO);
-    };
-    let asked = delay.draw(draw.0, draw.1);
-    let from = tenant.clock.now();
-    tokio::time::sleep(asked).await;
-    (asked, tenant.clock.now().duration_since(from))
-}
-
-fn respond(reply: Reply, asked: &HeaderMap) -> Response {
-    let mut response = Response::new(reply.body.map_or_else(Body::empty, Body::from));
-    *response.status_mut() = reply.status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if reply.status == StatusCode::NO_CONTENT {
-        headers.remove(header::CONTENT_TYPE);
-    }
-    for (name, value) in reply.headers {
-        // A value from outside (a redirect URI, a state) may hold what no header can.
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.append(name, value);
-        }
-    }
-    if reply.cors {
-        allow_origin(headers, asked);
-    }
-    response
-}
-
-/// Lets pages of the asking origin read the reply, cookies included.
-fn allow_origin(headers: &mut HeaderMap, asked: &HeaderMap) {
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    let Some(origin) = asked.get(header::ORIGIN) else { return };
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-    headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    let nowhere = Served { place: None, handler: not_found };
+    let not_so = Served { place: None, handler: not_allowed };
+    router.fallback(frame(nowhere)).method_not_allowed_fallback(frame(not_so)).with_state(tenant)
 }
 
 /// Headers that a preflight allows even if it does not ask for them.
@@ -459,7 +398,7 @@ fn not_allowed(_: &Tenant, call: &Call) -> Reply {
 async fn calls(State(tenant): State<Arc<Tenant>>, request: Request) -> Response {
     let query = super::call::Pairs::read(request.uri().query().unwrap_or_default().as_bytes());
     let since = query.get("since").and_then(|since| since.parse().ok()).unwrap_or(0);
-    respond(Reply::ok(&tenant.record.calls(since)), request.headers())
+    respond_whole(&tenant, Reply::ok(&tenant.record.calls(since)), request.headers())
 }
 
 async fn truth(State(tenant): State<Arc<Tenant>>, request: Request) -> Response {
@@ -468,14 +407,61 @@ async fn truth(State(tenant): State<Arc<Tenant>>, request: Request) -> Response 
     truth["users"] = json!(tenant.directory().populations().iter().map(|p| p.users).sum::<usize>());
     truth["interactions"] = json!(tenant.interactions.len());
     truth["sessions"] = json!(tenant.sessions.len());
-    respond(Reply::ok(&truth), request.headers())
+    truth["rate_limited"] = tenant.meter.truth();
+    respond_whole(&tenant, Reply::ok(&truth), request.headers())
 }
 
 /// Where wrong authorize requests are sent; without CORS headers, on purpose.
-async fn error_page(request: Request) -> Response {
+async fn error_page(State(tenant): State<Arc<Tenant>>, request: Request) -> Response {
     let query = super::call::Pairs::read(request.uri().query().unwrap_or_default().as_bytes());
     let code = query.get("error").unwrap_or("unknown");
     let body = json!({ "error": { "code": code, "message": "the authorize request was wrong" } });
     let reply = Reply::json(StatusCode::BAD_REQUEST, &body);
-    respond(Reply { cors: false, ..reply }, request.headers())
+    respond_whole(&tenant, Reply { cors: false, ..reply }, request.headers())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Bytes;
+    use axum::http::HeaderMap;
+
+    fn tenant() -> Tenant {
+        let settings =
+            Settings { signing: super::super::settings::Signing::Es256, ..Settings::default() };
+        let (mailer, _) = Mailer::start(&settings.mail, 1);
+        let keys = Keys::generate(settings.signing).unwrap();
+        Tenant::new(settings, Clock::system(), ("http://h:1".to_owned(), keys, mailer))
+    }
+
+    /// Faults are selected before the handler runs, delays and the record use what it says.
+    #[tokio::test]
+    async fn a_route_is_known_before_its_handler_by_the_key_that_the_handler_gives() {
+        let tenant = tenant();
+        for (area, methods, path, handler) in ROUTES {
+            let every = [
+                (MethodFilter::GET, Method::GET),
+                (MethodFilter::POST, Method::POST),
+                (MethodFilter::PUT, Method::PUT),
+                (MethodFilter::PATCH, Method::PATCH),
+                (MethodFilter::DELETE, Method::DELETE),
+            ];
+            let (_, method) = every
+                .into_iter()
+                .find(|(filter, _)| methods.or(*filter) == *methods)
+                .unwrap_or_else(|| panic!("{path} has none of the methods"));
+            let segments = [("capability".to_owned(), "customHTMLTemplate".to_owned())];
+            let call = Call {
+                method,
+                path: segments.to_vec(),
+                query: String::new(),
+                headers: HeaderMap::new(),
+                body: Bytes::from_static(
+                    br#"{"parameters":{"eventType":"submit","data":{"actionKey":"NEXT"}}}"#,
+                ),
+            };
+            let place = Place { area: *area, path };
+            assert_eq!(place.key(&call), handler(&tenant, &call).key, "{path}");
+        }
+    }
 }

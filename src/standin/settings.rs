@@ -1,10 +1,13 @@
 //! What a stand-in tenant can be told, as plain values with defaults.
 
+use super::fault::FaultRule;
 use super::latency::DelayRule;
 use super::policy::Policy;
+use super::rate_limit::RateLimits;
 use crate::base::random::Seed;
 use crate::base::secret::Secret;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything a stand-in tenant can be told. The default serves the stock flow on a free loopback
@@ -19,16 +22,26 @@ pub struct Settings {
     pub beyond_loopback: bool,
     /// Environment id, a UUID; the first segment of the paths, and the company id.
     pub environment_id: String,
+    /// Whether the authorization and flow paths lack the environment id, as on a custom domain.
+    pub custom_domain: bool,
     /// The application whose authorize requests start flows.
     pub application: Application,
     /// The application whose bearer opens the management API.
     pub worker: Worker,
+    /// The DaVinci application whose key opens starts by policy.
+    pub davinci_application: DavinciApplication,
     /// Flow policies in the order of their priority; the first serves requests without `acr_values`.
     pub policies: Vec<FlowPolicy>,
     /// How tokens are signed.
     pub signing: Signing,
     /// Delays added to replies.
     pub delays: Vec<DelayRule>,
+    /// What goes wrong on purpose.
+    pub faults: Vec<FaultRule>,
+    /// How many calls are taken.
+    pub rate_limits: RateLimits,
+    /// Whether TLS is spoken, and with which certificate.
+    pub tls: Tls,
     /// Where codes are delivered and when.
     pub mail: Mail,
     /// What new passwords have to be like.
@@ -41,6 +54,8 @@ pub struct Settings {
     pub validity: Validity,
     /// Limits of one run of a flow.
     pub limits: Limits,
+    /// How pages that wait by themselves behave.
+    pub polling: PollingSettings,
     /// Type that the form's `CANCEL`-like buttons carry.
     pub secondary_buttons: SecondaryButtons,
     /// Whether the `id` of a request must be that of the waiting form or of the last error's node.
@@ -64,6 +79,17 @@ pub struct Application {
     pub scopes: Vec<String>,
     /// Whether a request without `code_challenge` is refused.
     pub require_pkce: bool,
+    /// Whether the token endpoint hands out refresh tokens.
+    pub refresh_tokens: bool,
+}
+
+/// The DaVinci application.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DavinciApplication {
+    /// Its id, 32 hexadecimal digits.
+    pub id: String,
+    /// Its API key; drawn at start when absent.
+    pub api_key: Option<Secret>,
 }
 
 /// The worker application.
@@ -82,8 +108,25 @@ pub struct FlowPolicy {
     pub name: String,
     /// Policy id, 32 hexadecimal digits.
     pub id: String,
-    /// Name of the flow it starts.
+    /// The flow versions among which each start draws.
+    pub distribution: Vec<Version>,
+}
+
+/// A flow version of a policy.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Version {
+    /// Name of the flow.
     pub flow: String,
+    /// How often it is drawn, in proportion to the weights of the others.
+    pub weight: u32,
+}
+
+impl FlowPolicy {
+    /// A policy that always starts the same flow.
+    pub fn of(name: &str, id: &str, flow: &str) -> Self {
+        let version = Version { flow: flow.to_owned(), weight: 1 };
+        Self { name: name.to_owned(), id: id.to_owned(), distribution: vec![version] }
+    }
 }
 
 /// How id and access tokens are signed.
@@ -93,6 +136,22 @@ pub enum Signing {
     Rs256,
     /// P-256 with SHA-256, an order of magnitude cheaper.
     Es256,
+}
+
+/// Whether TLS is spoken, and with which certificate.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Tls {
+    /// Plain HTTP.
+    Off,
+    /// With a certificate for this machine, made at start by an authority made with it.
+    Made,
+    /// With one from files in PEM.
+    Files {
+        /// The certificate and those between it and its authority.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
 }
 
 /// Where codes are delivered.
@@ -141,6 +200,19 @@ pub struct Limits {
     pub node_runs_answer: NodeRunsAnswer,
 }
 
+/// How pages that wait by themselves behave.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PollingSettings {
+    /// What clients are told to wait between two polls (observed: 2 s).
+    pub interval: Duration,
+    /// How often clients are told to poll (observed: 60).
+    pub retries: u32,
+    /// How many polls are told to stay before one leads on (assumed).
+    pub stays: u32,
+    /// Which request for the state of a challenge finds it approved (assumed).
+    pub approved_at: u32,
+}
+
 /// The answer to one node run too many.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum NodeRunsAnswer {
@@ -178,30 +250,34 @@ pub struct Capacity {
 
 impl Default for Settings {
     fn default() -> Self {
-        let policy = |name: &str, id: &str| FlowPolicy {
-            name: name.to_owned(),
-            id: id.to_owned(),
-            flow: "stock".to_owned(),
-        };
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             public_url: None,
             beyond_loopback: false,
             environment_id: "6f2c9a1e-4b07-4d3c-9a55-0d1f6e7b8c21".to_owned(),
+            custom_domain: false,
             application: Application::default(),
             worker: Worker {
                 client_id: "b1c7d0e4-52f9-4e88-8f3a-7a6c5d4e3f20".to_owned(),
                 client_secret: None,
             },
-            policies: vec![policy("stock", "5d0e3b7c9a1f4826b7d5c3e1f0a92846")],
+            davinci_application: DavinciApplication {
+                id: "858cfbb75e33132a68c8586203ce1d11".to_owned(),
+                api_key: None,
+            },
+            policies: built_in_policies(),
             signing: Signing::Rs256,
             delays: Vec::new(),
+            faults: Vec::new(),
+            rate_limits: RateLimits::default(),
+            tls: Tls::Off,
             mail: Mail::default(),
             password_policy: Policy::standard(),
             lockout_failures: 5,
             lockout_duration: Duration::from_secs(900),
             validity: Validity::default(),
             limits: Limits::default(),
+            polling: PollingSettings::default(),
             secondary_buttons: SecondaryButtons::Flow,
             strict_ids: false,
             capacity: Capacity::default(),
@@ -209,6 +285,31 @@ impl Default for Settings {
         }
     }
 }
+
+/// A policy for every flow, and one that draws between two.
+fn built_in_policies() -> Vec<FlowPolicy> {
+    let version = |flow: &str| Version { flow: flow.to_owned(), weight: 50 };
+    let single = POLICIES.iter().map(|(name, id)| FlowPolicy::of(name, id, name));
+    let versions = FlowPolicy {
+        name: "versions".to_owned(),
+        id: "581e9db0ce84a4127388299db76e7456".to_owned(),
+        distribution: vec![version("stock"), version("verify-first")],
+    };
+    single.chain([versions]).collect()
+}
+
+/// Names of flows, and the ids of the policies that start them.
+const POLICIES: &[(&str, &str)] = &[
+    ("stock", "5d0e3b7c9a1f4826b7d5c3e1f0a92846"),
+    ("forms", "937d7fc6c8b33eb8a4c2761798540877"),
+    ("verify-first", "02e0da11a6d158d823856162e220eeb1"),
+    ("agreement", "12529e9c6d0649246aad9f263b7acaae"),
+    ("coverage", "a22ea564f39c2e7eed81bb2eaaa4da29"),
+    ("polling", "bf3517c7ba55d66249f0a372ad986fe6"),
+    ("challenge", "173a77b9426dc8712d5d779c934b6b02"),
+    ("start-with-input", "38b6dd3447500d9a476642f5e4dd87ca"),
+    ("without-pages", "bee3cb1698e4cd6ff166f158c9c2fa69"),
+];
 
 impl Default for Application {
     fn default() -> Self {
@@ -218,6 +319,7 @@ impl Default for Application {
             redirect_uris: vec!["https://app.example.com/callback".to_owned()],
             scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
             require_pkce: true,
+            refresh_tokens: false,
         }
     }
 }
@@ -254,6 +356,12 @@ impl Default for Limits {
     }
 }
 
+impl Default for PollingSettings {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(2), retries: 60, stays: 2, approved_at: 3 }
+    }
+}
+
 impl Default for Capacity {
     fn default() -> Self {
         Self {
@@ -268,6 +376,11 @@ impl Default for Capacity {
 }
 
 impl Settings {
+    /// What stands between the origin and the authorization and flow paths.
+    pub fn path_prefix(&self) -> String {
+        if self.custom_domain { String::new() } else { format!("/{}", self.environment_id) }
+    }
+
     /// The first address that is not loopback although it must be.
     pub fn outside_address(&self) -> Option<SocketAddr> {
         let addresses = [Some(self.listen), self.mail.server];

@@ -1,15 +1,19 @@
 //! What the nodes behind a button do: to the directory, to the interaction, by mail.
 
+use super::answer::Answer;
+use super::call::Call;
 use super::directory::{Checked, Code, NotCreated, Profile, User};
+use super::echo::echo;
 use super::flow::{Outcome, Role, Task};
-use super::interaction::Interaction;
+use super::interaction::{Claim, Interaction};
 use super::mail::{Kind, Letter};
 use super::password::Hashed;
 use super::refusal::Refusal;
 use super::tenant::{Tenant, uuid};
 use crate::base::random::{ALPHANUMERIC, text};
 use crate::base::secret::Secret;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use std::sync::Arc;
 
 /// One task being performed.
 #[derive(Debug)]
@@ -18,8 +22,10 @@ pub struct Work<'w> {
     pub tenant: &'w Tenant,
     /// The interaction it belongs to.
     pub interaction: &'w mut Interaction,
+    /// The request.
+    pub call: &'w Call,
     /// What was typed into the form.
-    pub typed: &'w Map<String, Value>,
+    pub answer: &'w Answer,
     /// Mail it causes.
     pub letters: Vec<Letter>,
 }
@@ -42,15 +48,26 @@ impl From<Refusal> for Stop {
 /// Length of every code (documented: 8 alphanumeric characters).
 const CODE_LENGTH: usize = 8;
 
+/// Who signs on in flows that ask nobody.
+const DEMONSTRATION_USER: &str = "demo@stand-in.example";
+
 impl<'w> Work<'w> {
     /// Performs a task.
     pub fn perform(&mut self, task: Task) -> Result<Outcome, Stop> {
         match task {
             Task::Nothing => Ok(Outcome::Done),
             Task::CheckPassword => self.check_password(),
-            Task::CreateUser => self.create_user(),
+            Task::CreateUser => self.register(),
+            Task::CreateFromInput => {
+                let email = self.typed("email");
+                self.create(email, true)
+            }
             Task::ResendVerification => self.resend_verification(),
             Task::Verify => self.verify(),
+            Task::Claim => self.claim(),
+            Task::ResendClaim => self.resend_claim(),
+            Task::ProveClaim => self.prove_claim(),
+            Task::CreateClaimed => self.create_claimed(),
             Task::SendRecovery => {
                 self.enter(Role::LookUpLost)?;
                 self.interaction.lost = self.typed("username").to_owned();
@@ -63,6 +80,14 @@ impl<'w> Work<'w> {
             }
             Task::Recover => self.recover(),
             Task::ChangePassword => self.change_password(),
+            Task::Echo => {
+                let echo = echo(&self.interaction.id, self.call, self.answer);
+                self.interaction.echo = echo.to_string();
+                self.tenant.echoes.keep(echo);
+                self.sign_on_demonstration_user()
+            }
+            Task::CheckInput if self.answer.typed.contains_key("username") => self.check_password(),
+            Task::CheckInput => self.sign_on_demonstration_user(),
         }
     }
 
@@ -94,21 +119,35 @@ impl<'w> Work<'w> {
         }
     }
 
-    fn create_user(&mut self) -> Result<Outcome, Stop> {
-        let (email, password) = (self.typed("email").trim(), self.typed("password"));
+    /// Makes a user of the address typed, who has to verify it.
+    fn register(&mut self) -> Result<Outcome, Stop> {
+        let email = self.address()?;
+        self.create(email, false)
+    }
+
+    /// The address typed, if it looks like one.
+    fn address(&mut self) -> Result<&'w str, Stop> {
+        let email = self.typed("email").trim();
         if email.is_empty() {
             self.enter(Role::RefuseRegistration)?;
             let text = ("email", "Enter a valid email address");
             let refusal = Refusal::invalid(Role::RefuseRegistration, "invalidValue", text);
             return Err(Refusal { message: text.1.to_owned(), ..refusal }.into());
         }
+        Ok(email)
+    }
+
+    /// Makes a user. Whoever is not verified yet gets a code.
+    fn create(&mut self, email: &str, verified: bool) -> Result<Outcome, Stop> {
         self.enter(Role::CreateUser)?;
         if !is_address(email) {
             let text = ("email", "must be a well-formed email address");
             return Err(Refusal::invalid(Role::CreateUser, "invalidValue", text).into());
         }
+        let password = self.typed("password");
+        let username = Some(self.typed("username")).filter(|name| !name.is_empty());
         let profile = Profile {
-            username: email.to_owned(),
+            username: username.unwrap_or(email).to_owned(),
             email: email.to_owned(),
             given: self.typed("givenName").to_owned(),
             family: self.typed("familyName").to_owned(),
@@ -118,7 +157,7 @@ impl<'w> Work<'w> {
             self.tenant.settings.password_policy.unsatisfied(password, &profile.attributes(), None);
         let tenant = self.tenant;
         let mut directory = tenant.directory();
-        if directory.is_taken(email) {
+        if directory.is_taken(&profile.username) {
             self.enter(Role::RefuseRegistration)?;
             return Err(Refusal::duplicate().into());
         }
@@ -128,12 +167,14 @@ impl<'w> Work<'w> {
         }
         let mut random = tenant.draw("user");
         let mut user = User::new(&uuid(&mut random), profile, tenant.clock.wall());
-        user.verified = false;
+        user.verified = verified;
         user.set_password(
             Hashed::of(password, &mut random),
             tenant.settings.password_policy.history,
         );
-        self.send_verification(&mut user);
+        if !verified {
+            self.send_verification(&mut user);
+        }
         let id = user.id.clone();
         match directory.add(user) {
             Ok(()) => {
@@ -153,6 +194,84 @@ impl<'w> Work<'w> {
                 .into())
             }
         }
+    }
+
+    /// Takes an address that nobody has, and sends a code to it.
+    fn claim(&mut self) -> Result<Outcome, Stop> {
+        let email = self.address()?;
+        if !is_address(email) {
+            self.enter(Role::RefuseRegistration)?;
+            let text = ("email", "must be a well-formed email address");
+            return Err(Refusal::invalid(Role::RefuseRegistration, "invalidValue", text).into());
+        }
+        if self.tenant.directory().is_taken(email) {
+            self.enter(Role::RefuseRegistration)?;
+            return Err(Refusal::duplicate().into());
+        }
+        self.interaction.claim = Some(Claim { email: email.to_owned(), code: None, proved: false });
+        self.resend_claim()
+    }
+
+    fn resend_claim(&mut self) -> Result<Outcome, Stop> {
+        let code = self.code();
+        let made = self.tenant.clock.now();
+        if let Some(claim) = &mut self.interaction.claim {
+            claim.code = Some(Code { text: code.clone(), made });
+            let to = claim.email.clone();
+            self.letters.push(Letter { to, kind: Kind::Verification, code: Some(code) });
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn prove_claim(&mut self) -> Result<Outcome, Stop> {
+        self.enter(Role::Verify)?;
+        let now = self.tenant.clock.now();
+        let validity = self.tenant.settings.validity.verification;
+        let typed = self.typed("passcode");
+        let claim = self.interaction.claim.as_mut().filter(|claim| {
+            claim.code.as_ref().is_some_and(|code| code.accepts(typed, validity, now))
+        });
+        let Some(claim) = claim else {
+            return Err(Refusal::custom(Role::Verify, "Invalid verification code").into());
+        };
+        claim.proved = true;
+        Ok(Outcome::Done)
+    }
+
+    fn create_claimed(&mut self) -> Result<Outcome, Stop> {
+        let claim = self.interaction.claim.as_ref().filter(|claim| claim.proved);
+        let Some(email) = claim.map(|claim| claim.email.clone()) else {
+            return Err(Refusal::custom(Role::Verify, "Invalid verification code").into());
+        };
+        let made = self.create(&email, true)?;
+        self.letters.push(Letter { to: email, kind: Kind::Welcome, code: None });
+        Ok(made)
+    }
+
+    /// Signs on the one user that the demonstration flows have, and makes it if it is not there.
+    fn sign_on_demonstration_user(&mut self) -> Result<Outcome, Stop> {
+        let tenant = self.tenant;
+        let mut directory = tenant.directory();
+        let known = directory.meant(DEMONSTRATION_USER).map(|user| user.id.clone());
+        let id: Arc<str> = match known {
+            Some(id) => id,
+            None => {
+                let profile = Profile {
+                    username: DEMONSTRATION_USER.to_owned(),
+                    email: DEMONSTRATION_USER.to_owned(),
+                    given: "Demo".to_owned(),
+                    family: "User".to_owned(),
+                    population: tenant.population_id.clone(),
+                };
+                let id = uuid(&mut tenant.draw("user"));
+                let user = User::new(&id, profile, tenant.clock.wall());
+                let full = || Refusal::custom(Role::Unexpected, "the directory is full");
+                directory.add(user).map_err(|_| full())?;
+                id.as_str().into()
+            }
+        };
+        self.interaction.user = Some(id);
+        Ok(Outcome::Done)
     }
 
     fn resend_verification(&mut self) -> Result<Outcome, Stop> {
@@ -231,8 +350,9 @@ impl<'w> Work<'w> {
     }
 
     /// What was typed into a field; empty when nothing was.
-    fn typed(&self, key: &str) -> &'w str {
-        self.typed.get(key).and_then(Value::as_str).unwrap_or_default()
+    fn typed(&self, name: &'static str) -> &'w str {
+        let key = self.interaction.flow.key(name);
+        self.answer.typed.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 
     fn send_recovery(&mut self) {

@@ -1,20 +1,27 @@
 //! The state of a stand-in tenant, and what its handlers share.
 
+use super::challenge::Challenge;
 use super::directory::Directory;
+use super::echo::Echoes;
+use super::fault::Faults;
 use super::flow::{Flow, Form};
+use super::flows::{FLOWS, named};
 use super::grant::Grant;
-use super::interaction::{Interaction, flow_of};
+use super::interaction::Interaction;
 use super::keys::Keys;
 use super::mail::Mailer;
+use super::page::{Dialect, Page, Site};
+use super::par::Pushed;
+use super::rate_limit::Meter;
 use super::record::Record;
+use super::sdk_token::Bound;
 use super::session::Session;
 use super::settings::{FlowPolicy, Settings};
-use super::stock::FLOWS;
 use super::store::Store;
 use crate::base::clock::Clock;
 use crate::base::random::text;
 use crate::base::secret::Secret;
-use rand::Rng;
+use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -38,6 +45,8 @@ pub struct Tenant {
     pub origin: String,
     /// Secret of the worker application.
     pub worker_secret: Secret,
+    /// API key of the DaVinci application.
+    pub api_key: Secret,
     /// Id of the default population.
     pub population_id: String,
     /// Signing key.
@@ -50,13 +59,27 @@ pub struct Tenant {
     pub sessions: Store<Session>,
     /// Tokens that were revoked, by id.
     pub revoked: Store<()>,
+    /// What refresh tokens stand for.
+    pub refreshes: Store<Grant>,
+    /// Authorize requests that were pushed beforehand, by their URI.
+    pub pushed: Store<Pushed>,
+    /// What SDK tokens were made with, by their id.
+    pub bound: Store<Bound>,
+    /// Challenges that are waited for.
+    pub challenges: Store<Challenge>,
+    /// What the coverage flow received.
+    pub echoes: Echoes,
     /// What was called.
     pub record: Record,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
+    /// How many calls are taken.
+    pub meter: Meter,
     /// Mail.
     pub mailer: Mailer,
     directory: Mutex<Directory>,
-    /// The members of each form's continue reply that never change, by form id.
-    members: HashMap<&'static str, String>,
+    /// The pages of each form, by form id: in the SDK dialect, and as a screen.
+    pages: HashMap<&'static str, [Page; 2]>,
     drawn: AtomicU64,
 }
 
@@ -80,36 +103,58 @@ impl Tenant {
             text(&mut draw("worker", 0), crate::base::random::ALPHANUMERIC, 48).into()
         });
         let population_id = uuid(&mut draw("population", 0));
-        let prefix = format!("{origin}/{}", settings.environment_id);
-        let place = (prefix.as_str(), settings.environment_id.as_str());
-        let members = FLOWS
-            .iter()
-            .flat_map(|flow| flow.forms.iter().map(move |form| (flow, form)))
-            .map(|(flow, form)| (form.id, form.members(flow, place, settings.secondary_buttons)))
-            .collect();
+        let api_key = settings.davinci_application.api_key.clone();
+        let api_key = api_key.unwrap_or_else(|| {
+            text(&mut draw("api key", 0), crate::base::random::ALPHANUMERIC, 64).into()
+        });
+        let prefix = format!("{origin}{}", settings.path_prefix());
+        let site = Site {
+            prefix: &prefix,
+            company: &settings.environment_id,
+            secondary: settings.secondary_buttons,
+            polling: settings.polling,
+        };
+        let both = |flow, form: &Form| {
+            [Dialect::Sdk, Dialect::Screen].map(|dialect| Page::write(flow, form, site, dialect))
+        };
+        let forms = FLOWS.iter().flat_map(|flow| flow.forms.iter().map(move |form| (flow, form)));
+        let pages = forms.map(|(flow, form)| (form.id, both(flow, form))).collect();
         let capacity = settings.capacity;
         Self {
             origin,
             worker_secret,
+            api_key,
             keys,
             interactions: Store::new(capacity.interactions, INTERACTION_AGE),
             grants: Store::new(capacity.codes, settings.validity.authorization),
             sessions: Store::new(capacity.sessions, SESSION_AGE),
             revoked: Store::new(capacity.sessions, settings.validity.token),
+            refreshes: Store::new(capacity.sessions, SESSION_AGE),
+            pushed: Store::new(capacity.codes, super::par::AGE),
+            bound: Store::new(capacity.codes, super::sdk_token::AGE),
+            challenges: Store::new(capacity.interactions, INTERACTION_AGE),
+            echoes: Echoes::default(),
             record: Record::new(clock.clone(), capacity.calls),
+            faults: Faults::new(&settings.faults, settings.seed),
+            meter: Meter::new(settings.rate_limits.clone()),
             mailer,
             directory: Mutex::new(Directory::new(&population_id, capacity.users)),
             population_id,
-            members,
+            pages,
             drawn: AtomicU64::new(0),
             clock,
             settings,
         }
     }
 
+    /// Whether clients reach it by TLS.
+    pub fn is_https(&self) -> bool {
+        self.origin.starts_with("https:")
+    }
+
     /// The absolute prefix of the authorization and flow endpoints.
     pub fn prefix(&self) -> String {
-        format!("{}/{}", self.origin, self.settings.environment_id)
+        format!("{}{}", self.origin, self.settings.path_prefix())
     }
 
     /// The issuer of tokens.
@@ -132,8 +177,8 @@ impl Tenant {
         self.drawn.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A policy and its flow: the first of the wanted ids that is known, or the first policy if none
-    /// is wanted.
+    /// A policy and one of its flows, drawn by their weights: the first of the wanted ids that is
+    /// known, or the first policy if none is wanted.
     pub fn policy(&self, wanted: &str) -> Option<(&FlowPolicy, &'static Flow)> {
         let policies = &self.settings.policies;
         let policy = if wanted.trim().is_empty() {
@@ -141,12 +186,30 @@ impl Tenant {
         } else {
             wanted.split_whitespace().find_map(|id| policies.iter().find(|p| p.id == id))
         }?;
-        Some((policy, flow_of(policy)?))
+        Some((policy, named(self.version_of(policy)?)?))
     }
 
-    /// The unchanging members of a form's continue reply.
-    pub fn members_of(&self, form: &Form) -> &str {
-        self.members.get(form.id).map_or("", String::as_str)
+    /// A flow version of a policy, drawn by the weights.
+    fn version_of<'p>(&self, policy: &'p FlowPolicy) -> Option<&'p str> {
+        if let [only] = policy.distribution.as_slice() {
+            return Some(&only.flow);
+        }
+        let weights = policy.distribution.iter().map(|version| u64::from(version.weight));
+        let sum = weights.sum::<u64>().max(1);
+        let mut drawn = self.draw("version").random_range(0..sum);
+        let version = policy.distribution.iter().find(|version| {
+            let weight = u64::from(version.weight);
+            let is_it = drawn < weight;
+            drawn = drawn.saturating_sub(weight);
+            is_it
+        });
+        Some(&version?.flow)
+    }
+
+    /// The page of a form.
+    pub fn page(&self, form: &Form, dialect: Dialect) -> Option<&Page> {
+        let [trimmed, screen] = self.pages.get(form.id)?;
+        Some(if dialect == Dialect::Sdk { trimmed } else { screen })
     }
 
     /// The wall time in seconds, as tokens carry it.

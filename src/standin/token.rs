@@ -30,6 +30,7 @@ pub fn token(tenant: &Tenant, call: &Call) -> Reply {
     let form = call.form();
     let reply = match form.get("grant_type") {
         Some("authorization_code") => exchange(tenant, call, &form),
+        Some("refresh_token") => refresh(tenant, call, &form),
         Some("client_credentials") => credentials(tenant, call, &form),
         Some(_) => Err(bad("unsupported_grant_type", "This grant type is not served")),
         None => Err(bad("invalid_request", "grant_type is missing")),
@@ -39,12 +40,8 @@ pub fn token(tenant: &Tenant, call: &Call) -> Reply {
 
 /// Exchanges an authorization code.
 fn exchange(tenant: &Tenant, call: &Call, form: &Pairs) -> Result<Reply, Reply> {
-    let application = &tenant.settings.application;
     let (client, secret) = client_of(call, form);
-    if client != application.client_id {
-        return Err(invalid_client());
-    }
-    if application.client_secret.as_ref().is_some_and(|known| *known.expose() != secret) {
+    if !knows_secret(tenant, (&client, &secret)) {
         return Err(invalid_client());
     }
     let code = form.get("code").unwrap_or_default();
@@ -62,7 +59,30 @@ fn exchange(tenant: &Tenant, call: &Call, form: &Pairs) -> Result<Reply, Reply> 
     if !proves(request.challenge.as_ref(), form.get("code_verifier")) {
         return Err(bad("invalid_grant", "The code verifier does not fit the challenge"));
     }
-    let tokens = tokens(tenant, &grant).ok_or_else(signing_failed)?;
+    answer(tenant, grant)
+}
+
+/// Exchanges a refresh token; it is replaced by another one (assumed).
+fn refresh(tenant: &Tenant, call: &Call, form: &Pairs) -> Result<Reply, Reply> {
+    let (client, secret) = client_of(call, form);
+    if !knows_secret(tenant, (&client, &secret)) {
+        return Err(invalid_client());
+    }
+    let token = form.get("refresh_token").unwrap_or_default();
+    let grant = tenant.refreshes.take(token, tenant.clock.now());
+    let unknown =
+        || bad("invalid_grant", "The refresh token is unknown, expired or was used before");
+    answer(tenant, grant.ok_or_else(unknown)?)
+}
+
+/// The tokens of a grant, a refresh token among them where the application has them.
+fn answer(tenant: &Tenant, grant: Grant) -> Result<Reply, Reply> {
+    let mut tokens = tokens(tenant, &grant).ok_or_else(signing_failed)?;
+    if tenant.settings.application.refresh_tokens {
+        let token = uuid(&mut tenant.draw("refresh"));
+        tokens["refresh_token"] = json!(token);
+        tenant.refreshes.insert(&token, grant, tenant.clock.now());
+    }
     Ok(Reply::ok(&tokens))
 }
 
@@ -88,13 +108,13 @@ pub fn introspect(tenant: &Tenant, call: &Call) -> Reply {
     let (client, secret) = client_of(call, &form);
     let settings = &tenant.settings;
     let worker = client == settings.worker.client_id && secret == *tenant.worker_secret.expose();
-    let secret_fits =
-        settings.application.client_secret.as_ref().is_none_or(|known| *known.expose() == secret);
-    let known = worker || (client == settings.application.client_id && secret_fits);
-    if !known {
+    if !worker && !knows_secret(tenant, (&client, &secret)) {
         return invalid_client().of(key);
     }
-    let claims = good(tenant, form.get("token").unwrap_or_default());
+    let token = form.get("token").unwrap_or_default();
+    let refreshes = |grant: &mut Grant| json!({ "jti": token, "sub": *grant.session.user, "client_id": grant.request.client_id });
+    let refresh = || tenant.refreshes.with(token, tenant.clock.now(), refreshes);
+    let claims = good(tenant, token).or_else(refresh);
     let mut answer = claims.unwrap_or_else(|| json!({}));
     answer["active"] = json!(answer.get("jti").is_some());
     Reply::ok(&answer).of(key)
@@ -103,7 +123,9 @@ pub fn introspect(tenant: &Tenant, call: &Call) -> Reply {
 /// Revokes a token; unknown tokens are no error (RFC 7009).
 pub fn revoke(tenant: &Tenant, call: &Call) -> Reply {
     let form = call.form();
-    let claims = good(tenant, form.get("token").unwrap_or_default());
+    let token = form.get("token").unwrap_or_default();
+    tenant.refreshes.take(token, tenant.clock.now());
+    let claims = good(tenant, token);
     if let Some(id) = claims.as_ref().and_then(|claims| claims["jti"].as_str()) {
         tenant.revoked.insert(id, (), tenant.clock.now());
     }
@@ -132,7 +154,8 @@ fn good(tenant: &Tenant, token: &str) -> Option<Value> {
     (alive && !revoked).then_some(claims)
 }
 
-fn tokens(tenant: &Tenant, grant: &Grant) -> Option<Value> {
+/// The tokens of a grant; none only if signing fails.
+pub fn tokens(tenant: &Tenant, grant: &Grant) -> Option<Value> {
     let (request, session) = (&grant.request, &grant.session);
     let environment = &tenant.settings.environment_id;
     let access = claims(
@@ -193,9 +216,16 @@ fn proves(challenge: Option<&Challenge>, verifier: Option<&str>) -> bool {
 }
 
 /// Client id and secret, by HTTP Basic or in the form; empty where absent.
-fn client_of(call: &Call, form: &Pairs) -> (String, String) {
+pub fn client_of(call: &Call, form: &Pairs) -> (String, String) {
     let own = |name| form.get(name).unwrap_or_default().to_owned();
     call.basic().unwrap_or_else(|| (own("client_id"), own("client_secret")))
+}
+
+/// Whether a client is the application and, if that has a secret, knows it.
+pub fn knows_secret(tenant: &Tenant, (client, secret): (&str, &str)) -> bool {
+    let application = &tenant.settings.application;
+    let fits = application.client_secret.as_ref().is_none_or(|known| *known.expose() == secret);
+    client == application.client_id && fits
 }
 
 fn bad(error: &str, description: &str) -> Reply {

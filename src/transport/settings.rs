@@ -19,6 +19,8 @@ pub struct Settings {
     pub max_reply: u64,
     /// PEM file of the authorities to trust instead of this machine's.
     pub ca_file: Option<PathBuf>,
+    /// Authorities in PEM to trust besides, of a stand-in that made its own. No key of the profile.
+    pub ca_pem: Option<String>,
     /// `User-Agent` of every request that brings none of its own.
     pub user_agent: String,
 }
@@ -52,6 +54,7 @@ impl Default for Settings {
             reply_timeout: Duration::from_secs(30),
             max_reply: 4 << 20,
             ca_file: None,
+            ca_pem: None,
             user_agent: concat!("gander/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }

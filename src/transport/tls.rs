@@ -71,6 +71,14 @@ pub(super) fn configuration(
 
 fn roots(settings: &Settings) -> Result<RootCertStore, SetUpError> {
     let mut roots = RootCertStore::empty();
+    if let Some(pem) = &settings.ca_pem {
+        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            let reason =
+                |error: &dyn std::fmt::Display| SetUpError::Tls { reason: error.to_string() };
+            let certificate = certificate.map_err(|error| reason(&error))?;
+            roots.add(certificate).map_err(|error| reason(&error))?;
+        }
+    }
     let Some(path) = &settings.ca_file else {
         // What this machine holds but rustls cannot use is passed over, as browsers do.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -78,11 +86,12 @@ fn roots(settings: &Settings) -> Result<RootCertStore, SetUpError> {
     };
     let error = |reason: String| SetUpError::CaFile { path: path.clone(), reason };
     let certificates = CertificateDer::pem_file_iter(path).map_err(|e| error(e.to_string()))?;
+    let before = roots.len();
     for certificate in certificates {
         let certificate = certificate.map_err(|e| error(e.to_string()))?;
         roots.add(certificate).map_err(|e| error(e.to_string()))?;
     }
-    if roots.is_empty() {
+    if roots.len() == before {
         return Err(error("it holds no certificate".to_owned()));
     }
     Ok(roots)
@@ -115,6 +124,17 @@ mod tests {
         }
         let settings = Settings { ca_file: Some("/nowhere/ca.pem".into()), ..Settings::default() };
         assert!(matches!(configuration(&settings, false), Err(SetUpError::CaFile { .. })));
+    }
+
+    #[test]
+    fn the_authority_of_a_stand_in_is_trusted_besides_the_others() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let own = Settings { ca_pem: Some(made.cert.pem()), ..Settings::default() };
+        let (usual, with_own) = (roots(&Settings::default()).unwrap(), roots(&own).unwrap());
+        assert_eq!(with_own.len(), usual.len() + 1);
+        let broken = made.cert.pem().replace('M', "!");
+        let broken = Settings { ca_pem: Some(broken), ..Settings::default() };
+        assert!(matches!(roots(&broken), Err(SetUpError::Tls { .. })));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The real binary, as a person uses it.
 
 mod check;
+mod faults;
 mod guard;
 mod instrument;
+mod journeys;
 mod lab;
 mod run;
 mod secrets;

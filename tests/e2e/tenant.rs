@@ -3,8 +3,10 @@
 use crate::lab::Lab;
 use gander::base::clock::Clock;
 use gander::base::document::{Problems, Section, Table};
-use gander::standin::{self, Running, Settings};
+use gander::standin::directory::Directory;
+use gander::standin::{self, Ready, Running, Settings};
 use serde_json::Value;
+use std::ops::DerefMut;
 
 /// A running tenant and the runtime that it runs on.
 pub(crate) struct Tenant {
@@ -56,6 +58,16 @@ impl Tenant {
         )
     }
 
+    /// What a client has to know.
+    pub(crate) fn ready(&self) -> &Ready {
+        &self.running().ready
+    }
+
+    /// Who there is.
+    pub(crate) fn directory(&self) -> impl DerefMut<Target = Directory> + '_ {
+        self.running().tenant().directory()
+    }
+
     pub(crate) fn worker_secret(&self) -> &str {
         &self.running().ready.worker.client_secret
     }
@@ -65,6 +77,15 @@ impl Tenant {
         let mut command = lab.command(arguments);
         command.env("WORKER_SECRET", self.worker_secret());
         crate::lab::Ended::of(command.output().expect("a binary that starts"))
+    }
+
+    /// What it counted.
+    pub(crate) fn truth(&self) -> Value {
+        let url = format!("http://{}/stand-in/truth", self.listens_at());
+        self.runtime.block_on(async {
+            let reply = reqwest::get(url).await.expect("a reply");
+            serde_json::from_slice(&reply.bytes().await.expect("a body")).expect("JSON")
+        })
     }
 
     /// Every call that it recorded.

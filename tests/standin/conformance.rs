@@ -55,7 +55,7 @@ async fn authorize_says_what_is_wrong_with_a_request() {
         ("acr_values", "0123", "no such flow policy"),
         ("scope", "profile", "must contain `openid`"),
         ("response_type", "token", "only `code`"),
-        ("response_mode", "query", "not served yet"),
+        ("response_mode", "query", "hosted pages are not served"),
     ] {
         let reply = agent.start_with(&[(name, value)]).await;
         assert_eq!(reply.status, 400, "{name}");
@@ -79,15 +79,6 @@ async fn a_wrong_client_or_redirect_uri_is_redirected_to_another_origin() {
         assert!(!location.contains("evil"), "never to an address that is not registered");
         assert!(reply.headers.get("access-control-allow-origin").is_none());
     }
-}
-
-#[tokio::test]
-async fn the_screen_dialect_is_refused_in_so_many_words() {
-    let lab = Lab::start().await;
-    let url = url::Url::parse_with_params(&lab.url("/as/authorize"), lab.authorize_parameters());
-    let reply = send(lab.get(url.unwrap().as_str())).await;
-    assert_eq!(reply.status, 400);
-    assert!(reply.body["message"].as_str().unwrap().contains("ping-sdk"), "{reply:?}");
 }
 
 #[tokio::test]
@@ -347,7 +338,7 @@ async fn settings_that_cannot_be_served_are_refused_before_anything_is() {
         assert!(matches!(refuse(change).await, StandInError::NotLoopback { .. }));
     }
     assert!(matches!(refuse(|s| s.policies.clear()).await, StandInError::Nothing { .. }));
-    let no_flow = refuse(|s| s.policies[0].flow = "x".to_owned()).await;
+    let no_flow = refuse(|s| s.policies[0].distribution[0].flow = "x".to_owned()).await;
     assert!(matches!(no_flow, StandInError::NoFlow { .. }));
     let lab = Lab::start().await;
     let listen = lab.running.ready.auth_url["http://".len()..].parse().unwrap();
@@ -376,7 +367,7 @@ async fn the_ready_line_can_be_read_back_and_is_not_shown_with_its_secret() {
     let mut agent = lab.agent();
     agent.start().await;
     let shown = format!("{:?}", lab.running);
-    for secret in [&read.worker.client_secret, &agent.cookies["interactionToken"]] {
+    for secret in [&read.worker.client_secret, &read.api_key, &agent.cookies["interactionToken"]] {
         assert!(!shown.contains(secret), "{shown}");
     }
     let value: Value = serde_json::from_str(&line).unwrap();

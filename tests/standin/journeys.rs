@@ -278,8 +278,8 @@ async fn a_session_is_too_old_after_its_validity() {
     lab.clock.advance(Duration::from_mins(480));
     assert_form(&agent.start().await, "65u7m8cm28");
     let reply = agent.start_with(&[("prompt", "none")]).await;
-    assert_eq!(reply.body["error"]["code"], "login_required");
-    assert_eq!((reply.status, &reply.body["status"]), (200, &json!("FAILED")));
+    assert_eq!(reply.status, 400);
+    assert_eq!(reply.body["details"][0]["code"], "LOGIN_REQUIRED");
 }
 
 #[tokio::test]

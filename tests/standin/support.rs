@@ -67,7 +67,35 @@ impl Lab {
 
     /// Absolute URL of a path below the tenant's prefix.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}/{}{path}", self.running.ready.auth_url, self.running.ready.environment_id)
+        let ready = &self.running.ready;
+        if ready.custom_domain {
+            return format!("{}{path}", ready.auth_url);
+        }
+        format!("{}/{}{path}", ready.auth_url, ready.environment_id)
+    }
+
+    /// Id of a flow policy.
+    pub(crate) fn policy(&self, name: &str) -> String {
+        self.running.ready.policies[name].clone()
+    }
+
+    /// Absolute URL of the orchestration API for this company.
+    pub(crate) fn company_url(&self, path: &str) -> String {
+        let ready = &self.running.ready;
+        format!("{}/v1/company/{}{path}", ready.orchestrate_url, ready.environment_id)
+    }
+
+    /// A token that opens starts by policy; with a body, one that the body is bound into.
+    pub(crate) async fn sdk_token(&self, body: Option<&Value>) -> String {
+        let url = self.company_url("/sdktoken");
+        let key = &self.running.ready.api_key;
+        let request = match body {
+            None => self.get(&url),
+            Some(body) => self.request(Method::POST, &url).body(body.to_string()),
+        };
+        let reply = send(request.header("X-SK-API-KEY", key)).await;
+        assert_eq!((reply.status, &reply.body["success"]), (200, &json!(true)), "{reply:?}");
+        reply.body["access_token"].as_str().expect("a token").to_owned()
     }
 
     pub(crate) fn at_origin(&self, path: &str) -> String {
@@ -84,7 +112,7 @@ impl Lab {
 
     pub(crate) fn agent(&self) -> Agent<'_> {
         let (cookies, last) = (BTreeMap::new(), Value::Null);
-        Agent { lab: self, cookies, last, headers: true, sends_cookies: true }
+        Agent { lab: self, cookies, last, headers: true, sends_cookies: true, screen: false }
     }
 
     /// The parameters of an authorize request.
@@ -200,6 +228,8 @@ pub(crate) struct Agent<'l> {
     pub(crate) headers: bool,
     /// Whether cookies are sent.
     pub(crate) sends_cookies: bool,
+    /// Whether it speaks the screen dialect.
+    pub(crate) screen: bool,
 }
 
 impl Agent<'_> {
@@ -218,8 +248,51 @@ impl Agent<'_> {
         }
         let url = url::Url::parse_with_params(&self.lab.url("/as/authorize"), &parameters)
             .expect("an address");
-        let request = self.lab.get(url.as_str()).header("x-requested-with", "ping-sdk");
+        let request = self.dressed(self.lab.get(url.as_str()));
         self.take(request).await
+    }
+
+    /// Starts the flow of a policy.
+    pub(crate) async fn start_flow(&mut self, policy: &str) -> Reply {
+        self.start_with(&[("acr_values", &self.lab.policy(policy))]).await
+    }
+
+    /// Starts by policy with a bearer token and input; null sends no body.
+    pub(crate) async fn start_by_policy(
+        &mut self,
+        name: &str,
+        token: &str,
+        input: &Value,
+    ) -> Reply {
+        let path = format!("/davinci/policy/{}/start", self.lab.policy(name));
+        let url = self.lab.url(&path);
+        let request = self.dressed(self.lab.request(Method::POST, &url).bearer_auth(token));
+        let request = if input.is_null() { request } else { request.body(input.to_string()) };
+        self.take(request).await
+    }
+
+    /// A request with the header that asks for the SDK dialect, unless screens are wanted.
+    fn dressed(&self, request: RequestBuilder) -> RequestBuilder {
+        if self.screen { request } else { request.header("x-requested-with", "ping-sdk") }
+    }
+
+    /// Sends what a button of a screen sends.
+    pub(crate) async fn click(&mut self, button: &str, values: Value) -> Reply {
+        let mut parameters = values;
+        parameters["buttonType"] = json!("form-submit");
+        parameters["buttonValue"] = json!(button);
+        let body = json!({
+            "id": self.last["id"],
+            "eventName": "continue",
+            "nextEvent": self.last["screen"]["properties"]["button"]["onClick"],
+            "parameters": parameters,
+        });
+        self.post(&body).await
+    }
+
+    /// Sends what a polling field sends.
+    pub(crate) async fn poll(&mut self, value: &str) -> Reply {
+        self.answer("polling", "", json!({ "pollingField": value })).await
     }
 
     /// Sends what a submit button sends.
@@ -250,12 +323,17 @@ impl Agent<'_> {
 
     /// A request to the last link, proof included, without a body.
     pub(crate) fn to_next(&self) -> RequestBuilder {
-        let href = self.last["_links"]["next"]["href"].as_str().expect("a link");
-        let mut request = self
-            .lab
-            .request(Method::POST, href)
-            .header("content-type", "application/json")
-            .header("x-requested-with", "ping-sdk");
+        let href = match self.last["_links"]["next"]["href"].as_str() {
+            Some(href) => href.to_owned(),
+            None => {
+                let part = |name: &str| self.last[name].as_str().expect("a part of the path");
+                let (connection, capability) = (part("connectionId"), part("capabilityName"));
+                self.lab
+                    .url(&format!("/davinci/connections/{connection}/capabilities/{capability}"))
+            }
+        };
+        let request = self.lab.request(Method::POST, &href);
+        let mut request = self.dressed(request).header("content-type", "application/json");
         if self.headers {
             for name in ["interactionId", "interactionToken"] {
                 request = request.header(name, self.last[name].as_str().expect("a proof"));
@@ -281,7 +359,7 @@ impl Agent<'_> {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        if reply.body["_links"]["next"].is_object() {
+        if reply.body["_links"]["next"].is_object() || reply.body["screen"].is_object() {
             self.last = reply.body.clone();
         }
         reply
@@ -314,6 +392,15 @@ pub(crate) fn assert_form(reply: &Reply, id: &str) {
     for forbidden in ["session", "authorizeResponse", "error", "status"] {
         assert!(reply.body.get(forbidden).is_none(), "{forbidden}");
     }
+}
+
+/// The reply shows the screen of this id.
+#[track_caller]
+pub(crate) fn assert_screen(reply: &Reply, id: &str) {
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(reply.body["id"], id, "{reply:?}");
+    assert!(reply.body["screen"]["properties"]["customHTML"]["value"].is_string(), "{reply:?}");
+    assert!(reply.body.get("_links").is_none() && reply.body.get("form").is_none());
 }
 
 /// The reply ends the flow well; gives back the code.

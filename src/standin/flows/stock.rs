@@ -4,51 +4,22 @@
 //! the rest is invented in their manner. The id `leznhnimpg` is printed after a refused
 //! registration without saying what the node is: here it refuses duplicates and empty addresses.
 
-use super::flow::{Button, Flow, Form, Input, Lead, Node, Outcome, Role, Task};
-
-/// All flows that settings can name.
-pub const FLOWS: &[&Flow] = &[&STOCK];
+use super::parts::{TO_END, aside, form, nodes, password, primary, text};
+use crate::standin::flow::{Flow, Form, Lead, Leads, Node, Outcome, Role, Task};
 
 /// Sign-on with registration, password change and recovery.
 pub static STOCK: Flow = Flow {
     name: "stock",
     id: "1041e8016fd7c57f6551739cb6e10c99",
-    first: "65u7m8cm28",
+    opening: (Task::Nothing, TO_LOGIN),
+    checks_session: true,
+    input: &[],
+    keys: &[],
     forms: FORMS,
-    nodes: NODES,
+    nodes: &NODES,
 };
 
-const HTML: (&str, &str) = ("867ed4363b2bc21c860085ad2baa817d", "customHTMLTemplate");
-
-const fn form(
-    id: &'static str,
-    (name, description): (&'static str, &'static str),
-    inputs: &'static [Input],
-    buttons: &'static [Button],
-) -> Form {
-    Form { id, connection: HTML.0, capability: HTML.1, name, description, inputs, buttons }
-}
-
-const fn text(key: &'static str, label: &'static str) -> Input {
-    Input { kind: "TEXT", key, label }
-}
-
-const fn password(key: &'static str, label: &'static str) -> Input {
-    Input { kind: "PASSWORD", key, label }
-}
-
-type Leads = &'static [(Outcome, Lead)];
-
-const fn primary(key: &'static str, label: &'static str, task: Task, leads: Leads) -> Button {
-    Button { primary: true, key, label, task, leads }
-}
-
-const fn aside(key: &'static str, label: &'static str, task: Task, leads: Leads) -> Button {
-    Button { primary: false, key, label, task, leads }
-}
-
 const TO_LOGIN: Leads = &[(Outcome::Done, Lead::Form("65u7m8cm28"))];
-const TO_END: Leads = &[(Outcome::Done, Lead::Success)];
 const TO_VERIFY: Leads = &[(Outcome::Done, Lead::Form("o4yhix414e"))];
 const TO_RECOVERY: Leads = &[(Outcome::Done, Lead::Form("9gi11xivkc"))];
 
@@ -178,75 +149,19 @@ static FORMS: &[Form] = &[
     ),
 ];
 
-const fn node(id: &'static str, connector: Connector, capability: &'static str) -> Node {
-    Node { id, connection: connector.1, connector: connector.0, capability }
-}
-
-/// A connector and the connection of it that this flow uses.
-type Connector = (&'static str, &'static str);
-
-const DIRECTORY: Connector = ("pingOneSSOConnector", "94141bf2f1b9b59a5f5365ff135e02bb");
-const ERROR: Connector = ("errorConnector", "53ab83a4a4ab919d9f2cb02d9e111ac8");
-const SUCCESS: Connector = ("pingOneAuthenticationConnector", "cf474221121ff65b6ada03d50fd03034");
-
-static NODES: &[(Role, Node)] = &[
-    (Role::LookUp, node("cqm26fxq1v", DIRECTORY, "userLookup")),
-    (Role::CheckPassword, node("dnu7jt3sjz", DIRECTORY, "checkPassword")),
-    (Role::CreateUser, node("x0txd3bdfn", DIRECTORY, "createUser")),
-    (Role::RefuseRegistration, node("leznhnimpg", DIRECTORY, "createUser")),
-    (Role::Verify, node("v9kq2r7d0s", ERROR, "customErrorMessage")),
-    (Role::LookUpLost, node("9hip372enu", DIRECTORY, "userLookup")),
-    (Role::Recover, node("r3w8n5x1ht", DIRECTORY, "recoverPassword")),
-    (Role::ChangePassword, node("k6c0p4z9mb", DIRECTORY, "resetPassword")),
-    (Role::Mismatch, node("m1d7y2g5qe", ERROR, "customErrorMessage")),
-    (Role::Unexpected, node("0mkskx7cez", ERROR, "customErrorMessage")),
-    (Role::Success, node("fbx7x6gnus", SUCCESS, "returnSuccessResponseRedirect")),
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_lead_leads_somewhere_and_every_task_has_somewhere_to_go() {
-        for flow in FLOWS {
-            assert!(flow.form(flow.first).is_some());
-            for form in flow.forms {
-                assert!(!form.buttons.is_empty(), "{} is a dead end", form.id);
-                for button in form.buttons {
-                    let done = button.leads.iter().any(|(outcome, _)| *outcome == Outcome::Done);
-                    assert!(done, "{} {} has no way on", form.id, button.key);
-                    for (_, lead) in button.leads {
-                        if let Lead::Form(id) = lead {
-                            assert!(flow.form(id).is_some(), "{id} is no form");
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_form_can_be_reached_and_every_id_is_used_once() {
-        for flow in FLOWS {
-            let leads = flow.forms.iter().flat_map(|form| form.buttons).flat_map(|b| b.leads);
-            let reached: BTreeSet<&str> = leads
-                .filter_map(|(_, lead)| match lead {
-                    Lead::Form(id) => Some(*id),
-                    Lead::Success => None,
-                })
-                .collect();
-            let ids: Vec<&str> = flow
-                .forms
-                .iter()
-                .map(|form| form.id)
-                .chain(flow.nodes.iter().map(|(_, node)| node.id))
-                .collect();
-            assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
-            for form in flow.forms {
-                assert!(reached.contains(form.id), "{} is out of reach", form.id);
-            }
-        }
-    }
-}
+static NODES: [(Role, Node); 14] = nodes([
+    "cqm26fxq1v",
+    "dnu7jt3sjz",
+    "x0txd3bdfn",
+    "leznhnimpg",
+    "v9kq2r7d0s",
+    "9hip372enu",
+    "r3w8n5x1ht",
+    "k6c0p4z9mb",
+    "m1d7y2g5qe",
+    "0mkskx7cez",
+    "fbx7x6gnus",
+    "7lrwfvealk",
+    "xwkkxzwwhp",
+    "0e4fujfonx",
+]);
