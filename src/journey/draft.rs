@@ -34,7 +34,7 @@ pub struct Act {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Came {
     /// A form.
-    Form(Form),
+    Form(Box<Form>),
     /// A refusal.
     Refusal,
     /// The end of the flow.

@@ -21,7 +21,10 @@ fn imported(lab: &Lab, browser: &Browser<'_>, name: &str) -> String {
     }
     let profile = lab.file(
         &format!("{name}.toml"),
-        &format!("journey_files = [\"{journey}\"]\n[journeys]\nmy-{name} = 1\n"),
+        &format!(
+            "journey_files = [\"{journey}\"]\n[journeys]\nmy-{name} = 1\n\
+             [[variant]]\nname = \"only\"\npolicies = {{ my-start-with-input = \"start-with-input\" }}\n"
+        ),
     );
     let walked = lab.run(&["check", &profile, "--walk"]);
     assert_eq!(walked.code, 0, "{text}\n{}{}", walked.stdout, walked.stderr);
@@ -187,6 +190,20 @@ async fn a_recorded_recovery_sets_the_next_password() {
     [[end]]
     do = "token"
     "#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorded_start_by_policy_starts_with_somebody_else() {
+    let tenant = support::Lab::start().await;
+    let mut browser = Browser::open(&tenant);
+    let input = json!({ "email": "elmer@example.com", "username": "elmer", "password": PASSWORD,
+        "primaryPhone": "+14155552672", "name": { "given": "Elmer", "family": "Fudd" } });
+    browser.start_by_policy("start-with-input", &input).await;
+    let end = browser.click("submit", json!({ "username": "elmer", "password": PASSWORD })).await;
+    assert!(end["access_token"].is_string(), "{end}");
+    let text = imported(&Lab::new(), &browser, "start-with-input");
+    assert!(!text.contains("lmer") && !text.contains("Fudd") && !text.contains("4155"), "{text}");
+    insta::assert_snapshot!(text, @"");
 }
 
 #[tokio::test(flavor = "multi_thread")]
