@@ -203,7 +203,31 @@ async fn a_recorded_start_by_policy_starts_with_somebody_else() {
     assert!(end["access_token"].is_string(), "{end}");
     let text = imported(&Lab::new(), &browser, "start-with-input");
     assert!(!text.contains("lmer") && !text.contains("Fudd") && !text.contains("4155"), "{text}");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # From the recording start-with-input.har: submit registration.
+    # The flow is started by its policy: the profile has to name it and say where the token comes from.
+    name = "my-start-with-input"
+    goal = "token"
+    account = "none"
+    start = "policy"
+    start_creates_account = true
+
+    [input]
+    email = "{persona.email}"
+    name = { family = "{persona.family_name}", given = "{persona.given_name}" }
+    password = "{persona.password}"
+    primaryPhone = "{persona.phone}"
+    username = "{persona.email}"
+
+    [[rule]]
+    name = "submit registration"
+    when = { fields = ["username", "password"], actions = ["submit", "forgotPassword"] }
+    answer = { username = "{persona.email}", password = "{persona.password}" }
+    action = ["submit"]
+
+    [[end]]
+    do = "token"
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]

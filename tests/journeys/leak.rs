@@ -103,7 +103,10 @@ fn entry(
 
 /// A recording of the pages one after the other, and everything in it that is secret.
 fn recording(pages: &[Page]) -> (String, Vec<String>) {
-    let mut secrets: Vec<String> = pages.iter().flat_map(|page| page.tokens.clone()).collect();
+    // The last token of a page is that of the session, which only the last page makes.
+    let tokens = pages.iter().flat_map(|page| page.tokens[..3].to_vec());
+    let mut secrets: Vec<String> = tokens.collect();
+    secrets.extend(pages.last().map(|page| page.tokens[3].clone()));
     secrets.extend(pages.iter().flat_map(|page| page.secrets.iter().map(|(_, s)| s.clone())));
     let start = format!("{AT}/as/authorize?response_mode=pi.flow&client_id=app");
     let mut entries =
