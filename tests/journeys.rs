@@ -7,6 +7,8 @@ mod import;
 #[path = "e2e/lab.rs"]
 #[expect(dead_code, reason = "made for another test, which uses more of it")]
 mod lab;
+#[path = "journeys/leak.rs"]
+mod leak;
 #[path = "journeys/list.rs"]
 mod list;
 #[path = "journeys/record.rs"]

@@ -34,7 +34,7 @@ pub struct Act {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Came {
     /// A form.
-    Form(Form),
+    Form(Box<Form>),
     /// A refusal.
     Refusal,
     /// The end of the flow.
@@ -72,15 +72,27 @@ impl Remedy for NothingDone {
 }
 
 /// Whether a journey can name a key: an empty one has no name, and `|` stands between names.
-fn sayable(key: &String) -> bool {
+fn sayable(key: &str) -> bool {
     !key.trim().is_empty() && !key.contains('|')
+}
+
+/// The keys that a journey can name, each once.
+fn named<'a>(keys: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut named: Vec<String> = Vec::new();
+    for key in keys.filter(|key| sayable(key)) {
+        if !named.contains(key) {
+            named.push(key.clone());
+        }
+    }
+    named
 }
 
 impl Shape {
     fn of(form: &Form) -> Self {
+        let (fields, actions) = (form.fields.iter(), form.actions.iter());
         Self {
-            fields: form.fields.iter().map(|field| field.key.clone()).filter(sayable).collect(),
-            actions: form.actions.iter().map(|action| action.key.clone()).filter(sayable).collect(),
+            fields: named(fields.map(|field| &field.key)),
+            actions: named(actions.map(|action| &action.key)),
         }
     }
 
@@ -242,9 +254,15 @@ struct Run {
 
 fn add(groups: &mut Vec<Group>, act: &Act, makes: bool) {
     let last = groups.iter().flat_map(|group| &group.runs).map(|run| run.last + 1).max();
+    let mut answers: Vec<(String, Template)> = Vec::new();
+    for (key, template) in act.answers.iter().filter(|(key, _)| sayable(key)) {
+        if !answers.iter().any(|(known, _)| known == key) {
+            answers.push((key.clone(), template.clone()));
+        }
+    }
     let run = Run {
         action: act.action.clone(),
-        answers: act.answers.clone(),
+        answers,
         event: act.event(),
         is_refused: act.is_refused(),
         is_shown: false,
@@ -318,7 +336,6 @@ impl Group {
                 answer: run
                     .answers
                     .iter()
-                    .filter(|(key, _)| sayable(key))
                     .map(|(key, template)| (Target::Key(key.as_str().into()), template.clone()))
                     .collect(),
                 action: if is_only_action || run.action.is_empty() {

@@ -269,7 +269,7 @@ impl Reading {
             Node::Form(next) => {
                 let form = next.form.clone();
                 run.href = Some(next.href.to_string());
-                (Came::Form(form), None)
+                (Came::Form(Box::new(form)), None)
             }
             Node::Refusal(refusal) => (Came::Refusal, Some(refusal)),
             Node::Success(completion) => {
@@ -291,7 +291,7 @@ impl Reading {
         };
         let at_hand = run.at_hand.clone();
         if let Came::Form(next) = &came {
-            run.at_hand = Some(next.clone());
+            run.at_hand = Some((**next).clone());
         }
         let Some(form) = at_hand.filter(|_| !sent.is_poll) else { return Ok(()) };
         let Some(action) = sent.action(&form) else {

@@ -162,7 +162,7 @@ impl<'s> Rehearsal<'s> {
         let met = self.send(request).await;
         let met = self.wait_through(met).await;
         act.came = match &met {
-            Met::Form => Came::Form(self.walk.form().cloned().unwrap_or_default()),
+            Met::Form => Came::Form(Box::new(self.walk.form().cloned().unwrap_or_default())),
             Met::Complete => Came::End,
             Met::Refused(_) | Met::Broken(_) => Came::Refusal,
         };

@@ -20,6 +20,8 @@ pub(crate) struct Browser<'l> {
     last: Value,
     entries: Vec<Value>,
     pub(crate) bodies: Bodies,
+    /// Bearer token of a start by policy; pages then come as the hosted page gets them.
+    bearer: Option<String>,
     /// Everything that went over the wire and may be in no journey.
     pub(crate) secrets: Vec<String>,
 }
@@ -49,6 +51,7 @@ impl<'l> Browser<'l> {
             last: Value::Null,
             entries: Vec::new(),
             bodies: Bodies::Plain,
+            bearer: None,
             secrets: Vec::new(),
         }
     }
@@ -68,6 +71,32 @@ impl<'l> Browser<'l> {
             json!({ "size": 0 }),
         ));
         self.send(Method::GET, url.as_str(), None).await
+    }
+
+    /// Starts a flow by its policy, as the vendor's widget does.
+    pub(crate) async fn start_by_policy(&mut self, policy: &str, input: &Value) -> Value {
+        let token = self.lab.sdk_token(None).await;
+        self.secrets.push(token.clone());
+        self.bearer = Some(token);
+        let url = self.lab.url(&format!("/davinci/policy/{}/start", self.lab.policy(policy)));
+        self.send(Method::POST, &url, Some(input.to_string())).await
+    }
+
+    /// Presses a button of a page that came as the hosted page gets it.
+    pub(crate) async fn click(&mut self, button: &str, values: Value) -> Value {
+        let mut parameters = values;
+        parameters["buttonType"] = json!("form-submit");
+        parameters["buttonValue"] = json!(button);
+        let body = json!({ "id": self.last["id"], "eventName": "continue",
+            "nextEvent": self.last["screen"]["properties"]["button"]["onClick"], "parameters": parameters });
+        let text = |name: &str| self.last[name].as_str().expect("an id").to_owned();
+        let path = format!(
+            "/davinci/connections/{}/capabilities/{}",
+            text("connectionId"),
+            text("capabilityName")
+        );
+        let url = self.lab.url(&path);
+        self.send(Method::POST, &url, Some(body.to_string())).await
     }
 
     /// Presses a button, with every field that the page has.
@@ -121,12 +150,16 @@ impl<'l> Browser<'l> {
     }
 
     async fn send(&mut self, method: Method, url: &str, body: Option<String>) -> Value {
-        let mut headers = vec![("x-requested-with".to_owned(), "ping-sdk".to_owned())];
+        let mut headers = Vec::new();
+        match &self.bearer {
+            Some(token) => headers.push(("Authorization".to_owned(), format!("Bearer {token}"))),
+            None => headers.push(("x-requested-with".to_owned(), "ping-sdk".to_owned())),
+        }
         if let Some(token) = self.cookies.get("bearer") {
             headers.push(("Authorization".to_owned(), format!("Bearer {token}")));
         } else if url.contains("/davinci/") {
             for name in ["interactionId", "interactionToken"] {
-                let value = self.last[name].as_str().expect("a proof").to_owned();
+                let Some(value) = self.last[name].as_str().map(str::to_owned) else { continue };
                 self.secrets.push(value.clone());
                 headers.push((name.to_owned(), value));
             }
@@ -183,7 +216,7 @@ impl<'l> Browser<'l> {
             &replied,
             content,
         ));
-        if reply.body["_links"]["next"].is_object() {
+        if reply.body["_links"]["next"].is_object() || reply.body["screen"].is_object() {
             self.last = reply.body.clone();
         }
         reply.body

@@ -21,7 +21,10 @@ fn imported(lab: &Lab, browser: &Browser<'_>, name: &str) -> String {
     }
     let profile = lab.file(
         &format!("{name}.toml"),
-        &format!("journey_files = [\"{journey}\"]\n[journeys]\nmy-{name} = 1\n"),
+        &format!(
+            "journey_files = [\"{journey}\"]\n[journeys]\nmy-{name} = 1\n\
+             [[variant]]\nname = \"only\"\npolicies = {{ my-start-with-input = \"start-with-input\" }}\n"
+        ),
     );
     let walked = lab.run(&["check", &profile, "--walk"]);
     assert_eq!(walked.code, 0, "{text}\n{}{}", walked.stdout, walked.stderr);
@@ -43,7 +46,40 @@ async fn a_recorded_registration_registers_somebody_else() {
     browser.userinfo(&tokens).await;
     let text = imported(&Lab::new(), &browser, "register");
     assert!(!text.contains("ada@example.com") && !text.contains("Byron"), "{text}");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # From the recording register.har: open registration, submit registration, verify, finish.
+    name = "my-register"
+    goal = "token"
+    account = "none"
+
+    [[rule]]
+    name = "open registration"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    action = ["REGISTER"]
+
+    [[rule]]
+    name = "submit registration"
+    when = { fields = ["email", "password", "givenName", "familyName"], actions = ["REGISTER", "CANCEL"] }
+    answer = { email = "{persona.email}", password = "{persona.password}", givenName = "{persona.given_name}", familyName = "{persona.family_name}" }
+    action = ["REGISTER"]
+    creates_account = true
+
+    [[rule]]
+    name = "verify"
+    when = { fields = ["passcode"], actions = ["VERIFY", "RESEND"] }
+    answer = { passcode = "{code}" }
+    action = ["VERIFY"]
+
+    [[rule]]
+    name = "finish"
+    when = { actions = ["NEXT"] }
+
+    [[end]]
+    do = "token"
+
+    [[end]]
+    do = "userinfo"
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,7 +95,32 @@ async fn a_recorded_sign_on_signs_on_a_leased_account() {
         browser.submit("SIGNON", json!({ "username": "ada", "password": PASSWORD })).await;
     browser.tokens(&success).await;
     let text = imported(&Lab::new(), &browser, "sign-on");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # From the recording sign-on.har: open registration, credentials, go back.
+    name = "my-sign-on"
+    goal = "token"
+    account = "ok"
+
+    [[rule]]
+    name = "open registration"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    action = ["REGISTER"]
+    at_most = 1
+
+    [[rule]]
+    name = "credentials"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    answer = { username = "{account.username}", password = "{account.password}" }
+    action = ["SIGNON"]
+
+    [[rule]]
+    name = "go back"
+    when = { fields = ["email", "password", "givenName", "familyName"], actions = ["REGISTER", "CANCEL"] }
+    action = ["CANCEL"]
+
+    [[end]]
+    do = "token"
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +143,91 @@ async fn a_recorded_recovery_sets_the_next_password() {
     let success = browser.submit("NEXT", json!({})).await;
     browser.tokens(&success).await;
     let text = imported(&Lab::new(), &browser, "recovery");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # From the recording recovery.har: open recovery, identify, resend code, set new password refused, set new password, finish.
+    name = "my-recovery"
+    goal = "token"
+    account = "victim"
+
+    [[rule]]
+    name = "open recovery"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    action = ["TROUBLE"]
+
+    [[rule]]
+    name = "identify"
+    when = { fields = ["username"], actions = ["CONTINUE", "CANCEL"] }
+    answer = { username = "{account.username}" }
+    action = ["CONTINUE"]
+    sends_code = true
+
+    [[rule]]
+    name = "resend code"
+    when = { fields = ["recoveryCode", "newPassword", "verifyNewPassword"], actions = ["UPDATE", "RESEND", "CANCEL"] }
+    action = ["RESEND"]
+    at_most = 1
+    sends_code = true
+
+    [[rule]]
+    name = "set new password refused"
+    when = { fields = ["recoveryCode", "newPassword", "verifyNewPassword"], actions = ["UPDATE", "RESEND", "CANCEL"] }
+    answer = { recoveryCode = "000000", newPassword = "{account.new_password}", verifyNewPassword = "{account.new_password}" }
+    action = ["UPDATE"]
+    at_most = 1
+    expect = "refusal"
+
+    [[rule]]
+    name = "set new password"
+    when = { fields = ["recoveryCode", "newPassword", "verifyNewPassword"], actions = ["UPDATE", "RESEND", "CANCEL"] }
+    answer = { recoveryCode = "{code}", newPassword = "{account.new_password}", verifyNewPassword = "{account.new_password}" }
+    action = ["UPDATE"]
+    changes_password = true
+
+    [[rule]]
+    name = "finish"
+    when = { actions = ["NEXT"] }
+
+    [[end]]
+    do = "token"
+    "#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorded_start_by_policy_starts_with_somebody_else() {
+    let tenant = support::Lab::start().await;
+    let mut browser = Browser::open(&tenant);
+    let input = json!({ "email": "elmer@example.com", "username": "elmer", "password": PASSWORD,
+        "primaryPhone": "+14155552672", "name": { "given": "Elmer", "family": "Fudd" } });
+    browser.start_by_policy("start-with-input", &input).await;
+    let end = browser.click("submit", json!({ "username": "elmer", "password": PASSWORD })).await;
+    assert!(end["access_token"].is_string(), "{end}");
+    let text = imported(&Lab::new(), &browser, "start-with-input");
+    assert!(!text.contains("lmer") && !text.contains("Fudd") && !text.contains("4155"), "{text}");
+    insta::assert_snapshot!(text, @r#"
+    # From the recording start-with-input.har: submit registration.
+    # The flow is started by its policy: the profile has to name it and say where the token comes from.
+    name = "my-start-with-input"
+    goal = "token"
+    account = "none"
+    start = "policy"
+    start_creates_account = true
+
+    [input]
+    email = "{persona.email}"
+    name = { family = "{persona.family_name}", given = "{persona.given_name}" }
+    password = "{persona.password}"
+    primaryPhone = "{persona.phone}"
+    username = "{persona.email}"
+
+    [[rule]]
+    name = "submit registration"
+    when = { fields = ["username", "password"], actions = ["submit", "forgotPassword"] }
+    answer = { username = "{persona.email}", password = "{persona.password}" }
+    action = ["submit"]
+
+    [[end]]
+    do = "token"
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +238,19 @@ async fn a_recorded_mistake_is_expected_to_be_refused() {
     browser.start().await;
     browser.submit("SIGNON", json!({ "username": "ada", "password": NEW_PASSWORD })).await;
     let text = imported(&Lab::new(), &browser, "mistake");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # From the recording mistake.har: credentials refused.
+    name = "my-mistake"
+    goal = "refusal:credentials refused"
+    account = "victim"
+
+    [[rule]]
+    name = "credentials refused"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    answer = { username = "{account.username}", password = "{persona.wrong_password}" }
+    action = ["SIGNON"]
+    expect = "refusal"
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +266,29 @@ async fn a_mistake_that_was_corrected_is_both() {
         browser.submit("SIGNON", json!({ "username": "ada", "password": PASSWORD })).await;
     browser.tokens(&success).await;
     let text = imported(&Lab::new(), &browser, "corrected");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # From the recording corrected.har: credentials refused, credentials.
+    name = "my-corrected"
+    goal = "token"
+    account = "victim"
+
+    [[rule]]
+    name = "credentials refused"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    answer = { username = "{account.username}", password = "{persona.wrong_password}" }
+    action = ["SIGNON"]
+    at_most = 2
+    expect = "refusal"
+
+    [[rule]]
+    name = "credentials"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    answer = { username = "{account.username}", password = "{account.password}" }
+    action = ["SIGNON"]
+
+    [[end]]
+    do = "token"
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,7 +328,20 @@ async fn what_cannot_become_a_journey_is_said_with_the_way_out() {
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{name}: {}", ended.stderr);
         said.push_str(&ended.stderr);
     }
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"
+    error: `nothing.har` does not become a journey: it is no JSON: line 1, column 1
+     help: save it from the network panel of Chrome or Firefox: `Save all as HAR with content`
+    error: `text.har` does not become a journey: it is no JSON: line 1, column 2
+     help: save it from the network panel of Chrome or Firefox: `Save all as HAR with content`
+    error: `other.har` does not become a journey: it is JSON but no HAR: line 1, column 11 is not what a HAR has there
+     help: save it from the network panel of Chrome or Firefox: `Save all as HAR with content`
+    error: `cut.har` does not become a journey: it ends in the middle, at line 1
+     help: save the recording again; this file was not written to its end
+    error: `elsewhere.har` does not become a journey: there is no DaVinci exchange in it
+     help: record from before the first page of the flow; a flow is an `/as/authorize` with `response_mode=pi.flow` or a `/davinci/policy/…/start`, then `/davinci/connections/…` calls
+    error: `without-content.har` does not become a journey: the reply of entry 5 (customHTMLTemplate) is not in it
+     help: save the recording with its bodies: in Chrome `Save all as HAR with content`, in Firefox `Save All As HAR`, before the page is left
+    "#);
 }
 
 #[test]

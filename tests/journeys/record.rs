@@ -37,8 +37,76 @@ fn a_registration_is_recorded_by_taking_what_is_suggested() {
     let lines = ["REGISTER", "", "", "", "", "", "", "", "", "", "userinfo", ""];
     let ended = typed(&lab, &["--to", "mine.toml"], &lines);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    insta::assert_snapshot!(steady(&ended.stderr), @"");
-    insta::assert_snapshot!(walked(&lab, "mine"), @"");
+    insta::assert_snapshot!(steady(&ended.stderr), @r#"
+    recording `mine` on the embedded stand-in; Enter takes what stands in brackets, `-` leaves a field alone, `q` ends
+
+    Username/Password Form
+      fields   username (text), password (secret)
+      actions  1 SIGNON (submit), 2 REGISTER (action), 3 TROUBLE (action)
+      action [SIGNON]: 
+
+    Registration Form
+      fields   email (text), password (secret), givenName (text), familyName (text)
+      actions  1 REGISTER (submit), 2 CANCEL (action)
+      action [REGISTER]: 
+      email [{persona.email}]: 
+      password [{persona.password}]: 
+      givenName [{persona.given_name}]: 
+      familyName [{persona.family_name}]: 
+
+    Verification Code Form
+      fields   passcode (text)
+      actions  1 VERIFY (submit), 2 RESEND (action)
+      action [VERIFY]: 
+      passcode [{code}]: 
+
+    Registration Complete
+      actions  1 NEXT (submit)
+      action [NEXT]: 
+      success  the flow is over
+      and then (token) [token]: 
+      token  status 200
+      and then (userinfo, start-again, sign-off, revoke) [nothing]: 
+      userinfo  status 200
+      and then (start-again, sign-off, revoke) [nothing]: 
+    Recorded in the terminal: open registration, submit registration, verify, finish.
+    written to mine.toml
+    to run it, put `journey_files = ["mine.toml"]` (from the profile's folder) and `mine = 1` below `[journeys]` into a profile, then `gander check PROFILE --walk`
+    "#);
+    insta::assert_snapshot!(walked(&lab, "mine"), @r#"
+    # Recorded in the terminal: open registration, submit registration, verify, finish.
+    name = "mine"
+    goal = "token"
+    account = "none"
+
+    [[rule]]
+    name = "open registration"
+    when = { fields = ["username", "password"], actions = ["SIGNON", "REGISTER", "TROUBLE"] }
+    action = ["REGISTER"]
+
+    [[rule]]
+    name = "submit registration"
+    when = { fields = ["email", "password", "givenName", "familyName"], actions = ["REGISTER", "CANCEL"] }
+    answer = { email = "{persona.email}", password = "{persona.password}", givenName = "{persona.given_name}", familyName = "{persona.family_name}" }
+    action = ["REGISTER"]
+    creates_account = true
+
+    [[rule]]
+    name = "verify"
+    when = { fields = ["passcode"], actions = ["VERIFY", "RESEND"] }
+    answer = { passcode = "{code}" }
+    action = ["VERIFY"]
+
+    [[rule]]
+    name = "finish"
+    when = { actions = ["NEXT"] }
+
+    [[end]]
+    do = "token"
+
+    [[end]]
+    do = "userinfo"
+    "#);
 }
 
 #[test]
