@@ -24,6 +24,8 @@ const FLAGS = [
   '--disable-extensions',
   '--disable-features=OptimizationHints,MediaRouter,DialMediaRouteProvider,AsyncDns,CertificateTransparencyComponentUpdater,Translate,SegmentationPlatform',
   '--disable-gpu',
+  '--in-process-gpu',
+  '--disable-software-rasterizer',
   '--disable-sync',
   '--disable-breakpad',
   '--disable-crash-reporter',
@@ -73,7 +75,7 @@ export class Browser {
     mkdirSync(join(this.#profile, 'Default'));
     writeFileSync(join(this.#profile, 'Default', 'Preferences'), JSON.stringify(PREFERENCES));
     const flags = [...FLAGS, `--user-data-dir=${this.#profile}`];
-    if (process.getuid?.() === 0) flags.push('--no-sandbox', '--no-zygote');
+    if (process.getuid?.() === 0) flags.push('--no-sandbox');
     this.#child = spawn(installed(), [...flags, 'about:blank'], {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
       env: { ...process.env, HOME: this.#profile, XDG_CONFIG_HOME: this.#profile, XDG_CACHE_HOME: this.#profile },
