@@ -71,7 +71,12 @@ const REQUESTS: &[Request] = &[
         ("register-resend", "resend"),
         "the_documented_registration_walks",
     ),
-    request("verify", "verify the address", ("register", "verify"), "the_documented_registration_walks"),
+    request(
+        "verify",
+        "verify the address",
+        ("register", "verify"),
+        "the_documented_registration_walks",
+    ),
     request(
         "finish-registration",
         "go on to the session token",
@@ -212,15 +217,18 @@ fn every_documented_request_and_reply_has_its_line() {
 fn every_test_that_is_named_is_there_and_names_the_fixture() {
     let seeds = read(SEEDS);
     let named = REQUESTS.iter().map(|line| (line.taken_by, line.fixture));
-    for (test, fixture) in named.chain(REPLIES.iter().map(|(fixture, _, test, _)| (*test, *fixture))) {
+    for (test, fixture) in
+        named.chain(REPLIES.iter().map(|(fixture, _, test, _)| (*test, *fixture)))
+    {
         let body = seeds.split(&format!("async fn {test}(")).nth(1);
         let body = body.unwrap_or_else(|| panic!("{SEEDS} has no test {test}"));
         let body = body.split("\n}\n").next().unwrap_or(body);
         assert!(body.contains(fixture), "{test} does not use {fixture}");
     }
-    for test in
-        ["the_walker_writes_every_documented_request", "the_walker_takes_every_documented_reply_for_what_it_is"]
-    {
+    for test in [
+        "the_walker_writes_every_documented_request",
+        "the_walker_takes_every_documented_reply_for_what_it_is",
+    ] {
         assert!(read(CONTRACT).contains(&format!("fn {test}(")), "{CONTRACT} has no test {test}");
     }
 }
@@ -260,8 +268,9 @@ fn every_documented_request_is_one_that_its_journey_sends() {
         if *step == "start" {
             continue; // Not an answer to a form: the walk of `tests/contract.rs` writes it.
         }
-        let body: Value = serde_json::from_str(&read(&format!("tests/fixtures/seeds/requests/{fixture}.json")))
-            .expect("JSON");
+        let body: Value =
+            serde_json::from_str(&read(&format!("tests/fixtures/seeds/requests/{fixture}.json")))
+                .expect("JSON");
         let data = &body["parameters"]["data"];
         let (actions, fields) = sent_by(journey, step);
         let action = data["actionKey"].as_str().expect("an action");
@@ -296,7 +305,9 @@ fn page() -> String {
 #[test]
 fn the_page_says_what_the_table_says() {
     let path = root().join("docs/protocol-coverage.md");
-    if std::env::var_os("GANDER_WRITE_DOCS").is_some() {
+    #[expect(clippy::disallowed_methods, reason = "a test is run by a person as a command is")]
+    let is_wanted = std::env::var_os("GANDER_WRITE_DOCS").is_some();
+    if is_wanted {
         fs::write(&path, page()).expect("a written page");
     }
     let written = fs::read_to_string(&path).unwrap_or_default();

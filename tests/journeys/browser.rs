@@ -62,12 +62,9 @@ impl<'l> Browser<'l> {
         let url = url::Url::parse_with_params(&self.lab.url("/as/authorize"), &parameters)
             .expect("an address");
         self.entries.push(entry(
-            "OPTIONS",
-            url.as_str(),
-            &[],
-            None,
-            204,
-            &[],
+            ("OPTIONS", url.as_str()),
+            (&[], None),
+            (204, &[]),
             json!({ "size": 0 }),
         ));
         self.send(Method::GET, url.as_str(), None).await
@@ -141,8 +138,10 @@ impl<'l> Browser<'l> {
 
     /// The recording as it is saved, with things in it that belong to no flow.
     pub(crate) fn recording(&self) -> String {
-        let image = entry("GET", "https://cdn.example/logo.png", &[], None, 200, &[], json!({}));
-        let blocked = entry("GET", "https://ads.example/as/userinfo", &[], None, 0, &[], json!({}));
+        let image =
+            entry(("GET", "https://cdn.example/logo.png"), (&[], None), (200, &[]), json!({}));
+        let blocked =
+            entry(("GET", "https://ads.example/as/userinfo"), (&[], None), (0, &[]), json!({}));
         let entries: Vec<_> = [&image, &blocked].into_iter().chain(&self.entries).collect();
         json!({ "log": { "version": "1.2", "creator": { "name": "a browser", "version": "1" },
             "pages": [], "entries": entries } })
@@ -208,12 +207,9 @@ impl<'l> Browser<'l> {
             Bodies::Absent => json!({ "mimeType": "application/json", "size": reply.text.len() }),
         };
         self.entries.push(entry(
-            method.as_str(),
-            url,
-            &headers,
-            body.as_deref(),
-            reply.status,
-            &replied,
+            (method.as_str(), url),
+            (&headers, body.as_deref()),
+            (reply.status, &replied),
             content,
         ));
         if reply.body["_links"]["next"].is_object() || reply.body["screen"].is_object() {
@@ -240,13 +236,12 @@ impl<'l> Browser<'l> {
     }
 }
 
+type Headers<'a> = &'a [(String, String)];
+
 fn entry(
-    method: &str,
-    url: &str,
-    sent: &[(String, String)],
-    body: Option<&str>,
-    status: u16,
-    replied: &[(String, String)],
+    (method, url): (&str, &str),
+    (sent, body): (Headers<'_>, Option<&str>),
+    (status, replied): (u16, Headers<'_>),
     content: Value,
 ) -> Value {
     let headers = |pairs: &[(String, String)]| -> Vec<Value> {

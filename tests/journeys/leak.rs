@@ -84,11 +84,9 @@ fn form(page: &Page, number: usize) -> Value {
 }
 
 fn entry(
-    method: &str,
-    url: &str,
+    (method, url): (&str, &str),
     body: Option<Value>,
-    status: u16,
-    reply: &Value,
+    (status, reply): (u16, &Value),
     cookie: &str,
 ) -> Value {
     let mut request = json!({ "method": method, "url": url,
@@ -110,7 +108,7 @@ fn recording(pages: &[Page]) -> (String, Vec<String>) {
     secrets.extend(pages.iter().flat_map(|page| page.secrets.iter().map(|(_, s)| s.clone())));
     let start = format!("{AT}/as/authorize?response_mode=pi.flow&client_id=app");
     let mut entries =
-        vec![entry("GET", &start, None, 200, &form(&pages[0], 0), &pages[0].tokens[2])];
+        vec![entry(("GET", &start), None, (200, &form(&pages[0], 0)), &pages[0].tokens[2])];
     for (number, page) in pages.iter().enumerate() {
         let mut values = Map::new();
         for (field, value) in &page.secrets {
@@ -130,14 +128,19 @@ fn recording(pages: &[Page]) -> (String, Vec<String>) {
         if page.refused {
             let refusal =
                 json!({ "connectorId": "pingOneSSOConnector", "capabilityName": "checkPassword" });
-            entries.push(entry("POST", &url, Some(sent.clone()), 400, &refusal, &page.tokens[2]));
+            entries.push(entry(
+                ("POST", &url),
+                Some(sent.clone()),
+                (400, &refusal),
+                &page.tokens[2],
+            ));
         }
         let reply = match pages.get(number + 1) {
             Some(next) => form(next, number + 1),
             None => json!({ "session": { "id": page.tokens[3] },
                 "authorizeResponse": { "code": page.tokens[3] } }),
         };
-        entries.push(entry("POST", &url, Some(sent), 200, &reply, &page.tokens[2]));
+        entries.push(entry(("POST", &url), Some(sent), (200, &reply), &page.tokens[2]));
     }
     (json!({ "log": { "entries": entries } }).to_string(), secrets)
 }
