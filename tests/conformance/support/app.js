@@ -8,6 +8,9 @@ import { StandIn } from './stand-in.js';
 
 const SCOPE = 'openid profile email';
 
+// A run that is told to end leaves through the exit, where browser and tenants are ended too.
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => process.exit(1));
+
 /** Browser and page of the whole run, made when first asked for. */
 let shared;
 

@@ -62,7 +62,10 @@ export class Browser {
   #listeners = new Map();
   #rest = '';
   #ended;
-  #kill = () => this.#child.kill('SIGKILL');
+  #kill = () => {
+    this.#child.kill('SIGKILL');
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  };
 
   static async launch() {
     const browser = new Browser();

@@ -13,7 +13,10 @@ export class StandIn {
   #child;
   #folder;
   #said = '';
-  #kill = () => this.#child.kill('SIGKILL');
+  #kill = () => {
+    this.#child.kill('SIGKILL');
+    rmSync(this.#folder, { recursive: true, force: true });
+  };
 
   /** Starts one with settings in TOML and waits until it listens. */
   static async start(settings) {
