@@ -432,6 +432,16 @@ mod tests {
         assert_eq!(body["parameters"]["data"]["formData"], json!({}));
     }
 
+    /// Found by the fuzzer.
+    #[test]
+    fn an_interaction_that_no_header_can_hold_is_an_error() {
+        let mut walk = started(Client::JavaScript);
+        let mut body = page(1);
+        body["interactionId"] = "03\u{7f}".into();
+        walk.receive(&reply(200, body));
+        assert!(matches!(walk.answer("SIGNON", &[]), Err(WalkError::BadValue(_))));
+    }
+
     #[test]
     fn a_token_that_later_bodies_leave_out_still_holds() {
         let mut walk = started(Client::JavaScript);
