@@ -160,7 +160,7 @@ const REQUESTS: &[Request] = &[
         "start-with-input-schema",
         "start a flow policy with input",
         ("start-with-input", "start"),
-        "the_documented_start_with_input_walks",
+        "the_documented_start_with_an_input_schema_walks",
     ),
 ];
 
@@ -182,7 +182,7 @@ const REPLIES: &[(&str, &str, &str, &str)] = &[
     (
         "start-with-input-schema.200",
         "the first page in the screen dialect",
-        "the_documented_start_with_input_walks",
+        "the_documented_start_with_an_input_schema_walks",
         "start-with-input",
     ),
 ];

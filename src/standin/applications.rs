@@ -66,7 +66,7 @@ pub fn davinci_policies(tenant: &Tenant, call: &Call) -> Reply {
         let shown = tenant.settings.policies.iter().map(distributed);
         collection("flowPolicies", shown.collect())
     })
-    .of(key("davinciApplications", "GET"))
+    .of(key("flowPolicies", "GET"))
 }
 
 fn distributed(policy: &FlowPolicy) -> Value {

@@ -114,7 +114,8 @@ pub fn read<'t>(
 /// as they do on the service (observed). `localhost` is another origin than `127.0.0.1`.
 fn to_error_page(tenant: &Tenant, error: &str) -> Reply {
     let port = tenant.origin.rsplit(':').next().unwrap_or_default();
-    let location = format!("http://localhost:{port}/stand-in/error?error={error}");
+    let scheme = if tenant.is_https() { "https" } else { "http" };
+    let location = format!("{scheme}://localhost:{port}/stand-in/error?error={error}");
     let body = serde_json::json!({ "error": { "code": error, "message": "see the Location" } });
     let reply = Reply::json(StatusCode::FOUND, &body).with_header(header::LOCATION, location);
     Reply { cors: false, ..reply }

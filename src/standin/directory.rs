@@ -71,7 +71,7 @@ pub struct User {
     pub must_change: bool,
     /// Wrong passwords since the last right one.
     failures: u32,
-    locked_until: Option<Instant>,
+    lock: Option<Lock>,
     /// The last verification code sent.
     pub verification: Option<Code>,
     /// The last recovery code sent.
@@ -92,6 +92,16 @@ impl Code {
     pub fn accepts(&self, typed: &str, validity: Duration, now: Instant) -> bool {
         now.duration_since(self.made) < validity && self.text.expose() == typed.trim()
     }
+}
+
+/// Why an account is locked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Lock {
+    /// By wrong passwords, for a time.
+    Until(Instant),
+    /// By an administrator. Whether the service ends such a lock by itself is unknown; here it does
+    /// not (assumed).
+    UntilUnlocked,
 }
 
 /// How a password check ended.
@@ -126,7 +136,7 @@ impl User {
             former: VecDeque::new(),
             must_change: false,
             failures: 0,
-            locked_until: None,
+            lock: None,
             verification: None,
             recovery: None,
         }
@@ -138,7 +148,7 @@ impl User {
         if self.is_locked(now) {
             return Checked::Locked;
         }
-        if self.locked_until.take().is_some() {
+        if self.lock.take().is_some() {
             self.failures = 0;
         }
         if self.password.as_ref().is_some_and(|known| known.matches(password)) {
@@ -150,24 +160,28 @@ impl User {
         }
         self.failures += 1;
         if self.failures >= limit {
-            self.locked_until = Some(now + duration);
+            self.lock = Some(Lock::Until(now + duration));
         }
         Checked::Wrong(Some(limit.saturating_sub(self.failures)))
     }
 
     /// Whether the account is locked.
     pub fn is_locked(&self, now: Instant) -> bool {
-        self.locked_until.is_some_and(|until| now < until)
+        match self.lock {
+            None => false,
+            Some(Lock::Until(until)) => now < until,
+            Some(Lock::UntilUnlocked) => true,
+        }
     }
 
-    /// Locks the account.
-    pub const fn lock(&mut self, until: Instant) {
-        self.locked_until = Some(until);
+    /// Locks the account until somebody unlocks it.
+    pub const fn lock(&mut self) {
+        self.lock = Some(Lock::UntilUnlocked);
     }
 
     /// Ends a lock.
     pub const fn unlock(&mut self) {
-        self.locked_until = None;
+        self.lock = None;
         self.failures = 0;
     }
 

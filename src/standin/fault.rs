@@ -277,6 +277,19 @@ mod tests {
     }
 
     #[test]
+    fn the_page_tells_what_the_table_says() {
+        let page = include_str!("../../docs/faults.md");
+        for row in KINDS {
+            let start = format!("| `{}` |", row.slug);
+            let line = page.lines().find(|line| line.starts_with(&start));
+            let line = line.unwrap_or_else(|| panic!("docs/faults.md has no line `{}`", row.slug));
+            for said in row.keys.iter().chain([&row.client, &row.meaning]) {
+                assert!(line.contains(said), "docs/faults.md, `{}`: {said}", row.slug);
+            }
+        }
+    }
+
+    #[test]
     fn the_most_specific_row_strikes_and_leaves_the_others_to_the_next() {
         let anywhere = FaultRule::everywhere(Kind::Reset);
         let next = FaultRule {

@@ -354,7 +354,9 @@ fn routes(tenant: Arc<Tenant>) -> Router {
             Area::StandIn => "/stand-in".to_owned(),
             Area::Management => format!("/v1/environments/{environment}"),
         };
-        let served = Served { place: Some(Place { area: *area, path }), handler: *handler };
+        // What the stand-in tells of itself is no call of a tenant: no fault or delay strikes it.
+        let place = (*area != Area::StandIn).then_some(Place { area: *area, path });
+        let served = Served { place, handler: *handler };
         router = router.route(&format!("{prefix}{path}"), on(*methods, frame(served)));
     }
     let nowhere = Served { place: None, handler: not_found };

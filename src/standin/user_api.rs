@@ -150,7 +150,7 @@ pub fn act(tenant: &Tenant, call: &Call) -> Reply {
             Ok(show(tenant, user))
         }),
         "account.lock" => with_user(tenant, call, |user| {
-            user.lock(tenant.clock.now() + tenant.settings.lockout_duration);
+            user.lock();
             Ok(show(tenant, user))
         }),
         other => unsupported(other),

@@ -20,10 +20,10 @@ const PASSWORD_KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// Names that `gander journeys list` shows.
 fn built_in(lab: &Lab) -> Vec<String> {
-    let ended = lab.run(&["journeys", "list"]);
+    let ended = lab.run(&["journeys", "list", "--json"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    let name = |line: &str| line.split_whitespace().next().expect("a name").to_owned();
-    ended.stdout.lines().map(name).collect()
+    let listed: Vec<serde_json::Value> = serde_json::from_str(&ended.stdout).expect("a list");
+    listed.iter().map(|row| row["name"].as_str().expect("a name").to_owned()).collect()
 }
 
 fn weights<'a>(journeys: impl IntoIterator<Item = &'a str>) -> String {
