@@ -7,9 +7,10 @@ use crate::base::document::{Item, Problems, Section, Table, Value};
 use crate::profile::check::settle;
 use crate::standin::settings::Tls;
 use crate::standin::{self, Ready, Running, Settings, replay};
+use std::fs::Permissions;
 use std::io::Write;
-use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpListener;
@@ -18,9 +19,10 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Serve a stand-in tenant on this machine.
 #[derive(Debug, clap::Args)]
 pub(super) struct StandInArgs {
-    /// Address to listen on; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:8910")]
-    listen: SocketAddr,
+    /// Address to listen on; port 0 takes a free one. Default: that of the settings, or
+    /// 127.0.0.1:8910
+    #[arg(long)]
+    listen: Option<SocketAddr>,
     /// TOML file with the settings of the stand-in
     #[arg(long)]
     config: Option<PathBuf>,
@@ -44,6 +46,9 @@ pub(super) struct StandInArgs {
     attached: bool,
 }
 
+/// Where it listens unless somebody says otherwise.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8910);
+
 pub(super) fn stand_in(args: &StandInArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     super::runtime()?.block_on(async {
         if args.replay {
@@ -59,7 +64,7 @@ pub(super) fn stand_in(args: &StandInArgs, terminal: &Terminal) -> Result<Exit, 
 async fn serve(args: &StandInArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     let settings = match &args.config {
         Some(path) => read_file(path)?,
-        None => Settings::default(),
+        None => Settings { listen: LISTEN, ..Settings::default() },
     };
     let running = start(settings, args).await?;
     if let Some(path) = &args.ca_file {
@@ -112,9 +117,9 @@ async fn serve_attached(args: &StandInArgs, terminal: &Terminal) -> Result<Exit,
 }
 
 async fn serve_canned(args: &StandInArgs, terminal: &Terminal) -> Result<Exit, Failure> {
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|error| io_failure(&args.listen.to_string(), &error))?;
+    let wanted = args.listen.unwrap_or(LISTEN);
+    let listener =
+        TcpListener::bind(wanted).await.map_err(|error| io_failure(&wanted.to_string(), &error))?;
     let address = listener.local_addr().map_err(|error| io_failure("the listener", &error))?;
     terminal.say(&format!("canned replies on http://{address}"));
     tokio::select! {
@@ -125,7 +130,9 @@ async fn serve_canned(args: &StandInArgs, terminal: &Terminal) -> Result<Exit, F
 }
 
 async fn start(mut settings: Settings, args: &StandInArgs) -> Result<Running, Failure> {
-    settings.listen = args.listen;
+    if let Some(listen) = args.listen {
+        settings.listen = listen;
+    }
     if args.tls && settings.tls == Tls::Off {
         settings.tls = Tls::Made;
     }
@@ -138,7 +145,9 @@ fn read_file(path: &Path) -> Result<Settings, Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| io_failure(&name, &error))?;
     let table = Table::parse(&name, &text).map_err(Failure::of_problems)?;
-    read_settings(&table)
+    let read = read_settings(&table)?;
+    let listen = if table.get("listen").is_some() { read.listen } else { LISTEN };
+    Ok(Settings { listen, ..read })
 }
 
 fn read_settings(table: &Table) -> Result<Settings, Failure> {
@@ -170,9 +179,12 @@ fn write_authority(path: &Path, ready: &Ready) -> Result<(), Failure> {
 fn write_ready(path: &Path, ready: &Ready) -> Result<(), Failure> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    let written = options
-        .open(path)
-        .and_then(|mut file| writeln!(file, "{}", as_json(ready).unwrap_or_default()));
+    let text = as_json(ready)?;
+    let written = options.open(path).and_then(|mut file| {
+        // The mode above counts only for a file that was not there before.
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        writeln!(file, "{text}")
+    });
     written.map_err(|error| io_failure(&path.display().to_string(), &error))
 }
 

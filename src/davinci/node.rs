@@ -100,7 +100,15 @@ const TABLE: &[Row] = &[
         kind: Kind::OauthError,
         when: |s| !s.is_ok() && s.connector().is_none() && s.has(|b| b.error.is_there),
     },
-    Row { kind: Kind::Refusal, when: |s| is_error_status(s.status) && s.body.is_some() },
+    // A platform error that is neither a node's nor a 400 (a wrong path, a wrong token) is no answer
+    // to a form.
+    Row {
+        kind: Kind::Refusal,
+        when: |s| {
+            let is_of_a_node = s.status == 400 || s.connector().is_some();
+            is_error_status(s.status) && is_of_a_node && s.body.is_some()
+        },
+    },
     Row { kind: Kind::ClientError, when: |s| s.status.is_client_error() },
     Row { kind: Kind::Malformed, when: |s| !s.is_ok() || s.body.is_none() },
     Row { kind: Kind::FlowFailed, when: |s| s.has(says_failed) },
@@ -375,7 +383,7 @@ fn origin_of(location: &str) -> String {
 
 /// Names become keys of series, which live as long as the run: a tenant must not be able to make
 /// them long.
-fn clip(name: &str) -> &str {
+pub(super) fn clip(name: &str) -> &str {
     let end = name.char_indices().nth(LONGEST_NAME).map_or(name.len(), |(at, _)| at);
     &name[..end]
 }
@@ -457,6 +465,8 @@ mod tests {
             Kind::Refusal,
         ),
         (404, "not here", Kind::ClientError),
+        (404, r#"{"code":"NOT_FOUND","message":"m"}"#, Kind::ClientError),
+        (401, r#"{"code":"INVALID_TOKEN","message":"m"}"#, Kind::ClientError),
         (200, "<html>", Kind::Malformed),
         (200, "[]", Kind::Malformed),
         (200, "", Kind::Malformed),

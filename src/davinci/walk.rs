@@ -4,7 +4,7 @@ pub use super::poll::{ChallengeState, read_challenge};
 
 use super::advance::Place;
 use super::form::{AnswerError, Client, Dialect, Event, Filled, Form, Polling};
-use super::node::{Completion, Continue, Ending, Kind, Node, Refusal};
+use super::node::{Completion, Continue, Ending, Kind, Node, Refusal, clip};
 use super::oidc::{Application, BadValue, Proof};
 use crate::base::secret::Secret;
 use bytes::Bytes;
@@ -243,7 +243,7 @@ impl Walk {
         if self.fingerprint.is_none() {
             self.fingerprint = Some(Fingerprint {
                 flow: next.flow_id.unwrap_or_default(),
-                first_node: next.id.clone().unwrap_or_default(),
+                first_node: clip(next.id.as_deref().unwrap_or_default()).to_owned(),
             });
         }
         // Some tenants prove ownership by cookie and leave the pair out of later bodies; what was
@@ -263,7 +263,8 @@ impl Walk {
         });
     }
 
-    /// A genuine client does not exchange a code that came with somebody else's state.
+    /// A genuine client does not exchange a code that came with somebody else's state. One without
+    /// any is taken, as mobile clients do.
     fn complete(&self, completion: Completion, status: u16) -> Turn {
         match &completion.state {
             Some(state) if self.has_state && *state != self.proof.state => Turn::End(Ending {

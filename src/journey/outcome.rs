@@ -50,7 +50,7 @@ pub fn of_ending(ending: &Ending) -> Fault {
         Kind::FlowFailed => Fault::FlowFailed,
         Kind::Refusal => Fault::Refused,
         Kind::NoNextStep => Fault::NoNextStep,
-        // The other kinds are turns, not endings; a screen is a dialect that is not walked yet.
+        // The other kinds are turns, not endings.
         Kind::Malformed | Kind::Success | Kind::Stay | Kind::Form | Kind::Screen => {
             Fault::MalformedReply
         }

@@ -113,9 +113,14 @@ pub fn read<'t>(
 /// 302 to a page of another origin without CORS headers: clients see a failed fetch or a redirect,
 /// as they do on the service (observed). `localhost` is another origin than `127.0.0.1`.
 fn to_error_page(tenant: &Tenant, error: &str) -> Reply {
-    let port = tenant.origin.rsplit(':').next().unwrap_or_default();
-    let scheme = if tenant.is_https() { "https" } else { "http" };
-    let location = format!("{scheme}://localhost:{port}/stand-in/error?error={error}");
+    let mut page = url::Url::parse(&tenant.origin).ok();
+    if let Some(page) = &mut page {
+        // Both fail only for addresses without a host, which an origin has.
+        let _ = page.set_host(Some("localhost"));
+        page.set_path("/stand-in/error");
+        page.set_query(Some(&format!("error={error}")));
+    }
+    let location = page.map(String::from).unwrap_or_default();
     let body = serde_json::json!({ "error": { "code": error, "message": "see the Location" } });
     let reply = Reply::json(StatusCode::FOUND, &body).with_header(header::LOCATION, location);
     Reply { cors: false, ..reply }

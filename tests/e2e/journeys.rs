@@ -31,6 +31,11 @@ fn weights<'a>(journeys: impl IntoIterator<Item = &'a str>) -> String {
     format!("[journeys]\n{}", rows.collect::<String>())
 }
 
+/// A variant that runs one flow of the stand-in, under the flow's name.
+fn variant(flow: &str) -> String {
+    format!("[[variant]]\nname = \"{flow}\"\nflow_policy = \"{flow}\"\n")
+}
+
 /// The steps of each walk, by its title: journey and variant.
 fn walked(ended: &Ended) -> BTreeMap<String, Vec<String>> {
     let title = Regex::new(r"^(\S+ \(\S+\))$").expect("a pattern");
@@ -100,9 +105,7 @@ const OTHER_FLOWS: &[(&str, &str, &str)] = &[
 fn one_journey_walks_flows_with_other_keys_and_pages_and_its_steps_keep_their_names() {
     let lab = Lab::new();
     let mut profile = weights(["register", "sign-on", "recovery"]);
-    for flow in ["forms", "verify-first", "agreement"] {
-        profile += &format!("[[variant]]\nname = \"{flow}\"\nflow_policy = \"{flow}\"\n");
-    }
+    profile.extend(["forms", "verify-first", "agreement"].map(variant));
     let profile = lab.file("flows.toml", &profile);
     let ended = lab.run(&["check", &profile, "--walk"]);
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
@@ -119,9 +122,7 @@ fn refusals_and_ways_back_are_found_on_other_flows_too() {
     let names = names.iter().map(String::as_str).filter(|name| *name != "start-with-input");
     let count = names.clone().count();
     let mut profile = weights(names);
-    for flow in ["forms", "verify-first"] {
-        profile += &format!("[[variant]]\nname = \"{flow}\"\nflow_policy = \"{flow}\"\n");
-    }
+    profile.extend(["forms", "verify-first"].map(variant));
     let profile = lab.file("flows.toml", &profile);
     let ended = lab.run(&["check", &profile, "--walk"]);
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
