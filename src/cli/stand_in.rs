@@ -1,10 +1,12 @@
 //! `gander stand-in`: the stand-in tenant as a process of its own.
 
+use super::environment;
 use super::exit::{Exit, Failure};
 use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
 use crate::base::document::{Item, Problems, Section, Table, Value};
 use crate::profile::check::settle;
+use crate::profile::reference::{Surroundings, fill};
 use crate::standin::settings::Tls;
 use crate::standin::{self, Ready, Running, Settings, replay};
 use std::fs::Permissions;
@@ -144,7 +146,11 @@ async fn start(mut settings: Settings, args: &StandInArgs) -> Result<Running, Fa
 fn read_file(path: &Path) -> Result<Settings, Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| io_failure(&name, &error))?;
-    let table = Table::parse(&name, &text).map_err(Failure::of_problems)?;
+    let mut table = Table::parse(&name, &text).map_err(Failure::of_problems)?;
+    let problems = Problems::default();
+    let surroundings = Surroundings { variable: &environment };
+    table.fill_in(&problems, &|text| fill(text, surroundings));
+    settle((), problems).map_err(Failure::of_problems)?;
     let read = read_settings(&table)?;
     let listen = if table.get("listen").is_some() { read.listen } else { LISTEN };
     Ok(Settings { listen, ..read })

@@ -9,4 +9,5 @@ mod journeys;
 mod lab;
 mod run;
 mod secrets;
+mod stand_in;
 mod tenant;
