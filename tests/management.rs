@@ -29,6 +29,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+#[path = "management/mending.rs"]
+mod mending;
+
 fn client(url: &str) -> ApiClient {
     let host: AllowedHost = url.parse().expect("a host");
     let settings = gander::transport::Settings::default();
@@ -179,7 +182,7 @@ async fn a_spoiled_account_is_put_right_with_a_new_password() {
         let mut directory = lab.tenant.tenant().directory();
         let user = directory.get_mut(account.id.as_deref().expect("an id")).expect("a user");
         user.must_change = false;
-        user.lock(Clock::system().now() + Duration::from_secs(900));
+        user.lock();
     }
     assert_eq!(lab.keeper.mend_all(&pool).await.expect("a mended pool"), 4);
     for state in STATES {
