@@ -29,6 +29,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+#[path = "management/mending.rs"]
+mod mending;
+
 fn client(url: &str) -> ApiClient {
     let host: AllowedHost = url.parse().expect("a host");
     let settings = gander::transport::Settings::default();

@@ -7,8 +7,12 @@ use super::report::about;
 use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
+use crate::base::remedy::Remedy;
 use crate::base::units::Span;
+use crate::identity::account::STATES;
+use crate::identity::pool::Pool;
 use crate::load::{self, Plan, Stop};
+use crate::management::keeper::AccountsError;
 use crate::measure::recorder::Recorder;
 use crate::profile::load::Flags;
 use crate::report::{console, json};
@@ -21,6 +25,7 @@ use crate::run::players::{Choice, Players};
 use crate::run::stage::run_id;
 use crate::run::summarise::summarise;
 use crate::workload::mix::Mix;
+use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,7 +118,10 @@ async fn measure(
         ConductError::Write(_) => Failure::of(Exit::WrongInput, &error),
         _ => Failure::of(Exit::Bug, &error),
     })?;
-    let Conducted { dir, record, tally, load, breach } = conducted;
+    let Conducted { dir, record, tally, load, breach, unmended } = conducted;
+    if let Some(error) = unmended {
+        caution_of_accounts(&error, &ground.opened.stage.pool, terminal);
+    }
     let stopped = breach.map(|breach| breach.to_string());
     let mut summary = summarise(&record, &tally, stopped);
     if load.stuck > 0 {
@@ -198,6 +206,19 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         ledger: stage.ledger.clone(),
         keeper: opened.keeper.clone().map(|keeper| (keeper, stage.pool.clone())),
     })
+}
+
+/// Accounts that could not be put right are missing to journeys, whose faults do not say why.
+fn caution_of_accounts(error: &AccountsError, pool: &Pool, terminal: &Terminal) {
+    let out = STATES.into_iter().map(|state| pool.supply(state));
+    let out: usize = out.map(|supply| supply.spoiled + supply.set_aside).sum();
+    let remedy = error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+    let why = std::iter::successors(error.source(), |source: &&dyn Error| (*source).source());
+    let why: String = why.map(|source| format!(": {source}")).collect();
+    terminal.say(&format!(
+        "{} {out} accounts that journeys spoiled are not put right; last, {error}{why}{remedy}",
+        terminal.paint(Style::Bad, "caution")
+    ));
 }
 
 fn make_dir(args: &RunArgs, run: &RunId) -> Result<RunDir, Failure> {

@@ -17,6 +17,9 @@ pub struct NoAccount {
     pub state: AccountState,
 }
 
+/// How often somebody tries to put an account right before it is set aside for good.
+const MOST_ATTEMPTS: u32 = 3;
+
 /// An account held by one user. It goes back when the lease is dropped, however the iteration
 /// ended.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub struct Lease {
     /// Present until the drop.
     account: Option<Account>,
     spoiled: bool,
+    /// Attempts to put it right that came to nothing.
+    attempts: u32,
     pool: Pool,
 }
 
@@ -36,6 +41,8 @@ pub struct Supply {
     pub leased: usize,
     /// Waiting to be put right.
     pub spoiled: usize,
+    /// Could not be put right, so nobody gets them any more.
+    pub set_aside: usize,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +55,9 @@ struct Shelves {
 struct Shelf {
     /// Least recently used first.
     free: VecDeque<Account>,
-    spoiled: VecDeque<Account>,
+    /// With the attempts to put each right so far.
+    spoiled: VecDeque<(Account, u32)>,
+    set_aside: Vec<Account>,
     leased: usize,
 }
 
@@ -79,7 +88,7 @@ impl Pool {
         let shelf = shelves.shelf(state);
         let account = shelf.free.pop_front().ok_or(NoAccount { state })?;
         shelf.leased += 1;
-        Ok(Lease { account: Some(account), spoiled: false, pool: self.clone() })
+        Ok(Lease { account: Some(account), spoiled: false, attempts: 0, pool: self.clone() })
     }
 
     /// Takes the spoiled account that has waited longest, to put it right. It counts as leased
@@ -87,16 +96,21 @@ impl Pool {
     pub fn lease_spoiled(&self) -> Option<Lease> {
         let mut shelves = self.lock();
         let shelf = shelves.shelves.iter_mut().find(|shelf| !shelf.spoiled.is_empty())?;
-        let account = shelf.spoiled.pop_front()?;
+        let (account, attempts) = shelf.spoiled.pop_front()?;
         shelf.leased += 1;
-        Some(Lease { account: Some(account), spoiled: true, pool: self.clone() })
+        Some(Lease { account: Some(account), spoiled: true, attempts, pool: self.clone() })
     }
 
     /// How many accounts of a state there are.
     pub fn supply(&self, state: AccountState) -> Supply {
         let mut shelves = self.lock();
         let shelf = shelves.shelf(state);
-        Supply { free: shelf.free.len(), leased: shelf.leased, spoiled: shelf.spoiled.len() }
+        Supply {
+            free: shelf.free.len(),
+            leased: shelf.leased,
+            spoiled: shelf.spoiled.len(),
+            set_aside: shelf.set_aside.len(),
+        }
     }
 
     /// A panic while the lock is held cannot leave the shelves half changed, so a poisoned lock is
@@ -140,6 +154,12 @@ impl Lease {
         self.spoiled = false;
     }
 
+    /// Notes that the account could not be put right, and not because the tenant was in trouble.
+    /// After a few times it is set aside for good instead of being tried over and over.
+    pub const fn note_failure(&mut self) {
+        self.attempts = self.attempts.saturating_add(1);
+    }
+
     /// Takes the account out of the pool for good, for instance because it was deleted.
     pub fn discard(mut self) {
         if let Some(account) = self.account.take() {
@@ -164,7 +184,13 @@ impl Drop for Lease {
         let mut shelves = self.pool.lock();
         let shelf = shelves.shelf(account.state);
         shelf.leased -= 1;
-        if self.spoiled { &mut shelf.spoiled } else { &mut shelf.free }.push_back(account);
+        if !self.spoiled {
+            shelf.free.push_back(account);
+        } else if self.attempts < MOST_ATTEMPTS {
+            shelf.spoiled.push_back((account, self.attempts));
+        } else {
+            shelf.set_aside.push(account);
+        }
     }
 }
 
@@ -217,6 +243,20 @@ mod tests {
     }
 
     #[test]
+    fn an_account_that_cannot_be_put_right_is_set_aside_after_a_few_attempts() {
+        let pool = pool(&[AccountState::Ok]);
+        pool.lease(AccountState::Ok).unwrap().spoil();
+        for _ in 0..MOST_ATTEMPTS {
+            assert_eq!(pool.supply(AccountState::Ok).set_aside, 0);
+            pool.lease_spoiled().unwrap().note_failure();
+        }
+        assert!(pool.lease_spoiled().is_none());
+        assert!(pool.lease(AccountState::Ok).is_err());
+        let expected = Supply { set_aside: 1, ..Supply::default() };
+        assert_eq!(pool.supply(AccountState::Ok), expected);
+    }
+
+    #[test]
     fn a_new_generation_stays_with_the_account() {
         let pool = pool(&[AccountState::Ok]);
         let mut lease = pool.lease(AccountState::Ok).unwrap();
@@ -248,7 +288,7 @@ mod tests {
             panic!("on purpose");
         });
         assert!(user.join().is_err());
-        assert_eq!(pool.supply(AccountState::Ok), Supply { free: 1, leased: 0, spoiled: 0 });
+        assert_eq!(pool.supply(AccountState::Ok), Supply { free: 1, ..Supply::default() });
     }
 
     #[test]
@@ -272,6 +312,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!(pool.supply(AccountState::Ok), Supply { free: 5, leased: 0, spoiled: 0 });
+        assert_eq!(pool.supply(AccountState::Ok), Supply { free: 5, ..Supply::default() });
     }
 }

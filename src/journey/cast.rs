@@ -1,6 +1,7 @@
 //! Who plays in an iteration: the invented person, the leased account, the waiter for its codes;
 //! and the stage that all iterations share.
 
+use super::held::Held;
 use super::perform::Part;
 use super::rule::Rule;
 use super::script::Start;
@@ -16,7 +17,7 @@ use crate::identity::ledger::{Ledger, LedgerEntry};
 use crate::identity::login::Logins;
 use crate::identity::password::{PasswordKey, Weakness};
 use crate::identity::persona::{Locale, Persona};
-use crate::identity::pool::{Lease, Pool};
+use crate::identity::pool::Pool;
 use crate::measure::fault::Fault;
 use crate::workload::pacing::ThinkTime;
 use http::HeaderValue;
@@ -69,7 +70,7 @@ pub(super) struct Cast {
     persona: Persona,
     /// Address and login of the persona.
     address: String,
-    lease: Option<Lease>,
+    lease: Option<Held>,
     waiter: Option<Waiter>,
     /// How many requests have asked for a code so far.
     asked: usize,
@@ -86,7 +87,7 @@ impl Cast {
             Some(state) => {
                 let lease =
                     stage.pool.lease(state).map_err(|none| (Fault::NoAccount, none.to_string()))?;
-                Some(lease)
+                Some(Held::of(lease))
             }
             None => None,
         };
@@ -146,7 +147,7 @@ impl Cast {
             Variable::AccountPassword => exposed(lease()?.password(&stage.key)),
             Variable::AccountNewPassword => {
                 let lease = lease()?;
-                exposed(lease.password_of(lease.generation.saturating_add(1), &stage.key))
+                exposed(lease.password_of(lease.next_generation(), &stage.key))
             }
             Variable::Code => self.code.clone().map(exposed).ok_or(variable)?,
             Variable::RunId => stage.run.to_string(),
@@ -196,15 +197,15 @@ impl Cast {
         if rule.creates_account {
             self.foretell_account(stage)?;
         }
-        if let (true, Some(lease)) = (rule.changes_password, &mut self.lease) {
-            let generation = lease.generation.saturating_add(1);
+        let Some(lease) = &mut self.lease else { return Ok(()) };
+        if rule.changes_password {
             stage.ledger.append(&LedgerEntry::Advanced {
                 at: Utc::of(stage.clock.wall()).stamp(),
                 login: lease.login.clone(),
-                generation,
+                generation: lease.next_generation(),
             })?;
-            lease.advance();
         }
+        lease.risk(rule);
         Ok(())
     }
 
@@ -225,19 +226,15 @@ impl Cast {
 
     /// After a fault nobody knows whether an account is still in a state that it has to be kept in.
     pub(super) fn give_up(&mut self) {
-        if let Some(lease) = self.lease.as_mut().filter(|lease| lease.state != AccountState::Ok) {
-            lease.spoil();
+        if let Some(lease) = &mut self.lease {
+            lease.give_up();
         }
     }
 
-    /// Draws the consequences of a rule's request for the account: one whose password may or may
-    /// not have changed, that counts a failed attempt, or that is in another state now, has to be
-    /// put right before it is lent again.
+    /// Draws the consequences of a rule's request for the account.
     pub(super) fn settle(&mut self, rule: &Rule, advanced: bool) {
-        let Some(lease) = &mut self.lease else { return };
-        let unclear = rule.changes_password && !advanced;
-        if unclear || rule.spoils_account || rule.leaves(lease.state) {
-            lease.spoil();
+        if let Some(lease) = &mut self.lease {
+            lease.settle(rule, advanced);
         }
     }
 }

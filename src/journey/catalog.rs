@@ -33,6 +33,7 @@ pub fn built_in(name: &str) -> Option<Result<Script, Vec<Problem>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journey::template::Variable;
 
     #[test]
     fn every_built_in_journey_is_sound_and_named_as_its_file() {
@@ -41,5 +42,20 @@ mod tests {
             assert_eq!(script.name.as_str(), *name);
         }
         assert!(built_in("nobody").is_none());
+    }
+
+    #[test]
+    fn whoever_sends_a_new_password_of_an_account_says_that_it_may_change() {
+        let mut met = 0;
+        for (name, _) in BUILT_IN {
+            for rule in built_in(name).unwrap().unwrap().rules {
+                let mut variables = rule.answer.iter().flat_map(|(_, text)| text.variables());
+                if variables.any(|variable| variable == Variable::AccountNewPassword) {
+                    assert!(rule.changes_password, "`{}` of {name}", rule.name);
+                    met += 1;
+                }
+            }
+        }
+        assert!(met >= 4, "{met}");
     }
 }

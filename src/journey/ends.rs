@@ -19,11 +19,12 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
         &mut self,
         mut walk: Walk,
         mut completion: Completion,
-        (part, cast): (Part<'_>, &Cast),
+        (part, cast): (Part<'_>, &mut Cast),
     ) -> Result<(), Stop> {
         self.meets(&completion)?;
         // A flow for widgets hands the tokens out itself.
         let mut tokens = completion.tokens.take();
+        let mut starts = 0;
         for end in &self.script.ends {
             let held = || {
                 tokens.as_ref().ok_or_else(|| {
@@ -53,7 +54,8 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
                     self.outside(*end, request, &walk, is_success).await?;
                 }
                 End::StartAgain => {
-                    (walk, completion) = self.start_again(part, cast).await?;
+                    starts += 1;
+                    (walk, completion) = self.start_again(part, cast, starts).await?;
                 }
             }
         }
@@ -80,19 +82,19 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
         }
     }
 
-    /// Another authorize request with the cookies there are. A session that holds lets the flow
-    /// succeed without a form (documented).
+    /// Another start of the same kind with the cookies there are, the `number`th after the first. A
+    /// session that holds lets the flow succeed without a form (documented for authorize requests).
     async fn start_again(
         &mut self,
         part: Part<'_>,
-        cast: &Cast,
+        cast: &mut Cast,
+        number: u32,
     ) -> Result<(Walk, Completion), Stop> {
-        let application = self.stage.application.clone();
-        let random = cast.random(self.stage, "again");
-        let (mut walk, request) =
-            Walk::authorize(application, part.policy, &random).map_err(bad)?;
-        let label = Label { step: End::StartAgain.name().into(), ..Label::call("authorize") };
+        let start = part.script.start.unwrap_or(self.stage.start);
+        let label = Label { step: End::StartAgain.name().into(), ..Label::call(start.step()) };
         self.last_step = label.step.clone();
+        let purpose = again(number);
+        let (mut walk, request) = self.start((part, start), cast, &purpose)?;
         let call = Call { label, request, filled: Vec::new() };
         match self.send(call, &mut walk, Expect::Advance).await? {
             Progress::Complete(completion) => Ok((walk, completion)),
@@ -141,6 +143,12 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
             None => exchange.reply.map_err(|fault| outcome::of_transport(&fault).into()),
         }
     }
+}
+
+/// What the randomness of a further start is for: no two of an iteration share PKCE, state and
+/// nonce.
+fn again(number: u32) -> String {
+    if number == 1 { "again".to_owned() } else { format!("again {number}") }
 }
 
 fn no_code() -> Stop {

@@ -14,6 +14,7 @@ pub mod key;
 pub mod outcome;
 pub mod perform;
 mod polling;
+mod held;
 mod preflight;
 pub mod rehearsal;
 pub mod role;

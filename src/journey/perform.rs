@@ -140,7 +140,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         cast: &mut Cast,
         fingerprint: &mut Option<Fingerprint>,
     ) -> Result<(), Stop> {
-        let (mut walk, request) = self.start(part, start, cast)?;
+        let (mut walk, request) = self.start((part, start), cast, "")?;
         let wanted = self.script.goal == Goal::Refusal(self.last_step.clone());
         let expect = if wanted { Expect::Refusal } else { Expect::Advance };
         let first = Call { label: Label::call(start.step()), request, filled: Vec::new() };
@@ -187,15 +187,15 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         Err(Stop::new(Fault::UnexpectedForm, format!("no end after {MOST_STEPS} steps")))
     }
 
-    /// The request that starts the flow.
-    fn start(
+    /// The request that starts the flow. PKCE, state and nonce are others for each `purpose`.
+    pub(super) fn start(
         &self,
-        part: Part<'_>,
-        start: Start,
+        (part, start): (Part<'_>, Start),
         cast: &mut Cast,
+        purpose: &str,
     ) -> Result<(Walk, Request<Bytes>), Stop> {
         let stage = self.stage;
-        let (application, random) = (stage.application.clone(), cast.random(stage, ""));
+        let (application, random) = (stage.application.clone(), cast.random(stage, purpose));
         let malformed =
             |error: &dyn std::fmt::Display| Stop::new(Fault::MalformedReply, error.to_string());
         match start {

@@ -2,6 +2,7 @@
 //! settled.
 
 use super::generator::Meter;
+use super::mending::Mending;
 use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::{Journey, Variant};
@@ -9,7 +10,7 @@ use crate::base::remedy::Remedy;
 use crate::identity::ledger::Ledger;
 use crate::identity::pool::Pool;
 use crate::load::{self, EndedBy, LoadEnd, LoadError, Performer, Plan, Progress, Stop};
-use crate::management::keeper::Keeper;
+use crate::management::keeper::{AccountsError, Keeper};
 use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
 use crate::measure::sample::micros;
@@ -29,9 +30,6 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often somebody looks whether the run was told to stop.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// How soon somebody looks for spoiled accounts again.
-const MENDING: Duration = Duration::from_millis(100);
 
 /// How long the mending after the load may take.
 const LAST_MENDING: Duration = Duration::from_secs(5);
@@ -80,6 +78,8 @@ pub struct Conducted {
     pub load: LoadEnd,
     /// The guard that stopped it, if one did.
     pub breach: Option<Breach>,
+    /// The last thing that kept spoiled accounts from being put right, if anything did.
+    pub unmended: Option<AccountsError>,
 }
 
 /// Why a run could not be conducted, or its results not be written.
@@ -116,9 +116,7 @@ pub async fn conduct<P: Performer>(
     let Setup { plan, performer, recorder, dir, mut record, .. } = setup;
     let phases = plan.phases();
     let meter = Meter::start(clock.clone());
-    let keeping = setup.keeper;
-    let mending =
-        keeping.clone().map(|(keeper, pool)| AbortOnDrop(tokio::spawn(mend(keeper, pool))));
+    let mending = setup.keeper.map(|(keeper, pool)| Mending::start(keeper, pool));
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let progress = launched.progress();
     let (wall, start) = (clock.wall(), clock.now());
@@ -149,11 +147,13 @@ pub async fn conduct<P: Performer>(
         thread::Builder::new().name("intervals".to_owned()).spawn(move || secretary.work(&ended));
     let writing = writing.map_err(|source| LoadError::NoThread { source })?;
     let load = launched.run(start).await;
-    drop(mending);
     let load = finish(&over, load, phases)?;
-    if let Some(keeping) = keeping.filter(|_| load.by != EndedBy::Stop) {
-        mend_the_rest(keeping).await;
-    }
+    // Whoever stops a run wants it over; then nothing more is asked of the tenant.
+    let patience = if load.by == EndedBy::Stop { Duration::ZERO } else { LAST_MENDING };
+    let unmended = match mending {
+        Some(mending) => mending.finish(patience).await,
+        None => None,
+    };
     let done = tokio::task::spawn_blocking(move || writing.join()).await;
     let (writer, mut tally, breach, failed) = match done {
         Ok(Ok(done)) => done,
@@ -167,36 +167,7 @@ pub async fn conduct<P: Performer>(
     dir.write_run(&record)?;
     match failed {
         Some(error) => Err(error.into()),
-        None => Ok(Conducted { dir, record, tally, load, breach }),
-    }
-}
-
-/// Puts spoiled accounts right as they come in, outside of every measured exchange. What cannot be
-/// put right stays aside: no journey gets it, and one that finds no account says so.
-async fn mend(keeper: Arc<Keeper<File>>, pool: Pool) {
-    loop {
-        // Without anything to do soon again: journeys wait for these accounts. After a failure the
-        // tenant gets a moment.
-        let pause = match keeper.mend_all(&pool).await {
-            Ok(_) => MENDING,
-            Err(_) => INTERVAL,
-        };
-        tokio::time::sleep(pause).await;
-    }
-}
-
-/// Puts right what the last iterations spoiled, so that the accounts are left in their states. Not
-/// at any price: whoever waits for the result should not have to wait for a tenant in trouble.
-async fn mend_the_rest((keeper, pool): (Arc<Keeper<File>>, Pool)) {
-    let _ = tokio::time::timeout(LAST_MENDING, keeper.mend_all(&pool)).await;
-}
-
-/// A task that ends with whoever wanted it.
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
+        None => Ok(Conducted { dir, record, tally, load, breach, unmended }),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod bearer;
 pub mod call_log;
 pub mod conduct;
 pub mod generator;
+pub mod mending;
 pub mod players;
 pub mod stage;
 pub mod summarise;
