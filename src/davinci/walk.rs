@@ -1,16 +1,18 @@
 //! One flow run from the client's side: replies in, next request out.
 
-pub use super::poll::{ChallengeState, read_challenge};
+pub use super::poll::{ChallengeState, Round, Rounds, read_challenge};
 
 use super::advance::Place;
 use super::form::{AnswerError, Client, Dialect, Event, Filled, Form, Polling};
 use super::node::{Completion, Continue, Ending, Kind, Node, Refusal, clip};
 use super::oidc::{Application, BadValue, Proof};
+use super::poll::LONGEST_PATIENCE;
 use crate::base::secret::Secret;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use serde_json::{Map, Value};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the tenant wants next.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub struct Walk {
     fingerprint: Option<Fingerprint>,
     /// Whether the start carried a state, which a code must then come back with.
     has_state: bool,
+    /// How long it may still pause between polls.
+    patience: Duration,
 }
 
 /// Why a form could not be turned into a request.
@@ -90,7 +94,7 @@ impl Walk {
     ) -> Result<(Self, Request<Bytes>), BadValue> {
         let proof = Proof::new(random);
         let request = application.authorize(policy, &proof)?;
-        Ok((Self { application, proof, chain: None, fingerprint: None, has_state: true }, request))
+        Ok((Self::new(application, proof, true), request))
     }
 
     /// Starts a conversation by a flow policy, with a bearer token and the flow's input. `random`
@@ -104,7 +108,12 @@ impl Walk {
     ) -> Result<(Self, Request<Bytes>), BadValue> {
         let proof = Proof::new(random);
         let request = application.start(policy, bearer, input)?;
-        Ok((Self { application, proof, chain: None, fingerprint: None, has_state: false }, request))
+        Ok((Self::new(application, proof, false), request))
+    }
+
+    const fn new(application: Arc<Application>, proof: Proof, has_state: bool) -> Self {
+        let patience = LONGEST_PATIENCE;
+        Self { application, proof, chain: None, fingerprint: None, has_state, patience }
     }
 
     /// Takes one reply and says what it asks for.
@@ -192,6 +201,12 @@ impl Walk {
     /// How the form at hand wants to be polled, if it does.
     pub fn polling(&self) -> Option<&Polling> {
         self.form()?.polling.as_ref()
+    }
+
+    /// What comes next in polling, and how long to pause before it; none once everything was said.
+    /// All forms of a walk share one patience of ten minutes.
+    pub fn next_round(&mut self, rounds: &mut Rounds) -> Option<(Duration, Round)> {
+        rounds.next(&mut self.patience)
     }
 
     /// Says to the form at hand how its poll stands: `continue` and `timedOut` without a challenge,

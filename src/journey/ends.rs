@@ -43,7 +43,7 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
                 }
                 End::Userinfo => {
                     let request = application.userinfo(held()?).map_err(bad)?;
-                    self.outside(*end, request, &walk, is_success).await?;
+                    self.outside(*end, request, &walk, is_userinfo).await?;
                 }
                 End::SignOff => {
                     let request = application.sign_off(held()?).map_err(bad)?;
@@ -161,4 +161,11 @@ fn bad(error: BadValue) -> Stop {
 
 fn is_success(reply: &Response<Bytes>) -> bool {
     reply.status().is_success()
+}
+
+/// Whether a reply says who signed on: an object with a subject (OpenID Connect Core 1.0, section
+/// 5.3.2).
+fn is_userinfo(reply: &Response<Bytes>) -> bool {
+    let claims: Option<serde_json::Value> = serde_json::from_slice(reply.body()).ok();
+    is_success(reply) && claims.is_some_and(|claims| claims["sub"].is_string())
 }

@@ -4,6 +4,7 @@
 use super::role::{Asks, Role, Whose, template};
 use super::template::{Source, Template};
 use crate::base::document::{Place, Problems};
+use crate::base::secret::Secret;
 use crate::davinci::form::{Event, Field, FieldKind, Form};
 
 /// What is asked next.
@@ -11,7 +12,7 @@ use crate::davinci::form::{Event, Field, FieldKind, Form};
 pub enum Question {
     /// Which button is pressed. Nothing typed takes the default, if there is one.
     Action {
-        /// Key of the form's only way to submit.
+        /// Key of the form's only way to submit, or [`WAIT`] where the form wants to be polled.
         default: Option<String>,
     },
     /// What goes into a field. Nothing typed takes the suggestion, or leaves the field alone.
@@ -35,14 +36,23 @@ pub struct Entry {
     /// What the journey says.
     pub template: Template,
     /// What is sent in its place, where a person typed something that no journey may hold.
-    pub typed: Option<String>,
+    pub typed: Option<Secret>,
+}
+
+/// What is done with a form.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Choice {
+    /// The action of this key is taken.
+    Press(String),
+    /// The form is polled until the flow goes on.
+    Wait,
 }
 
 /// A form answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
-    /// Key of the action.
-    pub action: String,
+    /// What is done with it.
+    pub choice: Choice,
     /// Values of fields; those that were left alone are not there.
     pub entries: Vec<Entry>,
 }
@@ -54,7 +64,7 @@ pub struct Interview {
     asks: Asks,
     whose: Whose,
     has_account: bool,
-    action: Option<String>,
+    choice: Option<Choice>,
     entries: Vec<Entry>,
     /// Fields that have been asked for.
     asked: usize,
@@ -66,15 +76,20 @@ impl Interview {
         let asks = Asks::of(&form);
         // A form for new people is answered as one, however it was reached.
         let whose = if asks.registers(false, false) { Whose::Persona } else { whose };
-        Self { form, asks, whose, has_account, action: None, entries: Vec::new(), asked: 0 }
+        Self { form, asks, whose, has_account, choice: None, entries: Vec::new(), asked: 0 }
     }
 
     /// What is to be asked; none when everything was.
     pub fn question(&self) -> Option<Question> {
-        let Some(action) = &self.action else {
-            let default = self.form.only_submit().map(|action| action.key.clone());
+        let Some(choice) = &self.choice else {
+            let default = if self.form.polling.is_some() {
+                Some(WAIT.to_owned())
+            } else {
+                self.form.only_submit().map(|action| action.key.clone())
+            };
             return Some(Question::Action { default });
         };
+        let Choice::Press(action) = choice else { return None };
         // Values do not count when a secondary way is taken.
         if self.form.action(action)?.event != Event::Submit {
             return None;
@@ -93,7 +108,7 @@ impl Interview {
         match self.question() {
             None => Ok(()),
             Some(Question::Action { default }) => {
-                self.action = Some(self.choose(line.trim(), default)?);
+                self.choice = Some(self.choose(line.trim(), default)?);
                 Ok(())
             }
             Some(Question::Field { key, suggestion, is_missing, is_secret }) => {
@@ -116,7 +131,7 @@ impl Interview {
         if self.question().is_some() {
             return None;
         }
-        Some(Reply { action: self.action?, entries: self.entries })
+        Some(Reply { choice: self.choice?, entries: self.entries })
     }
 
     /// Fields that a person can fill in.
@@ -128,18 +143,30 @@ impl Interview {
         Role::of(field).map(|role| template(role, &self.asks, self.whose))
     }
 
-    fn choose(&self, typed: &str, default: Option<String>) -> Result<String, String> {
+    fn choose(&self, typed: &str, default: Option<String>) -> Result<Choice, String> {
         let actions = &self.form.actions;
+        let is_polled = self.form.polling.is_some();
         if typed.is_empty() {
-            return default
-                .ok_or_else(|| "there is no single way to submit: choose one".to_owned());
+            return match default {
+                Some(_) if is_polled => Ok(Choice::Wait),
+                Some(key) => Ok(Choice::Press(key)),
+                None => Err("there is no single way to submit: choose one".to_owned()),
+            };
         }
         let by_number = typed.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         let by_key = actions.iter().find(|action| action.key.eq_ignore_ascii_case(typed));
         let found = by_key.or_else(|| actions.get(by_number?));
-        found.map(|action| action.key.clone()).ok_or_else(|| {
-            format!("there is no `{typed}`: type a number from 1 to {} or a key", actions.len())
-        })
+        match found {
+            Some(action) => Ok(Choice::Press(action.key.clone())),
+            None if is_polled && typed.eq_ignore_ascii_case(WAIT) => Ok(Choice::Wait),
+            None => {
+                let or_wait = if is_polled { format!(", or `{WAIT}`") } else { String::new() };
+                Err(format!(
+                    "there is no `{typed}`: type a number from 1 to {} or a key{or_wait}",
+                    actions.len()
+                ))
+            }
+        }
     }
 }
 
@@ -182,7 +209,7 @@ fn entry(
         // What stands for a template that nobody can fill in, or is a secret, is sent as it was
         // typed; the journey gets the template.
         Some(suggestion) if is_plain && (is_secret || is_missing) => {
-            Entry { key, template: suggestion, typed: Some(line.to_owned()) }
+            Entry { key, template: suggestion, typed: Some(Secret::new(line.to_owned())) }
         }
         _ => Entry { key, template, typed: None },
     }))
@@ -190,6 +217,9 @@ fn entry(
 
 /// What leaves a field alone that has a suggestion.
 pub const LEFT_ALONE: &str = "-";
+
+/// What polls a form that wants that, in place of the key of an action.
+pub const WAIT: &str = "wait";
 
 #[cfg(test)]
 mod tests {
@@ -226,10 +256,14 @@ mod tests {
         }
         let reply = interview.into_reply().expect("all questions answered");
         let entries = reply.entries.iter().map(|entry| {
-            let typed = entry.typed.as_ref().map(|typed| format!(" <- {typed}"));
+            let typed = entry.typed.as_ref().map(|typed| format!(" <- {}", typed.expose()));
             format!("{}={}{}", entry.key, entry.template, typed.unwrap_or_default())
         });
-        std::iter::once(reply.action).chain(entries).collect()
+        let choice = match reply.choice {
+            Choice::Press(key) => key,
+            Choice::Wait => "(waits)".to_owned(),
+        };
+        std::iter::once(choice).chain(entries).collect()
     }
 
     #[test]
@@ -245,6 +279,32 @@ mod tests {
         for typed in ["2", "REGISTER", "register"] {
             assert_eq!(said(SIGN_ON, true, &[typed]), ["REGISTER"]);
         }
+    }
+
+    #[test]
+    fn a_form_that_wants_to_be_polled_is_waited_at_unless_a_button_is_named() {
+        let waiting = [("POLLING", "pollingField"), ("FLOW_BUTTON", "CANCEL")];
+        for (typed, choice) in [("", "(waits)"), ("Wait", "(waits)"), ("1", "CANCEL")] {
+            assert_eq!(said(&waiting, true, &[typed]), [choice]);
+        }
+        let mut interview = Interview::new(form(&waiting), Whose::Account, true);
+        let default = Some(WAIT.to_owned());
+        assert_eq!(interview.question(), Some(Question::Action { default }));
+        let wrong = interview.reply("2").unwrap_err();
+        assert_eq!(wrong, "there is no `2`: type a number from 1 to 1 or a key, or `wait`");
+        let mut plain = Interview::new(form(SIGN_ON), Whose::Account, true);
+        assert!(plain.reply(WAIT).is_err());
+        let own = [("POLLING", "pollingField"), ("FLOW_BUTTON", "WAIT")];
+        assert_eq!(said(&own, true, &["wait"]), ["WAIT"]);
+    }
+
+    #[test]
+    fn a_typed_secret_shows_itself_nowhere() {
+        let mut interview = Interview::new(form(SIGN_ON), Whose::Account, true);
+        ["", "ada", "hunter2"].iter().for_each(|line| interview.reply(line).unwrap());
+        assert!(!format!("{interview:?}").contains("hunter2"));
+        let reply = interview.into_reply().expect("all questions answered");
+        assert!(!format!("{reply:?}").contains("hunter2"));
     }
 
     #[test]

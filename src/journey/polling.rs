@@ -10,21 +10,16 @@ use super::rule::Expect;
 use super::witness::{Answered, Label, Sending, Wait, Witness};
 use crate::base::names::{Capability, Step};
 use crate::davinci::form::{Event, Polling};
-use crate::davinci::walk::{ChallengeState, Walk, read_challenge};
+use crate::davinci::walk::{ChallengeState, Round, Rounds, Walk, read_challenge};
 use crate::measure::fault::Fault;
 use std::time::Duration;
 
 /// Capability under which the calls for the state of a challenge are counted.
 const CHALLENGE_STATUS: &str = "challenge-status";
 
-/// Value of a polling field while there is nothing to tell.
-const CONTINUE: &str = "continue";
-
-/// Value of a polling field once the form's patience is over.
-const TIMED_OUT: &str = "timedOut";
-
 impl<W: Witness + ?Sized> Iteration<'_, W> {
-    /// Polls the form at hand until it goes on. Bounded by what the form allows.
+    /// Polls the form at hand until it goes on. Bounded by what the form allows, and by the walk's
+    /// own patience.
     pub(super) async fn poll(
         &mut self,
         step: Step,
@@ -32,42 +27,19 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
         walk: &mut Walk,
     ) -> Result<Progress, Stop> {
         self.last_step = step.clone();
-        if polling.challenge.is_some() {
-            let outcome = self.watch(&step, polling, walk).await?;
-            return match self.tell(&step, &outcome, walk).await? {
-                Progress::Stay => Err(still_waiting()),
-                progress => Ok(progress),
-            };
-        }
-        for _ in 0..polling.retries {
-            self.pause(polling.interval).await;
-            match self.tell(&step, CONTINUE, walk).await? {
-                Progress::Stay => {}
-                progress => return Ok(progress),
+        let mut rounds = Rounds::of(polling);
+        while let Some((pause, round)) = walk.next_round(&mut rounds) {
+            self.pause(pause).await;
+            match round {
+                Round::Ask => rounds.decide(self.ask(&step, walk).await?),
+                Round::Tell(value) => match self.tell(&step, &value, walk).await? {
+                    Progress::Stay => {}
+                    progress => return Ok(progress),
+                },
             }
         }
-        match self.tell(&step, TIMED_OUT, walk).await? {
-            Progress::Stay => Err(still_waiting()),
-            progress => Ok(progress),
-        }
-    }
-
-    /// Asks for the state of the form's challenge until there is an outcome.
-    async fn watch(
-        &mut self,
-        step: &Step,
-        polling: &Polling,
-        walk: &mut Walk,
-    ) -> Result<String, Stop> {
-        for asked in 0..polling.retries {
-            if asked > 0 {
-                self.pause(polling.interval).await;
-            }
-            if let ChallengeState::Done(value) = self.ask(step, walk).await? {
-                return Ok(value);
-            }
-        }
-        Ok(TIMED_OUT.to_owned())
+        let what = "the flow still waits after it was polled as often as it allows";
+        Err(Stop::new(Fault::NoNextStep, what))
     }
 
     /// One call for the state of a challenge.
@@ -84,7 +56,13 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
         let judged = match &exchange.reply {
             Ok(reply) => match reply.status().as_u16() {
                 // What a genuine client tells the flow about; the rest did not come from it.
-                200..=299 | 400 => Judged::advanced(read_challenge(reply)),
+                status @ (200..=299 | 400) => match read_challenge(reply) {
+                    Some(state) => Judged::advanced(state),
+                    None => {
+                        let what = format!("status {status} without the state of the challenge");
+                        Judged::fault(outcome::of_status(status), what)
+                    }
+                },
                 status => {
                     let what = format!("the state of the challenge came with status {status}");
                     Judged::fault(outcome::of_status(status), what)
@@ -119,13 +97,12 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
     }
 
     async fn pause(&mut self, interval: Duration) {
+        if interval.is_zero() {
+            return;
+        }
         let began = self.stage.clock.now();
         tokio::time::sleep(interval).await;
         let waited = self.stage.clock.now().saturating_duration_since(began);
         self.note_wait(Wait::Poll, waited);
     }
-}
-
-fn still_waiting() -> Stop {
-    Stop::new(Fault::NoNextStep, "the flow still waits after it was polled as often as it allows")
 }

@@ -3,7 +3,7 @@
 
 use super::cast::{Cast, Stage};
 use super::draft::{Act, Came, Draft};
-use super::interview::Reply;
+use super::interview::{Choice, Reply};
 use super::outcome;
 use super::perform::Part;
 use super::role::{Whose, invites};
@@ -14,7 +14,7 @@ use crate::base::document::Problem;
 use crate::davinci::form::{Filled, Form};
 use crate::davinci::node::{Completion, Refusal};
 use crate::davinci::oidc::Tokens;
-use crate::davinci::walk::{ChallengeState, Turn, Walk, WalkError, read_challenge};
+use crate::davinci::walk::{ChallengeState, Round, Rounds, Turn, Walk, read_challenge};
 use crate::identity::account::AccountState;
 use crate::transport::Session;
 use bytes::Bytes;
@@ -111,6 +111,12 @@ impl<'s> Rehearsal<'s> {
         };
         let met = rehearsal.send(request).await;
         let met = rehearsal.wait_through(met).await;
+        let met = match met {
+            Met::Broken(what) if stage.start == Start::Policy => {
+                Met::Broken(format!("{what}; {NO_INPUT}"))
+            }
+            met => met,
+        };
         rehearsal.draft.first = rehearsal.walk.form().cloned();
         Ok((rehearsal, met))
     }
@@ -136,44 +142,40 @@ impl<'s> Rehearsal<'s> {
         self.account.is_some()
     }
 
-    /// Answers the form at hand. Waits for a code where one is needed. `Err` says why the answer
-    /// could not be sent; the form is still there.
+    /// Answers the form at hand, or polls it. Waits for a code where one is needed. `Err` says why
+    /// nothing came of it; the form is still there.
     pub async fn answer(&mut self, reply: Reply) -> Result<Met, String> {
         self.keep_refusal(false);
+        let action = match &reply.choice {
+            Choice::Press(key) => key.clone(),
+            Choice::Wait => return self.wait().await,
+        };
         let form = self.walk.form().cloned().ok_or("there is no form")?;
         let mut filled = Vec::with_capacity(reply.entries.len());
         for entry in &reply.entries {
             let text = match &entry.typed {
-                Some(typed) => typed.clone(),
+                Some(typed) => typed.expose().clone(),
                 None => self.fill(&entry.template, &reply).await?,
             };
             filled.push(Filled { key: entry.key.clone(), text });
         }
-        let request =
-            self.walk.answer(&reply.action, &filled).map_err(|error| error.to_string())?;
+        let request = self.walk.answer(&action, &filled).map_err(|error| error.to_string())?;
         let typed = reply.entries.iter().filter(|entry| entry.typed.is_some());
         let typed = typed.map(|entry| entry.key.clone()).collect();
         let answers = reply.entries.into_iter().map(|entry| (entry.key, entry.template));
-        let mut act =
-            Act { form, action: reply.action, answers: answers.collect(), came: Came::Refusal };
+        let mut act = Act { form, action, answers: answers.collect(), came: Came::Refusal };
         let mut deed = self
             .foretell(&act)
             .map_err(|error| format!("the ledger cannot be written: {error}"))?;
         let met = self.send(request).await;
         let met = self.wait_through(met).await;
-        act.came = match &met {
-            Met::Form => Came::Form(Box::new(self.walk.form().cloned().unwrap_or_default())),
-            Met::Complete => Came::End,
-            Met::Refused(_) | Met::Broken(_) => Came::Refusal,
-        };
+        act.came = self.came(&met).unwrap_or(Came::Refusal);
         deed.spoils_account = matches!(met, Met::Refused(_));
         if let Some(account) = &mut self.account {
             account.settle(&deed, matches!(met, Met::Form | Met::Complete));
         }
         if act.sends_code() {
-            let deed = rule(|rule| rule.sends_code = true);
-            let written = self.casts().try_for_each(|cast| cast.1.foretell(&deed, cast.0));
-            written.map_err(|error| format!("the ledger cannot be written: {error}"))?;
+            self.expect_code()?;
         }
         self.invited |= invites(&act.action);
         match met {
@@ -253,11 +255,17 @@ impl<'s> Rehearsal<'s> {
     }
 
     async fn send(&mut self, request: Request<Bytes>) -> Met {
-        let reply = match self.exchange(request).await {
-            Ok(reply) => reply,
-            Err(fault) => return Met::Broken(fault),
-        };
-        match self.walk.receive(&reply) {
+        match self.exchange(request).await {
+            Ok(reply) => {
+                let turn = self.walk.receive(&reply);
+                self.met(turn)
+            }
+            Err(fault) => Met::Broken(fault),
+        }
+    }
+
+    fn met(&mut self, turn: Turn) -> Met {
+        match turn {
             Turn::Answer { refusal: None } => Met::Form,
             Turn::Answer { refusal: Some(refusal) } => Met::Refused(refusal),
             Turn::Complete(mut completion) => {
@@ -275,42 +283,93 @@ impl<'s> Rehearsal<'s> {
         }
     }
 
-    /// Waits, as a client does, while the form at hand only wants to be polled: no journey says
-    /// anything about that.
-    async fn wait_through(&mut self, mut met: Met) -> Met {
-        let mut polls = 0;
-        while let (Met::Form, Some(polling)) = (&met, self.walk.polling().cloned()) {
-            let offers = |form: &Form| form.actions.iter().any(|action| !action.key.is_empty());
-            if self.walk.form().is_some_and(offers) {
-                break;
-            }
-            if polls > polling.retries {
-                return Met::Broken("it was polled as often as the form says".to_owned());
-            }
-            tokio::time::sleep(polling.interval).await;
-            polls += 1;
-            let value = match self.walk.challenge_status() {
-                Some(request) => match self.challenge(request).await {
-                    Ok(ChallengeState::Pending) => continue,
-                    Ok(ChallengeState::Done(value)) => value,
-                    Err(what) => return Met::Broken(what),
-                },
-                None => "continue".to_owned(),
-            };
-            met = match self.walk.poll(&value) {
-                Ok(request) => self.send(request).await,
-                Err(error) => Met::Broken(error.to_string()),
-            };
+    /// What came of an answer that was not turned down.
+    fn came(&self, met: &Met) -> Option<Came> {
+        match met {
+            Met::Form => Some(Came::Form(Box::new(self.walk.form().cloned().unwrap_or_default()))),
+            Met::Complete => Some(Came::End),
+            Met::Refused(_) | Met::Broken(_) => None,
         }
-        met
     }
 
-    async fn challenge(
-        &mut self,
-        request: Result<Request<Bytes>, WalkError>,
-    ) -> Result<ChallengeState, String> {
+    /// Notes that the tenant sends a code.
+    fn expect_code(&mut self) -> Result<(), String> {
+        let deed = rule(|rule| rule.sends_code = true);
+        let written = self.casts().try_for_each(|cast| cast.1.foretell(&deed, cast.0));
+        written.map_err(|error| format!("the ledger cannot be written: {error}"))
+    }
+
+    /// Waits, as a client does, while the form at hand has no button and only wants to be polled.
+    async fn wait_through(&mut self, mut met: Met) -> Met {
+        for _ in 0..MOST_WAITS {
+            let offers = |form: &Form| form.actions.iter().any(|action| !action.key.is_empty());
+            let is_stuck = matches!(met, Met::Form)
+                && self.walk.polling().is_some()
+                && !self.walk.form().is_some_and(offers);
+            if !is_stuck {
+                return met;
+            }
+            met = self.poll().await.unwrap_or_else(Met::Broken);
+        }
+        Met::Broken("one form after the other wants to be polled".to_owned())
+    }
+
+    /// Waits at a form that has buttons, too. The journey does the same by itself, so that what was
+    /// done before has led to where the flow stands now.
+    async fn wait(&mut self) -> Result<Met, String> {
+        let met = self.poll().await?;
+        let met = self.wait_through(met).await;
+        let Some(came) = self.came(&met) else { return Ok(met) };
+        match self.draft.acts.last_mut() {
+            Some(act) if act.is_refused() => {}
+            Some(act) => {
+                act.came = came;
+                if act.sends_code() {
+                    self.expect_code()?;
+                }
+            }
+            None => self.draft.first = self.walk.form().cloned(),
+        }
+        Ok(met)
+    }
+
+    /// Polls the form at hand until the flow goes on. `Err` says why it did not; the form is still
+    /// there.
+    async fn poll(&mut self) -> Result<Met, String> {
+        let polling = self.walk.polling().ok_or("the form has nothing to poll")?;
+        let mut rounds = Rounds::of(polling);
+        while let Some((pause, round)) = self.walk.next_round(&mut rounds) {
+            tokio::time::sleep(pause).await;
+            let value = match round {
+                Round::Ask => {
+                    rounds.decide(self.challenge().await?);
+                    continue;
+                }
+                Round::Tell(value) => value,
+            };
+            let request = self.walk.poll(&value).map_err(|error| error.to_string())?;
+            let reply = self.exchange(request).await?;
+            match self.walk.receive(&reply) {
+                Turn::Stay => {}
+                Turn::Answer { refusal: Some(refusal) } => {
+                    return Err(format!(
+                        "`{value}` was turned down with status {}",
+                        refusal.status
+                    ));
+                }
+                turn => return Ok(self.met(turn)),
+            }
+        }
+        Err("the flow still waits after it was polled as often as it allows".to_owned())
+    }
+
+    /// Asks for the state of the challenge.
+    async fn challenge(&mut self) -> Result<ChallengeState, String> {
+        let request = self.walk.challenge_status().ok_or("the form has no challenge")?;
         let reply = self.exchange(request.map_err(|error| error.to_string())?).await?;
-        Ok(read_challenge(&reply))
+        let status = reply.status().as_u16();
+        let state = read_challenge(&reply).filter(|_| matches!(status, 200..=299 | 400));
+        state.ok_or_else(|| format!("the state of the challenge came with status {status}"))
     }
 
     /// Whoever gets the code: the account as soon as it has a part in the journey.
@@ -370,6 +429,12 @@ fn wrong(template: &Template) -> Template {
         _ => template.clone(),
     }
 }
+
+/// Most forms that are waited at in a row.
+const MOST_WAITS: usize = 100;
+
+/// What a start by policy may lack.
+const NO_INPUT: &str = "a recording starts flows without input, so one that needs some cannot be recorded here: write `[input]` into a journey file, or import a recording of a browser";
 
 /// No tenant sends it but by chance.
 const WRONG_CODE: &str = "000000";

@@ -32,22 +32,39 @@ fn made(truth: &Value) -> BTreeMap<String, u64> {
     faults
 }
 
-/// Rows of the table of faults that put a kind into starts and answers.
-fn rows(kind: &str, share: &str, more: &str) -> String {
-    let row = |capability: &str| {
+/// Rows of the table of faults that put a kind into calls of these capabilities.
+fn rows_in(capabilities: &[&str], kind: &str, share: &str, more: &str) -> String {
+    let row = |capability: &&str| {
         format!(
             "[[fault]]\nkind = \"{kind}\"\ncapability = \"{capability}\"\nshare = \"{share}\"\n{more}"
         )
     };
-    row("authorize") + &row("customHTMLTemplate")
+    capabilities.iter().map(row).collect()
+}
+
+/// Rows of the table of faults that put a kind into starts and answers.
+fn rows(kind: &str, share: &str, more: &str) -> String {
+    rows_in(&["authorize", "customHTMLTemplate"], kind, share, more)
 }
 
 /// Walks sign-ons against a tenant with these settings and holds both counts against each other.
 fn compared(settings: &str, iterations: u64) -> (BTreeMap<String, u64>, Value) {
+    compared_on(&Lab::new(), ("", "sign-on"), settings, iterations)
+}
+
+/// Walks a journey, with what else the profile has to say first, against a tenant with these
+/// settings and holds both counts against each other.
+fn compared_on(
+    lab: &Lab,
+    (first, journey): (&str, &str),
+    settings: &str,
+    iterations: u64,
+) -> (BTreeMap<String, u64>, Value) {
     let tenant = Tenant::start(&format!("signing = \"ES256\"\n{settings}"));
-    let lab = Lab::new();
+    let challenge = &tenant.ready().policies["challenge"];
     let profile = format!(
-        "{}count = 10\n[journeys]\nsign-on = 1\n\
+        "{first}{}count = 10\n[journeys]\n{journey} = 1\n\
+         [[variant]]\nname = \"v\"\npolicies = {{ approved = \"{challenge}\" }}\n\
          [http]\nreply_timeout = \"2s\"\nmax_reply = \"256KiB\"\n\
          [guards]\nstop_when = []\n[[threshold]]\nrule = \"faults <= 100%\"\n",
         tenant.profile()
@@ -56,7 +73,7 @@ fn compared(settings: &str, iterations: u64) -> (BTreeMap<String, u64>, Value) {
     let iterations = iterations.to_string();
     let arguments =
         ["run", &profile, "-u", "10", "-n", &iterations, "--warm-up", "0s", "--seed", "1"];
-    let ended = tenant.gander(&lab, &arguments);
+    let ended = tenant.gander(lab, &arguments);
     assert_eq!(ended.code, 0, "{settings}{}", ended.stderr);
     let reported = reported(&summary(&lab.path("reports/latest")));
     let truth = tenant.truth();
@@ -108,6 +125,31 @@ fn faults_that_end_an_interaction_are_reported_as_often_as_they_were_made() {
 #[test]
 fn spoiled_replies_are_reported_as_often_as_they_were_made() {
     each_kind_alone(When::After);
+}
+
+/// A sign-on that waits for a challenge, and asks afterwards who signed on.
+const APPROVED: &str = "name = \"approved\"\ngoal = \"token\"\naccount = \"ok\"\n\
+    [[rule]]\nname = \"credentials\"\nwhen = { fields = [\"username\", \"password\"] }\n\
+    answer = { username = \"{account.username}\", password = \"{account.password}\" }\n\
+    action = [\"SIGNON\"]\n[[end]]\ndo = \"token\"\n[[end]]\ndo = \"userinfo\"\n";
+
+#[test]
+fn faults_beside_the_forms_are_reported_as_often_as_they_were_made() {
+    let lab = Lab::new();
+    lab.file("approved.toml", APPROVED);
+    let journey = ("journey_files = [\"approved.toml\"]\n", "approved");
+    for row in KINDS.iter().filter(|row| !row.flow_only) {
+        for capability in ["challenge-status", "userinfo"] {
+            let more = if row.slug == "oversized" { "size = \"1MiB\"\n" } else { "" };
+            let settings = format!(
+                "{}[polling]\ninterval = \"5ms\"\napproved_at = 2\n",
+                rows_in(&[capability], row.slug, "15%", more)
+            );
+            let (reported, truth) = compared_on(&lab, journey, &settings, 30);
+            let kinds: Vec<_> = reported.keys().collect();
+            assert_eq!(kinds, [row.client], "{} in {capability} {truth:#}", row.slug);
+        }
+    }
 }
 
 #[test]

@@ -177,3 +177,52 @@ fn without_a_file_the_journey_goes_to_standard_output() {
     assert!(ended.stdout.starts_with("# Recorded in the terminal"), "{}", ended.stdout);
     assert!(ended.stdout.contains("name = \"look\"\n"), "{}", ended.stdout);
 }
+
+#[test]
+fn a_page_that_waits_by_itself_is_waited_at() {
+    let lab = Lab::new();
+    for (policy, shown) in [("polling", "Please Wait"), ("challenge", "Approve the Sign-On")] {
+        let file = format!("{policy}.toml");
+        let arguments =
+            ["--to", &file, "--policy", policy, "--set", "stand_in.polling.interval=\"5ms\""];
+        let lines = ["", "", "", "", "", ""];
+        let ended = typed(&lab, &arguments, &lines);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert!(ended.stderr.contains(shown), "{}", ended.stderr);
+        assert!(ended.stderr.contains("action [wait]:"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("success  the flow is over"), "{}", ended.stderr);
+        let text = std::fs::read_to_string(lab.path(&file)).expect("a written journey");
+        assert!(text.contains("goal = \"token\"") && !text.contains("CANCEL"), "{text}");
+        let profile = format!(
+            "journey_files = [\"{file}\"]\n[journeys]\n{policy} = 1\n\
+             [[variant]]\nname = \"v\"\nflow_policy = \"{policy}\"\n"
+        );
+        let profile = lab.file(&format!("profile-{policy}.toml"), &profile);
+        let walked = lab.run(&["check", &profile, "--walk"]);
+        assert!(walked.stdout.contains("goal reached"), "{}{}", walked.stdout, walked.stderr);
+    }
+}
+
+#[test]
+fn whoever_does_not_want_to_wait_presses_a_button() {
+    let lab = Lab::new();
+    let arguments = ["--to", "mine.toml", "--policy", "polling"];
+    let ended = typed(&lab, &arguments, &["", "", "", "CANCEL", "q"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let text = std::fs::read_to_string(lab.path("mine.toml")).expect("a written journey");
+    assert!(text.contains("action = [\"CANCEL\"]"), "{text}");
+}
+
+#[test]
+fn a_flow_that_needs_input_says_that_it_cannot_be_recorded_here() {
+    let lab = Lab::new();
+    let profile = lab.file(
+        "p.toml",
+        "[tenant]\nstart = \"policy\"\n[journeys]\nstart-with-input = 1\n\
+         [[variant]]\nname = \"v\"\nflow_policy = \"start-with-input\"\n",
+    );
+    let ended = typed(&lab, &[&profile, "--to", "mine.toml"], &[]);
+    assert_ne!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("a recording starts flows without input"), "{}", ended.stderr);
+    assert!(!lab.path("mine.toml").exists());
+}
