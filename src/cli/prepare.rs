@@ -9,6 +9,7 @@ use crate::base::clock::Clock;
 use crate::base::document::Problems;
 use crate::base::names::{Journey, RunId};
 use crate::base::random::Seed;
+use crate::base::remedy::{Listing, nearest};
 use crate::base::units::Rate;
 use crate::codes::CodeSource;
 use crate::codes::office::Office;
@@ -133,7 +134,7 @@ pub(super) async fn ground(
             let mail = codes.as_ref().map(|(source, _)| source.address());
             let child = Embedded::start(checked.profile.stand_in.as_ref(), mail).await?;
             let ready = &embedded.insert(child).ready;
-            name_policies(&mut checked, &ready.policies);
+            name_policies(&mut checked, &ready.policies)?;
             checked.profile.http.ca_pem.clone_from(&ready.ca_pem);
             as_tenant(ready)
         }
@@ -167,7 +168,10 @@ pub(super) async fn ground(
 
 /// Policies of the stand-in go by their names. A journey starts the one that has its own name,
 /// unless the profile names another for it; without any choice the stock flow is started.
-fn name_policies(checked: &mut Checked, policies: &BTreeMap<String, String>) {
+fn name_policies(
+    checked: &mut Checked,
+    policies: &BTreeMap<String, String>,
+) -> Result<(), Failure> {
     let id = |name: &String| policies.get(name).cloned();
     let journeys: Vec<Journey> =
         checked.journeys.iter().map(|(script, _)| script.name.clone()).collect();
@@ -176,6 +180,14 @@ fn name_policies(checked: &mut Checked, policies: &BTreeMap<String, String>) {
         for policy in named.chain(&mut variant.flow_policy) {
             if let Some(id) = id(policy) {
                 *policy = id;
+            } else if !policies.values().any(|known| known == policy) {
+                let known = || policies.keys().map(String::as_str);
+                let remedy = nearest(policy, known()).map_or_else(
+                    || format!("it has {}", known().collect::<Listing>()),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                let what = format!("the stand-in has no flow policy `{policy}`");
+                return Err(Failure::new(Exit::WrongInput, what, Some(&remedy)));
             }
         }
         for journey in &journeys {
@@ -186,6 +198,7 @@ fn name_policies(checked: &mut Checked, policies: &BTreeMap<String, String>) {
         }
         variant.flow_policy = variant.flow_policy.take().or_else(|| policies.get(STOCK).cloned());
     }
+    Ok(())
 }
 
 /// A stand-in that is ready, as a profile would describe it.

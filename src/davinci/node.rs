@@ -238,7 +238,8 @@ pub struct Ending {
     /// How long the tenant asks to wait, for rate limits and outages; at most a day. A date counts
     /// from the reply's own date, so that no clock is needed; without one it says nothing.
     pub retry_after: Option<Duration>,
-    /// Scheme and host of where a redirect points; the rest may hold secrets.
+    /// Scheme and host of where a redirect points, and the error that it names; the rest may hold
+    /// secrets.
     pub location: Option<String>,
 }
 
@@ -347,9 +348,12 @@ fn completion(body: Body) -> Completion {
 /// the person.
 fn code_of(body: &Body) -> Option<String> {
     let code = body.code.as_str().or(body.error.code.as_deref())?;
-    let is_name = code.len() <= LONGEST_NAME
-        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    (is_name && !code.is_empty()).then(|| code.to_owned())
+    is_name(code).then(|| code.to_owned())
+}
+
+fn is_name(code: &str) -> bool {
+    let fits = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    fits && (1..=LONGEST_NAME).contains(&code.len())
 }
 
 /// Longest pause that a tenant can ask for.
@@ -371,14 +375,18 @@ fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Scheme and host of a link. One without is named as what it is.
+/// Scheme and host of a link, and the error that it carries where that is a name. A link without a
+/// host is named as what it is.
 fn origin_of(location: &str) -> String {
     let uri = location.parse::<Uri>().ok();
     let parts = uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.host()?)));
-    parts.map_or_else(
+    let origin = parts.map_or_else(
         || "somewhere on the same host".to_owned(),
         |(scheme, host)| format!("{scheme}://{host}"),
-    )
+    );
+    let pairs = uri.as_ref().and_then(Uri::query).unwrap_or_default().split('&');
+    let error = pairs.filter_map(|pair| pair.strip_prefix("error=")).find(|code| is_name(code));
+    error.map_or(origin.clone(), |error| format!("{origin} with `error={error}`"))
 }
 
 /// Names become keys of series, which live as long as the run: a tenant must not be able to make

@@ -61,9 +61,17 @@ pub fn of_ending(ending: &Ending) -> Fault {
 pub fn describe(ending: &Ending) -> String {
     let capability =
         ending.capability.as_deref().map(|name| format!(" from `{name}`")).unwrap_or_default();
+    let code = ending.code.as_deref().map(|code| format!(", code `{code}`")).unwrap_or_default();
     let location =
         ending.location.as_deref().map(|to| format!(", pointing to {to}")).unwrap_or_default();
-    format!("status {}{capability}{location}", ending.status)
+    // A reply that turns down where no form is at hand is one to the start.
+    let hint = match ending.kind {
+        Kind::Redirected | Kind::OauthError | Kind::Refusal => {
+            ": look at client id, redirect address and flow policy"
+        }
+        _ => "",
+    };
+    format!("status {}{capability}{code}{location}{hint}", ending.status)
 }
 
 /// The fault that a failed exchange is counted as. Transport and fault table use the same slugs.

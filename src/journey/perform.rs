@@ -462,7 +462,9 @@ fn judge(turn: Turn, expect: Expect) -> Judged {
         }
         (Turn::Answer { refusal: Some(refusal) }, Expect::Advance) => {
             let by = refusal.capability.as_deref().unwrap_or("the flow");
-            let detail = format!("turned down by `{by}` with status {}", refusal.status);
+            let code = refusal.code.as_deref().map(|code| format!(", code `{code}`"));
+            let code = code.unwrap_or_default();
+            let detail = format!("turned down by `{by}` with status {}{code}", refusal.status);
             Judged { refusal: Some(refusal), ..Judged::fault(Fault::Refused, detail) }
         }
         (Turn::Answer { refusal: None } | Turn::Complete(_) | Turn::Stay, Expect::Refusal) => {

@@ -112,3 +112,13 @@ expect = "refusal"
     let ended = lab.run(&arguments);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
 }
+
+#[test]
+fn a_flow_policy_that_the_stand_in_lacks_is_wrong_input() {
+    let lab = Lab::new();
+    let text = "[[variant]]\nname = \"v\"\nflow_policy = \"stok\"\n[journeys]\nsign-on = 1\n";
+    let profile = lab.file("p.toml", text);
+    let ended = lab.run(&["check", &profile, "--walk"]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("did you mean `stock`"), "{}", ended.stderr);
+}
