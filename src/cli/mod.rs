@@ -79,6 +79,14 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
         Command::StandIn(args) => stand_in::stand_in(&args, &terminal),
         Command::Journeys(command) => journeys::journeys(&command, &terminal),
     };
+    let outcome = outcome.and_then(|exit| {
+        if Terminal::has_lost_data() {
+            let what = "what was asked for could not be written to standard output";
+            let remedy = "make room where it goes, and ask again";
+            return Err(exit::Failure::new(Exit::WrongInput, what, Some(remedy)));
+        }
+        Ok(exit)
+    });
     match outcome {
         Ok(exit) => exit,
         Err(failure) => {

@@ -6,7 +6,11 @@ use crate::report::columns::clean;
 use crate::report::console::WIDEST;
 use crate::report::paint::Paint;
 pub(super) use crate::report::paint::Style;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Standard output is one for the process, and so is this.
+static DATA_LOST: AtomicBool = AtomicBool::new(false);
 
 /// Standard output and error with the person's wishes.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +66,17 @@ impl Terminal {
 
     /// A line of data that was asked for.
     pub(super) fn data(&self, line: &str) {
-        write_line(&mut std::io::stdout(), line);
+        if let Err(error) = writeln!(std::io::stdout(), "{line}")
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            DATA_LOST.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether data that was asked for could not be written, to a full disk for instance. A reader
+    /// that has gone away wants no more.
+    pub(super) fn has_lost_data() -> bool {
+        DATA_LOST.load(Ordering::Relaxed)
     }
 
     /// A question. The answer is typed behind it.

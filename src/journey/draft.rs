@@ -71,9 +71,10 @@ impl Remedy for NothingDone {
     }
 }
 
-/// Whether a journey can name a key: an empty one has no name, and `|` stands between names.
+/// Whether a journey can name a key: an empty one has no name, `|` stands between names, and `*` for
+/// what a rule found.
 fn sayable(key: &str) -> bool {
-    !key.trim().is_empty() && !key.contains('|')
+    !key.trim().is_empty() && !key.contains('|') && key != "*"
 }
 
 /// The keys that a journey can name, each once.

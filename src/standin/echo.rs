@@ -8,28 +8,39 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-/// Answers kept; beyond it the oldest goes.
-const KEPT: usize = 1_000;
+/// Bytes of answers kept, as JSON; beyond it the oldest goes.
+const KEPT: usize = 8 << 20;
 
-/// The last answers received.
+/// The last answers received, as text: parsed ones take many times their size.
 #[derive(Debug, Default)]
-pub struct Echoes(Mutex<VecDeque<Value>>);
+pub struct Echoes(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    answers: VecDeque<String>,
+    bytes: usize,
+}
 
 impl Echoes {
     /// Keeps one more.
-    pub fn keep(&self, echo: Value) {
+    pub fn keep(&self, echo: &Value) {
+        let text = echo.to_string();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT {
-            kept.pop_front();
+        kept.bytes += text.len();
+        kept.answers.push_back(text);
+        while kept.bytes > KEPT
+            && let Some(oldest) = kept.answers.pop_front()
+        {
+            kept.bytes -= oldest.len();
         }
-        kept.push_back(echo);
     }
 
     /// Those of an interaction, or all, oldest first.
     pub fn of(&self, interaction: Option<&str>) -> Vec<Value> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let meant = |echo: &&Value| interaction.is_none_or(|id| echo["interactionId"] == id);
-        kept.iter().filter(meant).cloned().collect()
+        let answers = kept.answers.iter().filter_map(|text| serde_json::from_str(text).ok());
+        let meant = |echo: &Value| interaction.is_none_or(|id| echo["interactionId"] == id);
+        answers.filter(meant).collect()
     }
 }
 

@@ -83,7 +83,7 @@ impl<'w> Work<'w> {
             Task::Echo => {
                 let echo = echo(&self.interaction.id, self.call, self.answer);
                 self.interaction.echo = echo.to_string();
-                self.tenant.echoes.keep(echo);
+                self.tenant.echoes.keep(&echo);
                 self.sign_on_demonstration_user()
             }
             Task::CheckInput if self.answer.typed.contains_key("username") => self.check_password(),

@@ -202,6 +202,16 @@ fn a_terminal_that_stands_still_does_not_stop_the_results() {
     drop(reader);
 }
 
+#[test]
+fn data_that_cannot_be_written_is_no_success() {
+    let lab = Lab::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let output = lab.command(&["journeys", "show", "register"]).stdout(full).output();
+    let ended = Ended::of(output.expect("a binary that starts"));
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("standard output"), "{}", ended.stderr);
+}
+
 fn signal_group(process: u32, name: &str) {
     signal(format!("-{process}"), name);
 }
