@@ -3,6 +3,7 @@
 use super::cast::Cast;
 use super::outcome::{self, Verdict};
 use super::perform::{Call, Iteration, Part, Progress, Stop};
+use super::preflight::Cookies;
 use super::rule::Expect;
 use super::script::{End, Goal};
 use super::witness::{Answered, Label, Sending, Witness};
@@ -115,7 +116,11 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
     ) -> Result<Response<Bytes>, Stop> {
         let label = Label::call(end.name());
         self.last_step = label.step.clone();
-        self.preflight(&mut request).await?;
+        let cookies = match end {
+            End::SignOff | End::StartAgain => Cookies::Meant,
+            End::Token | End::Userinfo | End::Revoke => Cookies::Without,
+        };
+        self.ask_first(&label, &mut request, cookies).await?;
         let call = self.stamp(&mut request);
         let (call, filled) = (call.as_deref(), &[]);
         self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk });

@@ -3,7 +3,7 @@
 
 use super::cast::{Cast, Stage};
 use super::outcome::{self, Outcome, Verdict};
-use super::preflight::Preflights;
+use super::preflight::{Cookies, Preflights};
 use super::rule::{Expect, Rule, Target};
 use super::script::{Goal, Script, Start};
 use super::template::{Template, Variable};
@@ -344,7 +344,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         expect: Expect,
     ) -> Result<Progress, Stop> {
         let Call { label, mut request, filled } = call;
-        self.preflight(&mut request).await?;
+        self.ask_first(&label, &mut request, Cookies::Meant).await?;
         let call = self.stamp(&mut request);
         let (filled, call) = (&filled, call.as_deref());
         self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk });

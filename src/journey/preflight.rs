@@ -1,9 +1,10 @@
 //! What a browser asks before it lets a page call another origin (CORS): `OPTIONS`, once for each
-//! new address, remembered for as long as the answer allows.
+//! new address, parameters included, remembered for as long as the answer allows. The rules are
+//! those that the Fetch standard documents.
 
 use super::outcome;
 use super::perform::{CALL_ID, Iteration, Stop};
-use super::witness::Witness;
+use super::witness::{Label, Witness};
 use crate::measure::fault::Fault;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
@@ -28,6 +29,12 @@ const FREE: &[&str] = &[
     CALL_ID,
 ];
 
+/// Methods that a page may use without asking.
+const FREE_METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
+
+/// Capability of a call for the state of a challenge.
+const CHALLENGE_STATUS: &str = "challenge-status";
+
 /// Bodies that a form could send, too.
 const FREE_BODIES: &[&str] =
     &["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"];
@@ -40,9 +47,25 @@ pub(super) struct Preflights {
 
 /// An address that may be called.
 struct Known {
-    method: Method,
-    target: String,
+    uri: Uri,
+    cookies: Cookies,
+    allowed: Allowed,
     until: Instant,
+}
+
+/// What an answer allows, whether it was asked for or not.
+struct Allowed {
+    methods: Vec<String>,
+    headers: Vec<String>,
+}
+
+/// Whether a page means its call to carry cookies.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Cookies {
+    /// The flow's own calls: the session is in them.
+    Meant,
+    /// Calls that say by themselves who asks: a code or a token is in them.
+    Without,
 }
 
 impl Preflights {
@@ -52,25 +75,25 @@ impl Preflights {
     }
 
     /// The `OPTIONS` that a browser sends before a request, if it does.
-    fn before(&self, request: &Request<Bytes>, now: Instant) -> Option<Request<Bytes>> {
-        let target = target(request.uri());
+    fn before(
+        &self,
+        request: &Request<Bytes>,
+        cookies: Cookies,
+        now: Instant,
+    ) -> Option<Request<Bytes>> {
         if self.origin.as_bytes() == origin(request.uri()).as_bytes() || is_simple(request) {
             return None;
         }
+        let names = asked_for(request);
         let is_known = |known: &Known| {
-            known.until > now && known.method == *request.method() && known.target == target
+            known.until > now
+                && known.uri == *request.uri()
+                && known.cookies == cookies
+                && known.allowed.covers(request.method(), &names, cookies).is_ok()
         };
         if self.known.iter().any(is_known) {
             return None;
         }
-        let mut names: Vec<_> = request
-            .headers()
-            .iter()
-            .filter(|(name, value)| !is_free(name, value))
-            .map(|(name, _)| name.as_str())
-            .collect();
-        names.sort_unstable();
-        names.dedup();
         let mut preflight = Request::new(Bytes::new());
         *preflight.method_mut() = Method::OPTIONS;
         *preflight.uri_mut() = request.uri().clone();
@@ -90,7 +113,7 @@ impl Preflights {
     fn take(
         &mut self,
         request: &Request<Bytes>,
-        reply: &Response<Bytes>,
+        (reply, cookies): (&Response<Bytes>, Cookies),
         now: Instant,
     ) -> Result<(), Stop> {
         let status = reply.status();
@@ -98,36 +121,91 @@ impl Preflights {
             let what = format!("the browser's preflight was answered with status {status}");
             return Err(Stop::new(outcome::of_status(status.as_u16()), what));
         }
-        // With cookies a wildcard does not count (documented by the Fetch standard).
-        if reply.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN) != Some(&self.origin) {
+        let allowed = Allowed {
+            methods: words(reply, &header::ACCESS_CONTROL_ALLOW_METHODS),
+            headers: words(reply, &header::ACCESS_CONTROL_ALLOW_HEADERS),
+        };
+        let covered = || allowed.covers(request.method(), &asked_for(request), cookies);
+        if let Err(why) = self.is_let_in(reply, cookies).and_then(|()| covered()) {
             let page = self.origin.to_str().unwrap_or_default();
-            let what = format!("a browser would not let pages of {page} call the tenant");
+            let what = format!("a browser would not let pages of {page} call the tenant: {why}");
             return Err(Stop::new(Fault::MalformedReply, what));
         }
         let age = reply.headers().get(header::ACCESS_CONTROL_MAX_AGE);
         let age = age.and_then(|age| age.to_str().ok()?.trim().parse().ok());
         let until = now + age.map_or(DEFAULT_AGE, Duration::from_secs).min(LONGEST_AGE);
-        let (method, target) = (request.method().clone(), target(request.uri()));
-        self.known.retain(|known| known.method != method || known.target != target);
-        self.known.push(Known { method, target, until });
+        let uri = request.uri().clone();
+        self.known.retain(|known| known.uri != uri || known.cookies != cookies);
+        self.known.push(Known { uri, cookies, allowed, until });
+        Ok(())
+    }
+
+    /// Whether an answer is for the page at all. With cookies no wildcard counts.
+    fn is_let_in(&self, reply: &Response<Bytes>, cookies: Cookies) -> Result<(), String> {
+        let is_lenient = cookies == Cookies::Without;
+        let headers = reply.headers();
+        let is = |value: Option<&HeaderValue>, wanted: &[u8]| {
+            value.is_some_and(|value| value.as_bytes() == wanted)
+        };
+        let origin = headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+        if !is(origin, self.origin.as_bytes()) && !(is_lenient && is(origin, b"*")) {
+            return Err("it is not the origin that the answer allows".to_owned());
+        }
+        let credentials = headers.get(header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
+        if !is_lenient && !is(credentials, b"true") {
+            return Err("the answer does not allow cookies".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Allowed {
+    /// Whether a method and these headers are in it. With cookies no wildcard counts, and none ever
+    /// stands for `authorization`.
+    fn covers(&self, method: &Method, names: &[&str], cookies: Cookies) -> Result<(), String> {
+        let is_lenient = cookies == Cookies::Without;
+        let allows = |word: &String| word == method.as_str() || (is_lenient && word == "*");
+        if !FREE_METHODS.contains(method) && !self.methods.iter().any(allows) {
+            return Err(format!("the answer does not allow {method}"));
+        }
+        for name in names {
+            let stands_for_it = is_lenient && *name != header::AUTHORIZATION.as_str();
+            let allows =
+                |word: &String| word.eq_ignore_ascii_case(name) || (stands_for_it && word == "*");
+            if !self.headers.iter().any(allows) {
+                return Err(format!("the answer does not allow the header `{name}`"));
+            }
+        }
         Ok(())
     }
 }
 
 impl<W: Witness + ?Sized> Iteration<'_, W> {
+    /// Asks before a call for the state of a challenge, which is of the step at hand.
+    pub(super) async fn preflight(&mut self, request: &mut Request<Bytes>) -> Result<(), Stop> {
+        let label = Label { step: self.last_step.clone(), ..Label::call(CHALLENGE_STATUS) };
+        self.ask_first(&label, request, Cookies::Meant).await
+    }
+
     /// Asks as a browser does before a request, if the iteration plays one. What is refused ends
     /// the iteration: the page's script would see nothing but an error.
-    pub(super) async fn preflight(&mut self, request: &mut Request<Bytes>) -> Result<(), Stop> {
+    pub(super) async fn ask_first(
+        &mut self,
+        label: &Label,
+        request: &mut Request<Bytes>,
+        cookies: Cookies,
+    ) -> Result<(), Stop> {
         let Some(preflights) = &mut self.preflights else { return Ok(()) };
-        let preflight = preflights.before(request, self.stage.clock.now());
+        let preflight = preflights.before(request, cookies, self.stage.clock.now());
         if origin(request.uri()).as_bytes() != preflights.origin.as_bytes() {
             request.headers_mut().insert(header::ORIGIN, preflights.origin.clone());
         }
         let Some(preflight) = preflight else { return Ok(()) };
+        self.witness.preflighting(label);
         let exchange = self.session.exchange(preflight.clone()).await;
         self.witness.preflighted(&preflight, &exchange);
         match &exchange.reply {
-            Ok(reply) => preflights.take(request, reply, self.stage.clock.now()),
+            Ok(reply) => preflights.take(request, (reply, cookies), self.stage.clock.now()),
             Err(fault) => Err(Stop::new(outcome::of_transport(fault), fault.to_string())),
         }
     }
@@ -135,7 +213,7 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
 
 /// Whether a form could have sent it, so that a browser sends it without asking.
 fn is_simple(request: &Request<Bytes>) -> bool {
-    matches!(*request.method(), Method::GET | Method::HEAD | Method::POST)
+    FREE_METHODS.contains(request.method())
         && request.headers().iter().all(|(name, value)| is_free(name, value))
 }
 
@@ -148,9 +226,19 @@ fn is_free(name: &HeaderName, value: &HeaderValue) -> bool {
     FREE.contains(&name.as_str())
 }
 
-/// Where a request goes, without its parameters.
-fn target(uri: &Uri) -> String {
-    format!("{}{}", origin(uri), uri.path())
+/// The headers that a page has to ask for, in lower case and in order.
+fn asked_for(request: &Request<Bytes>) -> Vec<&str> {
+    let headers = request.headers().iter().filter(|(name, value)| !is_free(name, value));
+    let mut names: Vec<_> = headers.map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The words of a list, over all headers of this name.
+fn words(reply: &Response<Bytes>, name: &HeaderName) -> Vec<String> {
+    let values = reply.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|word| word.trim().to_owned()).collect()
 }
 
 /// Scheme, host and port, as a browser writes them.
@@ -186,7 +274,10 @@ mod tests {
     fn granted(age: Option<&str>) -> Response<Bytes> {
         let mut reply = Response::builder()
             .status(204)
-            .header("access-control-allow-origin", "https://app.example.com");
+            .header("access-control-allow-origin", "https://app.example.com")
+            .header("access-control-allow-credentials", "true")
+            .header("access-control-allow-headers", "Content-Type, interactionid")
+            .header("access-control-allow-headers", "x-requested-with,x-other");
         if let Some(age) = age {
             reply = reply.header("access-control-max-age", age);
         }
@@ -222,13 +313,14 @@ mod tests {
             (Method::PUT, "https://app.example.com:443/own", vec![], false),
         ] {
             let request = request(method, url, &headers);
-            assert_eq!(page().before(&request, now).is_some(), asked, "{request:?}");
+            let preflight = page().before(&request, Cookies::Meant, now);
+            assert_eq!(preflight.is_some(), asked, "{request:?}");
         }
     }
 
     #[test]
     fn the_question_names_method_headers_and_page() {
-        let preflight = page().before(&answer(), now()).unwrap();
+        let preflight = page().before(&answer(), Cookies::Meant, now()).unwrap();
         assert_eq!(
             (preflight.method(), preflight.uri().to_string()),
             (&Method::OPTIONS, NEXT.into())
@@ -249,29 +341,72 @@ mod tests {
         {
             let mut page = page();
             let now = now();
-            page.take(&answer(), &granted(age), now).ok().unwrap();
+            page.take(&answer(), (&granted(age), Cookies::Meant), now).ok().unwrap();
             let after = |seconds| now + Duration::from_secs(seconds);
-            assert!(page.before(&answer(), after(remembered_s - 1)).is_none(), "{age:?}");
-            assert!(page.before(&answer(), after(remembered_s)).is_some(), "{age:?}");
-            let other = request(Method::POST, &format!("{NEXT}/other"), &[("x-a", "b")]);
-            assert!(page.before(&other, now).is_some());
+            let asks =
+                |request: &Request<Bytes>, at| page.before(request, Cookies::Meant, at).is_some();
+            assert!(!asks(&answer(), after(remembered_s - 1)), "{age:?}");
+            assert!(asks(&answer(), after(remembered_s)), "{age:?}");
         }
     }
 
     #[test]
-    fn what_a_browser_would_not_accept_is_a_fault() {
-        let reply = |status: u16, origin: &str| {
-            let builder = Response::builder().status(status);
-            builder.header("access-control-allow-origin", origin).body(Bytes::new()).unwrap()
-        };
-        for (reply, fault) in [
-            (reply(403, "https://app.example.com"), Fault::Blocked),
-            (reply(500, "https://app.example.com"), Fault::Http5xx),
-            (reply(200, "*"), Fault::MalformedReply),
-            (reply(200, "https://other.example.com"), Fault::MalformedReply),
+    fn an_answer_holds_for_its_whole_address_and_its_headers_alone() {
+        let (mut page, now) = (page(), now());
+        page.take(&answer(), (&granted(None), Cookies::Meant), now).ok().unwrap();
+        let json = ("content-type", "application/json");
+        for (url, headers, asked) in [
+            (NEXT, &[json][..], false),
+            (NEXT, &[json, ("interactionid", "other")], false),
+            (NEXT, &[json, ("x-other", "nobody asked, but it is allowed")], false),
+            (NEXT, &[json, ("x-new", "is not allowed")], true),
+            (&format!("{NEXT}?a=b"), &[json], true),
+            (&format!("{NEXT}/other"), &[json], true),
         ] {
-            let stop = page().take(&answer(), &reply, now()).err().unwrap();
-            assert_eq!(stop.fault, fault);
+            let request = request(Method::POST, url, headers);
+            let preflight = page.before(&request, Cookies::Meant, now);
+            assert_eq!(preflight.is_some(), asked, "{request:?}");
         }
+        assert!(page.before(&answer(), Cookies::Without, now).is_some());
+    }
+
+    #[test]
+    fn what_a_browser_would_not_accept_is_a_fault() {
+        const PAGE: &str = "https://app.example.com";
+        const HEADERS: &str = "content-type,interactionid,x-requested-with";
+        let reply = |status: u16, [origin, credentials, methods, headers]: [&str; 4]| {
+            let builder = Response::builder()
+                .status(status)
+                .header("access-control-allow-origin", origin)
+                .header("access-control-allow-credentials", credentials)
+                .header("access-control-allow-methods", methods)
+                .header("access-control-allow-headers", headers);
+            builder.body(Bytes::new()).unwrap()
+        };
+        use Cookies::{Meant, Without};
+        let malformed = Some(Fault::MalformedReply);
+        for (status, allowed, cookies, method, fault) in [
+            (200, [PAGE, "true", "", HEADERS], Meant, Method::POST, None),
+            (403, [PAGE, "true", "", HEADERS], Meant, Method::POST, Some(Fault::Blocked)),
+            (500, [PAGE, "true", "", HEADERS], Meant, Method::POST, Some(Fault::Http5xx)),
+            (200, ["*", "true", "", HEADERS], Meant, Method::POST, malformed),
+            (200, ["https://x.example.com", "true", "", HEADERS], Without, Method::POST, malformed),
+            (200, [PAGE, "false", "", HEADERS], Meant, Method::POST, malformed),
+            (200, [PAGE, "true", "", "*"], Meant, Method::POST, malformed),
+            (200, [PAGE, "true", "", "content-type"], Meant, Method::POST, malformed),
+            (200, [PAGE, "true", "GET, PUT", HEADERS], Meant, Method::PUT, None),
+            (200, [PAGE, "true", "GET", HEADERS], Meant, Method::PUT, malformed),
+            (200, [PAGE, "true", "*", HEADERS], Meant, Method::PUT, malformed),
+            (200, ["*", "", "*", "*"], Without, Method::PUT, None),
+        ] {
+            let mut request = answer();
+            *request.method_mut() = method;
+            let reply = reply(status, allowed);
+            let stop = page().take(&request, (&reply, cookies), now()).err();
+            assert_eq!(stop.map(|stop| stop.fault), fault, "{status} {allowed:?} {cookies:?}");
+        }
+        let bearer = request(Method::GET, NEXT, &[("authorization", "Bearer x")]);
+        let lenient = reply(200, ["*", "", "*", "*"]);
+        assert!(page().take(&bearer, (&lenient, Without), now()).is_err(), "no wildcard for it");
     }
 }

@@ -18,7 +18,10 @@ pub trait Witness {
     fn answered(&mut self, answered: &Answered<'_>);
     /// The iteration waited for something other than a reply of the tenant.
     fn waited(&mut self, _wait: Wait, _time: Duration) {}
-    /// A browser would have asked whether it may send what comes next, and so did the iteration.
+    /// A browser would ask whether it may send what comes next, and so does the iteration. The
+    /// label is that of what comes next.
+    fn preflighting(&mut self, _label: &Label) {}
+    /// The answer to that question came, or did not.
     fn preflighted(&mut self, _preflight: &Request<Bytes>, _exchange: &Exchange) {}
 }
 

@@ -4,7 +4,7 @@ use super::call_log::CallLog;
 use crate::base::names::Variant;
 use crate::journey::cast::Stage;
 use crate::journey::outcome::{Outcome as Played, Verdict};
-use crate::journey::perform::{Answered, Part, Sending, Wait, Witness, perform};
+use crate::journey::perform::{Answered, Label, Part, Sending, Wait, Witness, perform};
 use crate::journey::script::Script;
 use crate::load::{Performer, Ticket};
 use crate::measure::catalogue::{JourneyId, Row, RowId, StepId};
@@ -58,6 +58,10 @@ struct Trace {
     steps: Vec<StepId>,
     exchanges: Vec<Traced>,
     in_flight: Option<(RowId, Instant)>,
+    /// A preflight is under way since then.
+    asking: Option<Instant>,
+    /// The step of what is sent next is among the steps already.
+    is_announced: bool,
     last_row: Option<RowId>,
     last_status: Option<u16>,
     last_call: Option<String>,
@@ -179,6 +183,10 @@ impl Performer for Players {
             let sample = Sample { service, outcome, connect: None, first_byte: None };
             self.recorder.exchange(ticket.phase, row, &sample);
         }
+        if let (Ending::CutOff, Some(since)) = (ending, trace.asking) {
+            let time = self.stage.clock.now().saturating_duration_since(since);
+            self.recorder.wait(ticket.phase, choice.id(&self.recorder), Kind::Preflight, time);
+        }
         self.record(ticket, choice, &trace, ending);
     }
 }
@@ -196,10 +204,11 @@ fn clipped(action: &str) -> &str {
     action.char_indices().nth(128).map_or(action, |(at, _)| &action[..at])
 }
 
-impl Witness for Recording<'_> {
-    fn sending(&mut self, sending: &Sending<'_>) {
-        let Self { players: Players { recorder, stage, .. }, journey, trace, .. } = self;
-        let label = sending.label;
+impl Recording<'_> {
+    /// Takes the iteration to what is sent next, or asked for first: whatever goes wrong from here
+    /// on is charged to it.
+    fn reach(&mut self, label: &Label) -> RowId {
+        let Self { players: Players { recorder, .. }, journey, trace, .. } = self;
         let row = Row {
             step: label.step.as_str(),
             capability: label.capability.as_str(),
@@ -207,11 +216,22 @@ impl Witness for Recording<'_> {
             action: clipped(&label.action),
         };
         let row = recorder.row(*journey, &row);
-        trace.steps.push(recorder.step(*journey, label.step.as_str()));
-        trace.in_flight = Some((row, stage.clock.now()));
+        if !trace.is_announced {
+            trace.steps.push(recorder.step(*journey, label.step.as_str()));
+        }
         trace.last_row = Some(row);
         trace.last_status = None;
-        trace.last_call = sending.call.map(str::to_owned);
+        trace.last_call = None;
+        row
+    }
+}
+
+impl Witness for Recording<'_> {
+    fn sending(&mut self, sending: &Sending<'_>) {
+        let row = self.reach(sending.label);
+        self.trace.is_announced = false;
+        self.trace.in_flight = Some((row, self.players.stage.clock.now()));
+        self.trace.last_call = sending.call.map(str::to_owned);
     }
 
     fn answered(&mut self, answered: &Answered<'_>) {
@@ -237,15 +257,25 @@ impl Witness for Recording<'_> {
         }
     }
 
+    fn preflighting(&mut self, label: &Label) {
+        self.reach(label);
+        self.trace.is_announced = true;
+        self.trace.asking = Some(self.players.stage.clock.now());
+    }
+
     fn preflighted(&mut self, _: &Request<Bytes>, exchange: &Exchange) {
-        let Self { players: Players { recorder, .. }, ticket, journey, .. } = self;
+        let Self { players: Players { recorder, .. }, ticket, journey, trace } = self;
         let timing = &exchange.timing;
+        trace.asking = None;
+        trace.last_status = exchange.reply.as_ref().ok().map(|reply| reply.status().as_u16());
         if let Some(connect) = &timing.connect {
             recorder.wait(ticket.phase, *journey, Kind::Connect, connect.total());
         }
-        if let Some(service) = timing.service {
-            recorder.wait(ticket.phase, *journey, Kind::Preflight, service);
-        }
+        // One without an answer took until it was given up.
+        let from = timing.sent.unwrap_or(timing.began);
+        let service =
+            timing.service.unwrap_or_else(|| timing.ended.saturating_duration_since(from));
+        recorder.wait(ticket.phase, *journey, Kind::Preflight, service);
     }
 
     fn waited(&mut self, wait: Wait, time: Duration) {
@@ -256,5 +286,107 @@ impl Witness for Recording<'_> {
         };
         self.trace.waited += time;
         self.players.recorder.wait(self.ticket.phase, self.journey, kind, time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::Clock;
+    use crate::base::random::Seed;
+    use crate::base::secret::Secret;
+    use crate::davinci::form::{Client, Dialect};
+    use crate::davinci::oidc::{Application, Endpoints};
+    use crate::davinci::walk::Walk;
+    use crate::identity::domain::EmailDomain;
+    use crate::identity::ledger::Ledger;
+    use crate::identity::login::Logins;
+    use crate::identity::password::PasswordKey;
+    use crate::identity::persona::Locale;
+    use crate::identity::pool::Pool;
+    use crate::journey::script::Start;
+    use crate::measure::series::Phase;
+    use crate::transport::{Guard, Resolver, Settings, Timing};
+    use http::Response;
+
+    fn stage(clock: &Clock) -> Stage {
+        let application = Application {
+            endpoints: Endpoints::new("http://127.0.0.1:1", Some("env")),
+            client_id: "app".to_owned(),
+            client_secret: None,
+            redirect_uri: "http://127.0.0.1/back".to_owned(),
+            scopes: vec!["openid".to_owned()],
+            client: Client::default(),
+            start_dialect: Dialect::default(),
+            authorize_parameters: Vec::new(),
+            headers: Vec::new(),
+        };
+        Stage {
+            run: "r1".into(),
+            application: Arc::new(application),
+            clock: clock.clone(),
+            seed: Seed(1),
+            locale: Locale::default(),
+            logins: Logins::new(&"r1".into(), 0, EmailDomain::default()),
+            key: PasswordKey::new(&Secret::new("0123456789abcdef".repeat(2))).unwrap(),
+            pool: Pool::default(),
+            ledger: Arc::new(Ledger::new(tempfile::tempfile().unwrap())),
+            codes: None,
+            code_timeout: Duration::ZERO,
+            think: None,
+            call_ids: false,
+            start: Start::default(),
+            bearer: None,
+            page: None,
+        }
+    }
+
+    #[test]
+    fn a_preflight_belongs_to_the_step_that_it_goes_before() {
+        let clock = Clock::system();
+        let stage = Arc::new(stage(&clock));
+        let recorder = Recorder::new(1, Seed(1));
+        let transport =
+            Transport::new(Guard::new([]), &Settings::default(), Resolver::System, clock.clone());
+        let journey = recorder.journey(&"v".into(), &"j".into());
+        let application = stage.application.clone();
+        let players =
+            Players::new(stage, transport.unwrap(), recorder.clone(), Vec::new(), (0, None));
+        let (now, after) = (clock.now(), Duration::ZERO);
+        let phase = Phase::Measured;
+        let ticket = Ticket { number: 0, due: now, after, phase, user: 0, choice: 0 };
+        let mut trace = Trace::default();
+        let players = &players;
+        let mut witness = Recording { players, ticket, journey, trace: &mut trace };
+        let label = Label {
+            step: "credentials".into(),
+            capability: "c".into(),
+            event: None,
+            action: String::new(),
+        };
+        witness.preflighting(&label);
+        assert!(witness.trace.asking.is_some() && witness.trace.in_flight.is_none());
+        let reply = Response::builder().status(403).body(Bytes::new()).unwrap();
+        let timing = Timing {
+            began: now,
+            connect: None,
+            sent: None,
+            first_byte: None,
+            service: None,
+            ended: now,
+        };
+        let exchange = Exchange { reply: Ok(reply), timing, reconnected: false };
+        witness.preflighted(&Request::new(Bytes::new()), &exchange);
+        let step = recorder.step(journey, "credentials");
+        let row = Row { step: "credentials", capability: "c", event: "", action: "" };
+        let row = recorder.row(journey, &row);
+        let known = (&witness.trace.steps, witness.trace.last_row, witness.trace.last_status);
+        assert_eq!(known, (&vec![step], Some(row), Some(403)));
+        assert!(witness.trace.asking.is_none());
+        let (walk, request) = Walk::authorize(application, None, &[0; 64]).unwrap();
+        let (request, filled) = (&request, &[][..]);
+        witness.sending(&Sending { label: &label, request, filled, call: None, walk: &walk });
+        assert_eq!(witness.trace.steps, [step], "once, with its preflight or without");
+        assert!(witness.trace.in_flight.is_some());
     }
 }

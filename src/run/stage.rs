@@ -9,13 +9,15 @@ use crate::base::remedy::Remedy;
 use crate::base::secret::Secret;
 use crate::codes::CodeSource;
 use crate::codes::office::Office;
-use crate::davinci::oidc::{Application, Endpoints};
+use crate::davinci::oidc::{Application, BadValue, Endpoints};
+use crate::davinci::walk::Walk;
 use crate::identity::account::{Account, AccountState};
 use crate::identity::ledger::{Ledger, LedgerEntry};
 use crate::identity::login::Logins;
 use crate::identity::password::{KeyError, PasswordKey};
 use crate::identity::pool::Pool;
 use crate::journey::cast::Stage;
+use crate::journey::script::Start;
 use crate::management::api::Api;
 use crate::management::error::ManagementError;
 use crate::management::keeper::{AccountsError, Keeper};
@@ -118,6 +120,14 @@ pub enum StageError {
     /// There is no token for starts by policy.
     #[error("flows cannot be started by their policy")]
     Bearer(#[from] BearerError),
+    /// A value of the profile cannot be part of the request that starts a journey's flow.
+    #[error("journey `{journey}` cannot be started")]
+    Start {
+        /// The journey.
+        journey: String,
+        #[source]
+        source: BadValue,
+    },
     /// A header of the profile cannot be sent.
     #[error("`{name}` cannot be sent as a header")]
     Header {
@@ -138,6 +148,11 @@ impl Remedy for StageError {
             Self::Bearer(error) => error.remedy(),
             Self::Address { .. } => Some("write it whole: `https://api.pingone.eu`".to_owned()),
             Self::Folder { .. } => Some("choose another folder with `--out`".to_owned()),
+            Self::Start { .. } => Some(
+                "look at `[tenant]` and its token for characters that no address and no header \
+                 takes, such as a line's end"
+                    .to_owned(),
+            ),
             Self::Header { .. } => Some("use letters, digits and `-` in the name".to_owned()),
         }
     }
@@ -200,6 +215,7 @@ pub async fn open(
         clock,
         run,
     };
+    check_starts(checked, &stage)?;
     let opening = LedgerEntry::Opened {
         at: Utc::of(stage.clock.wall()).stamp(),
         run: stage.run.to_string(),
@@ -246,6 +262,37 @@ fn application(tenant: &Tenant) -> Result<Application, StageError> {
         authorize_parameters: tenant.authorize_parameters.clone(),
         headers: tenant.headers.iter().map(header).collect::<Result<_, _>>()?,
     })
+}
+
+/// Puts the start of every journey together once. What no request takes is wrong in the profile, and
+/// must not be held against the tenant later.
+fn check_starts(checked: &Checked, stage: &Stage) -> Result<(), StageError> {
+    let bearer = stage.bearer.as_ref().map(|bearer| bearer.borrow().clone());
+    for variant in &checked.profile.variants {
+        for (script, _) in &checked.journeys {
+            let policy = variant.policy(&script.name);
+            let start = (script.start.unwrap_or(stage.start), policy, bearer.as_ref());
+            first_request(&stage.application, start)
+                .map_err(|source| StageError::Start { journey: script.name.to_string(), source })?;
+        }
+    }
+    Ok(())
+}
+
+/// What a start sends, without the flow's input, which is different for each iteration.
+fn first_request(
+    application: &Arc<Application>,
+    (start, policy, bearer): (Start, Option<&str>, Option<&Secret>),
+) -> Result<(), BadValue> {
+    let (application, random) = (Arc::clone(application), [0; 64]);
+    match (start, policy, bearer) {
+        (Start::Authorize, ..) => Walk::authorize(application, policy, &random).map(|_| ()),
+        (Start::Policy, Some(policy), Some(bearer)) => {
+            Walk::start(application, policy, bearer, &serde_json::Map::new(), &random).map(|_| ())
+        }
+        // The profile's own check says what is missing.
+        (Start::Policy, ..) => Ok(()),
+    }
 }
 
 /// The page that a browser shows, if its preflights are wanted.
@@ -327,5 +374,32 @@ async fn provision(
     match made.stopped_by {
         None => Ok(made.accounts),
         Some(source) => Err(StageError::Provision { made: made.accounts.len(), wanted, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::davinci::form::{Client, Dialect};
+
+    #[test]
+    fn a_token_that_no_header_takes_is_found_before_any_load() {
+        let application = Arc::new(Application {
+            endpoints: Endpoints::new("http://127.0.0.1:1", Some("env")),
+            client_id: "app".to_owned(),
+            client_secret: None,
+            redirect_uri: "http://127.0.0.1/back".to_owned(),
+            scopes: vec!["openid".to_owned()],
+            client: Client::default(),
+            start_dialect: Dialect::default(),
+            authorize_parameters: Vec::new(),
+            headers: Vec::new(),
+        });
+        for (token, good) in [("t0ken", true), ("t0ken\n", false), ("t0\u{0}ken", false)] {
+            let token = Secret::new(token.to_owned());
+            let first = first_request(&application, (Start::Policy, Some("p"), Some(&token)));
+            assert_eq!(first.is_ok(), good);
+        }
+        assert!(first_request(&application, (Start::Authorize, None, None)).is_ok());
     }
 }
