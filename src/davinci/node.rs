@@ -187,7 +187,7 @@ pub struct Continue {
     /// The interaction, if the body names it.
     pub interaction_id: Option<String>,
     /// Proof of ownership, if the body carries it (else the cookies do).
-    pub interaction_token: Option<String>,
+    pub interaction_token: Option<Secret>,
     /// Which flow runs.
     pub flow_id: Option<String>,
     /// What is offered.
@@ -320,7 +320,7 @@ fn next(kind: Kind, body: Body, endpoints: &Endpoints) -> Option<Continue> {
         own,
         event_name: body.event_name.filled().unwrap_or_else(|| "continue".to_owned()),
         interaction_id: body.interaction_id.filled(),
-        interaction_token: body.interaction_token.filled(),
+        interaction_token: body.interaction_token.filled().map(Secret::new),
         flow_id: body.flow_id.filled().map(|id| clip(&id).to_owned()),
     })
 }

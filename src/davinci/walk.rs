@@ -38,7 +38,7 @@ struct Chain {
     id: Option<String>,
     event_name: String,
     interaction_id: Option<String>,
-    interaction_token: Option<String>,
+    interaction_token: Option<Secret>,
     form: Form,
     own: Option<Uri>,
     next_event: Value,
@@ -311,7 +311,8 @@ impl Walk {
         set_json(&mut request);
         if self.application.client == Client::JavaScript {
             set_header(&mut request, "interactionid", chain.interaction_id.as_deref())?;
-            set_header(&mut request, "interactiontoken", chain.interaction_token.as_deref())?;
+            let token = chain.interaction_token.as_ref().map(|token| token.expose().as_str());
+            set_header(&mut request, "interactiontoken", token)?;
         }
         Ok(request)
     }

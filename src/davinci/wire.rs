@@ -3,6 +3,7 @@
 //! Every member is optional and scalars are read loosely: a flow author may put a number where
 //! another puts a text, and an unknown member must never stop a walk.
 
+use crate::base::secret::Secret;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -11,8 +12,15 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// A scalar as text; absent for null, lists and objects.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Loose(pub(super) Option<String>);
+
+/// Says whether there is a text and not which: it may be a token or a code.
+impl fmt::Debug for Loose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Loose").field(&self.0.as_ref().map(Secret::new)).finish()
+    }
+}
 
 impl Loose {
     pub(super) fn as_str(&self) -> Option<&str> {
@@ -406,6 +414,14 @@ impl<'de> Deserialize<'de> for Failure {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_body_that_is_printed_shows_no_token() {
+        let body: Body =
+            serde_json::from_str(r#"{"interactionToken":"tok-77","id":"node-1"}"#).unwrap();
+        let shown = format!("{body:?}");
+        assert!(shown.contains("Loose(Some(***))") && !shown.contains("tok-77"), "{shown}");
+    }
 
     #[test]
     fn scalars_of_the_wrong_type_are_read_loosely() {

@@ -69,8 +69,7 @@ impl Remedy for ImportError {
     }
 }
 
-/// One answer as it was recorded.
-#[derive(Debug)]
+/// One answer as it was recorded. Not to be printed: it holds what somebody typed.
 pub(super) struct Answered {
     pub(super) form: Form,
     pub(super) action: String,
@@ -79,8 +78,8 @@ pub(super) struct Answered {
     pub(super) refusal: Option<Refusal>,
 }
 
-/// One start of a flow and what followed.
-#[derive(Debug, Default)]
+/// One start of a flow and what followed. Not to be printed: it holds what somebody typed.
+#[derive(Default)]
 struct Run {
     first: Option<Form>,
     at_hand: Option<Form>,

@@ -6,7 +6,7 @@ use super::har::Exchange;
 use super::import::Answered;
 use super::input::Input;
 use super::interview::is_of_browser;
-use super::role::{Asks, Role, Whose, invites, template};
+use super::role::{Asks, Role, Whose, invites, is_secret_key, template};
 use super::template::{Template, Variable};
 use crate::davinci::form::Field;
 use crate::identity::account::AccountState;
@@ -130,7 +130,10 @@ impl<'a> Typed<'a> {
             }
             invited |= invites(&answer.action);
             for (field, value) in typed(answer) {
-                if Role::of(field).is_some_and(Role::is_secret) {
+                let is_long = value.chars().count() >= SHORTEST_SECRET;
+                if Role::of(field).is_some_and(Role::is_secret)
+                    || (is_secret_key(&field.key) && is_long)
+                {
                     secret.insert(value);
                 }
             }
@@ -264,7 +267,8 @@ impl<'a> Typed<'a> {
     }
 
     fn kept(&self, key: &str, value: &str, remarks: &mut Vec<String>) -> Option<Template> {
-        let kept = Template::plain(value).filter(|_| !self.is_secret(value));
+        let is_secret = is_secret_key(key) || self.is_secret(value);
+        let kept = Template::plain(value).filter(|_| !is_secret);
         if kept.is_none() {
             remarks.push(format!(
                 "What was given to `{key}` may be a secret and is left out; give it a value if the flow needs one."
@@ -316,7 +320,8 @@ fn is_address(value: &str) -> bool {
 /// Longest run of letters and digits in one word that nobody takes for a token.
 const LONGEST_WORD: usize = 19;
 
-/// Whether a value looks like a token, a key or a code: long without a gap, or nothing but digits.
+/// Whether a value looks like a token, a key or a code: long without a gap, or nothing but digits,
+/// in groups or not, that make no date.
 fn looks_secret(value: &str) -> bool {
     let letters = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '+' | '/' | '=' | '.');
     let long = value.split(|c| !letters(c)).any(|word| {
@@ -324,6 +329,28 @@ fn looks_secret(value: &str) -> bool {
         word.chars().count() > LONGEST_WORD
             && (has_digit || word.chars().count() > 2 * LONGEST_WORD)
     });
-    let digits = value.len() >= 6 && value.chars().all(|c| c.is_ascii_digit());
-    long || digits
+    let is_gap = |c: char| c == '-' || c.is_whitespace();
+    let count = value.chars().filter(|c| !is_gap(*c)).count();
+    let digits = count >= 6 && value.chars().all(|c| c.is_ascii_digit() || is_gap(c));
+    long || (digits && !is_date(value))
+}
+
+/// Whether a text of digits and gaps is a date as forms send it: `1999-12-31`.
+fn is_date(text: &str) -> bool {
+    text.split('-').map(str::len).eq([4, 2, 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_in_groups_are_a_secret_and_a_date_is_none() {
+        for secret in ["123456", "123-45-6789", "4111 1111 1111 1111", "4111-1111-1111-1111"] {
+            assert!(looks_secret(secret), "{secret}");
+        }
+        for open in ["12345", "12-34", "1999-12-31", "flat 12-34-56", "- - - - - -", ""] {
+            assert!(!looks_secret(open), "{open}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use super::script::{End, Script, Start};
 use super::template::{Source, Template, Variable};
 use crate::base::document::Problem;
 use crate::davinci::form::{Filled, Form};
-use crate::davinci::node::{Completion, Refusal};
+use crate::davinci::node::{Completion, Kind, Refusal};
 use crate::davinci::oidc::Tokens;
 use crate::davinci::walk::{ChallengeState, Round, Rounds, Turn, Walk, read_challenge};
 use crate::identity::account::AccountState;
@@ -111,12 +111,6 @@ impl<'s> Rehearsal<'s> {
         };
         let met = rehearsal.send(request).await;
         let met = rehearsal.wait_through(met).await;
-        let met = match met {
-            Met::Broken(what) if stage.start == Start::Policy => {
-                Met::Broken(format!("{what}; {NO_INPUT}"))
-            }
-            met => met,
-        };
         rehearsal.draft.first = rehearsal.walk.form().cloned();
         Ok((rehearsal, met))
     }
@@ -279,6 +273,10 @@ impl<'s> Rehearsal<'s> {
                 Met::Broken("the flow stays where it is".to_owned())
             }
             Turn::Stay => Met::Form,
+            // No form yet, and no server in trouble: the start itself was turned down.
+            Turn::End(ending) if ending.kind == Kind::Refusal && self.form().is_none() => {
+                Met::Broken(format!("{}; {NO_INPUT}", outcome::describe(&ending)))
+            }
             Turn::End(ending) => Met::Broken(outcome::describe(&ending)),
         }
     }
@@ -433,7 +431,7 @@ fn wrong(template: &Template) -> Template {
 /// Most forms that are waited at in a row.
 const MOST_WAITS: usize = 100;
 
-/// What a start by policy may lack.
+/// What a start that was turned down may lack.
 const NO_INPUT: &str = "a recording starts flows without input, so one that needs some cannot be recorded here: write `[input]` into a journey file, or import a recording of a browser";
 
 /// No tenant sends it but by chance.

@@ -85,6 +85,25 @@ const PASSWORDS: &[(&[&str], Role)] = &[
 /// Words of which one makes a key a password's.
 const PASSWORD_WORDS: &[&str] = &["password", "passwd", "passphrase", "pwd"];
 
+/// Words anywhere in a key, however it is written, that make what is typed there a secret no role
+/// speaks of.
+const SECRET_WORDS: &[&str] = &[
+    "answer",
+    "secret",
+    "memorable",
+    "maiden",
+    "passport",
+    "socialsecurity",
+    "creditcard",
+    "debitcard",
+    "cardnumber",
+    "cvv",
+    "cvc",
+];
+
+/// Short words that do the same where they stand alone: `businessName` holds one by chance.
+const SECRET_WORDS_ALONE: &[&str] = &["ssn", "sin", "pin", "card", "iban"];
+
 /// Keys that end in `code` and mean something that anybody may know.
 const OPEN_CODES: &[&str] = &[
     "countrycode",
@@ -140,6 +159,14 @@ impl Role {
             Self::Password | Self::CurrentPassword | Self::NewPassword | Self::RepeatedPassword
         )
     }
+}
+
+/// Whether a key says that nobody may see what is typed there, though it has no role.
+pub fn is_secret_key(key: &str) -> bool {
+    let whole = folded(key);
+    let alone = words(key);
+    SECRET_WORDS.iter().any(|word| whole.contains(word))
+        || SECRET_WORDS_ALONE.iter().any(|word| whole == *word || alone.iter().any(|w| w == word))
 }
 
 /// What a form asks for, by the roles of its fields.
@@ -240,7 +267,55 @@ pub fn invites(action: &str) -> bool {
     INVITATIONS.iter().any(|word| key.contains(word))
 }
 
+/// The words of a key in lower case: parted by punctuation, digits, and capitals after small letters.
+fn words(key: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for c in key.chars() {
+        if !c.is_alphabetic() || (c.is_uppercase() && was_small) {
+            words.push(String::new());
+        }
+        was_small = c.is_lowercase();
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphabetic()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words
+}
+
 /// Letters and digits in lower case.
 fn folded(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_secrets_without_a_role_are_known_and_others_are_not_taken_for_them() {
+        let secret = [
+            "securityAnswer",
+            "security_answer_1",
+            "user.memorableWord",
+            "mothersMaidenName",
+            "ssn",
+            "SSN",
+            "ssnLast4",
+            "user.ssn",
+            "cvv",
+            "cvc2",
+            "cardNumber",
+            "card.number",
+            "CARD_NUMBER",
+            "pinEntry",
+            "sharedSecret",
+        ];
+        for key in secret {
+            assert!(is_secret_key(key), "{key}");
+        }
+        for key in ["businessName", "shippingCity", "opinion", "discardable", "colour", "", "42"] {
+            assert!(!is_secret_key(key), "{key}");
+        }
+    }
 }

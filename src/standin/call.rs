@@ -4,9 +4,9 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::fmt;
 
 /// One request, its body read.
-#[derive(Debug)]
 pub struct Call {
     /// Method.
     pub method: Method,
@@ -18,6 +18,16 @@ pub struct Call {
     pub headers: HeaderMap,
     /// Body.
     pub body: Bytes,
+}
+
+/// What was called; query, headers and body may hold secrets.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Call {
@@ -81,8 +91,15 @@ impl Call {
 }
 
 /// Decoded parameters, in their order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Pairs(pub Vec<(String, String)>);
+
+/// Names only; values may be secrets.
+impl fmt::Debug for Pairs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
 
 impl Pairs {
     /// Decodes `application/x-www-form-urlencoded`; nothing is an error.
@@ -115,6 +132,13 @@ mod tests {
         assert_eq!(call.cookie("b"), Some("2=3"));
         assert_eq!(call.cookie("c"), Some("4"));
         assert_eq!(call.cookie("d"), None);
+    }
+
+    #[test]
+    fn a_call_that_is_printed_shows_no_secret() {
+        let shown = format!("{:?}", call(&[("authorization", "Bearer abc")]));
+        assert_eq!(shown, "Call { method: GET, path: [], .. }");
+        assert_eq!(format!("{:?}", call(&[]).form()), r#"["c", "c"]"#);
     }
 
     #[test]

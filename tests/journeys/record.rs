@@ -216,13 +216,9 @@ fn whoever_does_not_want_to_wait_presses_a_button() {
 #[test]
 fn a_flow_that_needs_input_says_that_it_cannot_be_recorded_here() {
     let lab = Lab::new();
-    let profile = lab.file(
-        "p.toml",
-        "[tenant]\nstart = \"policy\"\n[journeys]\nstart-with-input = 1\n\
-         [[variant]]\nname = \"v\"\nflow_policy = \"start-with-input\"\n",
-    );
-    let ended = typed(&lab, &[&profile, "--to", "mine.toml"], &[]);
-    assert_ne!(ended.code, 0, "{}", ended.stderr);
+    let arguments = ["--to", "mine.toml", "--policy", "start-with-input"];
+    let ended = typed(&lab, &arguments, &[]);
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
     assert!(ended.stderr.contains("a recording starts flows without input"), "{}", ended.stderr);
     assert!(!lab.path("mine.toml").exists());
 }
