@@ -200,7 +200,8 @@ fn the_walker_takes_every_documented_reply_for_what_it_is() {
                     next.href.to_string(),
                     body["_links"]["next"]["href"].as_str().unwrap_or(&made)
                 );
-                assert_eq!(next.interaction_token.as_deref(), body["interactionToken"].as_str());
+                let token = next.interaction_token.as_ref().map(|token| token.expose().as_str());
+                assert_eq!(token, body["interactionToken"].as_str());
                 assert_eq!(
                     next.form.capability.as_ref().expect("a capability").as_str(),
                     "customHTMLTemplate"

@@ -76,15 +76,15 @@ impl Values {
 
 /// Every text in an object with the key that it stands under.
 fn each_text(object: &Map<String, Value>, found: &mut dyn FnMut(&str, &str)) {
-    for (key, value) in object {
-        match value {
-            Value::String(text) => found(key, text),
-            Value::Object(members) => each_text(members, found),
-            Value::Array(items) => {
-                items.iter().filter_map(Value::as_str).for_each(|text| found(key, text));
-            }
-            _ => {}
-        }
+    object.iter().for_each(|(key, value)| each_text_of(key, value, found));
+}
+
+fn each_text_of(key: &str, value: &Value, found: &mut dyn FnMut(&str, &str)) {
+    match value {
+        Value::String(text) => found(key, text),
+        Value::Object(members) => each_text(members, found),
+        Value::Array(items) => items.iter().for_each(|item| each_text_of(key, item, found)),
+        _ => {}
     }
 }
 
@@ -162,9 +162,17 @@ impl<'a> Typed<'a> {
 
     /// What a flow is started with.
     pub(super) fn input(&self, sent: &Map<String, Value>, remarks: &mut Vec<String>) -> Input {
-        Input::of(sent, &mut |key, value| match Role::of_key(key) {
-            Some(role) => Some(template(role, &Asks::default(), self.whose())),
-            None => self.kept(key, value, remarks),
+        Input::of(sent, &mut |path, value| {
+            let (key, outer) = path.split_last()?;
+            match Role::of_key(key) {
+                Some(role) => Some(template(role, &Asks::default(), self.whose())),
+                // `{"code": {"value": …}}`: the outer key says what the inner one is.
+                None => self.kept(
+                    outer.iter().find(|key| names_secret(key)).unwrap_or(key),
+                    value,
+                    remarks,
+                ),
+            }
         })
     }
 
@@ -267,7 +275,7 @@ impl<'a> Typed<'a> {
     }
 
     fn kept(&self, key: &str, value: &str, remarks: &mut Vec<String>) -> Option<Template> {
-        let is_secret = is_secret_key(key) || self.is_secret(value);
+        let is_secret = names_secret(key) || self.is_secret(value);
         let kept = Template::plain(value).filter(|_| !is_secret);
         if kept.is_none() {
             remarks.push(format!(
@@ -281,6 +289,12 @@ impl<'a> Typed<'a> {
         let known = |secret: &String| value.contains(secret.as_str()) || secret == value;
         looks_secret(value) || self.secret.iter().any(known)
     }
+}
+
+/// Whether what stands under a key is a secret by what the key says.
+fn names_secret(key: &str) -> bool {
+    let role = Role::of_key(key);
+    is_secret_key(key) || role.is_some_and(Role::is_secret)
 }
 
 /// The fields of an answer that something was typed into, with the text that a rule would give.

@@ -30,15 +30,25 @@ impl Input {
         )
     }
 
-    /// An object as it was sent, its texts turned into templates by `text`, which gets the key and
-    /// the value; what it has no template for is left out.
+    /// An object as it was sent, its texts and numbers turned into templates by `text`, which gets
+    /// the keys that lead to a value, outermost first, and the value; what it has no template for is
+    /// left out.
     pub fn of(
         sent: &Map<String, Json>,
-        text: &mut impl FnMut(&str, &str) -> Option<Template>,
+        text: &mut dyn FnMut(&[&str], &str) -> Option<Template>,
     ) -> Self {
-        let pieces = sent
-            .iter()
-            .filter_map(|(key, value)| Some((key.clone(), Piece::of(key, value, text)?)));
+        Self::below(&[], sent, text)
+    }
+
+    fn below(
+        path: &[&str],
+        sent: &Map<String, Json>,
+        text: &mut dyn FnMut(&[&str], &str) -> Option<Template>,
+    ) -> Self {
+        let pieces = sent.iter().filter_map(|(key, value)| {
+            let path = [path, &[key.as_str()]].concat();
+            Some((key.clone(), Piece::of(&path, value, text)?))
+        });
         Self(pieces.collect())
     }
 
@@ -71,15 +81,22 @@ impl Input {
 
 impl Piece {
     fn of(
-        key: &str,
+        path: &[&str],
         value: &Json,
-        text: &mut impl FnMut(&str, &str) -> Option<Template>,
+        text: &mut dyn FnMut(&[&str], &str) -> Option<Template>,
     ) -> Option<Self> {
         Some(match value {
-            Json::String(value) => Self::Text(text(key, value)?),
-            Json::Object(members) => Self::Object(Input::of(members, text)),
+            Json::String(value) => Self::Text(text(path, value)?),
+            // A number may be as secret as a text; one that is kept stays a number.
+            Json::Number(number) => {
+                let written = number.to_string();
+                let template = text(path, &written)?;
+                let is_kept = template.to_string() == written;
+                if is_kept { Self::Plain(value.clone()) } else { Self::Text(template) }
+            }
+            Json::Object(members) => Self::Object(Input::below(path, members, text)),
             Json::Array(items) => {
-                Self::List(items.iter().filter_map(|item| Self::of(key, item, text)).collect())
+                Self::List(items.iter().filter_map(|item| Self::of(path, item, text)).collect())
             }
             // TOML has no nothing.
             Json::Null => return None,
@@ -150,6 +167,25 @@ mod tests {
         let problems = Problems::default();
         let input = Input::read(&Table::parse("j.toml", text).unwrap(), &problems);
         (input, problems.into_sorted().into_iter().map(|problem| problem.what).collect())
+    }
+
+    #[test]
+    fn a_number_is_asked_about_like_a_text_and_keys_lead_to_it() {
+        let sent = serde_json::json!({ "otp": 482_913, "age": 30, "code": { "value": "x" },
+            "list": [{ "pin": 1 }, "kept"], "flag": true });
+        let mut asked = Vec::new();
+        let input = Input::of(sent.as_object().unwrap(), &mut |path, value| {
+            asked.push(path.join("/"));
+            let is_secret = path.iter().any(|key| ["otp", "code", "pin"].contains(key));
+            (!is_secret).then(|| Template::plain(value)).flatten()
+        });
+        let filled = input.fill(&mut |_| Err(())).unwrap();
+        assert_eq!(
+            serde_json::Value::Object(filled),
+            serde_json::json!({ "age": 30, "code": {}, "list": [{}, "kept"], "flag": true })
+        );
+        asked.sort();
+        assert_eq!(asked, ["age", "code/value", "list", "list/pin", "otp"]);
     }
 
     #[test]
