@@ -210,7 +210,8 @@ fn whoever_does_not_want_to_wait_presses_a_button() {
     let ended = typed(&lab, &arguments, &["", "", "", "CANCEL", "q"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let text = std::fs::read_to_string(lab.path("mine.toml")).expect("a written journey");
-    assert!(text.contains("action = [\"CANCEL\"]"), "{text}");
+    let pressed = "when = { fields = [\"pollingField\"], actions = [\"CANCEL\"] }";
+    assert!(text.contains(pressed), "{text}");
 }
 
 #[test]
