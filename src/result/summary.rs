@@ -214,6 +214,9 @@ pub struct SeriesSummary {
 #[expect(dead_code, reason = "only its schema is used")]
 enum SeriesKind {
     Connect,
+    ConnectName,
+    ConnectTcp,
+    ConnectTls,
     FirstByte,
     CodeWait,
     PollWait,
@@ -226,6 +229,9 @@ enum SeriesKind {
 /// The kinds of [`SeriesSummary`], in order.
 pub const SERIES_KINDS: &[Kind] = &[
     Kind::Connect,
+    Kind::ConnectName,
+    Kind::ConnectTcp,
+    Kind::ConnectTls,
     Kind::FirstByte,
     Kind::CodeWait,
     Kind::PollWait,
