@@ -42,8 +42,7 @@ impl ApiClient {
         run_header: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Self, SetUpError> {
         let settings = &dialer.settings;
-        let refused =
-            |error: reqwest::Error| SetUpError::ApiClient { reason: error.to_string() };
+        let refused = |error: reqwest::Error| SetUpError::ApiClient { reason: error.to_string() };
         // It speaks nothing newer, so nothing newer may be chosen.
         let mut tls = (*dialer.tls).clone();
         tls.alpn_protocols = vec![tls::HTTP_1_1.to_vec()];
@@ -118,6 +117,10 @@ impl ApiClient {
             Stage::Connect
         } else {
             Stage::Reply
+        };
+        let host = match (&self.dialer.settings.proxy, stage) {
+            (Some(proxy), Stage::Connect) => format!("{host} through the proxy {proxy}"),
+            _ => host,
         };
         // The link may hold a token.
         classify(stage, &host, &error.without_url())

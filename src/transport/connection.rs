@@ -104,7 +104,9 @@ impl Connection {
     pub(super) async fn read(&mut self, body: Body, most: u64) -> Result<Bytes, Failure> {
         match (self, body) {
             (Self::One(http1, _), Body::One(body)) => http1.read(body, most).await,
-            (Self::Two(http2), Body::Two(body, announced)) => http2.read((body, announced), most).await,
+            (Self::Two(http2), Body::Two(body, announced)) => {
+                http2.read((body, announced), most).await
+            }
             _ => Err(Failure::Broken("a body of another connection".into())),
         }
     }

@@ -226,7 +226,10 @@ pub(super) fn classify(stage: Stage, host: &str, error: &(dyn Error + 'static)) 
     // Two limits of this machine, by their numbers on every Unix: too many open files.
     let files = matches!(system.raw_os_error(), Some(23 | 24));
     let reason = system.to_string();
+    // h2 keeps the text of such an error alone, and no socket makes one: it is of TLS.
+    let of_tls = find::<h2::Error>(&chain).is_some() && system.kind() == io::ErrorKind::InvalidData;
     match system.kind() {
+        _ if of_tls => TransportFault::Tls { host, reason },
         _ if files => TransportFault::OutOfSockets { host, reason },
         io::ErrorKind::AddrNotAvailable => TransportFault::OutOfSockets { host, reason },
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput if stage == Stage::Reply => {

@@ -75,13 +75,17 @@ pub enum GuardError {
         address: Option<IpAddr>,
     },
     /// A name that only the proxy would resolve, so that nobody here sees where it lies.
-    #[error("`{host}` would be resolved by the proxy, so nobody can say that it is on this machine; nothing was sent")]
+    #[error(
+        "`{host}` would be resolved by the proxy, so nobody can say that it is on this machine; nothing was sent"
+    )]
     Unseen {
         /// The host.
         host: String,
     },
     /// A proxy that is not on this machine, or not known to be.
-    #[error("the proxy `{host}` is not on this machine, and the test is not acknowledged; nothing was sent")]
+    #[error(
+        "the proxy `{host}` is not on this machine, and the test is not acknowledged; nothing was sent"
+    )]
     ProxyNotAcknowledged {
         /// The proxy's host.
         host: String,

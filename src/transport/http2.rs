@@ -39,8 +39,11 @@ pub(super) const NOT_SAID: usize = usize::MAX - 1;
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
 
-/// The longest head of a reply, in bytes as HTTP/2 counts them.
-const LONGEST_HEAD: u32 = 256 << 10;
+/// The longest head of a reply, in bytes as HTTP/2 counts them (RFC 9113, section 6.5.2).
+const LONGEST_HEAD: usize = 256 << 10;
+/// What the server is told it may be. h2 calls a head beyond that a broken protocol, so there is
+/// room left to tell the one from the other.
+const LONGEST_HEAD_TOLD: u32 = 1 << 20;
 
 /// Headers about a connection, which HTTP/2 does not have (RFC 9113, section 8.2.2). `Host` is
 /// `:authority` there.
@@ -112,7 +115,9 @@ impl Http2 {
         if let Driver::Task(lease) = &self.driver {
             lease.heard();
         }
-        Ok(reply)
+        let lines = reply.headers().iter();
+        let length: usize = lines.map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+        if length > LONGEST_HEAD { Err(Failure::TooLarge) } else { Ok(reply) }
     }
 
     /// Reads a body to its end, at most `most` bytes of it. Given up, it resets the stream.
@@ -139,7 +144,7 @@ pub(super) async fn handshake(stream: Stream) -> Result<(SendRequest<Bytes>, Lin
         .initial_max_send_streams(NOT_SAID)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(LONGEST_HEAD)
+        .max_header_list_size(LONGEST_HEAD_TOLD)
         .handshake(stream)
         .await
 }
@@ -193,10 +198,6 @@ fn broken(error: h2::Error, was_opened: bool) -> Failure {
     let untouched = error.is_remote() && (error.is_go_away() || refused);
     if untouched || (!was_opened && (error.is_io() || error.is_go_away())) {
         return Failure::Unsent(None);
-    }
-    // So h2 ends a stream whose head is longer than it was told to take.
-    if error.is_library() && error.is_reset() && refused {
-        return Failure::TooLarge;
     }
     Failure::Broken(Box::new(error))
 }

@@ -103,7 +103,18 @@ async fn a_request_has_the_headers_of_http_2_and_no_others() {
         .iter()
         .map(|asked| format!("{}{}\n", asked.head.replace(&address, "ADDRESS"), asked.body))
         .collect();
-    insta::assert_snapshot!(texts.join("\n"), @r"");
+    insta::assert_snapshot!(texts.join("\n"), @r"
+    POST http://ADDRESS/a%20b?c=d&e
+    x-requested-with: ping-sdk
+    user-agent: gander/0.1.0
+    content-length: 2
+    {}
+
+    POST http://ADDRESS/a%20b?c=d&e
+    x-requested-with: ping-sdk
+    user-agent: gander/0.1.0
+    content-length: 0
+    ");
 }
 
 #[tokio::test]
@@ -245,8 +256,7 @@ async fn a_reply_that_breaks_is_named_by_how_it_broke() {
             .await;
             let slow = expected == "read-timeout";
             let limit = if slow { Duration::from_millis(50) } else { Duration::from_secs(30) };
-            let settings =
-                Settings { max_reply: 8, reply_timeout: limit, ..two(connections) };
+            let settings = Settings { max_reply: 8, reply_timeout: limit, ..two(connections) };
             let mut session = lab.transport(&settings).session();
             assert_eq!(outcome(&mut session, lab.get("/")).await, "HTTP/2.0 fine");
             let context = format!("{answer} {connections:?}");
@@ -402,11 +412,9 @@ async fn a_server_that_asks_for_a_certificate_gets_the_one_it_knows() {
     let papers = Papers::new(true);
     for offers in [["h2"], ["http/1.1"]] {
         let lab = papers.lab(&offers, |_| Answer::Say("fine")).await;
-        for (client, expected) in [
-            (Some(&papers.client), "fine"),
-            (Some(&papers.stranger), "fault"),
-            (None, "fault"),
-        ] {
+        for (client, expected) in
+            [(Some(&papers.client), "fine"), (Some(&papers.stranger), "fault"), (None, "fault")]
+        {
             let settings = Settings { client: client.cloned(), ..papers.settings.clone() };
             let transport = lab.transport(&settings);
             let came = transport.session().exchange(lab.get("/")).await.reply;

@@ -292,8 +292,7 @@ impl Papers {
         });
         let [client, stranger] = files;
         let ca_file = Some(write("ca.pem", server.cert.pem()));
-        let key: PrivateKeyDer<'static> =
-            server.signing_key.serialize_der().try_into().unwrap();
+        let key: PrivateKeyDer<'static> = server.signing_key.serialize_der().try_into().unwrap();
         let config = config(server.cert.der().clone(), key, strict.then(|| known.swap_remove(0)));
         let settings = Settings { ca_file, ..Settings::default() };
         Self { _folder: folder, config, settings, client, stranger }

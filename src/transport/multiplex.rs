@@ -265,10 +265,7 @@ async fn drive(mut line: Line, stage: watch::Sender<Stage>) {
     .await;
 }
 
-fn place_of<'p>(
-    places: &'p mut Vec<(Arc<Target>, Place)>,
-    target: &Arc<Target>,
-) -> &'p mut Place {
+fn place_of<'p>(places: &'p mut Vec<(Arc<Target>, Place)>, target: &Arc<Target>) -> &'p mut Place {
     let at = places.iter().position(|(of, _)| Arc::ptr_eq(of, target)).unwrap_or_else(|| {
         places.push((target.clone(), Place::default()));
         places.len() - 1

@@ -46,22 +46,28 @@ impl Proxy {
             section.problems().note(Some(&item.place), what, Some(remedy.to_owned()));
             None
         };
-        let example = "write `http://proxy.example.com:3128`, or with a password \
-                       `http://user:${PROXY_PASSWORD}@proxy.example.com:3128`";
+        let example = "write `http://host:port`, or with a password \
+                       `http://user:${PROXY_PASSWORD}@host:port`, with `%2F` for a `/` in it";
         let name = section.name("proxy");
         let Ok(url) = Url::parse(&text) else {
             return problem(format!("`{name}` is not the address of a proxy"), example);
         };
         if url.scheme() != "http" {
             let what = format!("`{name}` is not an `http://` address");
-            return problem(what, "give the address at which the proxy takes CONNECT over plain HTTP");
+            return problem(
+                what,
+                "give the address at which the proxy takes CONNECT over plain HTTP",
+            );
         }
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return problem(format!("`{name}` has more than host and port"), example);
         }
         if url.password().is_some() && matches!(item.value, Value::Text { filled_in: false, .. }) {
             let what = format!("`{name}` holds a password, which may not stand in the document");
-            return problem(what, "name where it is kept: `${NAME}`, `${file:PATH}` or `${cmd:COMMAND}`");
+            return problem(
+                what,
+                "name where it is kept: `${NAME}`, `${file:PATH}` or `${cmd:COMMAND}`",
+            );
         }
         match Self::of(&url) {
             Some(proxy) => Some(proxy),
@@ -111,8 +117,10 @@ impl Proxy {
         authority: &str,
         user_agent: &HeaderValue,
     ) -> Result<(), Closed> {
-        let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n").into_bytes();
-        let named = [("User-Agent", Some(user_agent)), ("Proxy-Authorization", self.authorization())];
+        let mut request =
+            format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n").into_bytes();
+        let named =
+            [("User-Agent", Some(user_agent)), ("Proxy-Authorization", self.authorization())];
         for (name, value) in named {
             if let Some(value) = value {
                 request.extend_from_slice(name.as_bytes());
@@ -150,7 +158,9 @@ async fn read_head(tcp: &mut TcpStream) -> Result<Vec<u8>, Closed> {
             return Ok(head);
         }
         if head.len() > LONGEST_ANSWER {
-            return Err(Closed::Malformed(format!("its answer is longer than {LONGEST_ANSWER} bytes")));
+            return Err(Closed::Malformed(format!(
+                "its answer is longer than {LONGEST_ANSWER} bytes"
+            )));
         }
     }
 }

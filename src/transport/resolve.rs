@@ -44,8 +44,10 @@ impl Resolve {
             Some("pinned") => Self::Pinned,
             Some(text) => text.parse::<Span>().map_or_else(
                 |_| {
-                    let what = format!("`{}` is `{text}`, which it cannot be", section.name("resolve"));
-                    let remedy = "write a time such as `5s`, `pinned`, or a table of names and addresses";
+                    let what =
+                        format!("`{}` is `{text}`, which it cannot be", section.name("resolve"));
+                    let remedy =
+                        "write a time such as `5s`, `pinned`, or a table of names and addresses";
                     section.problems().note(Some(&item.place), what, Some(remedy.to_owned()));
                     Self::default()
                 },
@@ -259,10 +261,13 @@ mod tests {
         let table = [("auth.example.com".to_owned(), [127, 0, 0, 1].into())].into();
         let read_table = read("[resolve]\n\"Auth.example.com.\" = \"127.0.0.1\"");
         assert_eq!(read_table, (Resolve::Fixed(table), String::new()));
-        let (_, problems) = read(
-            "[resolve]\n\"127.0.0.1\" = \"127.0.0.1\"\n\"a:81\" = \"127.0.0.1\"\nb = \"c\"\n",
-        );
-        insta::assert_snapshot!(problems, @r"");
-        insta::assert_snapshot!(read("resolve = \"often\"").1, @r"");
+        let (_, problems) =
+            read("[resolve]\n\"127.0.0.1\" = \"127.0.0.1\"\n\"a:81\" = \"127.0.0.1\"\nb = \"c\"\n");
+        insta::assert_snapshot!(problems, @r#"
+        p.toml:2:15: `resolve.127.0.0.1` is not a name (give host names, without port or scheme)
+        p.toml:3:10: `resolve.a:81` is not a name (give host names, without port or scheme)
+        p.toml:4:5: `resolve.b` is `c`, which is not an address (write a number: `"auth.example.com" = "127.0.0.1"`)
+        "#);
+        insta::assert_snapshot!(read("resolve = \"often\"").1, @"p.toml:1:11: `resolve` is `often`, which it cannot be (write a time such as `5s`, `pinned`, or a table of names and addresses)");
     }
 }

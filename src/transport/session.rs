@@ -376,7 +376,11 @@ impl Session {
             }
         };
         match (&settings.proxy, connection, reply.status()) {
-            (Some(proxy), Connection::One(_, Some(_)), StatusCode::PROXY_AUTHENTICATION_REQUIRED) => {
+            (
+                Some(proxy),
+                Connection::One(_, Some(_)),
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            ) => {
                 let (host, proxy) = (target.origin.to_string(), proxy.to_string());
                 Err(Broken::Fault(TransportFault::ProxyRefused { host, proxy, status: 407 }))
             }

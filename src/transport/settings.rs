@@ -174,10 +174,6 @@ fn too_small(section: &mut Section<'_>, key: &'static str, value: &str, example:
 fn read_client(section: &mut Section<'_>) -> Option<ClientFiles> {
     let cert = read_path(section, "client_cert");
     let key = read_path(section, "client_key");
-    let (cert, key) = match (cert, key) {
-        (None, None) => return None,
-        (cert, key) => (cert, key),
-    };
     for (present, absent) in [("client_cert", "client_key"), ("client_key", "client_cert")] {
         let place = section.item(present).map(|item| item.place.clone());
         if place.is_some() && section.item(absent).is_none() {
@@ -197,7 +193,8 @@ fn read_path(section: &mut Section<'_>, key: &'static str) -> Option<PathBuf> {
         return Some(path.value.into());
     }
     let what = format!("`{}` holds what belongs into a file", section.name(key));
-    let remedy = format!("put it into a file that only you can read and name that: `{key} = \"FILE\"`");
+    let remedy =
+        format!("put it into a file that only you can read and name that: `{key} = \"FILE\"`");
     section.problems().note(Some(&path.place), what, Some(remedy));
     None
 }
@@ -310,10 +307,24 @@ mod tests {
              user_agent = \"a\\nb\"\nrun_header = \"Cookie\"\n",
         );
         assert!(!problems.contains("hidden"), "{problems}");
-        insta::assert_snapshot!(problems, @r"");
+        insta::assert_snapshot!(problems, @r#"
+        p.toml:2:15: `http.connections` is `none`, which it cannot be (choose one of `per-iteration`, `per-user`, `shared`)
+        p.toml:3:11: `http.version` is `3`, which it cannot be (choose one of `auto`, `1.1`, `2`)
+        p.toml:4:19: `http.connect_timeout` is 0s, so that no reply could ever come (give it room, such as `5s`)
+        p.toml:5:13: `http.max_reply` is 0B, so that no reply could ever come (give it room, such as `4MiB`)
+        p.toml:6:9: `http.proxy` is not an `http://` address (give the address at which the proxy takes CONNECT over plain HTTP)
+        p.toml:7:1: unknown key `http.reply_timout` (did you mean `reply_timeout`?)
+        p.toml:8:14: `http.client_key` holds what belongs into a file (put it into a file that only you can read and name that: `client_key = "FILE"`)
+        p.toml:8:14: `http.client_key` needs `http.client_cert` beside it (name the other PEM file, too: `client_cert = "FILE"`)
+        p.toml:9:20: `0.0.0.0` in `http.local_addresses` is not an address of a machine (write numbers: `["127.0.0.2", "127.0.0.3"]`)
+        p.toml:9:31: `eth0` in `http.local_addresses` is not an address of a machine (write numbers: `["127.0.0.2", "127.0.0.3"]`)
+        p.toml:10:11: `http.resolve` is `never`, which it cannot be (write a time such as `5s`, `pinned`, or a table of names and addresses)
+        p.toml:11:14: `http.user_agent` cannot be sent as a header (write it on one line, such as `gander/1.0 (load test)`)
+        p.toml:12:14: `http.run_header` is `Cookie`, which cannot carry the run's id (name a header of your own, such as `X-Gander-Run`; `""` sends none)
+        "#);
         let (settings, problems) = read("[http]\nclient_cert = \"c.pem\"\n");
         assert_eq!(settings.client, None);
-        insta::assert_snapshot!(problems, @r"");
+        insta::assert_snapshot!(problems, @r#"p.toml:2:15: `http.client_cert` needs `http.client_key` beside it (name the other PEM file, too: `client_key = "FILE"`)"#);
     }
 
     #[test]

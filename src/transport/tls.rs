@@ -135,8 +135,7 @@ pub(super) fn configuration(
 fn identity(
     client: &ClientFiles,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), SetUpError> {
-    let of_cert =
-        |reason: String| SetUpError::ClientCert { path: client.cert.clone(), reason };
+    let of_cert = |reason: String| SetUpError::ClientCert { path: client.cert.clone(), reason };
     let chain = CertificateDer::pem_file_iter(&client.cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| of_cert(error.to_string()))?;
