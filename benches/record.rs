@@ -5,7 +5,7 @@ use gander::base::random::Seed;
 use gander::measure::catalogue::Row;
 use gander::measure::collector::Collector;
 use gander::measure::recorder::Recorder;
-use gander::measure::sample::{Ending, Iteration, Sample};
+use gander::measure::sample::{Connect, Ending, Iteration, Sample};
 use gander::measure::series::{Outcome, Phase, Phases};
 use gander::measure::timeline::Readings;
 use std::hint::black_box;
@@ -17,6 +17,11 @@ const ROW: Row<'static> = Row {
     event: "submit",
     action: "REGISTER",
 };
+
+/// A connection over TLS.
+fn connect(service: Duration) -> Connect {
+    Connect { name: service / 99, tcp: service / 16, tls: Some(service / 8) }
+}
 
 /// Service times that walk over the buckets as real ones do.
 fn services() -> impl Iterator<Item = Duration> {
@@ -42,7 +47,7 @@ fn recording(c: &mut Criterion) {
     c.bench_function("an exchange with connect and first byte", |b| {
         b.iter(|| {
             let sample = sample();
-            let (connect, first_byte) = (Some(sample.service / 8), Some(sample.service));
+            let (connect, first_byte) = (Some(connect(sample.service)), Some(sample.service));
             let sample = Sample { connect, first_byte, ..sample };
             recorder.exchange(Phase::Measured, black_box(row), &sample);
         });

@@ -11,7 +11,7 @@ use crate::journey::script::STARTS;
 use crate::report::columns::clean;
 use crate::transport::Exchange;
 use bytes::Bytes;
-use http::{Request, Uri};
+use http::{Request, Response, Uri};
 use std::time::Duration;
 
 /// Prints what it sees.
@@ -80,8 +80,11 @@ impl Witness for Narrator<'_> {
         let timing = &answered.exchange.timing;
         let shown = |time: Option<Duration>| time.map_or_else(|| "–".to_owned(), milliseconds);
         let service = shown(timing.service);
-        let connect =
-            timing.connect.map(|connect| format!(", connect {}", milliseconds(connect.total())));
+        let version = answered.exchange.reply.as_ref().ok().map(Response::version);
+        let connect = timing.connect.map(|connect| {
+            let over = version.map_or_else(String::new, |version| format!(" ({version:?})"));
+            format!(", connect {}{over}", milliseconds(connect.total()))
+        });
         let times = format!("{service}{}", connect.unwrap_or_default());
         let verdict = match answered.verdict {
             Verdict::Advanced => String::new(),

@@ -2,7 +2,7 @@
 
 use super::catalogue::{RowId, StepId};
 use super::fault::Fault;
-use super::series::Outcome;
+use super::series::{Kind, Outcome};
 use std::time::Duration;
 
 /// One exchange: an HTTP request and its reply, or the lack of one.
@@ -13,9 +13,34 @@ pub struct Sample {
     /// How it ended.
     pub outcome: Outcome,
     /// How long its connection took, where one was made for it.
-    pub connect: Option<Duration>,
+    pub connect: Option<Connect>,
     /// Handed to an open connection → first byte read, where one came.
     pub first_byte: Option<Duration>,
+}
+
+/// How long setting up a connection took, part by part.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Connect {
+    /// Finding the address.
+    pub name: Duration,
+    /// Opening the TCP connection, and a proxy's way through it.
+    pub tcp: Duration,
+    /// The TLS handshake; none over plain HTTP.
+    pub tls: Option<Duration>,
+}
+
+impl Connect {
+    /// The whole and its parts, each with the series it belongs to.
+    pub fn series(self) -> impl Iterator<Item = (Kind, Duration)> {
+        let whole = self.name + self.tcp + self.tls.unwrap_or_default();
+        let parts = [
+            (Kind::Connect, Some(whole)),
+            (Kind::ConnectName, Some(self.name)),
+            (Kind::ConnectTcp, Some(self.tcp)),
+            (Kind::ConnectTls, self.tls),
+        ];
+        parts.into_iter().filter_map(|(kind, time)| Some((kind, time?)))
+    }
 }
 
 /// How an iteration ended.
@@ -84,6 +109,17 @@ pub fn micros(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_is_timed_as_a_whole_and_in_parts() {
+        let ms = Duration::from_millis;
+        let plain = Connect { name: ms(1), tcp: ms(2), tls: None };
+        let secure = Connect { tls: Some(ms(4)), ..plain };
+        let of = |connect: Connect| connect.series().collect::<Vec<_>>();
+        let (name, tcp) = ((Kind::ConnectName, ms(1)), (Kind::ConnectTcp, ms(2)));
+        assert_eq!(of(plain), [(Kind::Connect, ms(3)), name, tcp]);
+        assert_eq!(of(secure), [(Kind::Connect, ms(7)), name, tcp, (Kind::ConnectTls, ms(4))]);
+    }
 
     #[test]
     fn microseconds_are_whole_and_bounded() {

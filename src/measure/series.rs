@@ -76,8 +76,14 @@ pub enum Kind {
     Service,
     /// Wall time of a completed iteration.
     Elapsed,
-    /// Setting up a connection.
+    /// Setting up a connection: its three parts together.
     Connect,
+    /// The part of it that went into finding the address.
+    ConnectName,
+    /// The part of it that went into TCP, and into a proxy's CONNECT.
+    ConnectTcp,
+    /// The part of it that went into the TLS handshake.
+    ConnectTls,
     /// Handed to an open connection → first byte read.
     FirstByte,
     /// Waiting for a one-time code.
@@ -102,6 +108,9 @@ const KINDS: &[(Kind, &str)] = &[
     (Kind::Service, "service"),
     (Kind::Elapsed, "elapsed"),
     (Kind::Connect, "connect"),
+    (Kind::ConnectName, "connect-name"),
+    (Kind::ConnectTcp, "connect-tcp"),
+    (Kind::ConnectTls, "connect-tls"),
     (Kind::FirstByte, "first-byte"),
     (Kind::CodeWait, "code-wait"),
     (Kind::PollWait, "poll-wait"),
@@ -218,6 +227,7 @@ impl SeriesKey {
         match (self.kind, self.outcome) {
             (_, Some(Outcome::Fault(_))) => Bounds::Coarse,
             (Kind::Exchange | Kind::Connect | Kind::FirstByte, _)
+            | (Kind::ConnectName | Kind::ConnectTcp | Kind::ConnectTls, _)
             | (Kind::Preflight | Kind::Management, _) => Bounds::Exchange,
             _ => Bounds::Journey,
         }

@@ -5,7 +5,7 @@ use super::counts::Counts;
 use super::exemplar::{Lots, Reservoir};
 use super::failing::Sampler;
 use super::histogram::Times;
-use super::sample::{Iteration, Sample, micros};
+use super::sample::{Connect, Iteration, Sample, micros};
 use super::series::{Kind, Outcome, Phase};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -107,8 +107,8 @@ impl Shard {
         let series = &mut slots.series[phase as usize * Outcome::COUNT + sample.outcome.index()];
         let id = *series.get_or_insert_with(|| locked(names).exchange(row, phase, sample.outcome));
         self.record(names, id, sample.service);
-        if let Some(connect) = sample.connect {
-            self.wait(names, About(phase, journey, Kind::Connect), connect);
+        for (kind, time) in sample.connect.into_iter().flat_map(Connect::series) {
+            self.wait(names, About(phase, journey, kind), time);
         }
         if let Some(first_byte) = sample.first_byte {
             self.wait(names, About(phase, journey, Kind::FirstByte), first_byte);

@@ -32,6 +32,9 @@ const P90: usize = 4;
 /// The series that tell a person something, by their kind.
 const SERIES: &[(&str, &str)] = &[
     ("connect", "connect"),
+    ("connect-name", "· name"),
+    ("connect-tcp", "· TCP"),
+    ("connect-tls", "· TLS"),
     ("first-byte", "first byte"),
     ("code-wait", "wait for a code"),
     ("poll-wait", "wait between polls"),

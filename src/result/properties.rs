@@ -11,7 +11,7 @@ use crate::measure::collector::Collector;
 use crate::measure::failing::{Failing, FaultSample};
 use crate::measure::fault::Fault;
 use crate::measure::recorder::Recorder;
-use crate::measure::sample::{Ending, Iteration, Sample, Traced};
+use crate::measure::sample::{Connect, Ending, Iteration, Sample, Traced};
 use crate::measure::series::{Kind, Outcome, Phase, Phases};
 use crate::measure::tally::Tally;
 use crate::measure::timeline::{Interval, Readings};
@@ -117,7 +117,7 @@ impl Invented {
         );
         let service = Duration::from_micros(20_000 + self.below(30_000));
         let outcome = fault.map_or(Outcome::Advanced, Outcome::Fault);
-        let connect = Some(service / 9);
+        let connect = Some(Connect { tcp: service / 9, ..Connect::default() });
         let sample = Sample { service, outcome, connect, first_byte: Some(service / 2) };
         recorder.exchange(phase, row, &sample);
         recorder.flow(journey, ["f1/n1", "f2/n1"][self.pick(2)]);

@@ -216,6 +216,9 @@ pub struct SeriesSummary {
 #[expect(dead_code, reason = "only its schema is used")]
 enum SeriesKind {
     Connect,
+    ConnectName,
+    ConnectTcp,
+    ConnectTls,
     FirstByte,
     CodeWait,
     PollWait,
@@ -228,6 +231,9 @@ enum SeriesKind {
 /// The kinds of [`SeriesSummary`], in order.
 pub const SERIES_KINDS: &[Kind] = &[
     Kind::Connect,
+    Kind::ConnectName,
+    Kind::ConnectTcp,
+    Kind::ConnectTls,
     Kind::FirstByte,
     Kind::CodeWait,
     Kind::PollWait,

@@ -11,9 +11,9 @@ use crate::measure::catalogue::{JourneyId, Row, RowId, StepId};
 use crate::measure::failing::Failing;
 use crate::measure::fault::Fault;
 use crate::measure::recorder::Recorder;
-use crate::measure::sample::{Ending, Iteration, Sample, Traced};
+use crate::measure::sample::{Connect, Ending, Iteration, Sample, Traced};
 use crate::measure::series::{Kind, Outcome};
-use crate::transport::{Exchange, Session, Transport};
+use crate::transport::{ConnectTime, Exchange, Session, Transport};
 use bytes::Bytes;
 use http::Request;
 use std::sync::Arc;
@@ -223,6 +223,11 @@ impl Performer for Players {
     }
 }
 
+/// The same times for who records them.
+const fn parts(time: ConnectTime) -> Connect {
+    Connect { name: time.name, tcp: time.tcp, tls: time.tls }
+}
+
 /// Records the exchanges of one iteration.
 struct Recording<'a> {
     players: &'a Players,
@@ -277,7 +282,7 @@ impl Witness for Recording<'_> {
             Verdict::RefusedAsExpected => Outcome::Refused,
             Verdict::Fault(fault) => Outcome::Fault(fault),
         };
-        let connect = timing.connect.map(|connect| connect.total());
+        let connect = timing.connect.map(parts);
         let sample = Sample { service, outcome, connect, first_byte: timing.first_byte };
         self.players.recorder.exchange(self.ticket.phase, row, &sample);
         let sent = from.saturating_duration_since(self.ticket.due);
@@ -300,8 +305,8 @@ impl Witness for Recording<'_> {
         let timing = &exchange.timing;
         trace.asking = None;
         trace.last_status = exchange.reply.as_ref().ok().map(|reply| reply.status().as_u16());
-        if let Some(connect) = &timing.connect {
-            recorder.wait(ticket.phase, *journey, Kind::Connect, connect.total());
+        for (kind, time) in timing.connect.map(parts).into_iter().flat_map(Connect::series) {
+            recorder.wait(ticket.phase, *journey, kind, time);
         }
         // One without an answer took until it was given up.
         let from = timing.sent.unwrap_or(timing.began);

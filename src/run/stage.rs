@@ -183,7 +183,8 @@ pub async fn open(
 ) -> Result<Opened, StageError> {
     let profile = &checked.profile;
     let guard = guard(tenant, checked.is_acknowledged())?;
-    let transport = Transport::new(guard, &profile.http, Resolver::System, clock.clone())?;
+    let transport =
+        Transport::new(guard, &profile.http, Resolver::System, clock.clone())?.of_run(&wishes.run);
     let key = match &wishes.password_key {
         Some(text) => PasswordKey::new(text)?,
         None => key_file::read_or_make(&wishes.state_folder.join("password.key"))?,

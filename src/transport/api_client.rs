@@ -9,11 +9,15 @@ use super::fault::TransportFault;
 use super::fault::classify;
 use super::guard::GuardError;
 use super::guard::Origin;
+use super::proxy::Proxy;
+use super::tls;
 use super::tls::SetUpError;
 use crate::base::units::Size;
 use crate::base::units::Span;
 use bytes::Bytes;
 use bytes::BytesMut;
+use http::HeaderName;
+use http::HeaderValue;
 use http::Request;
 use http::Response;
 use reqwest::dns::Addrs;
@@ -33,29 +37,43 @@ pub struct ApiClient {
 }
 
 impl ApiClient {
-    pub(super) fn new(dialer: Arc<Dialer>) -> Result<Self, SetUpError> {
+    pub(super) fn new(
+        dialer: Arc<Dialer>,
+        run_header: Option<&(HeaderName, HeaderValue)>,
+    ) -> Result<Self, SetUpError> {
         let settings = &dialer.settings;
-        let reqwest = reqwest::Client::builder()
-            .tls_backend_preconfigured((*dialer.tls).clone())
+        let refused = |error: reqwest::Error| SetUpError::ApiClient { reason: error.to_string() };
+        // It speaks nothing newer, so nothing newer may be chosen.
+        let mut tls = (*dialer.tls).clone();
+        tls.alpn_protocols = vec![tls::HTTP_1_1.to_vec()];
+        let builder = reqwest::Client::builder().no_proxy();
+        let builder = match &settings.proxy {
+            Some(proxy) => builder.proxy(way(proxy).map_err(refused)?),
+            None => builder,
+        };
+        let reqwest = builder
+            .tls_backend_preconfigured(tls)
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
+            .local_address(dialer.locals.first())
+            .default_headers(run_header.cloned().into_iter().collect())
             .dns_resolver(GuardedNames(dialer.clone()))
             .user_agent(&settings.user_agent)
             .connect_timeout(settings.connect_timeout)
             .timeout(whole_time(&dialer))
             .build()
-            .map_err(|error| SetUpError::ApiClient { reason: error.to_string() })?;
+            .map_err(refused)?;
         Ok(Self { dialer, reqwest })
     }
 
     /// Sends a request with an absolute URI and waits for its whole reply, whatever its status.
     pub async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportFault> {
         let origin = self.dialer.guard.admit(request.uri())?;
+        self.dialer.admit_way(&origin)?;
         let host = origin.to_string();
         let request = reqwest::Request::try_from(request).map_err(|_| GuardError::NoHost)?;
         require_same(&origin, request.url())?;
-        if let Some(address) = origin.literal() {
+        if let (Some(address), None) = (origin.literal(), &self.dialer.settings.proxy) {
             // A number is never resolved, so it is judged here.
             self.dialer.guard.admit_address(origin.host(), address)?;
             self.dialer.names.resolver().note_dial(SocketAddr::new(address, origin.port()));
@@ -67,6 +85,9 @@ impl ApiClient {
             let fault = TransportFault::OversizedReply { host: host.clone(), limit: Size(most) };
             if length > most { Err(fault) } else { Ok(()) }
         };
+        if let (Some(proxy), 407) = (&self.dialer.settings.proxy, reply.status().as_u16()) {
+            return Err(refusal(proxy, &host));
+        }
         too_large(reply.content_length().unwrap_or(0))?;
         let mut body = BytesMut::new();
         while let Some(piece) = reply.chunk().await.map_err(fault)? {
@@ -97,6 +118,10 @@ impl ApiClient {
         } else {
             Stage::Reply
         };
+        let host = match (&self.dialer.settings.proxy, stage) {
+            (Some(proxy), Stage::Connect) => format!("{host} through the proxy {proxy}"),
+            _ => host,
+        };
         // The link may hold a token.
         classify(stage, &host, &error.without_url())
     }
@@ -106,6 +131,19 @@ impl fmt::Debug for ApiClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiClient").finish_non_exhaustive()
     }
+}
+
+/// The proxy as reqwest takes it; its password goes apart from its address, which errors may show.
+fn way(proxy: &Proxy) -> reqwest::Result<reqwest::Proxy> {
+    let way = reqwest::Proxy::all(format!("http://{proxy}"))?;
+    Ok(match proxy.authorization() {
+        Some(value) => way.custom_http_auth(value.clone()),
+        None => way,
+    })
+}
+
+fn refusal(proxy: &Proxy, host: &str) -> TransportFault {
+    TransportFault::ProxyRefused { host: host.to_owned(), proxy: proxy.to_string(), status: 407 }
 }
 
 /// reqwest counts from the call, not from handing over the request.

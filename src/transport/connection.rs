@@ -1,115 +1,163 @@
-//! One HTTP/1.1 connection, driven by whoever uses it.
-//!
-//! hyper's connection is usually given a task of its own. Here the user of the connection polls it
-//! while it waits: no hand-over between tasks lies between the socket and the clock, a dropped
-//! exchange closes its socket at once, and an idle connection costs nothing.
+//! An open connection, whichever version of HTTP its two ends settled on.
 
+use super::http1::Http1;
+use super::http2::Http2;
 use super::stream::Stream;
+use super::target::Target;
 use bytes::Bytes;
 use bytes::BytesMut;
+use http::HeaderMap;
+use http::HeaderValue;
 use http::Request;
 use http::Response;
-use http_body_util::Full;
-use hyper::body::Body;
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1;
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
-use std::future::Future;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::pin::pin;
-use std::task::Context;
-use std::task::Poll;
-use std::task::ready;
+use http::Version;
+use http::header;
+use std::error::Error;
 
-/// An open connection. Whoever gives up in the middle of an exchange must drop it.
-pub(super) struct Connection {
-    sender: SendRequest<Full<Bytes>>,
-    driver: Driver,
+/// A stream that was just opened, and what is to be spoken over it.
+pub(super) struct Wire {
+    pub(super) stream: Stream,
+    /// HTTP/1.1 or HTTP/2.
+    pub(super) version: Version,
+    /// What a proxy in front of plain HTTP has to be told with each request.
+    pub(super) forwarded: Option<Forwarded>,
 }
 
-/// Moves bytes between the socket and hyper whenever it is polled, until the connection's end.
-struct Driver {
-    hyper: Pin<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>,
-    ended: bool,
+/// A connection to a proxy that passes on requests, not bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Forwarded {
+    /// `Proxy-Authorization`, if the proxy asks for it.
+    pub(super) authorization: Option<HeaderValue>,
 }
 
-/// Why a body is not whole.
-pub(super) enum BodyFault {
+/// An open connection.
+pub(super) enum Connection {
+    /// HTTP/1.1. Whoever gives up in the middle of an exchange must drop it.
+    One(Http1, Option<Forwarded>),
+    /// HTTP/2, or one user's part of it. An exchange given up is reset and disturbs no other.
+    Two(Http2),
+}
+
+/// The body of a reply that has begun.
+pub(super) enum Body {
+    One(hyper::body::Incoming),
+    /// And the length that its head announces.
+    Two(h2::RecvStream, u64),
+}
+
+/// Why there is no whole reply.
+pub(super) enum Failure {
+    /// The server has certainly not looked at the request: it can go out elsewhere. It comes back
+    /// unless the version of HTTP keeps it.
+    Unsent(Option<Box<Request<Bytes>>>),
+    /// Head or body are larger than allowed.
     TooLarge,
-    Broken(hyper::Error),
+    /// For good.
+    Broken(Box<dyn Error + Send + Sync>),
+}
+
+/// A body being put together.
+pub(super) struct Pieces {
+    most: u64,
+    first: Bytes,
+    all: BytesMut,
 }
 
 impl Connection {
-    /// Makes a stream that was just opened ready for requests.
-    pub(super) async fn over(stream: Stream) -> hyper::Result<Self> {
-        let (sender, hyper) = http1::handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender, driver: Driver { hyper: Box::pin(hyper), ended: false } })
-    }
-
-    /// Whether another request can be sent: the last exchange is over, and the server has not
-    /// closed the connection as far as this machine knows.
-    pub(super) async fn is_idle(&mut self) -> bool {
-        poll_fn(|cx| {
-            self.driver.poll(cx);
-            let ready = matches!(self.sender.poll_ready(cx), Poll::Ready(Ok(())));
-            Poll::Ready(ready && !self.driver.ended)
+    /// Makes a stream ready for requests of one user.
+    pub(super) async fn over(wire: Wire) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(match wire.version {
+            Version::HTTP_2 => Self::Two(Http2::own(wire.stream).await?),
+            _ => Self::One(Http1::over(wire.stream).await?, wire.forwarded),
         })
-        .await
     }
 
-    /// Sends a request and waits for the head of its reply. The request comes back with the error
-    /// if none of it was written.
+    /// Whether another request can be sent, as far as this machine knows.
+    pub(super) async fn is_idle(&mut self) -> bool {
+        match self {
+            Self::One(http1, _) => http1.is_idle().await,
+            Self::Two(http2) => http2.is_open(),
+        }
+    }
+
+    /// Sends a request with an absolute link and waits for the head of its reply.
     pub(super) async fn send(
         &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>> {
-        let mut reply = pin!(self.sender.try_send_request(request));
-        poll_fn(|cx| {
-            self.driver.poll(cx);
-            reply.as_mut().poll(cx)
-        })
-        .await
+        request: Request<Bytes>,
+        target: &Target,
+    ) -> Result<(Response<()>, Body), Failure> {
+        match self {
+            Self::One(http1, forwarded) => {
+                let reply = http1.send(for_http1(request, target, forwarded.as_ref())).await?;
+                let (head, body) = reply.into_parts();
+                Ok((Response::from_parts(head, ()), Body::One(body)))
+            }
+            Self::Two(http2) => {
+                let (head, body) = http2.send(request, target).await?.into_parts();
+                let announced = announced(&head.headers);
+                Ok((Response::from_parts(head, ()), Body::Two(body, announced)))
+            }
+        }
     }
 
     /// Reads a body to its end, at most `most` bytes of it.
-    pub(super) async fn read(&mut self, mut body: Incoming, most: u64) -> Result<Bytes, BodyFault> {
-        let too_large = |length: u64| if length > most { Err(BodyFault::TooLarge) } else { Ok(()) };
-        too_large(body.size_hint().lower())?;
-        let mut whole = Bytes::new();
-        let mut pieces = BytesMut::new();
-        while let Some(frame) = poll_fn(|cx| self.driver.poll_frame(&mut body, cx)).await {
-            let Ok(piece) = frame.map_err(BodyFault::Broken)?.into_data() else { continue };
-            too_large((whole.len() + pieces.len() + piece.len()) as u64)?;
-            if whole.is_empty() && pieces.is_empty() {
-                whole = piece;
-                continue;
+    pub(super) async fn read(&mut self, body: Body, most: u64) -> Result<Bytes, Failure> {
+        match (self, body) {
+            (Self::One(http1, _), Body::One(body)) => http1.read(body, most).await,
+            (Self::Two(http2), Body::Two(body, announced)) => {
+                http2.read((body, announced), most).await
             }
-            pieces.extend_from_slice(&std::mem::take(&mut whole));
-            pieces.extend_from_slice(&piece);
+            _ => Err(Failure::Broken("a body of another connection".into())),
         }
-        Ok(if pieces.is_empty() { whole } else { pieces.freeze() })
     }
 }
 
-impl Driver {
-    fn poll(&mut self, cx: &mut Context<'_>) {
-        // What went wrong reaches whoever waits for the reply or its body.
-        self.ended = self.ended || self.hyper.as_mut().poll(cx).is_ready();
+/// The link as a server wants it, or a proxy that passes requests on.
+fn for_http1(
+    mut request: Request<Bytes>,
+    target: &Target,
+    forwarded: Option<&Forwarded>,
+) -> Request<Bytes> {
+    match forwarded {
+        None => *request.uri_mut() = Target::path(request.uri()),
+        Some(Forwarded { authorization }) => {
+            *request.uri_mut() = target.link(request.uri());
+            if let Some(value) = authorization {
+                request.headers_mut().insert(header::PROXY_AUTHORIZATION, value.clone());
+            }
+        }
+    }
+    request
+}
+
+fn announced(headers: &HeaderMap) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.and_then(|length| length.parse().ok()).unwrap_or(0)
+}
+
+impl Pieces {
+    /// An empty body that may have `most` bytes, of which so many were announced.
+    pub(super) fn up_to(most: u64, announced: u64) -> Result<Self, Failure> {
+        let pieces = Self { most, first: Bytes::new(), all: BytesMut::new() };
+        if announced > most { Err(Failure::TooLarge) } else { Ok(pieces) }
     }
 
-    fn poll_frame(
-        &mut self,
-        body: &mut Incoming,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<hyper::Result<hyper::body::Frame<Bytes>>>> {
-        let mut body = Pin::new(body);
-        if let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {
-            return Poll::Ready(frame);
+    /// Adds a piece. Most bodies are one, which is then never copied.
+    pub(super) fn push(&mut self, piece: Bytes) -> Result<(), Failure> {
+        if (self.first.len() + self.all.len() + piece.len()) as u64 > self.most {
+            return Err(Failure::TooLarge);
         }
-        self.poll(cx);
-        Poll::Ready(ready!(body.poll_frame(cx)))
+        if self.first.is_empty() && self.all.is_empty() {
+            self.first = piece;
+            return Ok(());
+        }
+        self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        self.all.extend_from_slice(&piece);
+        Ok(())
+    }
+
+    /// The whole body.
+    pub(super) fn whole(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.freeze() }
     }
 }

@@ -59,10 +59,12 @@ impl Jar {
     }
 
     /// The `Cookie` header of a request to `uri`, longer paths first and older cookies first.
-    pub fn header(&self, uri: &Uri, now: SystemTime) -> Option<HeaderValue> {
+    /// The time is asked for only if there is a cookie at all.
+    pub fn header(&self, uri: &Uri, now: impl FnOnce() -> SystemTime) -> Option<HeaderValue> {
         if self.cookies.is_empty() {
             return None;
         }
+        let now = now();
         let host = host_of(uri)?;
         let fits = |cookie: &&Cookie| {
             cookie.is_alive(now)
@@ -267,7 +269,7 @@ mod tests {
     }
 
     fn sent(jar: &Jar, link: &str, seconds: u64) -> String {
-        let header = jar.header(&link.parse().unwrap(), later(seconds));
+        let header = jar.header(&link.parse().unwrap(), || later(seconds));
         header.map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
     }
 
@@ -367,7 +369,7 @@ mod tests {
     fn a_jar_shows_names_and_no_values() {
         let jar = stored(&[("https://a.example/", "ST=hunter2")]);
         let shown =
-            format!("{jar:?} {:?}", jar.header(&"https://a.example/".parse().unwrap(), NOW));
+            format!("{jar:?} {:?}", jar.header(&"https://a.example/".parse().unwrap(), || NOW));
         assert!(shown.contains("ST") && !shown.contains("hunter2"), "{shown}");
     }
 
@@ -386,7 +388,7 @@ mod tests {
             }
             let mut jar = Jar::default();
             jar.store(&uri, &headers, NOW);
-            jar.header(&uri, NOW);
+            jar.header(&uri, || NOW);
         }
 
         #[test]

@@ -3,6 +3,7 @@
 use super::guard::GuardError;
 use crate::base::remedy::Remedy;
 use crate::base::units::{Size, Span};
+use rustls::AlertDescription;
 use std::error::Error;
 use std::io;
 
@@ -43,6 +44,22 @@ pub enum TransportFault {
         host: String,
         /// What the TLS library says.
         reason: String,
+    },
+    /// The server did not choose the version of HTTP that alone was offered.
+    #[error("`{host}` did not choose HTTP/2 in the TLS handshake")]
+    HttpVersion {
+        /// The host.
+        host: String,
+    },
+    /// The proxy did not open a way to the host, or would not pass on the request.
+    #[error("the proxy `{proxy}` does not let calls to `{host}` through: status {status}")]
+    ProxyRefused {
+        /// The host.
+        host: String,
+        /// The proxy's host and port.
+        proxy: String,
+        /// The status of its answer.
+        status: u16,
     },
     /// The connection ended before the reply was whole.
     #[error("`{host}` ended the connection before the reply was whole: {reason}")]
@@ -95,6 +112,8 @@ impl TransportFault {
             Self::ConnectRefused { .. } => "connect-refused",
             Self::ConnectTimeout { .. } => "connect-timeout",
             Self::Tls { .. } => "tls",
+            Self::HttpVersion { .. } => "http-version",
+            Self::ProxyRefused { .. } => "proxy-refused",
             Self::Reset { .. } => "reset",
             Self::ReadTimeout { .. } => "read-timeout",
             Self::OversizedReply { .. } => "oversized-reply",
@@ -127,6 +146,15 @@ impl Remedy for TransportFault {
             Self::Tls { .. } => {
                 "if the tenant's certificate comes from an authority of your own, name its file in `http.ca_file`"
             }
+            Self::HttpVersion { .. } => {
+                "set `http.version` to `auto`, or to `1.1` if that is what is to be measured"
+            }
+            Self::ProxyRefused { status: 407, .. } => {
+                "give user name and password in `http.proxy`: `http://user:${PROXY_PASSWORD}@host:port`"
+            }
+            Self::ProxyRefused { .. } => {
+                "ask whoever runs the proxy to let the host through, or leave `http.proxy` out"
+            }
             Self::Reset { .. } | Self::MalformedReply { .. } => return None,
             Self::ReadTimeout { .. } => "raise `http.reply_timeout` if such replies are expected",
             Self::OversizedReply { .. } => "raise `http.max_reply` if such replies are expected",
@@ -154,15 +182,23 @@ pub(super) fn classify(stage: Stage, host: &str, error: &(dyn Error + 'static)) 
     let mut link = Some(error);
     while let Some(cause) = link {
         chain.push(cause);
-        // An I/O error keeps what it wraps to itself.
+        // An I/O error keeps what it wraps to itself, and so does one of HTTP/2.
         let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        link = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| cause.source());
+        let inner = inner.map(|inner| inner as &(dyn Error + 'static));
+        let http2 = cause.downcast_ref::<h2::Error>().and_then(h2::Error::get_io);
+        let http2 = http2.map(|inner| inner as &(dyn Error + 'static));
+        link = inner.or(http2).or_else(|| cause.source());
     }
     if let Some(known) = find::<TransportFault>(&chain) {
         return known.clone();
     }
     if let Some(guarded) = find::<GuardError>(&chain) {
         return guarded.clone().into();
+    }
+    if let Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) =
+        find::<rustls::Error>(&chain)
+    {
+        return TransportFault::HttpVersion { host };
     }
     if let Some(tls) = find::<rustls::Error>(&chain) {
         return TransportFault::Tls { host, reason: tls.to_string() };
@@ -175,6 +211,14 @@ pub(super) fn classify(stage: Stage, host: &str, error: &(dyn Error + 'static)) 
             return TransportFault::Reset { host, reason: hyper.to_string() };
         }
     }
+    if let Some(http2) = find::<h2::Error>(&chain).filter(|http2| !http2.is_io()) {
+        let reason = said_in_http2(http2);
+        return if http2.is_library() {
+            TransportFault::MalformedReply { host, reason }
+        } else {
+            TransportFault::Reset { host, reason }
+        };
+    }
     let Some(system) = find::<io::Error>(&chain) else {
         let reason = chain.last().map_or_else(String::new, ToString::to_string);
         return of_stage(stage, host, reason);
@@ -182,7 +226,10 @@ pub(super) fn classify(stage: Stage, host: &str, error: &(dyn Error + 'static)) 
     // Two limits of this machine, by their numbers on every Unix: too many open files.
     let files = matches!(system.raw_os_error(), Some(23 | 24));
     let reason = system.to_string();
+    // h2 keeps the text of such an error alone, and no socket makes one: it is of TLS.
+    let of_tls = find::<h2::Error>(&chain).is_some() && system.kind() == io::ErrorKind::InvalidData;
     match system.kind() {
+        _ if of_tls => TransportFault::Tls { host, reason },
         _ if files => TransportFault::OutOfSockets { host, reason },
         io::ErrorKind::AddrNotAvailable => TransportFault::OutOfSockets { host, reason },
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput if stage == Stage::Reply => {
@@ -190,6 +237,17 @@ pub(super) fn classify(stage: Stage, host: &str, error: &(dyn Error + 'static)) 
         }
         _ => of_stage(stage, host, reason),
     }
+}
+
+/// Without the text that may come with a GOAWAY, which is the server's.
+fn said_in_http2(error: &h2::Error) -> String {
+    let frame = match (error.is_go_away(), error.is_reset()) {
+        (true, _) => "GOAWAY",
+        (_, true) => "RST_STREAM",
+        _ => "HTTP/2",
+    };
+    let whose = if error.is_remote() { "received" } else { "sent" };
+    error.reason().map_or_else(|| error.to_string(), |why| format!("{frame} {whose}: {why}"))
 }
 
 fn find<'e, T: Error + 'static>(chain: &[&'e (dyn Error + 'static)]) -> Option<&'e T> {

@@ -74,6 +74,22 @@ pub enum GuardError {
         /// The address it has; none where it was not even resolved.
         address: Option<IpAddr>,
     },
+    /// A name that only the proxy would resolve, so that nobody here sees where it lies.
+    #[error(
+        "`{host}` would be resolved by the proxy, so nobody can say that it is on this machine; nothing was sent"
+    )]
+    Unseen {
+        /// The host.
+        host: String,
+    },
+    /// A proxy that is not on this machine, or not known to be.
+    #[error(
+        "the proxy `{host}` is not on this machine, and the test is not acknowledged; nothing was sent"
+    )]
+    ProxyNotAcknowledged {
+        /// The proxy's host.
+        host: String,
+    },
     /// An address that belongs to no single machine.
     #[error("`{host}` has the address {address}, which belongs to no machine; nothing was sent")]
     Nowhere {
@@ -136,6 +152,29 @@ impl Guard {
             return Ok(());
         }
         Err(GuardError::NotAcknowledged { host, address: Some(address) })
+    }
+
+    /// Judges a request that a proxy carries: only the proxy is dialled, so what is not
+    /// acknowledged must say by itself that it stays on this machine. A name does not, whatever it
+    /// is here: the proxy resolves it again.
+    pub(super) fn admit_through_proxy(&self, origin: &Origin) -> Result<(), GuardError> {
+        self.admit_origin(origin)?;
+        if self.acknowledged || origin.literal().is_some() {
+            return Ok(());
+        }
+        Err(GuardError::Unseen { host: origin.host.clone() })
+    }
+
+    /// Judges a proxy before its name is resolved: everything sent to it leaves this machine with
+    /// it. Its addresses are judged as well, by [`Guard::admit_address`].
+    pub(super) fn admit_proxy(&self, host: &str) -> Result<(), GuardError> {
+        if let Ok(address) = host.parse() {
+            self.admit_address(host, address)?;
+        }
+        if self.acknowledged || is_local_name(host) {
+            return Ok(());
+        }
+        Err(GuardError::ProxyNotAcknowledged { host: host.to_owned() })
     }
 
     /// Judges an origin again, at the door of the dialer.
@@ -251,7 +290,10 @@ impl GuardError {
     /// The name under which the fault is counted and reported.
     pub const fn slug(&self) -> &'static str {
         match self {
-            Self::NotAcknowledged { .. } | Self::Nowhere { .. } => "not-acknowledged",
+            Self::NotAcknowledged { .. }
+            | Self::Nowhere { .. }
+            | Self::Unseen { .. }
+            | Self::ProxyNotAcknowledged { .. } => "not-acknowledged",
             _ => "foreign-link",
         }
     }
@@ -267,7 +309,10 @@ impl Remedy for GuardError {
             Self::InTheClear { host } => {
                 Some(format!("if that is meant, add `http://{host}` to `tenant.hosts`"))
             }
-            Self::NotAcknowledged { .. } => Some(
+            Self::Unseen { .. } => {
+                Some("write its address, such as `127.0.0.1`, or leave `http.proxy` out".to_owned())
+            }
+            Self::NotAcknowledged { .. } | Self::ProxyNotAcknowledged { .. } => Some(
                 "tell the tenant's owner and support first, then give `--acknowledge CASE \
                  --environment ID` with the support case and the environment's id"
                     .to_owned(),
@@ -335,6 +380,8 @@ mod tests {
             Err(GuardError::Credentials { .. }) => "credentials",
             Err(GuardError::NotAcknowledged { .. }) => "not acknowledged",
             Err(GuardError::Nowhere { .. }) => "nowhere",
+            Err(GuardError::Unseen { .. }) => "unseen",
+            Err(GuardError::ProxyNotAcknowledged { .. }) => "proxy",
         }
     }
 
@@ -423,6 +470,54 @@ mod tests {
             let uri: Uri = link.parse().unwrap();
             let guard = Guard::new(AllowedHost::of(&uri));
             assert_eq!(verdict(guard.admit(&uri).map(|_| ())), expected, "{link}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_makes_nothing_nearer_than_it_is() {
+        for (link, before, after) in [
+            ("http://127.0.0.1:8910/", "ok", "ok"),
+            ("https://[::1]/", "ok", "ok"),
+            ("http://[::ffff:127.0.0.1]/", "ok", "ok"),
+            // The proxy may know a `localhost` of its own, and other names below it.
+            ("http://localhost/", "unseen", "ok"),
+            ("http://tenant.localhost/", "unseen", "ok"),
+            ("https://auth.example.com/", "not acknowledged", "ok"),
+            ("https://10.1.2.3/", "not acknowledged", "ok"),
+            ("https://2130706433/", "not acknowledged", "ok"),
+            ("https://0.0.0.0/", "nowhere", "nowhere"),
+        ] {
+            let uri: Uri = link.parse().unwrap();
+            for (guard, expected) in [
+                (Guard::new(AllowedHost::of(&uri)), before),
+                (Guard::new(AllowedHost::of(&uri)).acknowledged(), after),
+            ] {
+                let admitted =
+                    guard.admit(&uri).and_then(|origin| guard.admit_through_proxy(&origin));
+                assert_eq!(verdict(admitted), expected, "{link}");
+            }
+            let open = Guard::new(AllowedHost::of(&uri)).acknowledged();
+            if let Ok(origin) = open.admit(&uri) {
+                // Whoever brings an origin that another guard admitted gets nowhere.
+                assert_eq!(verdict(guard(&[]).admit_through_proxy(&origin)), "foreign", "{link}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_proxy_elsewhere_needs_an_acknowledgement_too() {
+        for (host, before, after) in [
+            ("127.0.0.1", "ok", "ok"),
+            ("::1", "ok", "ok"),
+            ("localhost", "ok", "ok"),
+            ("proxy.localhost", "ok", "ok"),
+            ("proxy.example.com", "proxy", "ok"),
+            ("localhost.example.com", "proxy", "ok"),
+            ("10.0.0.1", "not acknowledged", "ok"),
+            ("0.0.0.0", "nowhere", "nowhere"),
+        ] {
+            assert_eq!(verdict(guard(&[]).admit_proxy(host)), before, "{host}");
+            assert_eq!(verdict(guard(&[]).acknowledged().admit_proxy(host)), after, "{host}");
         }
     }
 

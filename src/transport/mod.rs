@@ -1,7 +1,7 @@
 //! HTTP: everything that leaves this machine goes through here, and past the [`Guard`].
 //!
 //! ```text
-//! Session::exchange ─ guard ─ jar ─ idle connection or Dialer ─ hyper ─ reply, timing
+//! Session::exchange ─ guard ─ jar ─ kept connection or Dialer ─ hyper or h2 ─ reply, timing
 //! ApiClient::call ─── guard ─ reqwest, whose resolver asks the guard ─ reply
 //! ```
 //!
@@ -16,15 +16,29 @@ mod dial;
 mod exchange;
 mod fault;
 mod guard;
+mod http1;
+mod http2;
+mod local;
+mod multiplex;
 mod pool;
+mod proxy;
 mod resolve;
 mod session;
 mod settings;
 mod stream;
+mod target;
 mod tls;
 
 #[cfg(test)]
+mod http2_tests;
+#[cfg(test)]
 mod lab;
+#[cfg(test)]
+mod lab_http2;
+#[cfg(test)]
+mod lab_proxy;
+#[cfg(test)]
+mod way_tests;
 
 pub use api_client::ApiClient;
 pub use cookie::Jar;
@@ -37,11 +51,16 @@ pub use guard::Guard;
 pub use guard::GuardError;
 pub use guard::HostError;
 pub use guard::Origin;
+pub use proxy::Proxy;
 pub use resolve::FixedNames;
+pub use resolve::Resolve;
 pub use resolve::Resolver;
 pub use session::Session;
 pub use session::Transport;
 pub use settings::CONNECTIONS;
+pub use settings::ClientFiles;
 pub use settings::Connections;
 pub use settings::Settings;
+pub use settings::VERSIONS;
+pub use settings::Version;
 pub use tls::SetUpError;

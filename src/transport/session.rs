@@ -7,8 +7,8 @@
 //! report what a measurement is for.
 
 use super::api_client::ApiClient;
-use super::connection::BodyFault;
 use super::connection::Connection;
+use super::connection::Failure;
 use super::cookie::Jar;
 use super::dial::Dialer;
 use super::exchange::Exchange;
@@ -17,57 +17,80 @@ use super::fault::Stage;
 use super::fault::TransportFault;
 use super::fault::classify;
 use super::guard::Guard;
-use super::guard::Origin;
+use super::local::Locals;
+use super::multiplex::Multiplex;
 use super::pool::Pool;
 use super::resolve::Names;
 use super::resolve::Resolver;
 use super::settings::Connections;
 use super::settings::Settings;
+use super::settings::Version;
+use super::target::Met;
+use super::target::Target;
+use super::target::Targets;
 use super::tls;
 use super::tls::SetUpError;
 use crate::base::clock::Clock;
+use crate::base::names::RunId;
 use crate::base::units::Size;
 use crate::base::units::Span;
 use bytes::Bytes;
+use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http::Request;
 use http::Response;
-use http::Uri;
+use http::StatusCode;
 use http::header;
-use http_body_util::Full;
 use std::fmt;
 use std::sync::Arc;
 use tokio::time::timeout;
 
-/// What all sessions of a run share: the guard, the settings, TLS, and idle connections where they
-/// are shared. Cheap to clone.
+/// What all sessions of a run share: the guard, the settings, TLS, and connections where they are
+/// shared. Cheap to clone.
 #[derive(Clone)]
 pub struct Transport {
     dialer: Arc<Dialer>,
-    pool: Arc<Pool>,
+    shared: Arc<SharedConnections>,
     connections: Connections,
-    user_agent: HeaderValue,
+    run_header: Option<(HeaderName, HeaderValue)>,
+}
+
+/// Connections that belong to nobody, and the targets they lead to.
+#[derive(Default)]
+struct SharedConnections {
+    idle: Pool,
+    multiplex: Multiplex,
+    targets: Targets,
 }
 
 /// A simulated user's cookies and connections.
 pub struct Session {
     transport: Transport,
     jar: Jar,
-    own: Vec<(Origin, Connection)>,
+    met: Met,
+    own: Vec<(Arc<Target>, Connection)>,
+}
+
+/// An open connection and what is known of it.
+struct Line {
+    connection: Connection,
+    /// It was there before this exchange.
+    was_kept: bool,
 }
 
 /// Why an exchange over one connection failed.
 enum Broken {
-    /// Before any of the request was written: it can go out elsewhere.
-    Unsent(Request<Full<Bytes>>),
+    /// Before the server looked at any of the request: it can go out elsewhere.
+    Unsent(Option<Box<Request<Bytes>>>),
     /// For good.
     Fault(TransportFault),
 }
 
 impl Transport {
     /// Prepares everything that can be prepared before the first connection: reads the authorities
-    /// to trust, from `ca_file` or this machine.
+    /// to trust, from `ca_file` or this machine, and the client's certificate; looks whether the
+    /// local addresses are there.
     pub fn new(
         guard: Guard,
         settings: &Settings,
@@ -78,24 +101,39 @@ impl Transport {
         let tls = tls::configuration(settings, connections == Connections::Shared)?;
         let dialer = Dialer {
             guard,
-            names: Names::new(resolver, clock.clone()),
+            names: Names::new(resolver, settings.resolve.clone(), clock.clone()),
             tls: Arc::new(tls),
+            locals: Locals::new(&settings.local_addresses)?,
             settings: settings.clone(),
+            user_agent: HeaderValue::from_str(&settings.user_agent)
+                .unwrap_or_else(|_| HeaderValue::from_static("gander")),
             clock,
         };
-        let user_agent = HeaderValue::from_str(&settings.user_agent)
-            .unwrap_or_else(|_| HeaderValue::from_static("gander"));
-        Ok(Self { dialer: Arc::new(dialer), pool: Arc::default(), connections, user_agent })
+        let (dialer, shared) = (Arc::new(dialer), Arc::default());
+        Ok(Self { dialer, shared, connections, run_header: None })
+    }
+
+    /// Puts the run's id on every request from here on, under the header that the profile names.
+    #[must_use]
+    pub fn of_run(self, run: &RunId) -> Self {
+        let name = self.dialer.settings.run_header.clone();
+        let value = HeaderValue::from_str(run.as_str()).ok();
+        Self { run_header: name.zip(value), ..self }
     }
 
     /// A line for one simulated user.
     pub fn session(&self) -> Session {
-        Session { transport: self.clone(), jar: Jar::default(), own: Vec::new() }
+        Session {
+            transport: self.clone(),
+            jar: Jar::default(),
+            met: Met::default(),
+            own: Vec::new(),
+        }
     }
 
     /// A client for exchanges that are not measured, behind the same guard.
     pub fn api_client(&self) -> Result<ApiClient, SetUpError> {
-        ApiClient::new(self.dialer.clone())
+        ApiClient::new(self.dialer.clone(), self.run_header.as_ref())
     }
 
     /// Whose connections are used.
@@ -107,20 +145,28 @@ impl Transport {
     pub fn guard(&self) -> &Guard {
         &self.dialer.guard
     }
+
+    /// Whether connections to a target may be HTTP/2, which several users can be on at a time.
+    fn may_multiplex(&self, target: &Target) -> bool {
+        match self.dialer.settings.version {
+            Version::One => false,
+            Version::Two => true,
+            Version::Auto => target.origin.is_https(),
+        }
+    }
 }
 
 impl Session {
     /// Sends a request with an absolute URI and waits for its whole reply.
     ///
-    /// Adds `Host`, `User-Agent` (unless there is one) and `Cookie`; takes over `Set-Cookie`. A
-    /// preflight (`OPTIONS`) has no part in cookies. Dropped before its end, it closes the
-    /// connection it used.
+    /// Adds `Host`, `User-Agent` (unless there is one), the run's id and `Cookie`; takes over
+    /// `Set-Cookie`. A preflight (`OPTIONS`) has no part in cookies. Dropped before its end, it
+    /// closes the connection it used, or on one that is shared resets its stream.
     pub async fn exchange(&mut self, request: Request<Bytes>) -> Exchange {
-        let clock = self.transport.dialer.clock.clone();
-        let mut timing = Timing::begun(clock.now());
+        let mut timing = Timing::begun(self.transport.dialer.clock.now());
         let mut reconnected = false;
         let reply = self.perform(request, &mut timing, &mut reconnected).await;
-        timing.ended = clock.now();
+        timing.ended = self.transport.dialer.clock.now();
         Exchange { reply, timing, reconnected }
     }
 
@@ -144,36 +190,46 @@ impl Session {
         timing: &mut Timing,
         reconnected: &mut bool,
     ) -> Result<Response<Bytes>, TransportFault> {
-        let origin = self.transport.dialer.guard.admit(request.uri())?;
+        let Transport { dialer, shared, .. } = &self.transport;
+        let target = self.met.target(request.uri(), (&dialer.guard, &shared.targets))?;
         let uri = request.uri().clone();
         let with_cookies = *request.method() != Method::OPTIONS;
-        let mut request = self.prepare(request, &origin, with_cookies)?;
-        let mut kept = self.take_idle(&origin, reconnected).await;
+        let mut request = self.prepare(request, &target, with_cookies);
+        let mut kept = self.take_idle(&target, reconnected).await;
         let reply = loop {
-            let (mut connection, was_kept) = match kept.take() {
-                Some(connection) => (connection, true),
-                None => {
-                    let (connection, time) = self.transport.dialer.connect(&origin).await?;
-                    timing.connect = Some(time);
-                    (connection, false)
-                }
+            let mut line = match kept.take() {
+                Some(connection) => Line { connection, was_kept: true },
+                None => self.line(&target, timing).await?,
             };
-            match self.over(&mut connection, request, &origin, timing).await {
+            // HTTP/2 does not give a request back.
+            let is_http2 = matches!(line.connection, Connection::Two(_));
+            let spare = (is_http2 && line.was_kept).then(|| request.clone());
+            match self.over(&mut line.connection, request, &target, timing).await {
                 Ok(reply) => {
-                    self.keep(origin, connection, &reply);
+                    self.keep(target, line.connection, &reply);
                     break reply;
                 }
-                Err(Broken::Unsent(back)) if was_kept => {
-                    *reconnected = true;
+                Err(Broken::Unsent(back)) => {
                     timing.sent = None;
-                    request = back;
+                    if let Connection::Two(http2) = &line.connection
+                        && let Some(lease) = http2.lease()
+                    {
+                        lease.retire();
+                    }
+                    match back.map(|back| *back).or(spare) {
+                        Some(back) if line.was_kept => {
+                            *reconnected = true;
+                            request = back;
+                            // A proxy may have been given the path alone.
+                            *request.uri_mut() = uri.clone();
+                        }
+                        _ => return Err(untouched(&target)),
+                    }
                 }
-                Err(Broken::Unsent(_)) => {
-                    timing.sent = None;
-                    let reason = "closed before the request was written".to_owned();
-                    return Err(TransportFault::Reset { host: origin.to_string(), reason });
+                Err(Broken::Fault(fault)) => {
+                    self.keep_what_lives(target, line.connection, &fault);
+                    return Err(fault);
                 }
-                Err(Broken::Fault(fault)) => return Err(fault),
             }
         };
         if with_cookies {
@@ -182,46 +238,47 @@ impl Session {
         Ok(reply)
     }
 
-    /// The request as it goes over the wire.
+    /// The request with everything that does not depend on the version of HTTP.
     fn prepare(
         &self,
         request: Request<Bytes>,
-        origin: &Origin,
+        target: &Target,
         with_cookies: bool,
-    ) -> Result<Request<Full<Bytes>>, TransportFault> {
+    ) -> Request<Bytes> {
+        let Transport { dialer, run_header, .. } = &self.transport;
         let (mut parts, body) = request.into_parts();
         if with_cookies && !parts.headers.contains_key(header::COOKIE) {
-            let now = self.transport.dialer.clock.wall();
-            if let Some(cookies) = self.jar.header(&parts.uri, now) {
+            if let Some(cookies) = self.jar.header(&parts.uri, || dialer.clock.wall()) {
                 parts.headers.insert(header::COOKIE, cookies);
             }
         }
-        let host = HeaderValue::from_str(&origin.to_string());
-        let host = host.map_err(|_| super::guard::GuardError::NoHost)?;
-        parts.headers.insert(header::HOST, host);
+        parts.headers.insert(header::HOST, target.host.clone());
         if !parts.headers.contains_key(header::USER_AGENT) {
-            parts.headers.insert(header::USER_AGENT, self.transport.user_agent.clone());
+            parts.headers.insert(header::USER_AGENT, dialer.user_agent.clone());
+        }
+        if let Some((name, value)) = run_header {
+            parts.headers.insert(name, value.clone());
         }
         // hyper leaves it out; a browser does not.
         let announces = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
         if announces && body.is_empty() {
             parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        parts.uri = match parts.uri.path_and_query() {
-            Some(path) => Uri::from(path.clone()),
-            None => Uri::from_static("/"),
-        };
         parts.version = http::Version::HTTP_11;
-        Ok(Request::from_parts(parts, Full::new(body)))
+        Request::from_parts(parts, body)
     }
 
     /// A kept connection that is still open, if there is one. Those found closed are dropped.
-    async fn take_idle(&mut self, origin: &Origin, reconnected: &mut bool) -> Option<Connection> {
+    async fn take_idle(
+        &mut self,
+        target: &Arc<Target>,
+        reconnected: &mut bool,
+    ) -> Option<Connection> {
         loop {
             let mut connection = match self.transport.connections {
-                Connections::Shared => self.transport.pool.take(origin)?,
+                Connections::Shared => self.transport.shared.idle.take(target)?,
                 Connections::PerIteration | Connections::PerUser => {
-                    let at = self.own.iter().position(|(of, _)| of == origin)?;
+                    let at = self.own.iter().position(|(of, _)| Arc::ptr_eq(of, target))?;
                     self.own.swap_remove(at).1
                 }
             };
@@ -232,19 +289,63 @@ impl Session {
         }
     }
 
+    /// A connection for this exchange: a new one, or a place on a shared one.
+    async fn line(
+        &self,
+        target: &Arc<Target>,
+        timing: &mut Timing,
+    ) -> Result<Line, TransportFault> {
+        let Transport { dialer, shared, connections, .. } = &self.transport;
+        if *connections == Connections::Shared
+            && self.transport.may_multiplex(target)
+            && let Some((connection, time)) = shared.multiplex.connection(target, dialer).await?
+        {
+            timing.connect = time.or(timing.connect);
+            return Ok(Line { connection, was_kept: time.is_none() });
+        }
+        let (wire, time) = dialer.connect(target).await?;
+        timing.connect = Some(time);
+        Ok(Line { connection: dialer.ready(wire, target).await?, was_kept: false })
+    }
+
     /// Keeps a connection for the next exchange, unless the server said that it ends here.
-    fn keep(&mut self, origin: Origin, connection: Connection, reply: &Response<Bytes>) {
+    fn keep(&mut self, target: Arc<Target>, connection: Connection, reply: &Response<Bytes>) {
         let said = reply.headers().get_all(header::CONNECTION);
         let ends = |value: &HeaderValue| {
             let text = value.to_str().unwrap_or_default();
             text.split(',').any(|token| token.trim().eq_ignore_ascii_case("close"))
         };
-        if said.iter().any(ends) {
+        if matches!(connection, Connection::One(..)) && said.iter().any(ends) {
             return;
         }
-        match self.transport.connections {
-            Connections::Shared => self.transport.pool.put(origin, connection),
-            Connections::PerIteration | Connections::PerUser => self.own.push((origin, connection)),
+        self.put(target, connection);
+    }
+
+    fn put(&mut self, target: Arc<Target>, connection: Connection) {
+        match (&connection, self.transport.connections) {
+            // A place on a shared connection is given back.
+            (Connection::Two(http2), _) if http2.lease().is_some() => {}
+            (_, Connections::Shared) => self.transport.shared.idle.put(target, connection),
+            _ => self.own.push((target, connection)),
+        }
+    }
+
+    /// A stream that broke leaves an HTTP/2 connection as it was. After a time-out nobody knows
+    /// which of the two is dead.
+    fn keep_what_lives(
+        &mut self,
+        target: Arc<Target>,
+        mut connection: Connection,
+        fault: &TransportFault,
+    ) {
+        let Connection::Two(http2) = &mut connection else { return };
+        let timed_out = matches!(fault, TransportFault::ReadTimeout { .. });
+        if let Some(lease) = http2.lease() {
+            if timed_out {
+                lease.timed_out();
+            }
+        } else if !timed_out && http2.is_open() {
+            self.put(target, connection);
         }
     }
 
@@ -252,51 +353,56 @@ impl Session {
     async fn over(
         &self,
         connection: &mut Connection,
-        request: Request<Full<Bytes>>,
-        origin: &Origin,
+        request: Request<Bytes>,
+        target: &Target,
         timing: &mut Timing,
     ) -> Result<Response<Bytes>, Broken> {
         let Dialer { settings, clock, .. } = &*self.transport.dialer;
         let sent = clock.now();
         timing.sent = Some(sent);
         let whole = async {
-            let reply =
-                connection.send(request).await.map_err(|mut error| match error.take_message() {
-                    Some(back) => Broken::Unsent(back),
-                    None => Broken::Fault(self.fault(origin, error.error())),
-                })?;
+            let broken = |failure| self.broken(failure, target);
+            let (head, body) = connection.send(request, target).await.map_err(broken)?;
             timing.first_byte = Some(clock.now() - sent);
-            let (head, body) = reply.into_parts();
-            let body = connection.read(body, settings.max_reply).await;
-            let body = body.map_err(|fault| {
-                Broken::Fault(match fault {
-                    BodyFault::TooLarge => self.oversized(origin),
-                    BodyFault::Broken(error) => self.fault(origin, &error),
-                })
-            })?;
+            let body = connection.read(body, settings.max_reply).await.map_err(broken)?;
             timing.service = Some(clock.now() - sent);
-            Ok(Response::from_parts(head, body))
+            Ok(head.map(|()| body))
         };
-        match timeout(settings.reply_timeout, whole).await {
-            Ok(reply) => reply,
+        let reply = match timeout(settings.reply_timeout, whole).await {
+            Ok(reply) => reply?,
             Err(_) => {
-                let (host, limit) = (origin.to_string(), Span(settings.reply_timeout));
-                Err(Broken::Fault(TransportFault::ReadTimeout { host, limit }))
+                let (host, limit) = (target.origin.to_string(), Span(settings.reply_timeout));
+                return Err(Broken::Fault(TransportFault::ReadTimeout { host, limit }));
             }
+        };
+        match (&settings.proxy, connection, reply.status()) {
+            (
+                Some(proxy),
+                Connection::One(_, Some(_)),
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            ) => {
+                let (host, proxy) = (target.origin.to_string(), proxy.to_string());
+                Err(Broken::Fault(TransportFault::ProxyRefused { host, proxy, status: 407 }))
+            }
+            _ => Ok(reply),
         }
     }
 
-    fn fault(&self, origin: &Origin, error: &hyper::Error) -> TransportFault {
-        if error.is_parse_too_large() {
-            return self.oversized(origin);
-        }
-        classify(Stage::Reply, &origin.to_string(), error)
+    fn broken(&self, failure: Failure, target: &Target) -> Broken {
+        Broken::Fault(match failure {
+            Failure::Unsent(back) => return Broken::Unsent(back),
+            Failure::TooLarge => {
+                let limit = Size(self.transport.dialer.settings.max_reply);
+                TransportFault::OversizedReply { host: target.origin.to_string(), limit }
+            }
+            Failure::Broken(error) => classify(Stage::Reply, &target.origin.to_string(), &*error),
+        })
     }
+}
 
-    fn oversized(&self, origin: &Origin) -> TransportFault {
-        let limit = Size(self.transport.dialer.settings.max_reply);
-        TransportFault::OversizedReply { host: origin.to_string(), limit }
-    }
+fn untouched(target: &Target) -> TransportFault {
+    let reason = "closed before the request was written".to_owned();
+    TransportFault::Reset { host: target.origin.to_string(), reason }
 }
 
 impl fmt::Debug for Transport {
