@@ -4,7 +4,10 @@ use super::verdict::OVERLOADED_PART;
 use crate::base::names::{Journey, Variant};
 use crate::base::units::Share;
 use crate::measure::catalogue::MOST_SERIES;
+use crate::measure::histogram::Percentile;
+use crate::measure::series::Kind;
 use crate::measure::tally::{FlowTally, Tally, share};
+use crate::measure::timeline::allowed_lag_us;
 use crate::result::summary::{Caution, WorkloadModel};
 use std::collections::BTreeMap;
 
@@ -17,8 +20,9 @@ pub struct Circumstances {
     pub max_users: Option<u64>,
     /// Whether a person interrupted the run.
     pub interrupted: bool,
-    /// Whether gander was killed: the result was put together from the files.
-    pub killed: bool,
+    /// Whether the run has no end on record, because gander was killed or could not write on: the
+    /// result was put together from the files.
+    pub unfinished: bool,
 }
 
 /// One reason of the table: when it applies, with its text.
@@ -30,9 +34,14 @@ struct Reason {
 
 /// The table, gravest first.
 const REASONS: &[Reason] = &[
-    Reason { slug: "killed", advice: KILLED, text: killed },
+    Reason { slug: "unfinished", advice: KILLED, text: unfinished },
     Reason { slug: "interrupted", advice: KILLED, text: interrupted },
+    Reason { slug: "generator-unknown", advice: UNKNOWN, text: generator_unknown },
     Reason { slug: "generator-busy", advice: BUSY, text: generator_busy },
+    Reason { slug: "little-headroom", advice: BUSY, text: little_headroom },
+    Reason { slug: "scheduler-lag", advice: LATE, text: scheduler_lag },
+    Reason { slug: "fd-limit", advice: FILES, text: fd_limit },
+    Reason { slug: "ports-short", advice: PORTS, text: ports_short },
     Reason { slug: "flow-changed", advice: CHANGED, text: flow_changed },
     Reason { slug: "several-flows", advice: FLOWS, text: several_flows },
     Reason { slug: "few-samples", advice: FEW, text: few_samples },
@@ -44,6 +53,12 @@ const REASONS: &[Reason] = &[
 
 const KILLED: &str = "repeat the run to its end before you rely on it";
 const BUSY: &str = "use fewer users or a lower rate, a larger machine, or several agents";
+const UNKNOWN: &str = "watch the generator's CPU by other means, or run on Linux";
+const LATE: &str = "take other work off this machine, give gander more cores, or use fewer users";
+const FILES: &str =
+    "raise the hard limit of open files (`ulimit -Hn`, `LimitNOFILE=`), or use fewer users";
+const PORTS: &str = "send from more addresses (`http.local_addresses`), keep connections longer \
+     (`http.connections = \"per-user\"`), or widen `net.ipv4.ip_local_port_range`";
 const FLOWS: &str = "keep the policy as it is during a run; if it splits traffic on purpose, run each flow \
      version under a policy of its own";
 const CHANGED: &str = "repeat the run: one half measured another flow version than the other";
@@ -57,6 +72,12 @@ const SERIES: &str = "look for an action or capability name that changes with ev
 /// Flows that were met side by side for less than this part of the time took turns.
 const OVERLAP_PART: u64 = 10;
 
+/// Mean CPU share above which a burst finds no core free: waiting for one grows fast from there on.
+const LITTLE_HEADROOM: f64 = 0.6;
+
+/// Percent of the open files or of the ports from which on the rest may be gone in a moment.
+const NEARLY_ALL: u64 = 85;
+
 /// A 99th percentile of fewer is one of its ten slowest samples.
 const FEW_SAMPLES: u64 = 1000;
 
@@ -69,11 +90,12 @@ pub fn all(tally: &Tally, circumstances: &Circumstances) -> Vec<Caution> {
     REASONS.iter().filter_map(caution).collect()
 }
 
-fn killed(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+fn unfinished(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
     let seconds = tally.run.elapsed_ms / 1000;
-    circumstances.killed.then(|| {
+    circumstances.unfinished.then(|| {
         format!(
-            "gander was killed; the result covers the first {seconds} s, as far as it was written"
+            "the run has no end on record: the result covers the first {seconds} s, as far as it was \
+             written"
         )
     })
 }
@@ -88,6 +110,57 @@ fn generator_busy(tally: &Tally, _: &Circumstances) -> Option<String> {
     let applies = run.overloaded_ms > 0 && run.overloaded_ms * OVERLOADED_PART < run.measured_ms;
     let part = Share(share(run.overloaded_ms, run.measured_ms));
     applies.then(|| format!("the generator may have been the limit in {part} of the measured time"))
+}
+
+fn generator_unknown(tally: &Tally, _: &Circumstances) -> Option<String> {
+    (tally.run.measured_ms > 0 && tally.run.cpu_share().is_none()).then(|| {
+        "this system does not tell how much CPU gander used: whether gander was the limit is not \
+         known"
+            .to_owned()
+    })
+}
+
+/// Not where the generator was the limit, which says more.
+fn little_headroom(tally: &Tally, _: &Circumstances) -> Option<String> {
+    let run = &tally.run;
+    let (share, cores) = (run.cpu_share()?, run.cores()?);
+    (share > LITTLE_HEADROOM && run.overloaded_ms == 0).then(|| {
+        let (share, worst) = (Share(share), Share(run.worst_cpu_share().unwrap_or(share)));
+        format!("gander used {share} of the {cores} cores it has, {worst} in the worst second")
+    })
+}
+
+fn scheduler_lag(tally: &Tally, _: &Circumstances) -> Option<String> {
+    let lag = tally.of_kind(Kind::SchedulerLag);
+    let service = tally.exchanges(|_| true).good.at(Percentile::P50).unwrap_or(0);
+    let p99 = lag.at(Percentile::P99).filter(|p99| *p99 > allowed_lag_us(service))?;
+    let (p99, max) = (ms(p99), ms(lag.max_us()));
+    Some(format!(
+        "gander's own timers were up to {max} late (99th percentile {p99}): so late it may have \
+         read replies, too"
+    ))
+}
+
+fn ms(us: u64) -> String {
+    format!("{}.{} ms", us / 1000, us % 1000 / 100)
+}
+
+fn nearly_all(part: Option<u64>, whole: Option<u64>) -> Option<(u64, u64)> {
+    let (part, whole) = (part?, whole?);
+    (part.saturating_mul(100) >= whole.saturating_mul(NEARLY_ALL)).then_some((part, whole))
+}
+
+fn fd_limit(tally: &Tally, _: &Circumstances) -> Option<String> {
+    let (files, limit) = nearly_all(tally.run.max_open_files, tally.run.file_limit)?;
+    Some(format!("{files} files were open, sockets among them, of at most {limit}"))
+}
+
+fn ports_short(tally: &Tally, _: &Circumstances) -> Option<String> {
+    let (used, ports) = nearly_all(tally.run.max_ports_in_use, tally.run.ports)?;
+    Some(format!(
+        "{used} of {ports} local ports were in use towards one address, closed connections that \
+         keep theirs for a minute included"
+    ))
 }
 
 /// The flows that each journey of each variant met.
@@ -143,7 +216,7 @@ fn few_samples(tally: &Tally, _: &Circumstances) -> Option<String> {
 
 fn cut_off(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
     let number: u64 = tally.journeys.values().map(|counts| counts.cut_off).sum();
-    let expected = circumstances.interrupted || circumstances.killed;
+    let expected = circumstances.interrupted || circumstances.unfinished;
     (number > 0 && !expected)
         .then(|| format!("{number} iterations were still under way when the drain ended"))
 }
@@ -225,9 +298,13 @@ mod tests {
         tally.run.overloaded_ms = 200;
         (tally.run.clipped, tally.run.other) = (3, 4);
         let workload_model = Some(WorkloadModel::Closed);
-        let told = |interrupted, killed| {
-            let circumstances =
-                Circumstances { workload_model, interrupted, killed, ..Circumstances::default() };
+        let told = |interrupted, unfinished| {
+            let circumstances = Circumstances {
+                workload_model,
+                interrupted,
+                unfinished,
+                ..Circumstances::default()
+            };
             let cautions = all(&tally, &circumstances);
             let lines: Vec<_> = cautions
                 .iter()

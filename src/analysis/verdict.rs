@@ -5,7 +5,8 @@ use super::rule::Rule;
 use crate::base::units::Share;
 use crate::measure::fault::{Fault, Side};
 use crate::measure::series::Kind;
-use crate::measure::tally::{Tally, share};
+use crate::measure::tally::{RunTally, Tally, share};
+use crate::measure::timeline::CPU_LIMIT;
 use crate::result::summary::{Judgement, ThresholdSummary, Verdict};
 use std::time::Duration;
 
@@ -60,6 +61,10 @@ impl Exit {
 /// run is invalid: a tenth. Below it is a caution.
 pub const OVERLOADED_PART: u64 = 10;
 
+/// Why a run without an end is no passed one, however well it went as far as it was written.
+const UNFINISHED: &str = "the run has no end on record: it is still under way, was killed, or its \
+     results could not be written";
+
 /// Judges a settled tally. `stopped` is a reason for which the run was ended early, such as a
 /// guard's: it fails the run.
 pub fn judge(
@@ -76,6 +81,7 @@ pub fn judge(
         reasons.extend(max_users_reached(tally, circumstances));
     }
     reasons.extend(stopped);
+    reasons.extend(circumstances.unfinished.then(|| UNFINISHED.to_owned()));
     reasons.extend(thresholds.iter().filter(|found| !found.holds).map(broken));
     let verdict = match (is_invalid, reasons.is_empty()) {
         (true, _) => Verdict::Invalid,
@@ -109,8 +115,8 @@ fn invalid(tally: &Tally) -> Vec<String> {
     if run.measured_ms > 0 && run.overloaded_ms * OVERLOADED_PART >= run.measured_ms {
         let part = Share(share(run.overloaded_ms, run.measured_ms));
         reasons.push(format!(
-            "the generator was the limit in {part} of the measured time \
-             (dispatcher lag or CPU; see `generator`)"
+            "the generator was the limit in {part} of the measured time: {}",
+            why(run)
         ));
     }
     // One that ended an iteration with its exchange is counted in both; the larger number is it.
@@ -125,6 +131,21 @@ fn invalid(tally: &Tally) -> Vec<String> {
     reasons
 }
 
+/// Which of the two signs there were, and for how long.
+fn why(run: &RunTally) -> String {
+    let seconds = |ms: u64| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
+    let cores = run.cores().map_or_else(String::new, |cores| format!("{cores} "));
+    let limit = Share(CPU_LIMIT);
+    let cpu = (run.out_of_cpu_ms > 0).then(|| {
+        format!("CPU above {limit} of the {cores}cores for {}", seconds(run.out_of_cpu_ms))
+    });
+    let late = (run.dispatched_late_ms > 0).then(|| {
+        format!("iterations begun late by its own fault for {}", seconds(run.dispatched_late_ms))
+    });
+    let signs: Vec<_> = cpu.into_iter().chain(late).collect();
+    signs.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +155,7 @@ mod tests {
         let mut tally = Tally::default();
         tally.run.measured_ms = 10_000;
         tally.run.overloaded_ms = overloaded_ms;
+        tally.run.out_of_cpu_ms = overloaded_ms;
         let counts = JourneyTally {
             due: 1000,
             completed: 1000 - u64::from(fault.is_some()),
@@ -184,7 +206,10 @@ mod tests {
         assert_eq!(judged(&tally(999, None), &[], None).0, Verdict::Pass);
         let (verdict, reasons) = judged(&tally(1000, None), &["p95 < 1us"], None);
         assert_eq!(verdict, Verdict::Invalid);
-        assert!(reasons[0].starts_with("the generator was the limit in 10%"), "{reasons:?}");
+        assert_eq!(
+            reasons[0],
+            "the generator was the limit in 10% of the measured time: CPU above 85% of the cores for 1.0 s"
+        );
         assert_eq!(reasons.len(), 2, "what failed is said too");
     }
 
@@ -206,6 +231,16 @@ mod tests {
         );
         assert_eq!(judged(5000).verdict, Verdict::Invalid);
         assert_eq!(judged(5000).reasons.len(), 1);
+    }
+
+    #[test]
+    fn a_run_without_an_end_never_passes() {
+        let circumstances = Circumstances { unfinished: true, ..Circumstances::default() };
+        let judgement = judge(&tally(0, None), &[], Duration::ZERO, None, &circumstances);
+        assert_eq!(
+            (judgement.verdict, &judgement.reasons[..]),
+            (Verdict::Fail, &[UNFINISHED.to_owned()][..])
+        );
     }
 
     #[test]

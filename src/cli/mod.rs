@@ -102,8 +102,9 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The runtime that a command runs on.
+/// The runtime that a command runs on. Whatever runs on it may make many connections.
 fn runtime() -> Result<tokio::runtime::Runtime, exit::Failure> {
+    crate::run::descriptors::raise_limit();
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         exit::Failure::new(
             Exit::Bug,

@@ -11,7 +11,7 @@ use crate::base::remedy::Remedy;
 use crate::base::units::{Rate, Span};
 use crate::identity::account::STATES;
 use crate::identity::pool::Pool;
-use crate::load::{self, EndedBy, Plan, Stop};
+use crate::load::{self, Plan, Stop};
 use crate::management::keeper::AccountsError;
 use crate::measure::recorder::Recorder;
 use crate::profile::load::Flags;
@@ -20,16 +20,17 @@ use crate::result::run_dir::{HostRecord, RunDir, RunRecord};
 use crate::result::summary::{Verdict, WorkloadModel};
 use crate::run::call_log::CallLog;
 use crate::run::conduct::{ConductError, Conducted, Setup, conduct};
-use crate::run::generator::cores;
+use crate::run::cores::cores;
+use crate::run::descriptors;
 use crate::run::players::{Choice, Players};
 use crate::run::stage::run_id;
 use crate::run::summarise::summarise;
 use crate::workload::mix::Mix;
-use crate::workload::settings::PATIENCE;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Put load on a tenant, or on the embedded stand-in, and measure what comes back.
 #[derive(Debug, clap::Args)]
@@ -77,11 +78,18 @@ pub(super) struct RunArgs {
 
 pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     let checked = prepare::read(&args.selection, args.flags()?)?;
+    // With the runtime the limit of open files is raised.
     let runtime = super::runtime()?;
+    let users = checked.profile.workload.model.users() as u64;
+    descriptors::check_room(users, descriptors::limit())
+        .map_err(|error| Failure::of(Exit::WrongInput, &error))?;
     let stop = Stop::default();
     let (asked, spoken) = (stop.clone(), *terminal);
     load::on_interrupt(move || interrupted(&asked, &spoken));
-    runtime.spawn(end_on_termination(stop.clone()));
+    runtime.spawn(end_on(SignalKind::terminate(), stop.clone()));
+    if !is_hangup_ignored() {
+        runtime.spawn(end_on(SignalKind::hangup(), stop.clone()));
+    }
     let clock = Clock::system();
     let run = run_id(&clock);
     let dir = make_dir(args, &run)?;
@@ -125,25 +133,20 @@ async fn measure(
         ConductError::Write(_) => Failure::of(Exit::WrongInput, &error),
         _ => Failure::of(Exit::Bug, &error),
     })?;
-    let Conducted { dir, record, tally, load, breach, unmended } = conducted;
+    let Conducted { dir, record, tally, load, unwritten, unmended, .. } = conducted;
     if let Some(error) = unmended {
         caution_of_accounts(&error, &ground.opened.stage.pool, terminal);
     }
-    let stopped = match (breach, load.by) {
-        (Some(breach), _) => Some(breach.to_string()),
-        (None, EndedBy::Late) => Some(format!(
-            "an arrival found no free user within {}, and `workload.when_late` is `abort`",
-            Span(PATIENCE)
-        )),
-        (None, _) => None,
-    };
+    let lost = unwritten.as_ref().map(|error| format!("the results could not be written: {error}"));
+    let stopped = lost.or_else(|| record.stopped.clone());
     let mut summary = summarise(&record, &tally, stopped);
     if load.stuck > 0 {
         summary.verdict = Verdict::Invalid;
         let what = "iterations could not be ended: a bug in gander, or a machine that stood still";
         summary.reasons.insert(0, format!("{} {what}", load.stuck));
     }
-    dir.write_summary(&summary).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
+    // A directory without its last seconds is left without an end and without a summary.
+    let unwritten = unwritten.or_else(|| dir.write_summary(&summary).err());
     if args.json {
         let text = json::render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;
         terminal.data(text.trim_end());
@@ -153,7 +156,10 @@ async fn measure(
         "\n{}",
         console::render(&summary, &about, terminal.columns(), paint).trim_end()
     ));
-    Ok(Exit::of_run(summary.verdict, record.interrupted))
+    match unwritten {
+        Some(error) => Err(Failure::of(Exit::WrongInput, &error)),
+        None => Ok(Exit::of_run(summary.verdict, record.interrupted)),
+    }
 }
 
 fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>, Failure> {
@@ -194,6 +200,7 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         started_unix_ms: 0,
         ended_at: None,
         interrupted: false,
+        stopped: None,
         seed: stage.seed.to_string(),
         workload_model: if is_open { WorkloadModel::Open } else { WorkloadModel::Closed },
         max_users: is_open.then(|| profile.workload.model.users() as u64),
@@ -266,13 +273,21 @@ async fn asked_to_stop(stop: &Stop) {
     }
 }
 
-/// What a container's manager sends first is a Ctrl-C of its kind.
-async fn end_on_termination(stop: Stop) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminations) = signal(SignalKind::terminate()) else { return };
-    while terminations.recv().await.is_some() {
+/// What a container's manager sends first, or a terminal that goes away, is a Ctrl-C of its kind.
+async fn end_on(kind: SignalKind, stop: Stop) {
+    let Ok(mut signals) = signal(kind) else { return };
+    while signals.recv().await.is_some() {
         stop.request();
     }
+}
+
+/// Whether this was started to outlive its terminal (`nohup`), from the mask of ignored signals in
+/// `/proc/self/status`, whose lowest bit is SIGHUP. Where that is not told, SIGHUP keeps its way.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| mask.trim().chars().next_back()?.to_digit(16))
+        .is_none_or(|low| low & 1 == 1)
 }
 
 impl RunArgs {

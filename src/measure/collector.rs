@@ -107,6 +107,7 @@ impl Collector {
             exchange_p50_us: median_of_good(&series),
             lag_us: quick(&series, Kind::Lag),
             dispatch_lag_us: quick(&series, Kind::DispatchLag),
+            scheduler_lag_us: quick(&series, Kind::SchedulerLag),
             clipped: series.values().map(Times::clipped).sum(),
             other: samples_of_other(&series),
             readings: rounded(readings),
@@ -293,5 +294,6 @@ fn samples_of_other(series: &Series) -> u64 {
 
 /// Shares to four digits: what is in the file is what was counted with.
 fn rounded(readings: Readings) -> Readings {
-    Readings { cpu_share: (readings.cpu_share * 10_000.0).round() / 10_000.0, ..readings }
+    let digits = |share: f64| (share * 10_000.0).round() / 10_000.0;
+    Readings { cpu_share: readings.cpu_share.map(digits), ..readings }
 }

@@ -100,6 +100,8 @@ pub enum Kind {
     Preflight,
     /// A call of the management API.
     Management,
+    /// How late the generator's own timer was, every 10 ms of the run.
+    SchedulerLag,
 }
 
 const KINDS: &[(Kind, &str)] = &[
@@ -119,6 +121,7 @@ const KINDS: &[(Kind, &str)] = &[
     (Kind::DispatchLag, "dispatch-lag"),
     (Kind::Preflight, "preflight"),
     (Kind::Management, "management"),
+    (Kind::SchedulerLag, "scheduler-lag"),
 ];
 
 impl Kind {

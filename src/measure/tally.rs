@@ -4,7 +4,7 @@ use super::counts::{FaultCounts, StepCounts};
 use super::fault::Fault;
 use super::histogram::{Bounds, Judged, Percentile, Times};
 use super::series::{Kind, Outcome, Phase, SeriesKey};
-use super::timeline::{Interval, JourneyLine, Line};
+use super::timeline::{Interval, JourneyLine, Line, Readings};
 use crate::base::names::{Journey, Step, Variant};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,16 +114,32 @@ pub struct RunTally {
     pub measured_ms: u64,
     /// How much of it the generator may have been the limit.
     pub overloaded_ms: u64,
+    /// In how much of that the CPU share says so; the dispatcher's lag may say so besides.
+    pub out_of_cpu_ms: u64,
+    /// In how much of that the dispatcher's lag says so.
+    pub dispatched_late_ms: u64,
     /// CPU share in ten-thousandths × measured milliseconds.
     cpu: u128,
-    /// Highest resident memory of any interval.
-    pub peak_rss_bytes: u64,
+    /// The measured milliseconds of which the CPU share is known.
+    cpu_known_ms: u64,
+    /// The highest CPU share of a measured interval, in ten-thousandths.
+    worst_cpu: Option<u64>,
+    /// Cores that the process might use, in ten-thousandths; the fewest of any interval.
+    cores: Option<u64>,
+    /// Highest resident memory of any interval, as far as it is known.
+    pub peak_rss_bytes: Option<u64>,
     /// Most open sockets at the end of any interval.
-    pub max_open_sockets: u64,
+    pub max_open_sockets: Option<u64>,
+    /// Most open files at the end of any interval.
+    pub max_open_files: Option<u64>,
+    /// How many might be open; the fewest of any interval.
+    pub file_limit: Option<u64>,
+    /// Most ephemeral ports in use between two addresses.
+    pub max_ports_in_use: Option<u64>,
+    /// How many there are.
+    pub ports: Option<u64>,
     /// Most users at work at the end of any interval.
     pub max_users: u64,
-    /// Longest lateness of the runtime's timer.
-    pub scheduler_lag_us: u64,
     /// The next arrival, for resuming.
     pub next_arrival: u64,
     /// The next persona, for resuming.
@@ -135,13 +151,20 @@ pub struct RunTally {
 }
 
 impl RunTally {
-    /// Mean CPU share of the measured part, to four digits; 0 before it.
-    #[expect(clippy::cast_precision_loss, reason = "shown to four digits")]
-    pub fn cpu_share(&self) -> f64 {
-        match u128::from(self.measured_ms) {
-            0 => 0.0,
-            measured => (self.cpu / measured) as f64 / 10_000.0,
-        }
+    /// Mean CPU share of the measured part, to four digits; none where it is not known.
+    pub fn cpu_share(&self) -> Option<f64> {
+        let mean = self.cpu.checked_div(u128::from(self.cpu_known_ms))?;
+        u64::try_from(mean).ok().map(of_ten_thousandths)
+    }
+
+    /// The highest CPU share of a measured interval, to four digits.
+    pub fn worst_cpu_share(&self) -> Option<f64> {
+        self.worst_cpu.map(of_ten_thousandths)
+    }
+
+    /// Cores that the process might use, to four digits; the fewest of any interval.
+    pub fn cores(&self) -> Option<f64> {
+        self.cores.map(of_ten_thousandths)
     }
 
     fn absorb(&mut self, line: &Line) {
@@ -149,24 +172,47 @@ impl RunTally {
         self.intervals += 1;
         self.elapsed_ms = self.elapsed_ms.max(line.end_ms);
         self.measured_ms += line.measured_ms;
-        if line.is_overloaded() {
-            self.overloaded_ms += line.measured_ms;
-        }
-        self.cpu += u128::from(line.measured_ms) * ten_thousandths(readings.cpu_share);
-        self.peak_rss_bytes = self.peak_rss_bytes.max(readings.rss_bytes);
-        self.max_open_sockets = self.max_open_sockets.max(readings.open_sockets);
+        let counted = |applies| if applies { line.measured_ms } else { 0 };
+        self.overloaded_ms += counted(line.is_overloaded());
+        self.out_of_cpu_ms += counted(line.is_out_of_cpu());
+        self.dispatched_late_ms += counted(line.is_dispatched_late());
+        self.absorb_readings(readings, line.measured_ms);
         self.max_users = self.max_users.max(readings.users);
-        self.scheduler_lag_us = self.scheduler_lag_us.max(readings.scheduler_lag_us);
         self.next_arrival = readings.next_arrival;
         self.next_persona = readings.next_persona;
         self.clipped += line.clipped;
         self.other += line.other;
     }
+
+    fn absorb_readings(&mut self, readings: &Readings, measured_ms: u64) {
+        if let Some(share) = readings.cpu_share.map(ten_thousandths).filter(|_| measured_ms > 0) {
+            self.cpu += u128::from(measured_ms) * u128::from(share);
+            self.cpu_known_ms += measured_ms;
+            self.worst_cpu = self.worst_cpu.max(Some(share));
+        }
+        self.cores = fewest(self.cores, readings.cores.map(ten_thousandths));
+        self.file_limit = fewest(self.file_limit, readings.file_limit);
+        self.ports = fewest(self.ports, readings.ports);
+        self.peak_rss_bytes = self.peak_rss_bytes.max(readings.rss_bytes);
+        self.max_open_sockets = self.max_open_sockets.max(readings.open_sockets);
+        self.max_open_files = self.max_open_files.max(readings.open_files);
+        self.max_ports_in_use = self.max_ports_in_use.max(readings.ports_in_use);
+    }
+}
+
+/// The lower of two numbers that may not be known.
+fn fewest(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    a.into_iter().chain(b).min()
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
-fn ten_thousandths(share: f64) -> u128 {
-    (share.clamp(0.0, 1000.0) * 10_000.0).round() as u128
+fn ten_thousandths(share: f64) -> u64 {
+    (share.clamp(0.0, 1e6) * 10_000.0).round() as u64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "clamped before")]
+fn of_ten_thousandths(share: u64) -> f64 {
+    share as f64 / 10_000.0
 }
 
 impl Tally {

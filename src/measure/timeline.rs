@@ -51,6 +51,9 @@ pub struct Line {
     /// Due → taken up by the dispatcher.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispatch_lag_us: Option<Quick>,
+    /// How late the generator's own timer was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduler_lag_us: Option<Quick>,
     /// Times beyond the bounds of their histogram; they are in it at the bound.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub clipped: u64,
@@ -61,7 +64,8 @@ pub struct Line {
     pub readings: Readings,
 }
 
-/// What the recorder does not know itself, read at the end of an interval.
+/// What the recorder does not know itself, read at the end of an interval. What the system does not
+/// tell is none, never zero.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Readings {
     /// Users performing an iteration.
@@ -70,14 +74,30 @@ pub struct Readings {
     pub next_arrival: u64,
     /// The number of the next persona, for resuming.
     pub next_persona: u64,
-    /// CPU time of the process ÷ time × available cores, in the interval.
-    pub cpu_share: f64,
+    /// Cores that the process may use: affinity and quota, fractions kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<f64>,
+    /// CPU time of the process ÷ (time × available cores), in the interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_share: Option<f64>,
     /// Resident memory.
-    pub rss_bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rss_bytes: Option<u64>,
     /// Open sockets.
-    pub open_sockets: u64,
-    /// The longest that a timer of the runtime was late in the interval.
-    pub scheduler_lag_us: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_sockets: Option<u64>,
+    /// Open file descriptors of all kinds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u64>,
+    /// How many may be open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_limit: Option<u64>,
+    /// Ephemeral ports that the busiest pair of a local and a remote address holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports_in_use: Option<u64>,
+    /// How many there are for each such pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<u64>,
 }
 
 /// One journey in one interval.
@@ -210,14 +230,28 @@ pub const LAG_FLOOR_US: u64 = 10_000;
 /// The part of the median service time that the dispatcher's lag (p99) may reach.
 pub const LAG_PART_OF_SERVICE: u64 = 20;
 
+/// The lag (p99) up to which a generator is fast enough for services of this median.
+pub const fn allowed_lag_us(service_p50_us: u64) -> u64 {
+    let part = service_p50_us / LAG_PART_OF_SERVICE;
+    if part > LAG_FLOOR_US { part } else { LAG_FLOOR_US }
+}
+
 impl Line {
     /// Whether the generator may have been the limit in this interval: dispatcher lag p99 above the
     /// larger of 10 ms and 5 % of the median service time, or CPU above 85 % of the cores.
     pub fn is_overloaded(&self) -> bool {
-        let service = self.exchange_p50_us.unwrap_or(0);
-        let allowed = LAG_FLOOR_US.max(service / LAG_PART_OF_SERVICE);
-        self.readings.cpu_share > CPU_LIMIT
-            || self.dispatch_lag_us.is_some_and(|lag| lag.p99 > allowed)
+        self.is_out_of_cpu() || self.is_dispatched_late()
+    }
+
+    /// Whether the CPU share says so. An unknown one says nothing.
+    pub fn is_out_of_cpu(&self) -> bool {
+        self.readings.cpu_share.is_some_and(|share| share > CPU_LIMIT)
+    }
+
+    /// Whether the dispatcher's lag says so. There is none in the closed model.
+    pub fn is_dispatched_late(&self) -> bool {
+        let allowed = allowed_lag_us(self.exchange_p50_us.unwrap_or(0));
+        self.dispatch_lag_us.is_some_and(|lag| lag.p99 > allowed)
     }
 }
 
@@ -233,7 +267,7 @@ mod tests {
     #[test]
     fn the_generator_is_the_limit_beyond_the_numbers_of_the_contract() {
         let line = |cpu_share, p99, exchange_p50_us| Line {
-            readings: Readings { cpu_share, ..Readings::default() },
+            readings: Readings { cpu_share: Some(cpu_share), ..Readings::default() },
             dispatch_lag_us: Some(Quick { p50: 0, p99, max: p99 }),
             exchange_p50_us,
             ..Line::default()
@@ -243,5 +277,6 @@ mod tests {
         assert!(line(0.1, 10_001, Some(25_000)).is_overloaded());
         assert!(!line(0.1, 49_000, Some(1_000_000)).is_overloaded());
         assert!(line(0.1, 51_000, Some(1_000_000)).is_overloaded());
+        assert!(!Line::default().is_overloaded(), "what is not known proves nothing");
     }
 }

@@ -197,16 +197,31 @@ impl Page {
 
     fn generator(&mut self, summary: &Summary) {
         let generator = &summary.generator;
-        let mut parts = vec![
-            format!("CPU {} of the cores", figures::share(generator.cpu_share)),
-            format!("peak memory {}", figures::bytes(generator.peak_rss_bytes)),
-            format!("at most {} sockets", figures::count(generator.max_open_sockets)),
+        let worst = generator.worst_cpu_share;
+        let worst = worst.map(|worst| format!(", at worst {}", figures::share(worst)));
+        let cores = generator.cores.map_or_else(|| "the cores".to_owned(), figures::cores);
+        let parts = [
+            generator.cpu_share.map(|share| {
+                format!("CPU {} of {cores}{}", figures::share(share), worst.unwrap_or_default())
+            }),
+            generator.peak_rss_bytes.map(|peak| format!("peak memory {}", figures::bytes(peak))),
+            generator
+                .max_open_sockets
+                .map(|most| format!("at most {} sockets", figures::count(most))),
+            generator.scheduler_lag_us.map(|lag| {
+                format!(
+                    "timers late p99 {}, max {}",
+                    figures::time(lag.p99),
+                    figures::time(lag.max)
+                )
+            }),
+            generator.lag_us.map(|lag| format!("own lag p99 {}", figures::time(lag.p99))),
         ];
-        if let Some(lag) = &generator.lag_us {
-            parts.push(format!("own lag p99 {}", figures::time(lag.p99)));
+        let known: Vec<_> = parts.into_iter().flatten().collect();
+        if !known.is_empty() {
+            self.title("Generator");
+            self.paragraph(2, Style::Plain, &known.join(" · "));
         }
-        self.title("Generator");
-        self.paragraph(2, Style::Plain, &parts.join(" · "));
     }
 
     fn next(&mut self, summary: &Summary, about: &About) {

@@ -101,6 +101,13 @@ pub fn share_or_dot(part: f64) -> String {
     if part == 0.0 { ZERO.to_owned() } else { share(part) }
 }
 
+/// Cores that a process may use: `1 core`, `2 cores`, `0.1 cores`.
+pub fn cores(number: f64) -> String {
+    let figure = format!("{number:.2}");
+    let figure = figure.trim_end_matches('0').trim_end_matches('.');
+    if figure == "1" { "1 core".to_owned() } else { format!("{figure} cores") }
+}
+
 /// An amount of memory: `512 B`, `84.2 MiB`.
 #[expect(clippy::cast_precision_loss, reason = "three figures are shown")]
 pub fn bytes(number: u64) -> String {

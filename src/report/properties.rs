@@ -119,9 +119,9 @@ prop_compose! {
         lag_us in times(),
     ) -> Summary {
         let mut summary = specimen::passing();
-        summary.generator.cpu_share = cpu_share;
-        summary.generator.peak_rss_bytes = peak_rss_bytes;
-        summary.generator.max_open_sockets = max_open_sockets;
+        summary.generator.cpu_share = (cpu_share < 0.9).then_some(cpu_share);
+        summary.generator.peak_rss_bytes = Some(peak_rss_bytes);
+        summary.generator.max_open_sockets = Some(max_open_sockets);
         summary.generator.lag_us = lag_us;
         let series = series.into_iter();
         let series = series.map(|(kind, samples, time_us)| SeriesSummary { kind, samples, time_us });

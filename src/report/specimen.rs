@@ -126,10 +126,17 @@ pub(super) fn passing() -> Summary {
             threshold("sign-on.p95 < 800ms", "179 ms", true),
         ],
         generator: GeneratorSummary {
-            cpu_share: 0.234,
-            peak_rss_bytes: 88_290_000,
+            cores: Some(2.0),
+            cpu_share: Some(0.234),
+            worst_cpu_share: Some(0.31),
+            peak_rss_bytes: Some(88_290_000),
             lag_us: None,
-            max_open_sockets: 42,
+            scheduler_lag_us: around(1_100),
+            max_open_sockets: Some(42),
+            max_open_files: Some(61),
+            file_limit: Some(20_000),
+            max_ports_in_use: Some(42),
+            ports: Some(28_232),
         },
         cautions: Vec::new(),
     }
@@ -187,7 +194,8 @@ pub(super) fn invalid() -> Summary {
     summary.reasons = vec![
         "process CPU was above 85% of the available cores for 14 of 20 measured seconds".to_owned(),
     ];
-    summary.generator.cpu_share = 0.969;
+    summary.generator.cpu_share = Some(0.969);
+    summary.generator.worst_cpu_share = Some(1.0);
     summary.cautions = vec![Caution {
         slug: "generator-saturated".to_owned(),
         text: "times include waiting for gander's own CPU".to_owned(),

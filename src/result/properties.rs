@@ -31,6 +31,7 @@ fn record(planned_ms: Option<u64>) -> RunRecord {
         started_unix_ms: 1_795_286_081_000,
         ended_at: None,
         interrupted: false,
+        stopped: None,
         seed: "7".to_owned(),
         workload_model: WorkloadModel::Closed,
         max_users: None,
@@ -86,9 +87,9 @@ impl Invented {
         self.now_ms += 950 + self.below(100);
         let readings = Readings {
             users: self.below(20),
-            cpu_share: 0.000_07 * (self.below(10_000) as f64),
-            rss_bytes: self.below(1 << 30),
-            open_sockets: self.below(100),
+            cpu_share: Some(0.000_07 * (self.below(10_000) as f64)),
+            rss_bytes: Some(self.below(1 << 30)),
+            open_sockets: Some(self.below(100)),
             ..Readings::default()
         };
         self.collector.close(Duration::from_millis(self.now_ms), readings)
@@ -345,7 +346,7 @@ fn the_summary_obeys_its_schema() {
         ("/journeys/0/due", serde_json::json!("7")),
         ("/journeys/0/response_time_us/p95", serde_json::json!(null)),
         ("/series/0/kind", serde_json::json!("smell")),
-        ("/generator", serde_json::json!({})),
+        ("/generator", serde_json::json!({ "cpu_share": "low" })),
         ("/steps/0/faults", serde_json::json!({ "reset": -1 })),
     ] {
         let mut invalid = valid.clone();

@@ -46,6 +46,9 @@ pub struct RunRecord {
     pub ended_at: Option<String>,
     /// Whether it was interrupted by a person.
     pub interrupted: bool,
+    /// Why gander itself ended it early, if it did: a guard's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
     /// The number that all randomness came from, as text: it may have more digits than numbers
     /// in JSON keep.
     pub seed: String,
@@ -309,6 +312,7 @@ mod tests {
             started_unix_ms: 1_795_286_081_000,
             ended_at: None,
             interrupted: false,
+            stopped: None,
             seed: u64::MAX.to_string(),
             workload_model: WorkloadModel::Closed,
             max_users: None,

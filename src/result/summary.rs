@@ -290,18 +290,32 @@ pub struct ThresholdSummary {
     pub holds: bool,
 }
 
-/// How gander itself fared.
+/// How gander itself fared. What the system does not tell is absent, never zero.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct GeneratorSummary {
+    /// Cores that the process might use: affinity and quota, fractions kept.
+    pub cores: Option<f64>,
     /// Mean share of the available cores in the measured part.
-    pub cpu_share: f64,
+    pub cpu_share: Option<f64>,
+    /// The highest share of a measured interval.
+    pub worst_cpu_share: Option<f64>,
     /// Highest resident memory.
-    pub peak_rss_bytes: u64,
-    /// From due to taken up by the dispatcher; none in the closed model.
+    pub peak_rss_bytes: Option<u64>,
+    /// The generator's own part of the lag, in the measured part; none in the closed model.
     pub lag_us: Option<TimeUs>,
+    /// How late the generator's own timer was, asked every 10 ms of the measured part.
+    pub scheduler_lag_us: Option<TimeUs>,
     /// Most open sockets.
-    pub max_open_sockets: u64,
+    pub max_open_sockets: Option<u64>,
+    /// Most open files, sockets among them.
+    pub max_open_files: Option<u64>,
+    /// How many might be open.
+    pub file_limit: Option<u64>,
+    /// Most ephemeral ports in use between two addresses.
+    pub max_ports_in_use: Option<u64>,
+    /// How many there are between two addresses.
+    pub ports: Option<u64>,
 }
 
 /// A reason to distrust a number, and what to do about it.
@@ -360,12 +374,7 @@ impl Summary {
             capabilities: capability_rows(tally),
             series: SERIES_KINDS.iter().filter_map(|kind| series_row(tally, *kind)).collect(),
             thresholds: judgement.thresholds,
-            generator: GeneratorSummary {
-                cpu_share: tally.run.cpu_share(),
-                peak_rss_bytes: tally.run.peak_rss_bytes,
-                lag_us: TimeUs::of(&tally.of_kind(Kind::DispatchLag)),
-                max_open_sockets: tally.run.max_open_sockets,
-            },
+            generator: generator(tally),
             cautions: judgement.cautions,
         }
     }
@@ -373,6 +382,23 @@ impl Summary {
     /// The JSON Schema of the format.
     pub fn schema() -> serde_json::Value {
         schemars::schema_for!(Self).to_value()
+    }
+}
+
+fn generator(tally: &Tally) -> GeneratorSummary {
+    let run = &tally.run;
+    GeneratorSummary {
+        cores: run.cores(),
+        cpu_share: run.cpu_share(),
+        worst_cpu_share: run.worst_cpu_share(),
+        peak_rss_bytes: run.peak_rss_bytes,
+        lag_us: TimeUs::of(&tally.of_kind(Kind::DispatchLag)),
+        scheduler_lag_us: TimeUs::of(&tally.of_kind(Kind::SchedulerLag)),
+        max_open_sockets: run.max_open_sockets,
+        max_open_files: run.max_open_files,
+        file_limit: run.file_limit,
+        max_ports_in_use: run.max_ports_in_use,
+        ports: run.ports,
     }
 }
 

@@ -7,18 +7,19 @@ use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::{Journey, Variant};
 use crate::base::remedy::Remedy;
+use crate::base::units::Span;
 use crate::identity::ledger::Ledger;
 use crate::identity::pool::Pool;
 use crate::load::{self, EndedBy, LoadEnd, LoadError, Performer, Plan, Progress, Stop};
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
-use crate::measure::sample::micros;
 use crate::measure::series::Phases;
 use crate::measure::tally::{FlowTally, Tally};
 use crate::measure::timeline::{Interval, Readings};
 use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
+use crate::workload::settings::PATIENCE;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -78,6 +79,9 @@ pub struct Conducted {
     pub load: LoadEnd,
     /// The guard that stopped it, if one did.
     pub breach: Option<Breach>,
+    /// What kept its results from being written, if anything did. The load was stopped there, and
+    /// the directory has the run up to then and no end.
+    pub unwritten: Option<RunDirError>,
     /// The last thing that kept spoiled accounts from being put right, if anything did.
     pub unmended: Option<AccountsError>,
 }
@@ -115,7 +119,6 @@ pub async fn conduct<P: Performer>(
 ) -> Result<Conducted, ConductError> {
     let Setup { plan, performer, recorder, dir, mut record, .. } = setup;
     let phases = plan.phases();
-    let meter = Meter::start(clock.clone());
     let mending = setup.keeper.map(|(keeper, pool)| Mending::start(keeper, pool));
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let progress = launched.progress();
@@ -123,6 +126,7 @@ pub async fn conduct<P: Performer>(
     record.started_at = Utc::of(wall).stamp();
     let since_epoch = wall.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
     record.started_unix_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+    let meter = Meter::start(clock.clone(), recorder.clone(), start, phases);
     let secretary = Secretary {
         collector: Collector::new(recorder.clone(), phases),
         recorder,
@@ -131,7 +135,7 @@ pub async fn conduct<P: Performer>(
         tally: Tally::default(),
         guards: setup.guards,
         ledger: setup.ledger,
-        stop,
+        stop: stop.clone(),
         clock: clock.clone(),
         start,
         progress,
@@ -147,28 +151,38 @@ pub async fn conduct<P: Performer>(
         thread::Builder::new().name("intervals".to_owned()).spawn(move || secretary.work(&ended));
     let writing = writing.map_err(|source| LoadError::NoThread { source })?;
     let load = launched.run(start).await;
+    // A wish that comes when every iteration has ended interrupts nothing.
+    let stopped = stop.requests() > 0;
     let load = finish(&over, load, phases)?;
     // Whoever stops a run wants it over; then nothing more is asked of the tenant.
-    let patience = if load.by == EndedBy::Stop { Duration::ZERO } else { LAST_MENDING };
+    let patience = if stopped { Duration::ZERO } else { LAST_MENDING };
     let unmended = match mending {
         Some(mending) => mending.finish(patience).await,
         None => None,
     };
     let done = tokio::task::spawn_blocking(move || writing.join()).await;
-    let (writer, mut tally, breach, failed) = match done {
+    let (writer, mut tally, breach, unwritten) = match done {
         Ok(Ok(done)) => done,
         Ok(Err(_)) | Err(_) => return Err(ConductError::WriterDied),
     };
     tally.settle();
-    let dir = writer.finish()?;
     record.ended_at = Some(Utc::of(clock.wall()).stamp());
-    record.interrupted = load.by == EndedBy::Stop && breach.is_none();
+    record.interrupted = stopped && breach.is_none() && unwritten.is_none();
+    record.stopped = match (&breach, load.by) {
+        (Some(breach), _) => Some(breach.to_string()),
+        (None, EndedBy::Late) => Some(format!(
+            "an arrival found no free user within {}, and `workload.when_late` is `abort`",
+            Span(PATIENCE)
+        )),
+        (None, _) => None,
+    };
     record.flows = flows(&tally);
-    dir.write_run(&record)?;
-    match failed {
-        Some(error) => Err(error.into()),
-        None => Ok(Conducted { dir, record, tally, load, breach, unmended }),
-    }
+    let dir = writer.dir().clone();
+    let unwritten = match unwritten {
+        Some(first) => Some(first),
+        None => writer.finish().and_then(|dir| dir.write_run(&record)).err(),
+    };
+    Ok(Conducted { dir, record, tally, load, breach, unwritten, unmended })
 }
 
 /// Tells the secretary that the load is over, and when its measured part was.
@@ -248,26 +262,35 @@ impl<L: Listener> Secretary<L> {
                 }
             }
         }
-        let last = self.writer.write_exemplars(&self.recorder.exemplars());
-        self.note(last);
+        self.write_exemplars();
         (self.writer, self.tally, self.breach, self.failed)
     }
 
     fn close(&mut self, moment: Instant) {
         let readings = self.readings();
         let interval = self.collector.close(moment.saturating_duration_since(self.start), readings);
-        let written = self.writer.write(&interval);
-        self.note(written);
+        // Behind a torn line nothing could be read any more.
+        if self.failed.is_none() {
+            let written = self.writer.write(&interval);
+            self.note(written);
+        }
         // Accounts that a dead machine forgot could not be removed from the tenant any more. What
         // cannot be synced is still in the system's hands.
         let _ = self.ledger.with(|file| file.sync_data());
         self.tally.absorb(&interval);
         if interval.line.interval % EXEMPLARS_EVERY == EXEMPLARS_EVERY - 1 {
-            let written = self.writer.write_exemplars(&self.recorder.exemplars());
-            self.note(written);
+            self.write_exemplars();
         }
         self.look_out(&interval);
         self.listener.interval(&interval, &self.tally);
+        self.collector.recycle(interval);
+    }
+
+    fn write_exemplars(&mut self) {
+        if self.failed.is_none() {
+            let written = self.writer.write_exemplars(&self.recorder.exemplars());
+            self.note(written);
+        }
     }
 
     /// From a stop on nothing new is due, so the drain that follows is no measured time.
@@ -301,16 +324,12 @@ impl<L: Listener> Secretary<L> {
     }
 
     fn readings(&mut self) -> Readings {
-        let reading = self.meter.read();
         let due = self.progress.counts().due;
         Readings {
             users: self.progress.at_work() as u64,
             next_arrival: due,
             next_persona: self.first_index + due,
-            cpu_share: reading.cpu_share,
-            rss_bytes: reading.rss_bytes,
-            open_sockets: reading.open_sockets,
-            scheduler_lag_us: micros(reading.scheduler_lag),
+            ..self.meter.read()
         }
     }
 }

@@ -1,66 +1,82 @@
-//! How the generator itself is doing: processor share, memory, sockets, and how late its own timers
-//! are. What it lacks must never be charged to the tenant.
+//! How the generator itself is doing: processor share, memory, sockets, ports, and how late its own
+//! timers are. What it lacks must never be charged to the tenant, and what is not known is not zero.
 
+use super::cores::available_cores;
+use super::descriptors::{self, Descriptors};
+use super::ports::Ports;
 use crate::base::clock::Clock;
+use crate::measure::catalogue::JourneyId;
+use crate::measure::recorder::Recorder;
+use crate::measure::series::{Kind, Phases};
+use crate::measure::timeline::Readings;
+use rustix::time::{ClockId, clock_gettime};
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// What the system says about this process at one moment.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Reading {
-    /// Share of all available cores used since the reading before, 0 to 1.
-    pub cpu_share: f64,
-    /// Resident memory.
-    pub rss_bytes: u64,
-    /// Sockets that are open.
-    pub open_sockets: u64,
-    /// Longest lateness of a 10 ms timer since the reading before.
-    pub scheduler_lag: Duration,
-}
-
-/// Takes readings. One for a run; on systems without `/proc` the readings are zero.
+/// Takes readings. One for a run.
 #[derive(Debug)]
 pub struct Meter {
     clock: Clock,
-    cores: u32,
+    cores: f64,
     before: (Instant, Duration),
-    worst_lag_us: Arc<AtomicU64>,
+    descriptors: Descriptors,
+    ports: Ports,
+    ports_in_use: Option<u64>,
+    reading: u64,
     timer: JoinHandle<()>,
 }
 
 /// How often the scheduler is asked whether it is on time.
 const TIMER: Duration = Duration::from_millis(10);
 
-/// Clock ticks per second in `/proc`: the same on every Linux there is (`sysconf(_SC_CLK_TCK)`).
-const TICKS: u64 = 100;
+/// A pause of the machine that is longer is told in so many steps of the timer, and no more.
+const MOST_MISSED: u32 = 6000;
 
-/// Pages in `/proc/self/statm`, on every architecture that we build for.
-const PAGE: u64 = 4096;
+/// The table of connections is read at every so many readings: the system takes milliseconds to
+/// write it, and ports come and go within minutes.
+const PORTS_EVERY: u64 = 5;
 
 impl Meter {
-    /// Starts to watch; to be called on the runtime whose scheduler is watched.
-    pub fn start(clock: Clock) -> Self {
-        let worst_lag_us = Arc::new(AtomicU64::new(0));
-        let timer = tokio::spawn(watch_timer(clock.clone(), worst_lag_us.clone()));
-        let before = (clock.now(), cpu_time());
-        Self { clock, cores: cores(), before, worst_lag_us, timer }
+    /// Starts to watch a run that starts at `start`; to be called on the runtime whose scheduler is
+    /// watched. How late its timers are goes to the recorder as the series `scheduler-lag`.
+    pub fn start(clock: Clock, recorder: Recorder, start: Instant, phases: Phases) -> Self {
+        let timer = tokio::spawn(watch_timer(clock.clone(), recorder, start, phases));
+        Self {
+            cores: available_cores(),
+            before: (clock.now(), cpu_time()),
+            clock,
+            descriptors: Descriptors::default(),
+            ports: Ports::of_machine(),
+            ports_in_use: None,
+            reading: 0,
+            timer,
+        }
     }
 
-    /// How it has been since the last reading.
-    pub fn read(&mut self) -> Reading {
+    /// How it has been since the last reading: those of the readings that are about the machine.
+    pub fn read(&mut self) -> Readings {
         let now = (self.clock.now(), cpu_time());
         let wall = now.0.saturating_duration_since(self.before.0).as_secs_f64();
         let used = now.1.saturating_sub(self.before.1).as_secs_f64();
         self.before = now;
-        let whole = wall * f64::from(self.cores);
-        Reading {
-            cpu_share: if whole > 0.0 { (used / whole).min(1.0) } else { 0.0 },
+        let whole = wall * self.cores;
+        let open = self.descriptors.count();
+        if self.reading.is_multiple_of(PORTS_EVERY) {
+            self.ports_in_use = self.ports.in_use();
+        }
+        self.reading += 1;
+        Readings {
+            cores: Some(self.cores),
+            // A quota is kept over a tenth of a second, not to the moment of the reading.
+            cpu_share: (whole > 0.0).then(|| (used / whole).min(1.0)),
             rss_bytes: resident(),
-            open_sockets: sockets(),
-            scheduler_lag: Duration::from_micros(self.worst_lag_us.swap(0, Ordering::Relaxed)),
+            open_sockets: open.map(|open| open.sockets),
+            open_files: open.map(|open| open.files),
+            file_limit: descriptors::limit(),
+            ports_in_use: self.ports_in_use,
+            ports: self.ports.number(),
+            ..Readings::default()
         }
     }
 }
@@ -71,69 +87,90 @@ impl Drop for Meter {
     }
 }
 
-/// Cores that this process may use.
-pub fn cores() -> u32 {
-    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
-}
-
-async fn watch_timer(clock: Clock, worst_us: Arc<AtomicU64>) {
+/// Asks for every 10 ms of the run whether a task that was due then was on time. When the scheduler
+/// stands still, the moments it missed count too, each with its own lateness: a stall of a second is
+/// a hundred late tasks, not one. The runtime's own timers are exact to a millisecond.
+async fn watch_timer(clock: Clock, recorder: Recorder, start: Instant, phases: Phases) {
+    let mut due = start + TIMER;
     loop {
-        let due = clock.now() + TIMER;
-        tokio::time::sleep(TIMER).await;
-        let late = clock.now().saturating_duration_since(due);
-        worst_us.fetch_max(u64::try_from(late.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        tokio::time::sleep(due.saturating_duration_since(clock.now())).await;
+        let now = clock.now();
+        let mut missed = 0;
+        while due <= now {
+            if missed < MOST_MISSED {
+                let phase = phases.of(due.saturating_duration_since(start));
+                recorder.wait(phase, JourneyId::NONE, Kind::SchedulerLag, now - due);
+            }
+            missed += 1;
+            due += TIMER;
+        }
     }
 }
 
-/// User and system time of this process, from fields 14 and 15 of `/proc/self/stat`. The name in
-/// field 2 may hold blanks, so counting starts behind its bracket.
+/// User and system time of this process, to the nanosecond.
 fn cpu_time() -> Duration {
-    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    ticks_of(&text).map_or(Duration::ZERO, |ticks| Duration::from_millis(ticks * 1000 / TICKS))
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-fn ticks_of(stat: &str) -> Option<u64> {
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
-}
-
-fn resident() -> u64 {
-    let text = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or(0) * PAGE
-}
-
-fn sockets() -> u64 {
-    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return 0 };
-    let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-    links.filter(|link| link.to_string_lossy().starts_with("socket:")).count() as u64
+fn resident() -> Option<u64> {
+    let text = fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::random::Seed;
+    use crate::measure::collector::Collector;
 
-    #[test]
-    fn processor_time_is_read_behind_a_name_with_blanks_and_brackets() {
-        let stat = "7 (a) b) R 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20";
-        assert_eq!(ticks_of(stat), Some(300));
-        assert_eq!(ticks_of("nothing"), None);
-    }
+    const PHASES: Phases = Phases { warm_up_ends: Duration::ZERO, measured_ends: None };
 
     #[tokio::test]
     async fn a_busy_process_shows_in_the_reading() {
         let clock = Clock::system();
-        let mut meter = Meter::start(clock.clone());
+        let recorder = Recorder::new(1, Seed(1));
+        let start = clock.now();
+        let mut meter = Meter::start(clock.clone(), recorder, start, PHASES);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let end = clock.now() + Duration::from_millis(200);
         while clock.now() < end {
             std::hint::black_box(cpu_time());
         }
         let reading = meter.read();
-        assert!(reading.cpu_share > 0.1, "{reading:?}");
-        assert!(reading.rss_bytes > 1 << 20 && reading.open_sockets > 0, "{reading:?}");
+        assert!(reading.cores.unwrap() > 0.0, "{reading:?}");
+        assert!(reading.cpu_share.unwrap() > 0.02, "{reading:?}");
+        assert!(reading.rss_bytes.unwrap() > 1 << 20, "{reading:?}");
+        assert!(reading.open_sockets.unwrap() > 0, "{reading:?}");
+        assert!(reading.ports.unwrap() > reading.ports_in_use.unwrap(), "{reading:?}");
         drop(listener);
+    }
+
+    #[tokio::test]
+    async fn a_stall_counts_for_every_moment_that_it_made_late() {
+        let clock = Clock::system();
+        let recorder = Recorder::new(1, Seed(1));
+        let start = clock.now();
+        let meter = Meter::start(clock.clone(), recorder.clone(), start, PHASES);
+        tokio::task::yield_now().await;
+        // The only thread of this runtime stands still.
+        while clock.now() < start + Duration::from_millis(300) {
+            std::hint::spin_loop();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        drop(meter);
+        let mut collector = Collector::new(recorder, PHASES);
+        let interval = collector.close(clock.now() - start, Readings::default());
+        let (_, late) = interval
+            .series
+            .iter()
+            .find(|(key, _)| key.kind == Kind::SchedulerLag)
+            .expect("a series of the scheduler's lag");
+        assert!(late.count() >= 30, "{}", late.count());
+        assert!(late.max_us() >= 280_000, "{}", late.max_us());
+        let lag = interval.line.scheduler_lag_us.unwrap();
+        assert!((100_000..250_000).contains(&lag.p50), "{lag:?}");
     }
 }

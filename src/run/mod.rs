@@ -3,8 +3,11 @@
 pub mod bearer;
 pub mod call_log;
 pub mod conduct;
+pub mod cores;
+pub mod descriptors;
 pub mod generator;
 pub mod mending;
 pub mod players;
+pub mod ports;
 pub mod stage;
 pub mod summarise;

@@ -22,7 +22,7 @@ pub fn summarise(record: &RunRecord, tally: &Tally, stopped: Option<String>) -> 
         workload_model: Some(record.workload_model),
         max_users: record.max_users,
         interrupted: record.interrupted,
-        killed: record.ended_at.is_none(),
+        unfinished: record.ended_at.is_none(),
     };
     let timeout = Duration::from_millis(record.reply_timeout_ms);
     Summary::new(facts, tally, judge(tally, &rules, timeout, stopped, &circumstances))
@@ -33,6 +33,9 @@ pub fn summarise(record: &RunRecord, tally: &Tally, stopped: Option<String>) -> 
 pub fn of_directory(dir: &RunDir) -> Result<Summary, RunDirError> {
     match dir.summary()? {
         Some(summary) => Ok(summary),
-        None => Ok(summarise(&dir.run()?, &dir.tally()?, None)),
+        None => {
+            let record = dir.run()?;
+            Ok(summarise(&record, &dir.tally()?, record.stopped.clone()))
+        }
     }
 }
