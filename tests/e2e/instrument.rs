@@ -1,9 +1,12 @@
 //! The instrument tested as an instrument: a known truth is put in and has to come out. Times are
 //! judged against the stand-in's own record of the same calls, never against a wall clock.
 
+mod arrivals;
 mod canary;
 mod delays;
 mod records;
+mod stalls;
+mod theory;
 
 use crate::lab::Lab;
 use crate::run::summary;

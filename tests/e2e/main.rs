@@ -1,12 +1,17 @@
 //! The real binary, as a person uses it.
 
+mod arrive;
 mod check;
+#[path = "../theory/erlang.rs"]
+mod erlang;
 mod faults;
+mod generator;
 mod guard;
 mod hostile;
 mod instrument;
 mod journeys;
 mod lab;
+mod leash;
 mod run;
 mod secrets;
 mod stand_in;

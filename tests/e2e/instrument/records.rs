@@ -1,6 +1,6 @@
 //! The two records of the same calls, gander's and the tenant's, joined by call id.
 
-use super::canary::quantile;
+use super::canary::{quantile, tell};
 use crate::lab::Lab;
 use crate::tenant::Tenant;
 use serde_json::Value;
@@ -10,8 +10,6 @@ use std::fs;
 /// One call of the measured phase in both records. Times in microseconds.
 pub(super) struct Both {
     pub(super) capability: String,
-    /// From its head received, by the tenant's clock since its start.
-    pub(super) received_us: i64,
     /// As gander measured it.
     pub(super) measured_us: i64,
     /// As the tenant did: from its head received to its reply handed over.
@@ -42,7 +40,6 @@ pub(super) fn joined(lab: &Lab, tenant: &Tenant) -> Vec<Both> {
             let time = |value: &Value| value.as_i64().expect("a time");
             Both {
                 capability: call["capability"].as_str().expect("a name").to_owned(),
-                received_us: time(&call["received_us"]),
                 measured_us: time(&line["service_us"]),
                 recorded_us: time(&call["service_us"]),
                 queue_wait_us: call["queue_wait_us"].as_i64(),
@@ -68,7 +65,7 @@ pub(super) fn agree(what: &str, reported: &Value, recorded: &[i64]) -> Result<()
         let expected = quantile(recorded, *per_mille);
         let seen = reported[*name].as_i64().expect("a time");
         let off = seen - expected;
-        println!("{what}: {name} {seen} µs, recorded {expected} µs, {off:+} µs");
+        tell(&format!("{what}: {name} {seen} µs, recorded {expected} µs, {off:+} µs"));
         if off.abs() > expected / 100 + 1_000 {
             return Err(format!("{what}: {name} is {seen} µs, recorded {expected} µs"));
         }
