@@ -3,6 +3,9 @@
 #[path = "standin/support.rs"]
 mod support;
 
+#[path = "theory/erlang.rs"]
+mod erlang;
+
 #[path = "standin/checklist.rs"]
 mod checklist;
 #[path = "standin/conformance.rs"]
@@ -19,6 +22,8 @@ mod management;
 mod policy;
 #[path = "standin/polling.rs"]
 mod polling;
+#[path = "standin/queue.rs"]
+mod queue;
 #[path = "standin/record.rs"]
 mod record;
 #[path = "standin/screen.rs"]

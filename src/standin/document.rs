@@ -4,11 +4,13 @@ use super::fault_document;
 use super::flows::{FLOWS, named};
 use super::latency::{Delay, DelayRule};
 use super::policy::Policy;
+use super::queue::Capacity;
 use super::rate_limit::RateLimits;
 use super::settings::{
-    Application, Capacity, DavinciApplication, FlowPolicy, Limits, Mail, MailWhen, NodeRunsAnswer,
-    PollingSettings, SecondaryButtons, Settings, Signing, Tls, Validity, Version,
+    Application, DavinciApplication, FlowPolicy, Limits, Mail, MailWhen, NodeRunsAnswer,
+    PollingSettings, Room, SecondaryButtons, Settings, Signing, Tls, Validity, Version,
 };
+use super::stall::Stall;
 use crate::base::document::{Section, Sited};
 use crate::base::random::Seed;
 use crate::base::remedy::{Listing, Remedy};
@@ -42,8 +44,9 @@ impl Settings {
     ///
     /// `tls = true` serves TLS with a certificate made at start, or with that of `tls_certificate`
     /// and `tls_key`. `[[fault]]` rows have a `kind` of [`super::fault::KINDS`] and selectors like those of delays;
-    /// `[rate_limits]` is told in [`RateLimits::read`]. Further tables: `[application]`, `[davinci_application]`,
-    /// `[[flow_policy]]`, `[polling]`, `[validity]`, `[limits]`, `[capacity]`.
+    /// `[rate_limits]` is told in [`RateLimits::read`], `[capacity]` in [`Capacity::read`], `[[stall]]` in
+    /// [`Stall::read_all`]. Further tables: `[application]`, `[davinci_application]`, `[[flow_policy]]`,
+    /// `[polling]`, `[validity]`, `[limits]`, `[room]`.
     /// The caller finishes the section, so that it may hold keys of others.
     pub fn read(section: &mut Section<'_>) -> Self {
         let usual = Self::default();
@@ -81,7 +84,9 @@ impl Settings {
                 )
                 .unwrap_or(usual.secondary_buttons),
             strict_ids: section.flag("strict_ids").unwrap_or(usual.strict_ids),
-            capacity: capacity(section, usual.capacity),
+            capacity: Capacity::read(section),
+            stalls: Stall::read_all(section),
+            room: room(section, usual.room),
             seed: section.count("seed").map_or(usual.seed, Seed),
         };
         // An address that could not be read is a problem already.
@@ -354,9 +359,9 @@ fn limits(outer: &mut Section<'_>, usual: Limits) -> Limits {
     read
 }
 
-fn capacity(outer: &mut Section<'_>, usual: Capacity) -> Capacity {
-    let mut section = outer.section("capacity");
-    let read = Capacity {
+fn room(outer: &mut Section<'_>, usual: Room) -> Room {
+    let mut section = outer.section("room");
+    let read = Room {
         calls: count(&mut section, "calls", usual.calls),
         interactions: count(&mut section, "interactions", usual.interactions),
         codes: count(&mut section, "codes", usual.codes),
@@ -451,6 +456,13 @@ mod tests {
             node_runs_answer = "refusal"
             interaction_timeout = "1m"
             [capacity]
+            servers = 4
+            service = "exponential 20ms"
+            action = "SIGNON"
+            [[stall]]
+            at = "3s"
+            for = "1s"
+            [room]
             calls = 10
         "#,
         );
@@ -462,7 +474,10 @@ mod tests {
         assert_eq!(settings.password_policy.repeats, Some(2));
         assert_eq!(settings.validity.recovery, Duration::from_secs(10));
         assert_eq!(settings.limits.node_runs_answer, NodeRunsAnswer::Refusal);
-        assert_eq!((settings.capacity.calls, settings.seed), (10, Seed(7)));
+        assert_eq!((settings.room.calls, settings.seed), (10, Seed(7)));
+        assert_eq!(settings.capacity.unwrap().servers, 4);
+        let seconds = Duration::from_secs;
+        assert_eq!(settings.stalls, [Stall { at: seconds(3), lasts: seconds(1) }]);
         assert_eq!(settings.policies[0], FlowPolicy::of("one", "0123", "stock"));
         let weights: Vec<u32> =
             settings.policies[1].distribution.iter().map(|version| version.weight).collect();

@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::fault::{Drawn, Kind, LONGEST, When};
 use super::fault_reply::{instead, rate_limited, spoil, spoiled_body};
-use super::latency::delay_for;
+use super::hold::Held;
 use super::line::Line;
 use super::place::Place;
 use super::rate_limit::REFUSED;
@@ -43,6 +43,7 @@ pub(super) async fn framed(
     request: Request,
 ) -> Response {
     let received = tenant.clock.now();
+    tenant.holds.received(served.place, received);
     let (parts, body) = request.into_parts();
     let line = parts.extensions.get::<Line>().cloned().unwrap_or_default();
     // Parameters that are not UTF-8 are as good as absent: nothing here has such a name.
@@ -60,7 +61,7 @@ pub(super) async fn framed(
     if !is_whole {
         let message = "The body is too large or was cut off";
         let reply = Reply::platform(StatusCode::PAYLOAD_TOO_LARGE, "INVALID_REQUEST", message);
-        return finish(&tenant, &call, (reply, None), &line, note).await;
+        return finish(&tenant, &call, (None, (reply, None)), &line, note).await;
     }
     let replied = match decide(&tenant, served, &call, &line, &mut note) {
         Decision::Reply(reply, fault) => (reply, fault),
@@ -70,7 +71,7 @@ pub(super) async fn framed(
             return Response::default();
         }
     };
-    finish(&tenant, &call, replied, &line, note).await
+    finish(&tenant, &call, (served.place, replied), &line, note).await
 }
 
 /// What is done about a call.
@@ -133,21 +134,23 @@ fn decide<'t>(
     }
 }
 
-/// Sends a reply, late if there is a delay for it.
+/// Sends a reply, when it may go.
 async fn finish(
     tenant: &Tenant,
     call: &Call,
-    (mut reply, fault): (Reply, Option<Drawn<'_>>),
+    (place, (mut reply, fault)): (Option<Place>, (Reply, Option<Drawn<'_>>)),
     line: &Line,
     mut note: Note<'_>,
 ) -> Response {
     let letters = std::mem::take(&mut reply.letters);
     note.answered.key = std::mem::take(&mut reply.key);
-    note.answered.asked = delay_of(tenant, &note.answered.key);
+    let now = tenant.clock.now();
+    let Held { until, served } = hold(tenant, place, &note.answered, now);
+    note.answered.asked = until.saturating_duration_since(now);
+    note.answered.served = served;
     if !note.answered.asked.is_zero() {
-        let from = tenant.clock.now();
         tokio::time::sleep(note.answered.asked).await;
-        note.answered.injected = tenant.clock.now().duration_since(from);
+        note.answered.injected = tenant.clock.now().duration_since(now);
     }
     if tenant.settings.mail.when == MailWhen::BeforeReply {
         tenant.mailer.deliver(&letters).await;
@@ -183,6 +186,7 @@ impl<'t> Note<'t> {
             status: 0,
             asked: Duration::ZERO,
             injected: Duration::ZERO,
+            served: None,
             service: Duration::ZERO,
             fault: None,
         };
@@ -199,14 +203,11 @@ impl Drop for Note<'_> {
     }
 }
 
-/// The delay drawn for a key.
-fn delay_of(tenant: &Tenant, key: &Key) -> Duration {
-    if tenant.settings.delays.is_empty() {
-        return Duration::ZERO;
-    }
-    let draw = (tenant.settings.seed, tenant.next_draw());
-    delay_for(&tenant.settings.delays, key.parts(), draw)
-        .map_or(Duration::ZERO, |delay| delay.draw(draw.0, draw.1))
+/// How a reply is held back. What the limits turned down needs no server.
+fn hold(tenant: &Tenant, place: Option<Place>, answered: &Answered, now: Instant) -> Held {
+    let place = place.filter(|_| answered.fault != Some(REFUSED));
+    let times = (answered.received, now);
+    tenant.holds.hold(&tenant.settings, (place, &answered.key), times, || tenant.next_draw())
 }
 
 /// The response to a reply whose text is its whole body.

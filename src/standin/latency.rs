@@ -20,12 +20,17 @@ pub enum Delay {
         /// Standard deviation of the natural logarithm; 0.5 is a usual service.
         sigma: f64,
     },
+    /// Exponential: the service of queueing theory, without memory.
+    Exponential {
+        /// Their mean; 63 % are shorter.
+        mean: Duration,
+    },
 }
 
 /// Why a text is not a delay.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum DelayError {
-    /// Neither of the two models.
+    /// None of the models.
     #[error("`{text}` is not a delay")]
     Model {
         /// What was written.
@@ -40,7 +45,7 @@ impl Remedy for DelayError {
     fn remedy(&self) -> Option<String> {
         match self {
             Self::Model { .. } => Some(
-                "write `constant 50ms`, or `lognormal 25ms 0.5` with the median and a sigma from 0 to 5"
+                "write `constant 50ms`, `exponential 20ms` with the mean, or `lognormal 25ms 0.5` with the median and a sigma from 0 to 5"
                     .to_owned(),
             ),
             Self::Duration(error) => error.remedy(),
@@ -56,6 +61,7 @@ impl FromStr for Delay {
         let words: Vec<&str> = text.split_whitespace().collect();
         match words.as_slice() {
             ["constant", delay] => Ok(Self::Constant(delay.parse::<Span>()?.0)),
+            ["exponential", mean] => Ok(Self::Exponential { mean: mean.parse::<Span>()?.0 }),
             ["lognormal", median, sigma] => {
                 let median = median.parse::<Span>()?.0;
                 let sigma: f64 = sigma.parse().map_err(|_| error())?;
@@ -75,23 +81,35 @@ impl fmt::Display for Delay {
         match self {
             Self::Constant(delay) => write!(f, "constant {}", Span(*delay)),
             Self::Lognormal { median, sigma } => write!(f, "lognormal {} {sigma}", Span(*median)),
+            Self::Exponential { mean } => write!(f, "exponential {}", Span(*mean)),
         }
     }
 }
 
 /// No draw is longer than this, so that a call always ends.
-const LONGEST: Duration = Duration::from_mins(10);
+pub(super) const LONGEST: Duration = Duration::from_mins(10);
 
 impl Delay {
     /// One delay; draw `index` of the seed's stream for delays.
     pub fn draw(&self, seed: Seed, index: u64) -> Duration {
+        match self {
+            // Nothing is drawn, so no stream is made either.
+            Self::Constant(delay) => (*delay).min(LONGEST),
+            _ => self.sample(&mut seed.stream("delay", index)),
+        }
+    }
+
+    /// One delay, drawn from a stream that the caller keeps.
+    pub fn sample(&self, random: &mut impl Rng) -> Duration {
+        let times = |time: Duration, factor: f64| {
+            Duration::try_from_secs_f64(time.as_secs_f64() * factor).unwrap_or(LONGEST)
+        };
         let drawn = match self {
             Self::Constant(delay) => *delay,
             Self::Lognormal { median, sigma } => {
-                let mut random = seed.stream("delay", index);
-                let factor = (sigma * standard_normal(&mut random)).exp();
-                Duration::try_from_secs_f64(median.as_secs_f64() * factor).unwrap_or(LONGEST)
+                times(*median, (sigma * standard_normal(random)).exp())
             }
+            Self::Exponential { mean } => times(*mean, -unit(random).ln()),
         };
         drawn.min(LONGEST)
     }
@@ -230,11 +248,30 @@ mod tests {
         assert_eq!(delay.draw(Seed(4), 9), delay.draw(Seed(4), 9));
     }
 
+    #[test]
+    fn exponential_draws_have_the_quantiles_of_their_mean() {
+        let delay: Delay = "exponential 20ms".parse().unwrap();
+        let mut random = Seed(4).stream("test", 0);
+        let mut drawn: Vec<f64> =
+            (0..20_000).map(|_| delay.sample(&mut random).as_secs_f64() * 1e3).collect();
+        drawn.sort_by(f64::total_cmp);
+        // Of the exponential distribution: mean times the logarithm of 1 / (1 - share).
+        for (index, expected) in [(10_000, 13.863), (18_000, 46.052), (19_800, 92.103)] {
+            let observed = drawn[index];
+            assert!((observed / expected - 1.0).abs() < 0.03, "{index}: {observed} {expected}");
+        }
+        assert_eq!(delay.draw(Seed(4), 9), delay.draw(Seed(4), 9));
+    }
+
     proptest! {
         #[test]
         fn any_delay_shown_can_be_read_again(milliseconds in 0u64..60_000, tenths in 0u8..=50) {
             let (median, sigma) = (Duration::from_millis(milliseconds), f64::from(tenths) / 10.0);
-            for delay in [Delay::Constant(median), Delay::Lognormal { median, sigma }] {
+            for delay in [
+                Delay::Constant(median),
+                Delay::Lognormal { median, sigma },
+                Delay::Exponential { mean: median },
+            ] {
                 prop_assert_eq!(delay.to_string().parse::<Delay>(), Ok(delay));
             }
         }
@@ -247,12 +284,14 @@ mod tests {
 
     #[test]
     fn delays_are_read_as_they_are_shown() {
-        for text in ["constant 50ms", "lognormal 25ms 0.5"] {
+        for text in ["constant 50ms", "lognormal 25ms 0.5", "exponential 20ms"] {
             assert_eq!(text.parse::<Delay>().unwrap().to_string(), text);
         }
         for (text, message) in [
             ("50ms", "`50ms` is not a delay"),
             ("constant 50", "`50` is not a duration"),
+            ("exponential 20", "`20` is not a duration"),
+            ("exponential", "`exponential` is not a delay"),
             ("lognormal 25ms", "`lognormal 25ms` is not a delay"),
             ("lognormal 25ms 9", "`lognormal 25ms 9` is not a delay"),
         ] {

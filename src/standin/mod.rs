@@ -6,9 +6,9 @@
 //! A request goes through [`server`] (routes as a table, CORS, the record of every call) to a
 //! handler that is a plain function of tenant and request and gives back a [`reply::Reply`]. Flows
 //! are data ([`flow`], [`flows`]); [`page`] and [`screen`] write their forms, [`capability`] walks them, [`task`] does what their nodes do.
-//! Around every handler stands the frame: limits and faults ([`rate_limit`], [`fault`]), delays, the
-//! record. Delays and mail belong to the reply and are performed after the handler, so that no handler
-//! waits and no lock is held across a wait.
+//! Around every handler stands the frame: limits and faults ([`rate_limit`], [`fault`]), what holds a
+//! reply back ([`queue`], [`latency`], [`stall`]), the record. Holding back and mail belong to the reply
+//! and are performed after the handler, so that no handler waits and no lock is held across a wait.
 
 pub mod answer;
 pub mod applications;
@@ -29,6 +29,7 @@ pub mod flow;
 pub mod flows;
 mod frame;
 pub mod grant;
+mod hold;
 pub mod hosted;
 pub mod input;
 pub mod interaction;
@@ -43,6 +44,7 @@ pub mod password;
 mod place;
 pub mod policy;
 pub mod policy_start;
+pub mod queue;
 pub mod rate_limit;
 pub mod record;
 pub mod refusal;
@@ -53,6 +55,7 @@ pub mod sdk_token;
 pub mod server;
 pub mod session;
 pub mod settings;
+pub mod stall;
 pub mod start;
 pub mod store;
 pub mod task;

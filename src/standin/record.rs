@@ -3,6 +3,7 @@
 //! Tests hold a measuring tool against this record, call by call (joined by call id) and in sum.
 
 use super::fault::Kind;
+use super::queue::Served;
 use super::reply::Key;
 use crate::base::clock::Clock;
 use hdrhistogram::Histogram;
@@ -31,6 +32,7 @@ struct State {
     keys: Vec<Row>,
     ids: HashMap<Key, usize>,
     calls: Vec<Remembered>,
+    queued: Queued,
     not_kept: u64,
 }
 
@@ -49,6 +51,8 @@ pub struct Answered {
     pub asked: Duration,
     /// Delay it really got, by the clock: timers are coarser than draws.
     pub injected: Duration,
+    /// Its time in the queue and with a server, as the model has it, where it needed one.
+    pub served: Option<Served>,
     /// From its head received to its reply handed to the server, the delay included.
     pub service: Duration,
     /// What was done to it.
@@ -63,8 +67,19 @@ struct Remembered {
     status: u16,
     asked_us: u64,
     injected_us: u64,
+    /// Wait and service of the queue.
+    queue_us: Option<(u64, u64)>,
     service_us: u64,
     fault: Option<Kind>,
+}
+
+/// What the queue did, over all calls.
+#[derive(Debug, Default)]
+struct Queued {
+    calls: u64,
+    waited: u64,
+    wait_sum_us: u64,
+    service_sum_us: u64,
 }
 
 /// What is known about one key.
@@ -102,6 +117,14 @@ impl Record {
                 *row.faults.entry(fault.row().slug).or_default() += 1;
             }
         }
+        let queue_us = answered.served.map(|it| (micros(it.wait()), micros(it.service())));
+        if let Some((wait_us, service_us)) = queue_us {
+            let queued = &mut state.queued;
+            queued.calls += 1;
+            queued.waited += u64::from(wait_us > 0);
+            queued.wait_sum_us += wait_us;
+            queued.service_sum_us += service_us;
+        }
         if state.calls.len() >= self.capacity {
             state.not_kept += 1;
             return;
@@ -113,6 +136,7 @@ impl Record {
             status: answered.status,
             asked_us: micros(answered.asked),
             injected_us,
+            queue_us,
             service_us: micros(answered.service),
             fault: answered.fault,
         };
@@ -150,6 +174,12 @@ impl Record {
         json!({
             "elapsed_us": micros(self.clock.now().duration_since(self.started)),
             "rows": rows,
+            "queue": {
+                "calls": state.queued.calls,
+                "waited": state.queued.waited,
+                "wait_sum_us": state.queued.wait_sum_us,
+                "service_sum_us": state.queued.service_sum_us,
+            },
             "faults": faults,
             "kept": state.calls.len(),
             "not_kept": state.not_kept,
@@ -194,6 +224,8 @@ impl State {
             "status": call.status,
             "asked_us": call.asked_us,
             "injected_us": call.injected_us,
+            "queue_wait_us": call.queue_us.map(|(wait, _)| wait),
+            "queue_service_us": call.queue_us.map(|(_, service)| service),
             "service_us": call.service_us,
             "fault": call.fault.map(|fault| fault.row().slug),
         })
@@ -254,6 +286,7 @@ mod tests {
             status: 200,
             asked: delay,
             injected: delay,
+            served: None,
             service: delay + Duration::from_micros(7),
             fault: None,
         }
@@ -275,6 +308,23 @@ mod tests {
         assert_eq!(truth["rows"][0]["count"], 3);
         assert_eq!(truth["rows"][0]["injected_sum_us"], 6000);
         assert_eq!(truth["rows"][0]["injected_us"]["count"], 3);
+    }
+
+    #[test]
+    fn what_the_queue_did_to_a_call_is_beside_it_and_in_the_sums() {
+        let clock = Clock::by_hand(SystemTime::UNIX_EPOCH);
+        let record = Record::new(clock.clone(), 2);
+        let ms = Duration::from_millis;
+        let served = |began| Served { arrived: ms(5), began: ms(began), ended: ms(30) };
+        record.note(Answered { served: Some(served(5)), ..answered(&clock, "NEXT", 25) });
+        record.note(Answered { served: Some(served(20)), ..answered(&clock, "NEXT", 25) });
+        record.note(answered(&clock, "NEXT", 0));
+        let calls = record.calls(0);
+        assert_eq!(calls["calls"][1]["queue_wait_us"], 15_000);
+        assert_eq!(calls["calls"][1]["queue_service_us"], 10_000);
+        let expected =
+            json!({ "calls": 2, "waited": 1, "wait_sum_us": 15_000, "service_sum_us": 35_000 });
+        assert_eq!(record.truth()["queue"], expected);
     }
 
     #[test]

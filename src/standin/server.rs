@@ -245,7 +245,7 @@ pub async fn serve(settings: Settings, clock: Clock) -> Result<Running, StandInE
     let listener = TcpListener::bind(address).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
     let keys = Keys::generate(settings.signing).map_err(|source| StandInError::Key { source })?;
-    let (mailer, mail) = Mailer::start(&settings.mail, settings.capacity.mails);
+    let (mailer, mail) = Mailer::start(&settings.mail, settings.room.mails);
     let (acceptor, ca_pem) =
         secured(&settings.tls, address.ip())?.map(|tls| (tls.acceptor, tls.ca_pem)).unzip();
     let scheme = if acceptor.is_some() { "https" } else { "http" };

@@ -3,7 +3,9 @@
 use super::fault::FaultRule;
 use super::latency::DelayRule;
 use super::policy::Policy;
+use super::queue::Capacity;
 use super::rate_limit::RateLimits;
+use super::stall::Stall;
 use crate::base::random::Seed;
 use crate::base::secret::Secret;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -60,8 +62,12 @@ pub struct Settings {
     pub secondary_buttons: SecondaryButtons,
     /// Whether the `id` of a request must be that of the waiting form or of the last error's node.
     pub strict_ids: bool,
+    /// How many calls it works on at once, if that is limited.
+    pub capacity: Option<Capacity>,
+    /// When it answers nothing.
+    pub stalls: Vec<Stall>,
     /// How much is kept at most.
-    pub capacity: Capacity,
+    pub room: Room,
     /// Where ids, codes, tokens and drawn delays come from.
     pub seed: Seed,
 }
@@ -233,7 +239,7 @@ pub enum SecondaryButtons {
 
 /// How much is kept at most; beyond it the oldest goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Capacity {
+pub struct Room {
     /// Calls remembered with their details; later ones are only counted.
     pub calls: usize,
     /// Running interactions.
@@ -280,7 +286,9 @@ impl Default for Settings {
             polling: PollingSettings::default(),
             secondary_buttons: SecondaryButtons::Flow,
             strict_ids: false,
-            capacity: Capacity::default(),
+            capacity: None,
+            stalls: Vec::new(),
+            room: Room::default(),
             seed: Seed(1),
         }
     }
@@ -362,7 +370,7 @@ impl Default for PollingSettings {
     }
 }
 
-impl Default for Capacity {
+impl Default for Room {
     fn default() -> Self {
         Self {
             calls: 500_000,

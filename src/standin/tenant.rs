@@ -7,6 +7,7 @@ use super::fault::Faults;
 use super::flow::{Flow, Form};
 use super::flows::{FLOWS, named};
 use super::grant::Grant;
+use super::hold::Holds;
 use super::interaction::Interaction;
 use super::keys::Keys;
 use super::mail::Mailer;
@@ -75,6 +76,8 @@ pub struct Tenant {
     pub faults: Faults,
     /// How many calls are taken.
     pub meter: Meter,
+    /// What holds replies back.
+    pub(super) holds: Holds,
     /// Mail.
     pub mailer: Mailer,
     directory: Mutex<Directory>,
@@ -119,26 +122,27 @@ impl Tenant {
         };
         let forms = FLOWS.iter().flat_map(|flow| flow.forms.iter().map(move |form| (flow, form)));
         let pages = forms.map(|(flow, form)| (form.id, both(flow, form))).collect();
-        let capacity = settings.capacity;
+        let room = settings.room;
         Self {
             origin,
             worker_secret,
             api_key,
             keys,
-            interactions: Store::new(capacity.interactions, INTERACTION_AGE),
-            grants: Store::new(capacity.codes, settings.validity.authorization),
-            sessions: Store::new(capacity.sessions, SESSION_AGE),
-            revoked: Store::new(capacity.sessions, settings.validity.token),
-            refreshes: Store::new(capacity.sessions, SESSION_AGE),
-            pushed: Store::new(capacity.codes, super::par::AGE),
-            bound: Store::new(capacity.codes, super::sdk_token::AGE),
-            challenges: Store::new(capacity.interactions, INTERACTION_AGE),
+            interactions: Store::new(room.interactions, INTERACTION_AGE),
+            grants: Store::new(room.codes, settings.validity.authorization),
+            sessions: Store::new(room.sessions, SESSION_AGE),
+            revoked: Store::new(room.sessions, settings.validity.token),
+            refreshes: Store::new(room.sessions, SESSION_AGE),
+            pushed: Store::new(room.codes, super::par::AGE),
+            bound: Store::new(room.codes, super::sdk_token::AGE),
+            challenges: Store::new(room.interactions, INTERACTION_AGE),
             echoes: Echoes::default(),
-            record: Record::new(clock.clone(), capacity.calls),
+            record: Record::new(clock.clone(), room.calls),
             faults: Faults::new(&settings.faults, settings.seed),
             meter: Meter::new(settings.rate_limits.clone()),
+            holds: Holds::new(&settings, clock.now()),
             mailer,
-            directory: Mutex::new(Directory::new(&population_id, capacity.users)),
+            directory: Mutex::new(Directory::new(&population_id, room.users)),
             population_id,
             pages,
             drawn: AtomicU64::new(0),

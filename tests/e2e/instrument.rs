@@ -1,35 +1,20 @@
 //! The instrument tested as an instrument: a known truth is put in and has to come out. Times are
 //! judged against the stand-in's own record of the same calls, never against a wall clock.
 
+mod arrivals;
+mod canary;
+mod delays;
+mod records;
+mod stalls;
+mod theory;
+
 use crate::lab::Lab;
 use crate::run::summary;
 use crate::tenant::Tenant;
-use gander::base::clock::Clock;
+use canary::{Canary, quantile, unless_the_machine_stalls};
+use records::{Both, joined, sorted};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
-
-/// Service times in microseconds by call id, as gander measured them.
-fn measured(lab: &Lab) -> BTreeMap<String, i64> {
-    let text = fs::read_to_string(lab.path("calls.jsonl")).expect("a log of calls");
-    let lines =
-        text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line in JSON"));
-    lines
-        .map(|line| {
-            let call = line["call"].as_str().expect("a call id").to_owned();
-            (call, line["service_us"].as_i64().expect("a time"))
-        })
-        .collect()
-}
-
-fn quantile(sorted: &[i64], per_mille: usize) -> i64 {
-    let index = (sorted.len() * per_mille).div_ceil(1000).saturating_sub(1);
-    sorted[index]
-}
 
 /// Median by `capability event action` of a run's rows.
 fn medians(summary: &Value) -> BTreeMap<String, i64> {
@@ -54,62 +39,9 @@ fn total_of_forms(summary: &Value) -> (i64, i64) {
     (row["service_time_us"]["mean"].as_i64().expect("a time") * samples, samples)
 }
 
-/// How late the machine itself wakes a thread that sleeps a millisecond: measured beside a run, it is
-/// what nobody who runs on that machine can be held to.
-struct Canary {
-    over: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<i64>>,
-}
-
-impl Canary {
-    fn start() -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let told = over.clone();
-        let clock = Clock::system();
-        let thread = thread::spawn(move || {
-            let mut late = Vec::new();
-            while !told.load(Ordering::Relaxed) {
-                let began = clock.now();
-                thread::sleep(Duration::from_millis(1));
-                let overshoot = (clock.now() - began).saturating_sub(Duration::from_millis(1));
-                late.push(i64::try_from(overshoot.as_micros()).expect("microseconds"));
-            }
-            late.sort_unstable();
-            late
-        });
-        Self { over, thread }
-    }
-
-    /// Lateness in microseconds, sorted.
-    fn stop(self) -> Vec<i64> {
-        self.over.store(true, Ordering::Relaxed);
-        self.thread.join().expect("a canary that lives")
-    }
-}
-
-/// An attempt in which the machine itself stalled proves nothing; there are at most three, and every
-/// one is told.
-fn within_three_attempts(mut attempt: impl FnMut() -> Result<(), String>) {
-    let mut told = Vec::new();
-    for _ in 0..3 {
-        let canary = Canary::start();
-        let outcome = attempt();
-        let late = canary.stop();
-        match outcome {
-            Ok(()) => return,
-            Err(what) => told.push(format!(
-                "{what}; the machine itself was late by {} µs (median), {} µs (p99)",
-                quantile(&late, 500),
-                quantile(&late, 990)
-            )),
-        }
-    }
-    panic!("three attempts: {told:#?}");
-}
-
 #[test]
 fn service_times_agree_with_the_tenants_own_record_of_the_same_calls() {
-    within_three_attempts(|| {
+    unless_the_machine_stalls(|| {
         let tenant =
             Tenant::start("signing = \"ES256\"\n[[delay]]\ndelay = \"lognormal 20ms 0.3\"\n");
         let lab = Lab::new();
@@ -121,18 +53,9 @@ fn service_times_agree_with_the_tenants_own_record_of_the_same_calls() {
         let ended = tenant.gander(&lab, &arguments);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         let late = canary.stop();
-        let measured = measured(&lab);
-        let recorded = tenant.calls();
-        let mut differences = Vec::new();
-        for call in &recorded {
-            let id = call["call"].as_str().unwrap_or_default();
-            if let Some(ours) = measured.get(id) {
-                differences.push(ours - call["service_us"].as_i64().expect("a time"));
-            }
-        }
-        assert_eq!(differences.len(), measured.len(), "every call is in both records");
-        assert!(differences.len() > 300, "only {} calls", differences.len());
-        differences.sort_unstable();
+        let calls = joined(&lab, &tenant);
+        assert!(calls.len() > 300, "only {} calls", calls.len());
+        let differences = sorted(&calls, Both::difference_us);
         assert!(differences[0] >= 0, "a reply was read before it was sent: {} µs", differences[0]);
         let (median, p99) = (quantile(&differences, 500), quantile(&differences, 990));
         let cpu = summary(&lab.path("reports/latest"))["generator"]["cpu_share"]
@@ -142,14 +65,14 @@ fn service_times_agree_with_the_tenants_own_record_of_the_same_calls() {
         let told = format!("median {median} µs, p99 {p99} µs");
         // Three wake-ups lie between the two records of a call: the tenant's reader, the tenant's
         // writer, and gander's reader. Each is as late as the machine makes it.
-        let allowed = (500 + 3 * quantile(&late, 500), 2000 + 3 * quantile(&late, 990));
+        let allowed = (500 + 3 * late.at(500), 2000 + 3 * late.at(990));
         if median <= allowed.0 && p99 <= allowed.1 { Ok(()) } else { Err(told) }
     });
 }
 
 #[test]
 fn a_delay_of_one_action_moves_its_row_and_no_other() {
-    within_three_attempts(|| {
+    unless_the_machine_stalls(|| {
         let run = |delays: &str| {
             let lab = Lab::new();
             let delays = format!("stand_in.delay=[{{delay=\"constant 5ms\"}}{delays}]");

@@ -1,13 +1,18 @@
 //! The real binary, as a person uses it.
 
 mod arrivals;
+mod arrive;
 mod check;
+#[path = "../theory/erlang.rs"]
+mod erlang;
 mod faults;
+mod generator;
 mod guard;
 mod hostile;
 mod instrument;
 mod journeys;
 mod lab;
+mod leash;
 mod run;
 mod secrets;
 mod stand_in;

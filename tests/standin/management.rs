@@ -159,7 +159,7 @@ async fn an_import_may_ask_for_verification_without_a_mail() {
 
 #[tokio::test]
 async fn a_full_directory_takes_nobody() {
-    let lab = Lab::with(|settings| settings.capacity.users = 1).await;
+    let lab = Lab::with(|settings| settings.room.users = 1).await;
     lab.user("ada", PASSWORD).await;
     let body = json!({ "username": "bob", "email": "bob@example.com" });
     let refused = lab.manage(Method::POST, "/users", "", &body).await;

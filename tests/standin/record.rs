@@ -79,7 +79,7 @@ async fn a_delay_is_put_into_the_calls_it_is_meant_for_and_is_recorded() {
 
 #[tokio::test]
 async fn what_does_not_fit_the_record_is_counted() {
-    let lab = Lab::with(|settings| settings.capacity.calls = 3).await;
+    let lab = Lab::with(|settings| settings.room.calls = 3).await;
     for _ in 0..5 {
         lab.agent().start().await;
     }

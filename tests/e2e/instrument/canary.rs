@@ -1,0 +1,104 @@
+//! Whether the machine itself stood still during an attempt: then the attempt says nothing about gander.
+
+use gander::base::clock::Clock;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// A thread that sleeps a millisecond again and again, beside a run. How late the machine wakes it is
+/// what nobody who runs on that machine can be held to.
+pub(super) struct Canary {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<Lateness>,
+}
+
+impl Canary {
+    pub(super) fn start() -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let told = over.clone();
+        let clock = Clock::system();
+        let thread = thread::spawn(move || {
+            let mut late = Vec::new();
+            while !told.load(Ordering::Relaxed) {
+                let began = clock.now();
+                thread::sleep(Duration::from_millis(1));
+                let overshoot = (clock.now() - began).saturating_sub(Duration::from_millis(1));
+                late.push(i64::try_from(overshoot.as_micros()).expect("microseconds"));
+            }
+            late.sort_unstable();
+            Lateness(late)
+        });
+        Self { over, thread }
+    }
+
+    pub(super) fn stop(self) -> Lateness {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.join().expect("a canary that lives")
+    }
+}
+
+/// How late the canary was woken, each time, in microseconds, sorted.
+pub(super) struct Lateness(Vec<i64>);
+
+/// A machine that is later than this in one of a thousand wakings cannot show a millisecond.
+const STALLED_US: i64 = 1_000;
+
+/// A machine that stood still for this long once has made a stall of its own.
+const FROZEN_US: i64 = 20_000;
+
+impl Lateness {
+    pub(super) fn at(&self, per_mille: usize) -> i64 {
+        quantile(&self.0, per_mille)
+    }
+
+    fn longest(&self) -> i64 {
+        self.0.last().copied().unwrap_or_default()
+    }
+
+    fn is_stalled(&self) -> bool {
+        self.at(999) > STALLED_US || self.longest() > FROZEN_US
+    }
+}
+
+impl fmt::Display for Lateness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = |per_mille| self.at(per_mille);
+        let (median, p99, p99_9) = (at(500), at(990), at(999));
+        let longest = self.longest();
+        write!(f, "{median} µs (median), {p99} µs (p99), {p99_9} µs (p99.9), {longest} µs (max)")
+    }
+}
+
+/// The smallest of the sorted values that so many of a thousand do not exceed.
+pub(super) fn quantile(sorted: &[i64], per_mille: usize) -> i64 {
+    let index = (sorted.len() * per_mille).div_ceil(1000).saturating_sub(1);
+    sorted[index]
+}
+
+/// An attempt that fails while the machine stands still proves nothing: it is discarded, told, and made
+/// again; there are at most three. One that fails on a machine that did not, fails the test.
+pub(super) fn unless_the_machine_stalls(mut attempt: impl FnMut() -> Result<(), String>) {
+    let mut discarded = Vec::new();
+    for number in 1..=3 {
+        let canary = Canary::start();
+        let outcome = attempt();
+        let late = canary.stop();
+        let Err(what) = outcome else {
+            tell(&format!("attempt {number} holds; the machine was late by {late}"));
+            return;
+        };
+        let told = format!("{what}; the machine itself was late by {late}");
+        assert!(late.is_stalled(), "{told}");
+        tell(&format!("attempt {number} discarded: {told}"));
+        discarded.push(told);
+    }
+    panic!("the machine stalled in all three attempts: {discarded:#?}");
+}
+
+/// Figures for whoever asks the harness to show them; `./scripts/prove instrument` does.
+#[expect(clippy::print_stdout, reason = "the harness keeps it from whoever does not ask")]
+pub(super) fn tell(figure: &str) {
+    println!("figure: {figure}");
+}
