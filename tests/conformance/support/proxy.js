@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from './port.js';
 
-/** What the proxy wants to hear. */
-export const PASSWORD = 'p@ss/word';
+/** What the proxy wants to hear; it takes letters, digits, dots and dashes only. */
+export const PASSWORD = 's3cret.word-1';
 
 export class TinyProxy {
   #folder = mkdtempSync(join(tmpdir(), 'gander-proxy-'));
