@@ -774,6 +774,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_exchange_under_way_takes_little_memory() {
+        let lab = Lab::saying(ok).await;
+        let mut session = lab.transport(&Settings::default()).session();
+        let exchange = session.exchange(lab.get("/"));
+        // Each of ten thousand users holds one.
+        let size = size_of_val(&exchange);
+        assert!(size <= 4096, "{size} bytes");
+    }
+
+    #[tokio::test]
     async fn a_redirect_is_a_reply() {
         let other = Lab::saying(ok).await;
         let location = format!("location: {}\r\n", other.url("/"));
