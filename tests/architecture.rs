@@ -99,6 +99,8 @@ const IMPURE: &[(&str, Option<&str>)] = &[
 const RESERVED: &[(&str, &str)] = &[
     ("reqwest::", "src/transport/"),
     ("TcpStream::connect", "src/transport/"),
+    ("TcpSocket", "src/transport/"),
+    ("h2::client", "src/transport/"),
     ("goose::", "src/load/goose.rs"),
     ("println!", "src/cli/terminal.rs"),
     ("eprintln!", "src/cli/terminal.rs"),

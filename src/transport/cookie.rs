@@ -5,10 +5,12 @@
 
 use super::guard::is_local_name;
 use crate::base::secret::Secret;
+use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderValue;
 use http::Uri;
 use http::header::SET_COOKIE;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -36,12 +38,33 @@ struct Cookie {
     expires: Option<SystemTime>,
 }
 
+/// What may stand behind a cookie's value and means something here.
+#[derive(Clone, Copy)]
+enum Attribute {
+    Domain,
+    Path,
+    Secure,
+    MaxAge,
+    Expires,
+}
+
+/// By their names, which may be written in any case.
+const ATTRIBUTES: &[(&[u8], Attribute)] = &[
+    (b"domain", Attribute::Domain),
+    (b"path", Attribute::Path),
+    (b"secure", Attribute::Secure),
+    (b"max-age", Attribute::MaxAge),
+    (b"expires", Attribute::Expires),
+];
+
 impl Jar {
     /// Takes over every `Set-Cookie` of a reply to a request for `uri`. What cannot be read is
     /// passed over, as browsers do.
     pub fn store(&mut self, uri: &Uri, headers: &HeaderMap, now: SystemTime) {
-        for value in headers.get_all(SET_COOKIE) {
-            let Some(cookie) = Cookie::read(value.as_bytes(), uri, now) else { continue };
+        let mut values = headers.get_all(SET_COOKIE).iter().peekable();
+        let (Some(_), Some(host)) = (values.peek(), host_of(uri)) else { return };
+        for value in values {
+            let Some(cookie) = Cookie::read(value.as_bytes(), (uri, &host), now) else { continue };
             let same = |held: &Cookie| {
                 (&held.name, &held.domain, &held.path)
                     == (&cookie.name, &cookie.domain, &cookie.path)
@@ -72,9 +95,14 @@ impl Jar {
                 && path_matches(uri.path(), &cookie.path)
                 && (!cookie.secure || is_trustworthy(uri, &host))
         };
-        let mut fitting: Vec<&Cookie> = self.cookies.iter().filter(fits).collect();
-        fitting.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
-        let mut text = Vec::new();
+        let mut fitting = Vec::with_capacity(self.cookies.len());
+        fitting.extend(self.cookies.iter().filter(fits));
+        let longest_first = |cookie: &&Cookie| std::cmp::Reverse(cookie.path.len());
+        if !fitting.is_sorted_by_key(longest_first) {
+            fitting.sort_by_key(longest_first);
+        }
+        let length = |cookie: &&Cookie| cookie.name.len() + cookie.value.expose().len() + 3;
+        let mut text = Vec::with_capacity(fitting.iter().map(length).sum());
         for cookie in fitting {
             if !text.is_empty() {
                 text.extend_from_slice(b"; ");
@@ -83,7 +111,10 @@ impl Jar {
             text.push(b'=');
             text.extend_from_slice(cookie.value.expose());
         }
-        let mut header = HeaderValue::from_bytes(&text).ok().filter(|_| !text.is_empty())?;
+        if text.is_empty() {
+            return None;
+        }
+        let mut header = HeaderValue::from_maybe_shared(Bytes::from(text)).ok()?;
         header.set_sensitive(true);
         Some(header)
     }
@@ -111,8 +142,7 @@ impl Jar {
 
 impl Cookie {
     /// Reads one `Set-Cookie` value. Deletions are cookies that are no longer alive.
-    fn read(text: &[u8], uri: &Uri, now: SystemTime) -> Option<Self> {
-        let host = host_of(uri)?;
+    fn read(text: &[u8], (uri, host): (&Uri, &str), now: SystemTime) -> Option<Self> {
         let mut parts = text.split(|byte| *byte == b';');
         let (name, value) = split_pair(parts.next()?);
         let value = value?;
@@ -124,7 +154,7 @@ impl Cookie {
         let mut cookie = Self {
             name: name.to_owned(),
             value: value.to_vec().into(),
-            domain: host.clone(),
+            domain: host.to_owned(),
             host_only: true,
             path: default_path(uri.path()).to_owned(),
             secure: false,
@@ -135,14 +165,17 @@ impl Cookie {
             let (key, value) = split_pair(part);
             let value = value.unwrap_or_default();
             let text = std::str::from_utf8(value).unwrap_or_default();
-            match key.to_ascii_lowercase().as_slice() {
-                b"domain" => cookie.set_domain(text, &host)?,
-                b"path" if text.starts_with('/') => text.clone_into(&mut cookie.path),
-                b"path" => default_path(uri.path()).clone_into(&mut cookie.path),
-                b"secure" => cookie.secure = true,
-                b"max-age" => max_age = age(text).or(max_age),
-                b"expires" => cookie.expires = date(text).or(cookie.expires),
-                _ => {}
+            match ATTRIBUTES.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
+                Some((_, Attribute::Domain)) => cookie.set_domain(text, host)?,
+                Some((_, Attribute::Path)) => {
+                    let is_path = text.starts_with('/');
+                    let path = if is_path { text } else { default_path(uri.path()) };
+                    path.clone_into(&mut cookie.path);
+                }
+                Some((_, Attribute::Secure)) => cookie.secure = true,
+                Some((_, Attribute::MaxAge)) => max_age = age(text).or(max_age),
+                Some((_, Attribute::Expires)) => cookie.expires = date(text).or(cookie.expires),
+                None => {}
             }
         }
         // An age that is zero or negative, or beyond what the clock can tell, ends at the epoch or
@@ -152,7 +185,7 @@ impl Cookie {
             Some(None) => cookie.expires = Some(SystemTime::UNIX_EPOCH),
             None => {}
         }
-        cookie.may_be_set_by(uri, &host).then_some(cookie)
+        cookie.may_be_set_by(uri, host).then_some(cookie)
     }
 
     /// Takes a `Domain` attribute; none if the host may not set cookies for it.
@@ -171,11 +204,13 @@ impl Cookie {
     /// The promises that a `Secure` attribute and a name's prefix make.
     fn may_be_set_by(&self, uri: &Uri, host: &str) -> bool {
         let secure = !self.secure || is_trustworthy(uri, host);
-        let name = self.name.to_ascii_lowercase();
-        let prefix = if name.starts_with("__host-") {
+        let begins = |prefix: &str| {
+            self.name.get(..prefix.len()).is_some_and(|front| front.eq_ignore_ascii_case(prefix))
+        };
+        let prefix = if begins("__host-") {
             self.secure && self.host_only && self.path == "/"
         } else {
-            !name.starts_with("__secure-") || self.secure
+            !begins("__secure-") || self.secure
         };
         secure && prefix
     }
@@ -189,9 +224,13 @@ impl Cookie {
     }
 }
 
-fn host_of(uri: &Uri) -> Option<String> {
+fn host_of(uri: &Uri) -> Option<Cow<'_, str>> {
     let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
-    Some(host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase())
+    let host = host.strip_suffix('.').unwrap_or(host);
+    Some(match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => host.to_ascii_lowercase().into(),
+        false => host.into(),
+    })
 }
 
 /// Whether a `Secure` cookie may travel: over TLS, or on this machine, as browsers see it.

@@ -14,6 +14,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
+use std::fmt::Write;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -183,7 +184,7 @@ where
             body: String::new(),
         };
         for (name, value) in &head.headers {
-            asked.head += &format!("{name}: {}\n", value.to_str().unwrap());
+            writeln!(asked.head, "{name}: {}", value.to_str().unwrap()).unwrap();
         }
         let answer = (desk.script)(&asked);
         match answer {

@@ -234,7 +234,7 @@ impl Drop for Lease {
 
 enum Dialled {
     One(Connection),
-    Two(SendRequest<Bytes>, Line),
+    Two(SendRequest<Bytes>, Box<Line>),
 }
 
 async fn dial(
@@ -248,14 +248,14 @@ async fn dial(
     let greeted = http2::handshake(wire.stream).await;
     let (sender, line) =
         greeted.map_err(|error| classify(fault::Stage::Connect, target.origin.host(), &error))?;
-    Ok((Dialled::Two(sender, line), time))
+    Ok((Dialled::Two(sender, Box::new(line)), time))
 }
 
 /// Moves the bytes of a shared connection until its end, and says when its server's settings came.
-async fn drive(mut line: Line, stage: watch::Sender<Stage>) {
+async fn drive(mut line: Box<Line>, stage: watch::Sender<Stage>) {
     let mut said = false;
     poll_fn(|cx| {
-        let ended = Pin::new(&mut line).poll(cx).is_ready();
+        let ended = Pin::new(&mut *line).poll(cx).is_ready();
         if !said && line.max_concurrent_send_streams() != http2::NOT_SAID {
             said = true;
             stage.send_replace(Stage::Open);

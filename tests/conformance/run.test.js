@@ -11,3 +11,4 @@ import './suites/polling.js';
 import './suites/faults.js';
 import './suites/secure.js';
 import './suites/bodies.js';
+import './suites/connections.js';

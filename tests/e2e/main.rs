@@ -5,6 +5,7 @@ mod arrive;
 mod check;
 #[path = "../theory/erlang.rs"]
 mod erlang;
+mod connections;
 mod faults;
 mod generator;
 mod guard;

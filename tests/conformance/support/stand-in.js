@@ -19,13 +19,13 @@ export class StandIn {
   };
 
   /** Starts one with settings in TOML and waits until it listens. */
-  static async start(settings) {
+  static async start(settings, listen = '127.0.0.1:0') {
     const standIn = new StandIn();
-    await standIn.#start(settings);
+    await standIn.#start(settings, listen);
     return standIn;
   }
 
-  async #start(settings) {
+  async #start(settings, listen) {
     this.#folder = mkdtempSync(join(tmpdir(), 'gander-conformance-'));
     const config = join(this.#folder, 'stand-in.toml');
     const ready = join(this.#folder, 'ready.json');
@@ -39,7 +39,7 @@ export class StandIn {
       });
     });
     const program = process.env.GANDER ?? BUILT;
-    const args = ['stand-in', '--listen', '127.0.0.1:0', '--config', config, '--ready', ready];
+    const args = ['stand-in', '--listen', listen, '--config', config, '--ready', ready];
     this.#child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     process.once('exit', this.#kill);
     const note = (text) => (this.#said += text);
