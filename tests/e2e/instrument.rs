@@ -2,16 +2,15 @@
 //! judged against the stand-in's own record of the same calls, never against a wall clock.
 
 mod arrivals;
-mod canary;
 mod delays;
 mod records;
 mod stalls;
 mod theory;
 
+use crate::canary::{Canary, quantile, unless_the_machine_stalls};
 use crate::lab::Lab;
 use crate::run::summary;
 use crate::tenant::Tenant;
-use canary::{Canary, quantile, unless_the_machine_stalls};
 use records::{Both, joined, sorted};
 use serde_json::Value;
 use std::collections::BTreeMap;

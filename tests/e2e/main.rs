@@ -1,6 +1,7 @@
 //! The real binary, as a person uses it.
 
 mod arrive;
+mod canary;
 mod check;
 #[path = "../theory/erlang.rs"]
 mod erlang;

@@ -1,8 +1,8 @@
 //! A stall of one second in an open run: who is due during it waits, and that must be in the numbers.
 
 use super::arrivals::Arrivals;
-use super::canary::{quantile, tell, unless_the_machine_stalls};
 use super::records::{Both, joined, sorted};
+use crate::canary::{quantile, tell, unless_the_machine_stalls};
 use crate::run::summary;
 use crate::tenant::Tenant;
 use gander::measure::series::Kind;

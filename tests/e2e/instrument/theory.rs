@@ -1,8 +1,8 @@
 //! A queue made live: what gander measures of it is what Erlang's formulas say.
 
 use super::arrivals::Arrivals;
-use super::canary::{tell, unless_the_machine_stalls};
 use super::records::joined;
+use crate::canary::{tell, unless_the_machine_stalls};
 use crate::erlang::Erlang;
 use crate::tenant::Tenant;
 use gander::measure::series::Kind;
