@@ -56,13 +56,13 @@ pub(super) fn about(record: &RunRecord, dir: &RunDir) -> About {
     };
     let level = match (text("rate"), text("users")) {
         _ if text("stages").is_some() => workload.map(stages),
-        (Some(rate), _) => Some(format!("{rate} iterations")),
+        (Some(rate), _) => Some(rate),
         (None, users) => {
             let users = users.unwrap_or_else(|| "1".to_owned());
             Some(format!("{users} {} in turn", if users == "1" { "user" } else { "users" }))
         }
     };
-    let at_most = record.max_users.map(|users| format!("by at most {users} users"));
+    let at_most = record.max_users.map(|users| format!("with at most {users} users at once"));
     let number = text("iterations").map(|number| format!("{number} times"));
     let duration = text("duration").map(|duration| format!("for {duration}"));
     let warm_up =

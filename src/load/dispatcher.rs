@@ -26,29 +26,34 @@ pub(super) async fn dispatch<P: Performer>(crew: Arc<Crew<P>>) {
     let alarm = Alarm::new(gate.clock.clone());
     loop {
         let now = gate.clock.now();
-        if !bring(&crew, &mut schedule, (start, now)) {
+        let coming = bring(&crew, &mut schedule, (start, now));
+        if coming == Coming::Stopped {
             return;
         }
         if *when_late != WhenLate::Queue {
             lose_patience(&crew, *when_late, now);
         }
-        let Some(next) = schedule.peek() else {
-            // Everything was due; what waits may still lose patience.
-            match impatient(&crew, *when_late) {
-                Some(moment) => alarm.until(moment).await,
-                None => return,
-            }
-            continue;
-        };
-        let due =
-            start.checked_add(*next).filter(|due| gate.closes_at().is_none_or(|end| *due < end));
-        let wake = [due, impatient(&crew, *when_late)].into_iter().flatten().min();
+        let next = schedule.peek().filter(|_| coming == Coming::More);
+        let due = next.and_then(|after| start.checked_add(*after));
+        // Beyond the end nothing is due, but somebody has to be there when it comes.
+        let due = due.map(|due| gate.closes_at().map_or(due, |end| due.min(end)));
+        let Some(wake) = due.into_iter().chain(impatient(&crew, *when_late)).min() else { return };
         tokio::select! {
-            () = rest(&alarm, wake) => (),
-            () = gate.closed() => (),
+            () = alarm.until(wake) => (),
+            () = gate.closed(), if coming == Coming::More => (),
         }
-        tokio::task::yield_now().await;
     }
+}
+
+/// What is to be expected of a schedule.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Coming {
+    /// More arrivals.
+    More,
+    /// No more: the time is over, or there were as many as were asked for.
+    Nothing,
+    /// Somebody wants it over.
+    Stopped,
 }
 
 /// Shuts the desk however the dispatcher ends, so that no user waits for one that is gone.
@@ -61,38 +66,30 @@ impl<P: Performer> Drop for Shut<'_, P> {
     }
 }
 
-async fn rest(alarm: &Alarm, until: Option<Instant>) {
-    match until {
-        Some(moment) => alarm.until(moment).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Brings all arrivals to the desk that were due by now; says whether more may come. An arrival
+/// Brings all arrivals to the desk that were due by now, and says what is still to come. An arrival
 /// that was due before the end is brought even if the dispatcher is late for it.
 fn bring<P: Performer>(
     crew: &Crew<P>,
     schedule: &mut Peekable<Schedule>,
     (start, now): (Instant, Instant),
-) -> bool {
+) -> Coming {
     let gate = &crew.gate;
     gate.look(now);
-    let closing = gate.closing();
-    let end = match closing {
-        None => Some(now),
-        Some(closing) if closing.by == EndedBy::Time => gate.closes_at(),
-        Some(_) => return false,
+    let is_over = match gate.closing().map(|closing| closing.by) {
+        None => false,
+        Some(EndedBy::Time) => true,
+        Some(EndedBy::Count) => return Coming::Nothing,
+        Some(EndedBy::Stop | EndedBy::Late) => return Coming::Stopped,
     };
-    let is_due = |after: &Duration| match (start.checked_add(*after), end) {
-        (Some(due), Some(end)) if closing.is_some() => due < end,
-        (Some(due), Some(end)) => due <= end,
-        _ => false,
+    let is_due = |after: &Duration| {
+        let due = start.checked_add(*after);
+        due.is_some_and(|due| due <= now && gate.closes_at().is_none_or(|end| due < end))
     };
     while let Some(after) = schedule.next_if(is_due) {
-        let Some(ticket) = gate.arrive(after) else { return false };
+        let Some(ticket) = gate.arrive(after) else { return Coming::Nothing };
         crew.arrive(ticket);
     }
-    closing.is_none() && gate.closing().is_none()
+    if is_over || schedule.peek().is_none() { Coming::Nothing } else { Coming::More }
 }
 
 /// When the arrival that waits for longest is to be given up.

@@ -148,10 +148,12 @@ impl Settings {
             section.item("rate").is_some() || stages.as_ref().is_some_and(|stages| stages.of_rates)
         });
         refuse_keys_of_the_other(section, is_open);
+        let is_flawed = stages.as_ref().is_some_and(|stages| stages.is_flawed);
         let shape = stages.map(|stages| stages.shape(section, is_open));
         let iterations = count(section, "iterations", u64::MAX);
         let warm_up = span(section, "warm_up").map_or(Duration::ZERO, |sited| sited.value);
         let duration = match &shape {
+            Some(_) if is_flawed => Some(DURATION),
             Some(shape) => staged_duration(section, shape, warm_up),
             None => simple_duration(section, iterations),
         };
@@ -176,12 +178,15 @@ struct Stages {
     stages: Vec<Stage>,
     of_rates: bool,
     of_users: bool,
+    /// One of them is noted as a problem: what the others come to is no use.
+    is_flawed: bool,
 }
 
 impl Stages {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         section.item("stages")?;
-        let mut read = Self { stages: Vec::new(), of_rates: false, of_users: false };
+        let mut read =
+            Self { stages: Vec::new(), of_rates: false, of_users: false, is_flawed: false };
         for mut stage in section.sections("stages") {
             let rate = rate(&mut stage);
             let users = level_of_users(&mut stage);
@@ -195,6 +200,7 @@ impl Stages {
                                   \"5m\"` to be there at once";
                     let what = format!("a stage of `{}` has one length", section.name("stages"));
                     section.problems().note(stage.place(), what, Some(remedy.to_owned()));
+                    read.is_flawed = true;
                     continue;
                 }
             };
@@ -206,6 +212,7 @@ impl Stages {
                     let what = format!("a stage of `{}` says no level", section.name("stages"));
                     let remedy = "give it a `rate` (open model) or `users` (closed model)";
                     section.problems().note(stage.place(), what, Some(remedy.to_owned()));
+                    read.is_flawed = true;
                 }
             }
             stage.finish();
@@ -463,7 +470,7 @@ mod tests {
         let text = "[workload]\nmodel = \"open\"\nrate = \"5\"\nusers = 7\nduration = \"0s\"\n\
                     iterations = 0\nwarmup = \"1s\"\nwhen_late = \"wait\"\n";
         insta::assert_snapshot!(read(text).1, @r#"
-        `5` is not a rate (write it with its unit, such as `40/s`, `600/min` or `60000/h`)
+        `workload.rate`: `5` is not a rate (write it with its unit, such as `40/s`, `600/min` or `60000/h`)
         `workload.users` belongs to the closed model, this is open (leave it out, or write `model = "closed"`)
         `workload.duration` is no time at all (write how long to measure, such as `60s`)
         `workload.iterations` is 0 (write at least 1)
@@ -488,6 +495,28 @@ mod tests {
             "stages = [{ rate = \"1/s\", for = \"1s\" }]\nrate = \"1/s\"\nduration = \"1s\"",
             "stages = [{ users = 1, for = \"1s\" }]\nmodel = \"open\"\nwarm_up = \"1s\"",
             "pacing = \"soon\"",
-        ].map(told).join("--\n"), @"");
+        ].map(told).join("--\n"), @r#"
+        `workload.rate` is missing (write how many iterations start: `rate = "20/s"`, or `stages`)
+        --
+        `workload.rate` is 0/s (write a rate above 0)
+        --
+        `workload.rate` is 1000000000/s (write at most 100000/s; more takes several machines)
+        --
+        `workload.stages` put on no load at all (raise one of them)
+        --
+        a stage of `workload.stages` has one length (say `over = "30s"` to go there in a straight line, or `for = "5m"` to be there at once)
+        --
+        a stage of `workload.stages` has one length (say `over = "30s"` to go there in a straight line, or `for = "5m"` to be there at once)
+        --
+        a stage of `workload.stages` says no level (give it a `rate` (open model) or `users` (closed model))
+        --
+        `workload.rate` and stages both say how much (leave one of them out)
+        `workload.duration` and stages both say how long (leave one of them out; with stages, the warm-up is the first part of them)
+        --
+        stages of `workload.stages` say `users` (this model goes by `rate`; write that, or change `model`)
+        `workload.stages` is over before the warm-up is (the warm-up is the first part of the stages: make it shorter, or them longer)
+        --
+        `workload.pacing`: `soon` is not a pacing (write it with its unit, such as `250ms`, `30s` or `5m`)
+        "#);
     }
 }

@@ -2,6 +2,7 @@
 
 mod arrive;
 mod canary;
+mod arrivals;
 mod check;
 #[path = "../theory/erlang.rs"]
 mod erlang;
