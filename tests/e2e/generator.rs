@@ -1,9 +1,9 @@
 //! Who was the limit: the generator, or the tenant?
 
-use crate::arrive::profile;
 use crate::canary::unless_the_machine_stalls;
 use crate::lab::Lab;
 use crate::leash::run_held;
+use crate::one_call::profile;
 use crate::run::{number, summary};
 use crate::tenant::Tenant;
 

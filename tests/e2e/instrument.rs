@@ -1,7 +1,7 @@
 //! The instrument tested as an instrument: a known truth is put in and has to come out. Times are
 //! judged against the stand-in's own record of the same calls, never against a wall clock.
 
-mod arrivals;
+mod open_run;
 mod delays;
 mod records;
 mod stalls;

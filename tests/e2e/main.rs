@@ -1,6 +1,6 @@
 //! The real binary, as a person uses it.
 
-mod arrive;
+mod one_call;
 mod canary;
 mod arrivals;
 mod check;
