@@ -1,17 +1,16 @@
 //! The instrument tested as an instrument: a known truth is put in and has to come out. Times are
 //! judged against the stand-in's own record of the same calls, never against a wall clock.
 
-mod arrivals;
-mod canary;
+mod open_run;
 mod delays;
 mod records;
 mod stalls;
 mod theory;
 
+use crate::canary::{Canary, quantile, unless_the_machine_stalls};
 use crate::lab::Lab;
 use crate::run::summary;
 use crate::tenant::Tenant;
-use canary::{Canary, quantile, unless_the_machine_stalls};
 use records::{Both, joined, sorted};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -17,7 +17,8 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// Runs a command to its end with this percentage of one core, and says what held it.
 pub(crate) fn run_held(command: Command, percent: u32) -> (Ended, &'static str) {
     for (what, make) in GROUPS {
-        if let Some(group) = make(percent) {
+        // A group may be there and take nobody in, such as a process of another scheduler class.
+        if let Some(group) = make(percent).filter(Group::takes_in) {
             return (in_group(command, &group), what);
         }
     }
@@ -31,6 +32,20 @@ const GROUPS: &[(&str, Make)] = &[("cgroup v2", second), ("cgroup v1", first)];
 
 /// A control group that goes with the test.
 struct Group(PathBuf);
+
+/// Puts the shell into the group whose list of processes is its first argument.
+const ENTER: &str = "echo $$ > \"$0\"";
+
+impl Group {
+    fn processes(&self) -> PathBuf {
+        self.0.join("cgroup.procs")
+    }
+
+    fn takes_in(&self) -> bool {
+        let entered = Command::new("/bin/sh").arg("-c").arg(ENTER).arg(self.processes()).output();
+        entered.is_ok_and(|it| it.status.success())
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
@@ -73,7 +88,7 @@ fn first(percent: u32) -> Option<Group> {
 /// A shell enters the group and becomes the command.
 fn in_group(command: Command, group: &Group) -> Ended {
     let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg("echo $$ > \"$0\" && exec \"$@\"").arg(group.0.join("cgroup.procs"));
+    shell.arg("-c").arg(format!("{ENTER} && exec \"$@\"")).arg(group.processes());
     shell.arg(command.get_program()).args(command.get_args());
     shell.current_dir(command.get_current_dir().expect("a folder")).env_clear();
     for (name, value) in command.get_envs() {

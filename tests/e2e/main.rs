@@ -1,7 +1,8 @@
 //! The real binary, as a person uses it.
 
+mod one_call;
+mod canary;
 mod arrivals;
-mod arrive;
 mod check;
 #[path = "../theory/erlang.rs"]
 mod erlang;

@@ -1,7 +1,7 @@
 //! Known delays go in, and come out of the report as the tenant recorded them.
 
-use super::canary::unless_the_machine_stalls;
 use super::records::{agree, joined, sorted};
+use crate::canary::unless_the_machine_stalls;
 use crate::lab::Lab;
 use crate::run::{number, summary};
 use crate::tenant::Tenant;

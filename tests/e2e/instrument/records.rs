@@ -1,6 +1,6 @@
 //! The two records of the same calls, gander's and the tenant's, joined by call id.
 
-use super::canary::{quantile, tell};
+use crate::canary::{quantile, tell};
 use crate::lab::Lab;
 use crate::tenant::Tenant;
 use serde_json::Value;

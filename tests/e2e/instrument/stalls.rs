@@ -1,8 +1,7 @@
 //! A stall of one second in an open run: who is due during it waits, and that must be in the numbers.
 
-use super::arrivals::Arrivals;
-use super::canary::{quantile, tell, unless_the_machine_stalls};
-use super::records::{Both, joined, sorted};
+use super::open_run::OpenRun;
+use crate::canary::{tell, unless_the_machine_stalls};
 use crate::run::summary;
 use crate::tenant::Tenant;
 use gander::measure::series::Kind;
@@ -29,15 +28,14 @@ fn workload(max_users: u64) -> String {
     )
 }
 
-/// Half of the calls take this long; all but those of the stall do.
-fn usual_ms(calls: &[Both]) -> f64 {
-    let median = quantile(&sorted(calls, |call| call.measured_us), 500);
-    f64::from(i32::try_from(median).expect("a time")) / 1e3
+/// A user is busy for this long with an iteration; all but those of the stall are alike.
+fn usual_ms(run: &OpenRun) -> f64 {
+    run.times(Kind::Service).value_at_quantile(0.5) as f64 / 1e3
 }
 
 /// Whether as many are longer than each of the times as theory says: so many arrivals of that much
 /// time, within 5 %, and one for where in the stall's beginning the first of them falls.
-fn hold_against(run: &Arrivals, kind: Kind, expected: impl Fn(f64) -> f64) -> Result<(), String> {
+fn hold_against(run: &OpenRun, kind: Kind, expected: impl Fn(f64) -> f64) -> Result<(), String> {
     for above_ms in ABOVE_MS {
         let seen = f64::from(u32::try_from(run.longer(kind, above_ms)).expect("a count"));
         let expected = expected(f64::from(u32::try_from(above_ms).expect("a time")));
@@ -58,9 +56,9 @@ fn with_users_enough_a_stall_is_a_saw_tooth_in_the_service_time() {
     unless_the_machine_stalls(|| {
         let tenant = tenant();
         // A second's arrivals and those under way are all that can be waiting. Three times as many.
-        let run = Arrivals::run(&tenant, &workload(3 * (RATE + RATE / 50)));
+        let run = OpenRun::run(&tenant, &workload(3 * (RATE + RATE / 50)));
         run.must_end_with(0)?;
-        let whole_ms = STALL_MS as f64 + usual_ms(&joined(&run.lab, &tenant));
+        let whole_ms = STALL_MS as f64 + usual_ms(&run);
         let longer = |above_ms: f64| RATE as f64 * (whole_ms - above_ms) / 1e3;
         hold_against(&run, Kind::Exchange, longer)?;
         hold_against(&run, Kind::Response, longer)
@@ -75,7 +73,7 @@ fn with_users_enough_a_stall_is_a_saw_tooth_in_the_service_time() {
 fn with_four_users_a_stall_is_in_the_response_time_only() {
     unless_the_machine_stalls(|| {
         let tenant = tenant();
-        let run = Arrivals::run(&tenant, &workload(4));
+        let run = OpenRun::run(&tenant, &workload(4));
         run.must_end_with(4)?;
         let reasons = summary(&run.lab.path("reports/latest"))["reasons"].to_string();
         assert!(reasons.contains("max-users-reached"), "{reasons}");
@@ -83,7 +81,7 @@ fn with_four_users_a_stall_is_in_the_response_time_only() {
         if long > 4 {
             return Err(format!("{long} long calls of four users"));
         }
-        let usual_ms = usual_ms(&joined(&run.lab, &tenant));
+        let usual_ms = usual_ms(&run);
         let load = RATE as f64 * usual_ms / 1e3 / 4.0;
         let whole_ms = STALL_MS as f64 + usual_ms;
         hold_against(&run, Kind::Response, |above_ms| {

@@ -1,8 +1,8 @@
 //! A queue made live: what gander measures of it is what Erlang's formulas say.
 
-use super::arrivals::Arrivals;
-use super::canary::{tell, unless_the_machine_stalls};
+use super::open_run::OpenRun;
 use super::records::joined;
+use crate::canary::{tell, unless_the_machine_stalls};
 use crate::erlang::Erlang;
 use crate::tenant::Tenant;
 use gander::measure::series::Kind;
@@ -37,7 +37,7 @@ fn queue_at(load: f64, rate: u32) -> Result<usize, String> {
     let tenant = Tenant::start(&format!(
         "signing = \"ES256\"\n[capacity]\nservers = {SERVERS}\nservice = \"exponential 20ms\"\n"
     ));
-    let run = Arrivals::run(
+    let run = OpenRun::run(
         &tenant,
         &format!(
             "rate = \"{rate}/s\"\nmax_users = 1000\nwarm_up = \"4s\"\nduration = \"{SECONDS}s\"\n"

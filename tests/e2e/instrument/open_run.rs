@@ -1,18 +1,18 @@
 //! Arrivals as the theory of queues has them, and the times that gander logged of them.
 
-use crate::arrive::profile;
 use crate::lab::{Ended, Lab};
+use crate::one_call::profile;
 use crate::tenant::Tenant;
 use gander::measure::series::{Kind, Phase};
 use gander::result::run_dir::{INTERVALS, RunDir};
 
 /// An open run and what its log says.
-pub(super) struct Arrivals {
+pub(super) struct OpenRun {
     pub(super) ended: Ended,
     pub(super) lab: Lab,
 }
 
-impl Arrivals {
+impl OpenRun {
     /// Runs gander with these keys of `[workload]`.
     pub(super) fn run(tenant: &Tenant, workload: &str) -> Self {
         let lab = Lab::new();

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 /// A thread that sleeps a millisecond again and again, beside a run. How late the machine wakes it is
 /// what nobody who runs on that machine can be held to.
-pub(super) struct Canary {
+pub(crate) struct Canary {
     over: Arc<AtomicBool>,
     thread: JoinHandle<Lateness>,
 }
 
 impl Canary {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let told = over.clone();
         let clock = Clock::system();
@@ -33,14 +33,14 @@ impl Canary {
         Self { over, thread }
     }
 
-    pub(super) fn stop(self) -> Lateness {
+    pub(crate) fn stop(self) -> Lateness {
         self.over.store(true, Ordering::Relaxed);
         self.thread.join().expect("a canary that lives")
     }
 }
 
 /// How late the canary was woken, each time, in microseconds, sorted.
-pub(super) struct Lateness(Vec<i64>);
+pub(crate) struct Lateness(Vec<i64>);
 
 /// A machine that is later than this in one of a thousand wakings cannot show a millisecond.
 const STALLED_US: i64 = 1_000;
@@ -49,7 +49,7 @@ const STALLED_US: i64 = 1_000;
 const FROZEN_US: i64 = 20_000;
 
 impl Lateness {
-    pub(super) fn at(&self, per_mille: usize) -> i64 {
+    pub(crate) fn at(&self, per_mille: usize) -> i64 {
         quantile(&self.0, per_mille)
     }
 
@@ -72,14 +72,14 @@ impl fmt::Display for Lateness {
 }
 
 /// The smallest of the sorted values that so many of a thousand do not exceed.
-pub(super) fn quantile(sorted: &[i64], per_mille: usize) -> i64 {
+pub(crate) fn quantile(sorted: &[i64], per_mille: usize) -> i64 {
     let index = (sorted.len() * per_mille).div_ceil(1000).saturating_sub(1);
     sorted[index]
 }
 
 /// An attempt that fails while the machine stands still proves nothing: it is discarded, told, and made
 /// again; there are at most three. One that fails on a machine that did not, fails the test.
-pub(super) fn unless_the_machine_stalls(mut attempt: impl FnMut() -> Result<(), String>) {
+pub(crate) fn unless_the_machine_stalls(mut attempt: impl FnMut() -> Result<(), String>) {
     let mut discarded = Vec::new();
     for number in 1..=3 {
         let canary = Canary::start();
@@ -99,6 +99,6 @@ pub(super) fn unless_the_machine_stalls(mut attempt: impl FnMut() -> Result<(), 
 
 /// Figures for whoever asks the harness to show them; `./scripts/prove instrument` does.
 #[expect(clippy::print_stdout, reason = "the harness keeps it from whoever does not ask")]
-pub(super) fn tell(figure: &str) {
+pub(crate) fn tell(figure: &str) {
     println!("figure: {figure}");
 }
