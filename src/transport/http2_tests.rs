@@ -255,7 +255,7 @@ async fn a_reply_that_breaks_is_named_by_how_it_broke() {
             })
             .await;
             let slow = expected == "read-timeout";
-            let limit = if slow { Duration::from_millis(50) } else { Duration::from_secs(30) };
+            let limit = if slow { Duration::from_millis(400) } else { Duration::from_secs(30) };
             let settings = Settings { max_reply: 8, reply_timeout: limit, ..two(connections) };
             let mut session = lab.transport(&settings).session();
             assert_eq!(outcome(&mut session, lab.get("/")).await, "HTTP/2.0 fine");
@@ -277,7 +277,7 @@ async fn a_shared_connection_that_says_nothing_any_more_is_given_up() {
         _ => Answer::Say("fine"),
     })
     .await;
-    let limit = Duration::from_millis(50);
+    let limit = Duration::from_millis(400);
     let settings = Settings { reply_timeout: limit, ..two(Connections::Shared) };
     let mut session = lab.transport(&settings).session();
     assert_eq!(outcome(&mut session, lab.get("/")).await, "HTTP/2.0 fine");
