@@ -1,12 +1,11 @@
 //! The real binary, as a person uses it.
 
-mod one_call;
-mod canary;
 mod arrivals;
+mod canary;
 mod check;
+mod connections;
 #[path = "../theory/erlang.rs"]
 mod erlang;
-mod connections;
 mod faults;
 mod generator;
 mod guard;
@@ -15,6 +14,7 @@ mod instrument;
 mod journeys;
 mod lab;
 mod leash;
+mod one_call;
 mod run;
 mod secrets;
 mod stand_in;
