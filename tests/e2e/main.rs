@@ -1,6 +1,7 @@
 //! The real binary, as a person uses it.
 
 mod check;
+mod endings;
 mod faults;
 mod guard;
 mod hostile;
