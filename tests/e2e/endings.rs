@@ -67,6 +67,7 @@ fn a_run_that_can_write_no_more_stops_shows_what_it_has_and_never_passes() {
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert!(ended.stderr.contains("error: cannot write"), "{}", ended.stderr);
     assert!(ended.stderr.contains("File too large"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("help: make room on the disk"), "{}", ended.stderr);
     assert!(ended.stderr.contains("FAIL"), "{}", ended.stderr);
     assert!(ended.stderr.contains("the results could not be written"), "{}", ended.stderr);
     assert!(!lab.path("reports/latest/summary.json").exists());
@@ -135,7 +136,7 @@ fn a_run_started_to_outlive_its_terminal_does() {
 #[test]
 fn users_who_do_not_fit_under_the_limit_of_open_files_are_refused_before_any_load() {
     let lab = Lab::new();
-    let few = "ulimit -Hn 300";
+    let few = "ulimit -n 300";
     let ended = end(behind(&lab, few, &[QUICK, &["-u", "400"]]).spawn().expect("a shell"));
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert!(ended.stderr.contains("the limit is 300"), "{}", ended.stderr);
@@ -148,7 +149,9 @@ fn the_limit_of_open_files_is_raised_and_what_the_generator_used_is_told() {
     let lab = Lab::new();
     let soft = "ulimit -Sn 64; ulimit -Hn 4000";
     let ended =
-        end(behind(&lab, soft, &[QUICK, &["-u", "80", "-d", "2s"]]).spawn().expect("a shell"));
+        end(behind(&lab, soft, &[QUICK, &["-u", "80", "-d", "2s", "--set", "accounts.count=100"]])
+            .spawn()
+            .expect("a shell"));
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let generator = &summary(&lab.path("reports/latest"))["generator"];
     assert_eq!(generator["file_limit"], 4000);
