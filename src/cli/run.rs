@@ -8,7 +8,7 @@ use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
 use crate::base::remedy::Remedy;
-use crate::base::units::Span;
+use crate::base::units::{Rate, Span};
 use crate::identity::account::STATES;
 use crate::identity::pool::Pool;
 use crate::load::{self, Plan, Stop};
@@ -26,6 +26,7 @@ use crate::run::players::{Choice, Players};
 use crate::run::stage::run_id;
 use crate::run::summarise::summarise;
 use crate::workload::mix::Mix;
+use crate::workload::settings::Model;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,8 +39,14 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     selection: Selection,
     /// Users in turn (closed model)
-    #[arg(short, long, visible_alias = "vus", value_name = "N")]
+    #[arg(short, long, visible_alias = "vus", value_name = "N", conflicts_with = "rate")]
     users: Option<u64>,
+    /// Iterations per second on a schedule of their own (open model), such as `40/s`
+    #[arg(short, long, value_name = "RATE")]
+    rate: Option<Rate>,
+    /// How many iterations can be under way at once in the open model
+    #[arg(long, value_name = "N", conflicts_with = "users")]
+    max_users: Option<u64>,
     /// How long to measure, such as `60s`
     #[arg(short, long, visible_alias = "run-time", value_name = "TIME")]
     duration: Option<Span>,
@@ -74,9 +81,7 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
     let checked = prepare::read(&args.selection, args.flags()?)?;
     // With the runtime the limit of open files is raised.
     let runtime = super::runtime()?;
-    let users = checked.profile.workload.model.users() as u64;
-    descriptors::check_room(users, descriptors::limit())
-        .map_err(|error| Failure::of(Exit::WrongInput, &error))?;
+    check_room(&checked.profile.workload.model, terminal)?;
     let stop = Stop::default();
     let (asked, spoken) = (stop.clone(), *terminal);
     load::on_interrupt(move || interrupted(&asked, &spoken));
@@ -170,7 +175,7 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
     }
     let mix =
         Mix::new(&weights, stage.seed).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
-    let plan = Plan::new(profile.workload, mix);
+    let plan = Plan::new(profile.workload.clone(), mix, stage.seed);
     let calls = args.calls.as_deref().map(CallLog::create).transpose().map_err(|error| {
         Failure::new(
             Exit::WrongInput,
@@ -183,6 +188,8 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
     let numbering = (opened.next_index, calls);
     let players =
         Players::new(stage.clone(), opened.transport.clone(), recorder.clone(), choices, numbering);
+    let is_open = profile.workload.model.is_open();
+    let players = if is_open { players.on_a_schedule() } else { players };
     let planned = profile.workload.closes_after().map(|closes| closes + profile.workload.drain);
     let record = RunRecord {
         schema_version: crate::result::summary::SCHEMA_VERSION,
@@ -194,7 +201,8 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         interrupted: false,
         stopped: None,
         seed: stage.seed.to_string(),
-        workload_model: WorkloadModel::Closed,
+        workload_model: if is_open { WorkloadModel::Open } else { WorkloadModel::Closed },
+        max_users: is_open.then(|| profile.workload.model.users() as u64),
         planned_ms: planned.map(|planned| u64::try_from(planned.as_millis()).unwrap_or(u64::MAX)),
         reply_timeout_ms: u64::try_from(profile.http.reply_timeout.as_millis()).unwrap_or(u64::MAX),
         thresholds: checked.rules().iter().map(ToString::to_string).collect(),
@@ -221,6 +229,19 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         ledger: stage.ledger.clone(),
         keeper: opened.keeper.clone().map(|keeper| (keeper, stage.pool.clone())),
     })
+}
+
+/// Users in turn are all at work at once; of those who wait for arrivals as many as the tenant is slow.
+fn check_room(model: &Model, terminal: &Terminal) -> Result<(), Failure> {
+    let Err(error) = descriptors::check_room(model.users() as u64, descriptors::limit()) else {
+        return Ok(());
+    };
+    if !model.is_open() {
+        return Err(Failure::of(Exit::WrongInput, &error));
+    }
+    let remedy = error.remedy().unwrap_or_default();
+    terminal.say(&format!("{} {error}; {remedy}", terminal.paint(Style::Bad, "caution")));
+    Ok(())
 }
 
 /// Accounts that could not be put right are missing to journeys, whose faults do not say why.
@@ -289,6 +310,8 @@ impl RunArgs {
         let none = self.iterations.and(Some(Span::default()));
         let workload = [
             self.users.map(|users| format!("model = \"closed\"\nusers = {users}")),
+            self.rate.map(|rate| format!("model = \"open\"\nrate = \"{rate}\"")),
+            self.max_users.map(|users| format!("max_users = {users}")),
             self.duration.map(|span| format!("duration = \"{span}\"")),
             self.iterations.map(|number| format!("iterations = {number}")),
             self.warm_up.or(none).map(|span| format!("warm_up = \"{span}\"")),

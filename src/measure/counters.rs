@@ -21,6 +21,10 @@ pub(super) struct Layout {
 
 impl Layout {
     /// The place of a value's counter.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a step is below two to the power of `bits`"
+    )]
     const fn place(self, value: u64) -> usize {
         let low = (1 << self.bits) - 1;
         let octave = (value | low).ilog2() + 1 - self.bits;

@@ -7,9 +7,10 @@ use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::{Journey, Variant};
 use crate::base::remedy::Remedy;
+use crate::base::units::Span;
 use crate::identity::ledger::Ledger;
 use crate::identity::pool::Pool;
-use crate::load::{self, LoadEnd, LoadError, Performer, Plan, Progress, Stop};
+use crate::load::{self, EndedBy, LoadEnd, LoadError, Performer, Plan, Progress, Stop};
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
@@ -18,6 +19,7 @@ use crate::measure::tally::{FlowTally, Tally};
 use crate::measure::timeline::{Interval, Readings};
 use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
+use crate::workload::settings::PATIENCE;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -166,7 +168,7 @@ pub async fn conduct<P: Performer>(
     tally.settle();
     record.ended_at = Some(Utc::of(clock.wall()).stamp());
     record.interrupted = stopped && breach.is_none() && unwritten.is_none();
-    record.stopped = breach.as_ref().map(ToString::to_string);
+    record.stopped = ended_early(breach.as_ref(), load.by);
     record.flows = flows(&tally);
     let dir = writer.dir().clone();
     let unwritten = match unwritten {
@@ -174,6 +176,18 @@ pub async fn conduct<P: Performer>(
         None => writer.finish().and_then(|dir| dir.write_run(&record)).err(),
     };
     Ok(Conducted { dir, record, tally, load, breach, unwritten, unmended })
+}
+
+/// Why gander itself ended a run before its time, if it did.
+fn ended_early(breach: Option<&Breach>, by: EndedBy) -> Option<String> {
+    match (breach, by) {
+        (Some(breach), _) => Some(breach.to_string()),
+        (None, EndedBy::Late) => Some(format!(
+            "an arrival found no free user within {}, and `workload.when_late` is `abort`",
+            Span(PATIENCE)
+        )),
+        (None, _) => None,
+    }
 }
 
 /// Tells the secretary that the load is over, and when its measured part was.
@@ -317,7 +331,7 @@ impl<L: Listener> Secretary<L> {
     fn readings(&mut self) -> Readings {
         let due = self.progress.counts().due;
         Readings {
-            users: self.progress.users() as u64,
+            users: self.progress.at_work() as u64,
             next_arrival: due,
             next_persona: self.first_index + due,
             ..self.meter.read()
