@@ -77,7 +77,7 @@ struct Limit {
 
 impl Limit {
     fn cores(&self) -> f64 {
-        self.quota.as_secs_f64() / self.period.as_secs_f64()
+        self.quota.div_duration_f64(self.period)
     }
 }
 
