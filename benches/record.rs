@@ -77,34 +77,38 @@ fn recording(c: &mut Criterion) {
 }
 
 fn ending_an_interval(c: &mut Criterion) {
-    let recorder = Recorder::new(2, Seed(1));
-    let journey = recorder.journey(&"v1".into(), &"register".into());
-    let names: Vec<_> = (0..150).map(|n| n.to_string()).collect();
-    let rows: Vec<_> =
-        names.iter().map(|action| recorder.row(journey, &Row { action, ..ROW })).collect();
-    let phases = Phases { warm_up_ends: Duration::ZERO, measured_ends: None };
-    let mut collector = Collector::new(recorder.clone(), phases);
-    let mut services = services();
-    let mut now = Duration::ZERO;
-    c.bench_function("ending an interval of 150 series and 6,000 samples", |b| {
-        b.iter_batched(
-            || {
-                for sample in 0..6000 {
-                    let service = services.next().unwrap_or_default();
-                    let outcome = Outcome::Advanced;
-                    let sample_of = Sample { service, outcome, connect: None, first_byte: None };
-                    recorder.exchange(Phase::Measured, rows[sample % rows.len()], &sample_of);
-                }
-                now += Duration::from_secs(1);
-                now
-            },
-            |now| {
-                let interval = collector.close(now, Readings::default());
-                collector.recycle(interval);
-            },
-            BatchSize::PerIteration,
-        );
-    });
+    for (series, samples) in [(150, 6000), (2000, 20_000)] {
+        let recorder = Recorder::new(2, Seed(1));
+        let journey = recorder.journey(&"v1".into(), &"register".into());
+        let names: Vec<_> = (0..series).map(|n| n.to_string()).collect();
+        let rows: Vec<_> =
+            names.iter().map(|action| recorder.row(journey, &Row { action, ..ROW })).collect();
+        let phases = Phases { warm_up_ends: Duration::ZERO, measured_ends: None };
+        let mut collector = Collector::new(recorder.clone(), phases);
+        let mut services = services();
+        let mut now = Duration::ZERO;
+        let name = format!("ending an interval of {series} series and {samples} samples");
+        c.bench_function(&name, |b| {
+            b.iter_batched(
+                || {
+                    for sample in 0..samples {
+                        let service = services.next().unwrap_or_default();
+                        let outcome = Outcome::Advanced;
+                        let sample_of =
+                            Sample { service, outcome, connect: None, first_byte: None };
+                        recorder.exchange(Phase::Measured, rows[sample % rows.len()], &sample_of);
+                    }
+                    now += Duration::from_secs(1);
+                    now
+                },
+                |now| {
+                    let interval = collector.close(now, Readings::default());
+                    collector.recycle(interval);
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
 }
 
 criterion_group!(benches, recording, ending_an_interval);

@@ -4,7 +4,7 @@ use super::verdict::OVERLOADED_PART;
 use crate::base::names::{Journey, Variant};
 use crate::base::units::Share;
 use crate::measure::catalogue::MOST_SERIES;
-use crate::measure::histogram::Percentile;
+use crate::measure::histogram::{Percentile, Times};
 use crate::measure::series::Kind;
 use crate::measure::tally::{FlowTally, Tally, share};
 use crate::measure::timeline::allowed_lag_us;
@@ -48,6 +48,7 @@ const REASONS: &[Reason] = &[
     Reason { slug: "cut-off", advice: CUT_OFF, text: cut_off },
     Reason { slug: "closed-model", advice: CLOSED, text: closed_model },
     Reason { slug: "clipped", advice: CLIPPED, text: clipped },
+    Reason { slug: "counter-full", advice: FULL, text: counter_full },
     Reason { slug: "too-many-series", advice: SERIES, text: too_many_series },
 ];
 
@@ -67,6 +68,7 @@ const CUT_OFF: &str = "make `workload.drain` longer than the slowest journey, th
 const CLOSED: &str = "read the times as those of users who wait their turn; `--rate` or `workload.rate` make \
      arrivals that do not wait";
 const CLIPPED: &str = "take the maximum as a lower bound";
+const FULL: &str = "split the run: a histogram counts each time at most 4,294,967,295 times";
 const SERIES: &str = "look for an action or capability name that changes with every iteration";
 
 /// Flows that were met side by side for less than this part of the time took turns.
@@ -234,6 +236,11 @@ fn clipped(tally: &Tally, _: &Circumstances) -> Option<String> {
     (number > 0).then(|| format!("{number} times were longer than a histogram reaches"))
 }
 
+fn counter_full(tally: &Tally, _: &Circumstances) -> Option<String> {
+    let number: u64 = tally.series.values().map(Times::lost).sum();
+    (number > 0).then(|| format!("{number} samples are not counted because their counter is full"))
+}
+
 fn too_many_series(tally: &Tally, _: &Circumstances) -> Option<String> {
     let number = tally.run.other;
     (number > 0)
@@ -243,8 +250,12 @@ fn too_many_series(tally: &Tally, _: &Circumstances) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::histogram::Bounds;
+    use crate::measure::series::{Phase, SeriesKey};
     use crate::measure::tally::JourneyTally;
+    use crate::measure::timeline::{Line, Readings};
     use std::collections::BTreeSet;
+    use std::sync::Arc;
 
     fn met(first_ms: u64, last_ms: u64) -> FlowTally {
         FlowTally { starts: 5, first_ms, last_ms }
@@ -260,6 +271,37 @@ mod tests {
             (vec![met(0, 20_000), met(20_000, 40_000), met(40_000, 60_000)], Some(40_000)),
         ] {
             assert_eq!(changed_at(&flows.iter().collect::<Vec<_>>()), changed, "{flows:?}");
+        }
+    }
+
+    /// A counter that is full, and two more for it.
+    fn full() -> Times {
+        let mut histogram = Bounds::Journey.histogram();
+        histogram.record_n(1000, u32::MAX - 1).unwrap();
+        let mut times = Times::from_histogram(&histogram, Bounds::Journey).unwrap();
+        (0..3).for_each(|_| times.record(1000));
+        times
+    }
+
+    #[test]
+    fn little_headroom_is_told_where_the_cpu_is_known_and_was_not_the_limit() {
+        let line = |cpu_share| Line {
+            end_ms: 1000,
+            measured_ms: 1000,
+            readings: Readings { cpu_share, cores: Some(0.5), ..Readings::default() },
+            ..Line::default()
+        };
+        for (share, slugs) in [
+            (None, &["generator-unknown"][..]),
+            (Some(0.6), &[]),
+            (Some(0.7), &["little-headroom"]),
+            (Some(0.9), &[]),
+        ] {
+            let mut tally = Tally::default();
+            tally.absorb_line(&line(share));
+            let cautions = all(&tally, &Circumstances::default());
+            let found: Vec<_> = cautions.iter().map(|caution| caution.slug.as_str()).collect();
+            assert_eq!(found, slugs, "{share:?}");
         }
     }
 
@@ -297,6 +339,15 @@ mod tests {
         tally.run.measured_ms = 3000;
         tally.run.overloaded_ms = 200;
         (tally.run.clipped, tally.run.other) = (3, 4);
+        (tally.run.max_open_files, tally.run.file_limit) = (Some(950), Some(1024));
+        (tally.run.max_ports_in_use, tally.run.ports) = (Some(27_000), Some(28_232));
+        let none = "".into();
+        let late = SeriesKey::of_journey(Phase::Measured, &none, &"".into(), Kind::SchedulerLag);
+        let mut times = Times::new(late.bounds());
+        times.record(45_678);
+        tally.series.insert(Arc::new(late), times);
+        let key = SeriesKey::of_journey(Phase::Measured, &none, &"".into(), Kind::Think);
+        tally.series.insert(Arc::new(key), full());
         let workload_model = Some(WorkloadModel::Closed);
         let told = |interrupted, unfinished| {
             let circumstances = Circumstances {
@@ -313,10 +364,19 @@ mod tests {
             (lines.concat(), cautions.len())
         };
         let (text, number) = told(false, false);
-        assert_eq!(number, REASONS.len() - 2);
+        // Neither interrupted nor unfinished, and where the CPU is unknown nothing is said of it.
+        assert_eq!(number, REASONS.len() - 3);
         insta::assert_snapshot!(text, @r#"
+generator-unknown: this system does not tell how much CPU gander used: whether gander was the limit is not known
+  watch the generator's CPU by other means, or run on Linux
 generator-busy: the generator may have been the limit in 6.667% of the measured time
   use fewer users or a lower rate, a larger machine, or several agents
+scheduler-lag: gander's own timers were up to 45.6 ms late (99th percentile 45.6 ms): so late it may have read replies, too
+  take other work off this machine, give gander more cores, or use fewer users
+fd-limit: 950 files were open, sockets among them, of at most 1024
+  raise the hard limit of open files (`ulimit -Hn`, `LimitNOFILE=`), or use fewer users
+ports-short: 27000 of 28232 local ports were in use towards one address, closed connections that keep theirs for a minute included
+  send from more addresses (`http.local_addresses`), keep connections longer (`http.connections = "per-user"`), or widen `net.ipv4.ip_local_port_range`
 flow-changed: `register` of `v1` met another flow from second 3 on
   repeat the run: one half measured another flow version than the other
 several-flows: `sign-on` of `v1` met 2 different flows
@@ -329,9 +389,11 @@ closed-model: in the closed model a slow tenant gets less load: who would have c
   read the times as those of users who wait their turn; `--rate` or `workload.rate` make arrivals that do not wait
 clipped: 3 times were longer than a histogram reaches
   take the maximum as a lower bound
+counter-full: 2 samples are not counted because their counter is full
+  split the run: a histogram counts each time at most 4,294,967,295 times
 too-many-series: 4 samples beyond the first 2000 series are in `other`
   look for an action or capability name that changes with every iteration
 "#);
-        assert_eq!(told(true, true).1, REASONS.len() - 1, "an interrupted run cuts off");
+        assert_eq!(told(true, true).1, REASONS.len() - 2, "an interrupted run cuts off");
     }
 }

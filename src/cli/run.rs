@@ -26,6 +26,7 @@ use crate::run::players::{Choice, Players};
 use crate::run::stage::run_id;
 use crate::run::summarise::summarise;
 use crate::workload::mix::Mix;
+use crate::workload::settings::Model;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,9 +81,7 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
     let checked = prepare::read(&args.selection, args.flags()?)?;
     // With the runtime the limit of open files is raised.
     let runtime = super::runtime()?;
-    let users = checked.profile.workload.model.users() as u64;
-    descriptors::check_room(users, descriptors::limit())
-        .map_err(|error| Failure::of(Exit::WrongInput, &error))?;
+    check_room(&checked.profile.workload.model, terminal)?;
     let stop = Stop::default();
     let (asked, spoken) = (stop.clone(), *terminal);
     load::on_interrupt(move || interrupted(&asked, &spoken));
@@ -230,6 +229,19 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         ledger: stage.ledger.clone(),
         keeper: opened.keeper.clone().map(|keeper| (keeper, stage.pool.clone())),
     })
+}
+
+/// Users in turn are all at work at once; of those who wait for arrivals as many as the tenant is slow.
+fn check_room(model: &Model, terminal: &Terminal) -> Result<(), Failure> {
+    let Err(error) = descriptors::check_room(model.users() as u64, descriptors::limit()) else {
+        return Ok(());
+    };
+    if !model.is_open() {
+        return Err(Failure::of(Exit::WrongInput, &error));
+    }
+    let remedy = error.remedy().unwrap_or_default();
+    terminal.say(&format!("{} {error}; {remedy}", terminal.paint(Style::Bad, "caution")));
+    Ok(())
 }
 
 /// Accounts that could not be put right are missing to journeys, whose faults do not say why.

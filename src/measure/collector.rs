@@ -1,6 +1,7 @@
 //! Ends intervals: takes what the threads recorded and makes one interval of it.
 
 use super::catalogue::{JourneyId, JourneyNames, OTHER};
+use super::counters::Shape;
 use super::counts::{Counts, FaultCounts};
 use super::failing::Failing;
 use super::histogram::{Bounds, Times};
@@ -31,6 +32,8 @@ pub struct Collector {
     /// By series: intervals since it last had a sample.
     idle: Vec<u16>,
     keys: Vec<Arc<SeriesKey>>,
+    /// By series: the ranges of time in which it had samples since it was last idle.
+    shapes: Vec<Shape>,
     pool: Pool,
     interval: u64,
     end_ms: u64,
@@ -61,6 +64,7 @@ impl Collector {
             spare: Buffers::default(),
             idle: Vec::new(),
             keys: Vec::new(),
+            shapes: Vec::new(),
             pool: Pool::default(),
             interval: 0,
             end_ms: 0,
@@ -79,7 +83,7 @@ impl Collector {
         let mut failing = Vec::new();
         let recorder = self.recorder.clone();
         for shard in &recorder.inner().shards {
-            ready(&mut self.spare, &self.keys, &self.idle);
+            ready(&mut self.spare, &self.keys, &self.idle, &self.shapes);
             failing.extend(self.take(shard));
             self.note_names();
             merged.add(&self.spare, &self.keys, &mut self.pool);
@@ -142,17 +146,26 @@ impl Collector {
             let used = merged.times.get(place).is_some_and(Option::is_some);
             *idle = if used { 0 } else { idle.saturating_add(1) };
         }
+        self.shapes.resize(self.keys.len(), 0);
+        for (place, shape) in self.shapes.iter_mut().enumerate() {
+            match merged.times.get(place) {
+                Some(Some(times)) => *shape |= times.shape(),
+                _ if self.idle[place] >= IDLE_INTERVALS => *shape = 0,
+                _ => {}
+            }
+        }
     }
 }
 
 /// Gives every series in use its histogram, and takes it from those long unused.
-fn ready(spare: &mut Buffers, keys: &[Arc<SeriesKey>], idle: &[u16]) {
+fn ready(spare: &mut Buffers, keys: &[Arc<SeriesKey>], idle: &[u16], shapes: &[Shape]) {
     spare.times.resize_with(spare.times.len().max(keys.len()), || None);
-    for (times, (key, idle)) in spare.times.iter_mut().zip(keys.iter().zip(idle)) {
+    let known = keys.iter().zip(idle).zip(shapes);
+    for (times, ((key, idle), shape)) in spare.times.iter_mut().zip(known) {
         if *idle >= IDLE_INTERVALS {
             *times = None;
         } else {
-            times.get_or_insert_with(|| Box::new(Times::new(key.bounds())));
+            times.get_or_insert_with(|| Box::new(Times::new(key.bounds()))).provide(*shape);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Times in microseconds, counted: bounds, recording without failing, and the quantile that judges.
 
+use super::counters::{Counters, Layout, Shape};
 use crate::base::remedy::Remedy;
 use hdrhistogram::Histogram;
 use std::fmt;
@@ -25,67 +26,80 @@ impl Bounds {
             Self::Coarse => (3_600_000_000, 1),
         }
     }
+
+    /// Three digits ask for 2,000 steps in the first octaves, one for 20, rounded up to powers of two.
+    const fn layout(self) -> Layout {
+        let (high, digits) = self.high_us_and_digits();
+        Layout { bits: if digits == 3 { 11 } else { 5 }, high }
+    }
+
+    /// An empty histogram of the library with these bounds.
+    pub fn histogram(self) -> Histogram<u32> {
+        let (high, digits) = self.high_us_and_digits();
+        let histogram = Histogram::new_with_bounds(LOW_US, high, digits);
+        histogram.expect("constant bounds are valid bounds")
+    }
 }
 
 /// The lowest time that is told apart; shorter ones count as this long.
 const LOW_US: u64 = 1;
 
-/// A counted set of times in microseconds.
+/// A counted set of times in microseconds. Takes memory only for the ranges that occur.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Times {
-    histogram: Histogram<u32>,
+    counters: Counters,
     clipped: u64,
 }
 
 impl Times {
-    /// No times yet. Allocates all its counters at once.
+    /// No times yet.
     pub fn new(bounds: Bounds) -> Self {
-        let (high, digits) = bounds.high_us_and_digits();
-        let histogram = Histogram::new_with_bounds(LOW_US, high, digits);
-        Self { histogram: histogram.expect("constant bounds are valid bounds"), clipped: 0 }
+        Self { counters: Counters::new(bounds.layout()), clipped: 0 }
     }
 
     /// Takes over a histogram that was read; none if it was not made with these bounds.
-    pub fn from_histogram(histogram: Histogram<u32>, bounds: Bounds) -> Option<Self> {
+    pub fn from_histogram(histogram: &Histogram<u32>, bounds: Bounds) -> Option<Self> {
         let (high, digits) = bounds.high_us_and_digits();
         let fits =
             histogram.low() == LOW_US && histogram.high() == high && histogram.sigfig() == digits;
-        fits.then_some(Self { histogram, clipped: 0 })
+        let mut times = fits.then(|| Self::new(bounds))?;
+        for value in histogram.iter_recorded() {
+            times.counters.count_many(value.value_iterated_to(), value.count_at_value().into());
+        }
+        Some(times)
+    }
+
+    /// Puts the counters into an empty histogram of [`Bounds::histogram`], for writing them.
+    pub fn fill(&self, histogram: &mut Histogram<u32>) {
+        self.counters.each(|value, _, count| histogram.saturating_record_n(value, count));
     }
 
     /// Counts one time. One beyond the bounds counts at the bound and as clipped.
     pub fn record(&mut self, time_us: u64) {
-        let high = self.histogram.high();
-        self.clipped += u64::from(time_us > high);
-        self.histogram.saturating_record(time_us.clamp(LOW_US, high));
+        self.clipped += u64::from(time_us > self.counters.layout().high);
+        self.counters.count(time_us.max(LOW_US));
     }
 
-    /// Adds all of another set.
+    /// Adds all of another set; what is beyond these bounds at the bound.
     pub fn add(&mut self, other: &Self) {
         self.clipped += other.clipped;
-        if self.histogram.add(&other.histogram).is_err() {
-            // Other bounds, and beyond these: value by value, at the bound.
-            for value in other.histogram.iter_recorded() {
-                let time_us = value.value_iterated_to().clamp(LOW_US, self.histogram.high());
-                self.histogram.saturating_record_n(time_us, value.count_at_value());
-            }
-        }
+        self.counters.add(&other.counters);
     }
 
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
-        self.histogram.reset();
+        self.counters.clear();
         self.clipped = 0;
     }
 
     /// How many times are counted.
-    pub fn count(&self) -> u64 {
-        self.histogram.len()
+    pub const fn count(&self) -> u64 {
+        self.counters.total()
     }
 
     /// Whether none is.
-    pub fn is_empty(&self) -> bool {
-        self.histogram.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.count() == 0
     }
 
     /// How many were beyond the bounds since the last clearing. Not kept in interval logs.
@@ -93,24 +107,45 @@ impl Times {
         self.clipped
     }
 
-    /// The counters, for writing them.
-    pub const fn histogram(&self) -> &Histogram<u32> {
-        &self.histogram
+    /// How many are not counted because their counter was full.
+    pub const fn lost(&self) -> u64 {
+        self.counters.lost()
+    }
+
+    /// The ranges that occurred, to be provided elsewhere.
+    pub(super) fn shape(&self) -> Shape {
+        self.counters.shape()
+    }
+
+    /// Gets the memory for ranges that occurred elsewhere, so that recording need not.
+    pub(super) fn provide(&mut self, shape: Shape) {
+        self.counters.provide(shape);
+    }
+
+    /// Memory of the counters, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.counters.bytes()
     }
 
     /// The shortest time; 0 for an empty set.
     pub fn min_us(&self) -> u64 {
-        if self.is_empty() { 0 } else { self.histogram.min() }
+        self.counters.find(|lowest, _, _| Some(lowest)).unwrap_or(0)
     }
 
     /// The longest time; 0 for an empty set.
     pub fn max_us(&self) -> u64 {
-        if self.is_empty() { 0 } else { self.histogram.max() }
+        self.counters.highest().unwrap_or(0)
     }
 
     /// The arithmetic mean; 0 for an empty set.
+    #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 samples")]
     pub fn mean_us(&self) -> f64 {
-        if self.is_empty() { 0.0 } else { self.histogram.mean() }
+        let mut sum = 0u128;
+        self.counters.each(|lowest, highest, count| {
+            // The middle of the values that share the counter.
+            sum += u128::from(lowest + (highest - lowest).div_ceil(2)) * u128::from(count);
+        });
+        if self.is_empty() { 0.0 } else { sum as f64 / self.count() as f64 }
     }
 
     /// The smallest time that `percentile` of all times do not exceed; none for an empty set.
@@ -119,11 +154,13 @@ impl Times {
         Some(self.at_rank(rank))
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 samples")]
     fn at_rank(&self, rank: u64) -> u64 {
-        // Half a rank lower, so that no rounding of the division can reach the next one.
-        let quantile = (rank as f64 - 0.5) / self.count() as f64;
-        self.histogram.value_at_quantile(quantile)
+        let mut seen = 0;
+        let reached = self.counters.find(|_, highest, count| {
+            seen += u64::from(count);
+            (seen >= rank).then_some(highest)
+        });
+        reached.unwrap_or_else(|| self.max_us())
     }
 }
 
@@ -275,11 +312,11 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_of_each_kind_of_bounds_is_known() {
+    fn the_size_of_each_kind_of_bounds_is_known() {
         for (bounds, counters) in
             [(Bounds::Exchange, 18_432), (Bounds::Journey, 23_552), (Bounds::Coarse, 464)]
         {
-            assert_eq!(Times::new(bounds).histogram().distinct_values(), counters, "{bounds:?}");
+            assert_eq!(bounds.histogram().distinct_values(), counters, "{bounds:?}");
         }
     }
 
@@ -307,6 +344,32 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_figure_is_that_of_the_library(
+            values in prop::collection::vec(1u64..120_000_000, 1..300),
+            bounds in prop::sample::select(&[Bounds::Exchange, Bounds::Journey, Bounds::Coarse][..]),
+            per_mille in 1u32..=1000,
+        ) {
+            let mut reference = bounds.histogram();
+            let mut times = Times::new(bounds);
+            for value in values {
+                reference.record(value).unwrap();
+                times.record(value);
+            }
+            let mut filled = bounds.histogram();
+            times.fill(&mut filled);
+            prop_assert_eq!(&filled, &reference);
+            prop_assert_eq!(Times::from_histogram(&filled, bounds).unwrap(), times.clone());
+            prop_assert_eq!((times.min_us(), times.max_us()), (reference.min(), reference.max()));
+            prop_assert_eq!(times.count(), reference.len());
+            prop_assert!((times.mean_us() - reference.mean()).abs() < 1e-3);
+            let percentile = Percentile(per_mille * 100);
+            let rank = percentile.rank(times.count()).unwrap();
+            // Half a rank lower, so that no rounding of the division can reach the next one.
+            let quantile = (rank as f64 - 0.5) / times.count() as f64;
+            prop_assert_eq!(times.at(percentile).unwrap(), reference.value_at_quantile(quantile));
+        }
+
         #[test]
         fn a_percentile_is_the_sample_of_its_rank(
             mut values in prop::collection::vec(1u64..120_000_000, 1..300),

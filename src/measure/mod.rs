@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod collector;
+mod counters;
 pub mod counts;
 mod exemplar;
 pub mod failing;

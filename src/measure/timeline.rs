@@ -77,7 +77,8 @@ pub struct Readings {
     /// Cores that the process may use: affinity and quota, fractions kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cores: Option<f64>,
-    /// CPU time of the process ÷ (time × available cores), in the interval.
+    /// CPU time of the process ÷ (time × available cores), in the interval; at least the part of it
+    /// in which a quota was used up, by whomever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_share: Option<f64>,
     /// Resident memory.

@@ -331,7 +331,8 @@ mod tests {
           ✓ sign-on.p95 < 800ms    179 ms
 
         Generator
-          CPU 23.4% of the cores · peak memory 84.2 MiB · at most 42 sockets
+          CPU 23.4% of 2 cores, at worst 31.0% · peak memory 84.2 MiB · at most 42 sockets · timers late p99
+            3.53 ms, max 6.73 ms
 
         Results
           reports/20261121-183441-k3f9
@@ -399,7 +400,8 @@ mod tests {
             → run for at least 2 minutes, or at a higher rate
 
         Generator
-          CPU 23.4% of the cores · peak memory 84.2 MiB · at most 42 sockets · own lag p99 674 µs
+          CPU 23.4% of 2 cores, at worst 31.0% · peak memory 84.2 MiB · at most 42 sockets · timers late p99
+            3.53 ms, max 6.73 ms · own lag p99 674 µs
 
         Results
           reports/20261121-183441-k3f9
@@ -453,7 +455,8 @@ mod tests {
             → use fewer users, or a machine with more cores
 
         Generator
-          CPU 96.9% of the cores · peak memory 84.2 MiB · at most 42 sockets
+          CPU 96.9% of 2 cores, at worst 100% · peak memory 84.2 MiB · at most 42 sockets · timers late p99
+            3.53 ms, max 6.73 ms
 
         Results
           reports/20261121-183441-k3f9
@@ -491,7 +494,8 @@ mod tests {
           ✗ faults < 1%      100%
 
         Generator
-          CPU 23.4% of the cores · peak memory 84.2 MiB · at most 42 sockets
+          CPU 23.4% of 2 cores, at worst 31.0% · peak memory 84.2 MiB · at most 42 sockets · timers late p99
+            3.53 ms, max 6.73 ms
 
         Results
           reports/20261121-183441-k3f9
@@ -540,7 +544,8 @@ mod tests {
           ✓ sign-on.p95 < 800ms    179 ms
 
         Generator
-          CPU 23.4% of the cores · peak memory 84.2 MiB · at most 42 sockets
+          CPU 23.4% of 2 cores, at worst 31.0% · peak memory 84.2 MiB · at most 42 sockets · timers late p99
+            3.53 ms, max 6.73 ms
 
         Results
           reports/20261121-183441-k3f9
@@ -614,8 +619,8 @@ mod tests {
             → run for at least 2 minutes, or at a higher rate
 
         Generator
-          CPU 23.4% of the cores · peak memory 84.2 MiB · at most 42 sockets · own lag
-            p99 674 µs
+          CPU 23.4% of 2 cores, at worst 31.0% · peak memory 84.2 MiB · at most 42
+            sockets · timers late p99 3.53 ms, max 6.73 ms · own lag p99 674 µs
 
         Results
           reports/20261121-183441-k3f9

@@ -1,9 +1,10 @@
 //! `HdrHistogram` interval logs, version 1.3: one tagged line for each series and window.
 
-use crate::measure::histogram::Times;
+use crate::measure::histogram::{Bounds, Times};
 use crate::measure::series::{SeriesKey, TagError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
 use hdrhistogram::serialization::interval_log::{
     IntervalLogHistogram, IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
 };
@@ -17,6 +18,8 @@ use std::time::{Duration, SystemTime};
 #[derive(Default)]
 pub struct LogText {
     serializer: V2DeflateSerializer,
+    /// One for each kind of bounds, refilled for each line.
+    histograms: Vec<(Bounds, Histogram<u32>)>,
 }
 
 impl LogText {
@@ -44,14 +47,32 @@ impl LogText {
         text: &mut Vec<u8>,
     ) {
         let tag = key.to_string();
+        let histogram = filled(&mut self.histograms, key.bounds(), times);
         let mut builder = IntervalLogWriterBuilder::new();
         let begun = builder.with_max_value_divisor(1.0).begin_log_with(text, &mut self.serializer);
         if let Ok(mut log) = begun {
             let (start, length) = (ms(start_ms), ms(end_ms.saturating_sub(start_ms)));
             // Neither memory nor our bounds can make it fail.
-            let _ = log.write_histogram(times.histogram(), start, length, Tag::new(&tag));
+            let _ = log.write_histogram(histogram, start, length, Tag::new(&tag));
         }
     }
+}
+
+/// The times as a histogram of the library.
+fn filled<'h>(
+    histograms: &'h mut Vec<(Bounds, Histogram<u32>)>,
+    bounds: Bounds,
+    times: &Times,
+) -> &'h Histogram<u32> {
+    let known = histograms.iter().position(|(of, _)| *of == bounds);
+    let place = known.unwrap_or_else(|| {
+        histograms.push((bounds, bounds.histogram()));
+        histograms.len() - 1
+    });
+    let histogram = &mut histograms[place].1;
+    histogram.reset();
+    times.fill(histogram);
+    histogram
 }
 
 const LEGEND: &[u8] =
@@ -152,7 +173,7 @@ fn times_of(
 ) -> Option<Times> {
     let bytes = STANDARD.decode(found.encoded_histogram()).ok()?;
     let histogram = deserializer.deserialize(&mut bytes.as_slice()).ok()?;
-    Times::from_histogram(histogram, key.bounds())
+    Times::from_histogram(&histogram, key.bounds())
 }
 
 /// To the nearest millisecond: seconds are written with three decimals and read as fractions.

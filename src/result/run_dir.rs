@@ -7,7 +7,7 @@ use crate::base::remedy::Remedy;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// The plan as run. Written first; a directory without it is none of a run.
@@ -145,7 +145,15 @@ pub enum RunDirError {
 impl Remedy for RunDirError {
     fn remedy(&self) -> Option<String> {
         match self {
-            Self::Io { .. } => None,
+            Self::Io { source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                    Some(
+                        "make room on the disk, or let the run be written elsewhere with `--out`"
+                            .to_owned(),
+                    )
+                }
+                _ => None,
+            },
             Self::Taken { .. } => {
                 Some("name another directory with `--out`, or move this one away".to_owned())
             }

@@ -168,14 +168,7 @@ pub async fn conduct<P: Performer>(
     tally.settle();
     record.ended_at = Some(Utc::of(clock.wall()).stamp());
     record.interrupted = stopped && breach.is_none() && unwritten.is_none();
-    record.stopped = match (&breach, load.by) {
-        (Some(breach), _) => Some(breach.to_string()),
-        (None, EndedBy::Late) => Some(format!(
-            "an arrival found no free user within {}, and `workload.when_late` is `abort`",
-            Span(PATIENCE)
-        )),
-        (None, _) => None,
-    };
+    record.stopped = ended_early(breach.as_ref(), load.by);
     record.flows = flows(&tally);
     let dir = writer.dir().clone();
     let unwritten = match unwritten {
@@ -183,6 +176,18 @@ pub async fn conduct<P: Performer>(
         None => writer.finish().and_then(|dir| dir.write_run(&record)).err(),
     };
     Ok(Conducted { dir, record, tally, load, breach, unwritten, unmended })
+}
+
+/// Why gander itself ended a run before its time, if it did.
+fn ended_early(breach: Option<&Breach>, by: EndedBy) -> Option<String> {
+    match (breach, by) {
+        (Some(breach), _) => Some(breach.to_string()),
+        (None, EndedBy::Late) => Some(format!(
+            "an arrival found no free user within {}, and `workload.when_late` is `abort`",
+            Span(PATIENCE)
+        )),
+        (None, _) => None,
+    }
 }
 
 /// Tells the secretary that the load is over, and when its measured part was.

@@ -3,21 +3,53 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Cores that worker threads are started for.
 pub fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
 }
 
-/// Cores that this process may use at once: as many as its affinity allows, at most what the quotas
-/// of its control group and of all groups above it give. A process held to a tenth of a core has
-/// 0.1. Where the system does not say, as many as the standard library finds.
-pub fn available_cores() -> f64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let allowed = allowed(&status).unwrap_or_else(cores);
-    let cgroup = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    groups(&cgroup, &mounts).iter().filter_map(Group::quota).fold(f64::from(allowed), f64::min)
+/// What this process may use at once: as many cores as its affinity allows, at most what the quotas
+/// of its control group and of all groups above it give. Held to a tenth of a core it has 0.1. Where
+/// the system does not say, as many as the standard library finds.
+#[derive(Debug)]
+pub struct Allowance {
+    cores: f64,
+    limit: Option<Limit>,
+}
+
+impl Allowance {
+    /// That of this process, now.
+    pub fn of_process() -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let allowed = f64::from(allowed(&status).unwrap_or_else(cores));
+        let cgroup = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let limits = groups(&cgroup, &mounts).into_iter().filter_map(Group::limit);
+        let limit = limits.min_by(|a, b| a.cores().total_cmp(&b.cores()));
+        let limit = limit.filter(|limit| limit.cores() < allowed);
+        Self { cores: limit.as_ref().map_or(allowed, Limit::cores), limit }
+    }
+
+    /// How many cores, fractions kept.
+    pub const fn cores(&self) -> f64 {
+        self.cores
+    }
+
+    /// For how long the quota was used up so far: the periods of the group in which it was, whoever
+    /// in the group used it. What is used up is not there for this process either.
+    pub fn used_up(&self) -> Duration {
+        let Some(limit) = &self.limit else { return Duration::ZERO };
+        let text = fs::read_to_string(limit.folder.join("cpu.stat")).unwrap_or_default();
+        let periods = throttled(&text).and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+        limit.period.saturating_mul(periods)
+    }
+}
+
+/// `nr_throttled` in `cpu.stat` of both versions.
+fn throttled(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("nr_throttled "))?.trim().parse().ok()
 }
 
 /// Set bits of `Cpus_allowed` in `/proc/self/status`: hexadecimal words divided by commas.
@@ -35,28 +67,42 @@ struct Group {
     unified: bool,
 }
 
-impl Group {
-    fn quota(&self) -> Option<f64> {
-        let read = |name: &str| fs::read_to_string(self.folder.join(name)).ok();
-        if self.unified {
-            quota_of_two(&read("cpu.max")?)
-        } else {
-            quota_of_one(&read("cpu.cfs_quota_us")?, &read("cpu.cfs_period_us")?)
-        }
+/// A group's quota of each of its periods.
+#[derive(Debug)]
+struct Limit {
+    folder: PathBuf,
+    quota: Duration,
+    period: Duration,
+}
+
+impl Limit {
+    fn cores(&self) -> f64 {
+        self.quota.div_duration_f64(self.period)
     }
 }
 
-/// Version 2: `cpu.max` holds quota (or `max`) and period.
-fn quota_of_two(text: &str) -> Option<f64> {
+impl Group {
+    fn limit(self) -> Option<Limit> {
+        let read = |name: &str| fs::read_to_string(self.folder.join(name)).ok();
+        let (quota, period) = if self.unified {
+            quota_of_two(&read("cpu.max")?)?
+        } else {
+            quota_of_one(&read("cpu.cfs_quota_us")?, &read("cpu.cfs_period_us")?)?
+        };
+        Some(Limit { folder: self.folder, quota, period })
+    }
+}
+
+/// Version 2: `cpu.max` holds quota (or `max`) and period, in microseconds.
+fn quota_of_two(text: &str) -> Option<(Duration, Duration)> {
     let (quota, period) = text.trim().split_once(' ')?;
     quota_of_one(quota, period)
 }
 
 /// Version 1: `cpu.cfs_quota_us` (-1 for none) and `cpu.cfs_period_us`.
-fn quota_of_one(quota: &str, period: &str) -> Option<f64> {
-    let quota: f64 = quota.trim().parse().ok()?;
-    let period: f64 = period.trim().parse().ok()?;
-    (quota > 0.0 && period > 0.0).then(|| quota / period)
+fn quota_of_one(quota: &str, period: &str) -> Option<(Duration, Duration)> {
+    let us = |text: &str| text.trim().parse().ok().filter(|us| *us > 0).map(Duration::from_micros);
+    Some((us(quota)?, us(period)?))
 }
 
 /// The folders of the groups that limit this process, its own and those above it, from
@@ -127,11 +173,28 @@ mod tests {
 
     #[test]
     fn quotas_keep_their_fractions() {
-        assert_eq!(quota_of_two("10000 100000\n"), Some(0.1));
-        assert_eq!(quota_of_two("max 100000\n"), None);
-        assert_eq!(quota_of_one("-1\n", "100000\n"), None);
-        assert_eq!(quota_of_one("150000\n", "100000\n"), Some(1.5));
-        assert_eq!(quota_of_one("", "100000\n"), None);
+        let cores = |quota: Option<(Duration, Duration)>| {
+            let limit = |(quota, period)| Limit { folder: PathBuf::new(), quota, period };
+            quota.map(|quota| limit(quota).cores())
+        };
+        assert_eq!(cores(quota_of_two("10000 100000\n")), Some(0.1));
+        assert_eq!(cores(quota_of_two("max 100000\n")), None);
+        assert_eq!(cores(quota_of_one("-1\n", "100000\n")), None);
+        assert_eq!(cores(quota_of_one("150000\n", "100000\n")), Some(1.5));
+        assert_eq!(cores(quota_of_one("", "100000\n")), None);
+    }
+
+    #[test]
+    fn periods_in_which_the_quota_was_used_up_are_read_from_both_versions() {
+        for (text, number) in [
+            ("nr_periods 81\nnr_throttled 78\nthrottled_time 5764788925\n", Some(78)),
+            ("usage_usec 5\nnr_periods 9\nnr_throttled 0\nthrottled_usec 0\n", Some(0)),
+            ("", None),
+        ] {
+            assert_eq!(throttled(text), number, "{text}");
+        }
+        let free = Allowance { cores: 2.0, limit: None };
+        assert_eq!((free.cores(), free.used_up()), (2.0, Duration::ZERO));
     }
 
     #[test]
@@ -163,7 +226,7 @@ mod tests {
 
     #[test]
     fn there_are_never_more_cores_than_the_affinity_allows() {
-        let available = available_cores();
+        let available = Allowance::of_process().cores();
         assert!(available > 0.0 && available <= f64::from(cores()).max(1.0) * 1024.0);
     }
 }

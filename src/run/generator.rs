@@ -1,7 +1,7 @@
 //! How the generator itself is doing: processor share, memory, sockets, ports, and how late its own
 //! timers are. What it lacks must never be charged to the tenant, and what is not known is not zero.
 
-use super::cores::available_cores;
+use super::cores::Allowance;
 use super::descriptors::{self, Descriptors};
 use super::ports::Ports;
 use crate::base::clock::Clock;
@@ -18,13 +18,21 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 pub struct Meter {
     clock: Clock,
-    cores: f64,
-    before: (Instant, Duration),
+    allowance: Allowance,
+    before: Used,
     descriptors: Descriptors,
     ports: Ports,
     ports_in_use: Option<u64>,
     reading: u64,
     timer: JoinHandle<()>,
+}
+
+/// What was used up to a moment: CPU time of the process, and time in which the quota was used up.
+#[derive(Clone, Copy, Debug)]
+struct Used {
+    at: Instant,
+    cpu: Duration,
+    quota: Duration,
 }
 
 /// How often the scheduler is asked whether it is on time.
@@ -42,9 +50,10 @@ impl Meter {
     /// watched. How late its timers are goes to the recorder as the series `scheduler-lag`.
     pub fn start(clock: Clock, recorder: Recorder, start: Instant, phases: Phases) -> Self {
         let timer = tokio::spawn(watch_timer(clock.clone(), recorder, start, phases));
+        let allowance = Allowance::of_process();
         Self {
-            cores: available_cores(),
-            before: (clock.now(), cpu_time()),
+            before: used(&clock, &allowance),
+            allowance,
             clock,
             descriptors: Descriptors::default(),
             ports: Ports::of_machine(),
@@ -56,20 +65,17 @@ impl Meter {
 
     /// How it has been since the last reading: those of the readings that are about the machine.
     pub fn read(&mut self) -> Readings {
-        let now = (self.clock.now(), cpu_time());
-        let wall = now.0.saturating_duration_since(self.before.0).as_secs_f64();
-        let used = now.1.saturating_sub(self.before.1).as_secs_f64();
+        let now = used(&self.clock, &self.allowance);
+        let cpu_share = share(self.before, now, self.allowance.cores());
         self.before = now;
-        let whole = wall * self.cores;
         let open = self.descriptors.count();
         if self.reading.is_multiple_of(PORTS_EVERY) {
             self.ports_in_use = self.ports.in_use();
         }
         self.reading += 1;
         Readings {
-            cores: Some(self.cores),
-            // A quota is kept over a tenth of a second, not to the moment of the reading.
-            cpu_share: (whole > 0.0).then(|| (used / whole).min(1.0)),
+            cores: Some(self.allowance.cores()),
+            cpu_share,
             rss_bytes: resident(),
             open_sockets: open.map(|open| open.sockets),
             open_files: open.map(|open| open.files),
@@ -107,6 +113,20 @@ async fn watch_timer(clock: Clock, recorder: Recorder, start: Instant, phases: P
     }
 }
 
+fn used(clock: &Clock, allowance: &Allowance) -> Used {
+    Used { at: clock.now(), cpu: cpu_time(), quota: allowance.used_up() }
+}
+
+/// The share of the cores that was used between two moments; with a quota at least the part of the
+/// time in which that was used up, by others of the group as well. None for no time.
+fn share(before: Used, now: Used, cores: f64) -> Option<f64> {
+    let wall = now.at.saturating_duration_since(before.at).as_secs_f64();
+    let cpu = now.cpu.saturating_sub(before.cpu).as_secs_f64();
+    let quota = now.quota.saturating_sub(before.quota).as_secs_f64();
+    // A quota is kept over a tenth of a second, not to the moment of the reading.
+    (wall > 0.0).then(|| (cpu / (wall * cores)).max(quota / wall).min(1.0))
+}
+
 /// User and system time of this process, to the nanosecond.
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
@@ -127,6 +147,25 @@ mod tests {
     use crate::measure::collector::Collector;
 
     const PHASES: Phases = Phases { warm_up_ends: Duration::ZERO, measured_ends: None };
+
+    #[test]
+    fn a_quota_that_others_used_up_is_used_up() {
+        let at = Clock::system().now();
+        let ms = Duration::from_millis;
+        let none = Used { at, cpu: ms(0), quota: ms(0) };
+        for (cpu, quota, cores, expected) in [
+            (500, 0, 2.0, 0.25),
+            (100, 0, 0.1, 1.0),
+            (51, 0, 0.1, 0.51),
+            (51, 960, 0.1, 0.96),
+            (130, 1100, 0.1, 1.0),
+        ] {
+            let now = Used { at: at + ms(1000), cpu: ms(cpu), quota: ms(quota) };
+            let found = share(none, now, cores).unwrap();
+            assert!((found - expected).abs() < 1e-9, "{found} for {cpu}, {quota}");
+        }
+        assert_eq!(share(none, none, 1.0), None);
+    }
 
     #[tokio::test]
     async fn a_busy_process_shows_in_the_reading() {

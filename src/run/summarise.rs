@@ -39,3 +39,39 @@ pub fn of_directory(dir: &RunDir) -> Result<Summary, RunDirError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::summary::Verdict;
+
+    fn of(ended_at: Option<&str>, stopped: Option<&str>) -> Summary {
+        let record = serde_json::json!({
+            "schema_version": 1, "gander_version": "0.1.0", "run_id": "r1",
+            "started_at": "2026-11-21T18:34:41.000Z", "started_unix_ms": 1_795_286_081_000u64,
+            "ended_at": ended_at, "interrupted": false, "stopped": stopped, "seed": "1",
+            "workload_model": "closed", "planned_ms": null, "reply_timeout_ms": 30_000,
+            "thresholds": [], "host": { "name": "", "system": "", "cores": 2 },
+            "tenant_hosts": [], "flows": [], "plan": {},
+        });
+        let home = tempfile::tempdir().unwrap();
+        let dir = RunDir::create_at(home.path()).unwrap();
+        dir.write_run(&serde_json::from_value(record).unwrap()).unwrap();
+        of_directory(&dir).unwrap()
+    }
+
+    #[test]
+    fn a_directory_without_a_summary_is_judged_by_its_record() {
+        let ended = Some("2026-11-21T18:35:41.000Z");
+        let found = of(ended, None);
+        assert_eq!((found.verdict, found.reasons), (Verdict::Pass, vec![]));
+        let found = of(ended, Some("too many faults"));
+        assert_eq!(
+            (found.verdict, found.reasons),
+            (Verdict::Fail, vec!["too many faults".to_owned()])
+        );
+        let found = of(None, None);
+        assert_eq!(found.verdict, Verdict::Fail);
+        assert_eq!(found.cautions[0].slug, "unfinished");
+    }
+}

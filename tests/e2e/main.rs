@@ -4,6 +4,7 @@ mod arrivals;
 mod canary;
 mod check;
 mod connections;
+mod endings;
 #[path = "../theory/erlang.rs"]
 mod erlang;
 mod faults;

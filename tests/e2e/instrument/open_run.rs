@@ -28,7 +28,9 @@ impl OpenRun {
         let mut all = hdrhistogram::Histogram::new(3).expect("three digits");
         let add = |entry: gander::result::interval_log::Entry| {
             if entry.key.phase == Phase::Measured && entry.key.kind == kind {
-                all.add(entry.times.histogram()).expect("times that fit");
+                let mut times = entry.key.bounds().histogram();
+                entry.times.fill(&mut times);
+                all.add(times).expect("times that fit");
             }
         };
         dir.each_entry(INTERVALS, add).expect("a readable log");
