@@ -14,6 +14,8 @@ mod conformance;
 mod flows;
 #[path = "standin/faults.rs"]
 mod faults;
+#[path = "standin/hold.rs"]
+mod hold;
 #[path = "standin/journeys.rs"]
 mod journeys;
 #[path = "standin/management.rs"]

@@ -455,13 +455,6 @@ mod tests {
             node_runs = 5
             node_runs_answer = "refusal"
             interaction_timeout = "1m"
-            [capacity]
-            servers = 4
-            service = "exponential 20ms"
-            action = "SIGNON"
-            [[stall]]
-            at = "3s"
-            for = "1s"
             [room]
             calls = 10
         "#,
@@ -475,15 +468,26 @@ mod tests {
         assert_eq!(settings.validity.recovery, Duration::from_secs(10));
         assert_eq!(settings.limits.node_runs_answer, NodeRunsAnswer::Refusal);
         assert_eq!((settings.room.calls, settings.seed), (10, Seed(7)));
-        assert_eq!(settings.capacity.unwrap().servers, 4);
-        let seconds = Duration::from_secs;
-        assert_eq!(settings.stalls, [Stall { at: seconds(3), lasts: seconds(1) }]);
         assert_eq!(settings.policies[0], FlowPolicy::of("one", "0123", "stock"));
         let weights: Vec<u32> =
             settings.policies[1].distribution.iter().map(|version| version.weight).collect();
         assert_eq!(weights, [30, 70]);
         assert_eq!((settings.polling.stays, settings.polling.approved_at), (1, 2));
         assert!(settings.custom_domain && settings.application.refresh_tokens);
+    }
+
+    #[test]
+    fn what_holds_replies_back_can_be_written() {
+        let (settings, problems) = read(
+            "[capacity]\nservers = 4\nservice = \"exponential 20ms\"\naction = \"SIGNON\"\n\
+             [[stall]]\nat = \"3s\"\nfor = \"1s\"\n[[delay]]\ndelay = \"exponential 20ms\"\n",
+        );
+        assert_eq!(problems, "");
+        let capacity = settings.capacity.unwrap();
+        assert_eq!((capacity.servers, capacity.action.as_deref()), (4, Some("SIGNON")));
+        let seconds = Duration::from_secs;
+        assert_eq!(settings.stalls, [Stall { at: seconds(3), lasts: seconds(1) }]);
+        assert_eq!(settings.delays[0].delay, capacity.service);
     }
 
     #[test]

@@ -59,9 +59,9 @@ fn queue_at(load: f64, rate: u32) -> Result<usize, String> {
             near(&format!("{share} of a {what}"), seen, expected)?;
         }
     }
-    // What the formulas are most sensitive to: who waits at all, and for how long. Crowds last, so
-    // that a run has some 800 of them, and the share of those that wait is off by a tenth of itself:
-    // three times that is the bound.
+    // What the formulas are most sensitive to: who waits at all. Crowds last, so that a run has some 800
+    // of them at four fifths of the capacity and few at half of it, and the share of those that wait is
+    // off by a tenth of itself: three times that is the bound.
     let calls = joined(&run.lab, &tenant);
     let waited = calls.iter().filter(|call| call.queue_wait_us.is_some_and(|wait| wait > 0));
     let waiting = waited.count() as f64 / calls.len() as f64;
