@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::Deserialize;
+use std::borrow::Cow;
 
 /// Where a tenant's endpoints are.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -300,19 +301,19 @@ impl Tokens {
     /// Reads the reply of the token endpoint.
     pub fn read(reply: &Response<Bytes>) -> Result<Self, TokenFailure> {
         #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Body {
-            access_token: Loose,
-            id_token: Loose,
-            error: Loose,
+        #[serde(default, bound(deserialize = "'de: 'a"))]
+        struct Body<'a> {
+            access_token: Loose<'a>,
+            id_token: Loose<'a>,
+            error: Loose<'a>,
         }
-        let body: Body = wire::read(reply.body()).unwrap_or_default();
+        let body: Body<'_> = wire::read(reply.body()).unwrap_or_default();
         match body.access_token.filled() {
             Some(access_token) if reply.status() == StatusCode::OK => Ok(Self {
                 access_token: access_token.into(),
                 id_token: body.id_token.filled().map(Into::into),
             }),
-            _ => Err(TokenFailure { status: reply.status().as_u16(), error: body.error.0 }),
+            _ => Err(TokenFailure { status: reply.status().as_u16(), error: body.error.0.map(Cow::into_owned) }),
         }
     }
 }

@@ -93,14 +93,14 @@ pub struct SdkToken {
 /// Reads the reply to [`sdk_token_request`]; none unless it is a success with a token.
 pub fn read_sdk_token(reply: &Response<Bytes>) -> Option<SdkToken> {
     #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Body {
-        access_token: Loose,
+    #[serde(default, bound(deserialize = "'de: 'a"))]
+    struct Body<'a> {
+        access_token: Loose<'a>,
     }
     if !reply.status().is_success() {
         return None;
     }
-    let body: Body = wire::read(reply.body())?;
+    let body: Body<'_> = wire::read(reply.body())?;
     let token = body.access_token.filled()?;
     Some(SdkToken { expires_at: expiry(&token), token: token.into() })
 }
