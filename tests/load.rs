@@ -10,7 +10,10 @@ use gander::measure::fault::Fault;
 use gander::measure::sample::Ending;
 use gander::measure::series::Phase;
 use gander::workload::mix::Mix;
-use gander::workload::settings::{Model, Settings};
+use gander::workload::pacing::Pacing;
+use gander::workload::schedule::Arrivals;
+use gander::workload::settings::{Model, Settings, WhenLate};
+use gander::workload::shape::{Shape, Stage};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -27,6 +30,8 @@ struct Work<F> {
     perform: F,
     tickets: Mutex<Vec<Ticket>>,
     unfinished: Mutex<Vec<(Ticket, Option<u64>, Ending)>>,
+    due: Mutex<Vec<Ticket>>,
+    late: AtomicUsize,
     new_users: AtomicUsize,
     started: watch::Sender<usize>,
 }
@@ -37,6 +42,8 @@ impl<F> Work<F> {
             perform,
             tickets: Mutex::default(),
             unfinished: Mutex::default(),
+            due: Mutex::default(),
+            late: AtomicUsize::new(0),
             new_users: AtomicUsize::new(0),
             started: watch::Sender::new(0),
         })
@@ -69,6 +76,14 @@ where
 {
     type User = u64;
 
+    fn due(&self, ticket: &Ticket) {
+        self.due.lock().expect("no panic while held").push(*ticket);
+    }
+
+    fn late(&self, _ticket: &Ticket) {
+        self.late.fetch_add(1, Ordering::SeqCst);
+    }
+
     fn new_user(&self, _number: usize) -> u64 {
         self.new_users.fetch_add(1, Ordering::SeqCst);
         0
@@ -89,14 +104,14 @@ where
 /// So many users for a second, unless changed.
 fn plan(users: usize, change: impl FnOnce(&mut Settings)) -> Plan {
     let mut workload = Settings {
-        model: Model::Closed { users },
+        model: Model::closed(users),
         duration: Some(ms(1000)),
         iterations: None,
         warm_up: Duration::ZERO,
         drain: ms(5000),
     };
     change(&mut workload);
-    Plan::new(workload, Mix::new(&[2.0, 1.0], Seed(1)).expect("a mix"))
+    Plan::new(workload, Mix::new(&[2.0, 1.0], Seed(1)).expect("a mix"), Seed(1))
 }
 
 /// Launches and runs, and fails the test rather than wait for ever.
@@ -356,6 +371,14 @@ struct Clumsy;
 impl Performer for Clumsy {
     type User = ();
 
+    fn due(&self, _ticket: &Ticket) {
+        panic!("on purpose");
+    }
+
+    fn late(&self, _ticket: &Ticket) {
+        panic!("on purpose");
+    }
+
     fn new_user(&self, number: usize) {
         assert!(number != 0, "on purpose");
     }
@@ -492,6 +515,231 @@ fn a_runtime_of_one_thread_will_do() {
         drive(plan(20, |workload| workload.duration = Some(ms(200))), &Stop::default(), &work).await
     });
     assert!(end.total().completed >= 20);
+}
+
+// The open model: arrivals on a schedule of their own.
+
+/// So many arrivals per second at equal distances for half a second, unless changed.
+fn arrivals(per_second: f64, users: usize, when_late: WhenLate) -> Plan {
+    let rate = Shape::constant(per_second);
+    let model = Model::Open { rate, arrivals: Arrivals::Constant, max_users: users, when_late };
+    plan(1, |workload| {
+        workload.model = model;
+        workload.duration = Some(ms(500));
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn arrivals_are_due_on_their_schedule_whatever_becomes_of_those_before() {
+    let work = Work::new(|_| async {
+        tokio::time::sleep(ms(50)).await;
+        Ending::Completed
+    });
+    let mut plan = arrivals(200.0, 50, WhenLate::Queue);
+    plan.workload.warm_up = ms(100);
+    let end = drive(plan, &Stop::default(), &work).await;
+    assert_eq!((end.by, end.measured), (EndedBy::Time, ms(500)));
+    let tickets = work.tickets();
+    assert_eq!(tickets.len(), 120);
+    for (number, ticket) in (0..).zip(&tickets) {
+        assert_eq!(ticket.number, number);
+        assert_eq!(ticket.after, ms(5) * u32::try_from(number).expect("few"));
+        assert_eq!(ticket.due, end.started + ticket.after);
+        assert!(ticket.due <= ticket.dispatched && ticket.dispatched <= ticket.handed);
+        let expected = if ticket.after < ms(100) { Phase::WarmUp } else { Phase::Measured };
+        assert_eq!(ticket.phase, expected);
+    }
+    assert_eq!(end.total().completed, 120);
+    let due: Vec<_> =
+        work.due.lock().expect("no panic while held").iter().map(|t| t.number).collect();
+    assert_eq!(due, (0..120).collect::<Vec<_>>(), "each is told once, in order");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_finds_all_users_busy_waits_and_is_served_even_after_the_end() {
+    // One user, 50 ms each, 40/s: twice as many as can be served.
+    let work = Work::new(|_| async {
+        tokio::time::sleep(ms(50)).await;
+        Ending::Completed
+    });
+    let end = drive(arrivals(40.0, 1, WhenLate::Queue), &Stop::default(), &work).await;
+    let tickets = work.tickets();
+    assert_eq!((tickets.len(), end.total().completed), (20, 20));
+    assert!(tickets.iter().all(|ticket| ticket.phase == Phase::Measured));
+    assert!(work.late.load(Ordering::SeqCst) >= 15, "{:?}", work.late);
+    // The last waited for all those before it.
+    assert!(tickets[19].queued() >= ms(20 * 50 - 19 * 25 - 60), "{:?}", tickets[19]);
+    assert!(end.ended - end.closed >= ms(400), "{end:?}");
+    assert_eq!(tickets[0].queued(), Duration::ZERO);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_still_waits_when_the_drain_is_over_is_cut_off_with_those_under_way() {
+    let work = Work::new(|_| std::future::pending());
+    let mut plan = arrivals(100.0, 2, WhenLate::Queue);
+    plan.workload.drain = ms(100);
+    let end = drive(plan, &Stop::default(), &work).await;
+    let expected = Counts { due: 50, cut_off: 50, ..Counts::default() };
+    assert_eq!(end.total(), expected);
+    let unfinished = work.unfinished();
+    assert_eq!(unfinished.len(), 50);
+    assert_eq!(unfinished.iter().filter(|(_, user, _)| user.is_none()).count(), 48);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_finds_nobody_in_time_is_dropped_where_that_is_asked_for() {
+    let work = Work::new(|_| async {
+        tokio::time::sleep(ms(400)).await;
+        Ending::Completed
+    });
+    let end = drive(arrivals(100.0, 4, WhenLate::Drop), &Stop::default(), &work).await;
+    let total = end.total();
+    assert!(is_exact(&total) && total.due == 50, "{total:?}");
+    assert!(total.dropped >= 35 && total.completed >= 8, "{total:?}");
+    assert_eq!((total.failed, total.cut_off), (0, 0));
+    assert!(
+        work.unfinished()
+            .iter()
+            .all(|(_, user, ending)| { (*user, *ending) == (None, Ending::Dropped) })
+    );
+    // Whoever was served was served within its patience, give or take what the machine is late.
+    assert!(work.tickets().iter().all(|ticket| ticket.queued() < ms(250)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_who_finds_nobody_in_time_ends_the_run_where_that_is_asked_for() {
+    let work = Work::new(|_| async {
+        tokio::time::sleep(ms(300)).await;
+        Ending::Completed
+    });
+    let mut plan = arrivals(100.0, 2, WhenLate::Abort);
+    plan.workload.duration = Some(Duration::from_secs(3600));
+    let end = drive(plan, &Stop::default(), &work).await;
+    let total = end.total();
+    assert_eq!((end.by, total.completed), (EndedBy::Late, 2));
+    assert!(is_exact(&total) && total.cut_off > 0, "{total:?}");
+    assert!(end.closed - end.started >= ms(120), "{end:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_open_run_ends_after_exactly_so_many_arrivals() {
+    let work = Work::new(|_| async { Ending::Completed });
+    let mut plan = arrivals(500.0, 5, WhenLate::Queue);
+    (plan.workload.duration, plan.workload.iterations) = (None, Some(77));
+    let end = drive(plan, &Stop::default(), &work).await;
+    assert_eq!((end.by, end.total().completed), (EndedBy::Count, 77));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_stop_nobody_who_waits_begins() {
+    let stop = Stop::default();
+    let work = Work::new(|_| async {
+        tokio::time::sleep(ms(100)).await;
+        Ending::Completed
+    });
+    let mut plan = arrivals(1000.0, 1, WhenLate::Queue);
+    plan.workload.duration = Some(Duration::from_secs(3600));
+    let stopping = async {
+        work.started(2).await;
+        stop.request();
+    };
+    let (end, ()) = tokio::join!(drive(plan, &stop, &work), stopping);
+    let total = end.total();
+    assert_eq!(end.by, EndedBy::Stop);
+    assert!(is_exact(&total), "{total:?}");
+    assert!((2..=3).contains(&total.completed) && total.cut_off > 50, "{total:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_open_load_that_nobody_wants_ends() {
+    let work = Work::new(|_| std::future::pending());
+    let endless = || {
+        let mut plan = arrivals(0.001, 5, WhenLate::Queue);
+        plan.workload.duration = Some(Duration::from_secs(3600));
+        plan
+    };
+    drop(launched(endless(), &Stop::default(), &work).await);
+    let load = in_time(launched(endless(), &Stop::default(), &work)).await;
+    tokio::select! {
+        _ = load.run(Clock::system().now()) => panic!("it has no end"),
+        () = work.started(1) => {}
+    }
+    let brief = plan(1, |workload| workload.iterations = Some(1));
+    let done = Work::new(|_| async { Ending::Completed });
+    assert_eq!(drive(brief, &Stop::default(), &done).await.total().completed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn panics_of_the_performer_lose_no_arrival() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut plan = arrivals(200.0, 3, WhenLate::Queue);
+    plan.workload.drain = ms(50);
+    let end = drive(plan, &Stop::default(), &Arc::new(Clumsy)).await;
+    let total = end.total();
+    assert!(is_exact(&total) && total.due == 100, "{total:?}");
+}
+
+#[test]
+fn arrivals_come_on_a_runtime_of_one_thread() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let end = runtime.expect("a runtime").block_on(async {
+        let work = Work::new(|_| async {
+            tokio::time::sleep(ms(5)).await;
+            Ending::Completed
+        });
+        drive(arrivals(200.0, 20, WhenLate::Queue), &Stop::default(), &work).await
+    });
+    assert_eq!(end.total().completed, 100);
+}
+
+// Stages and pacing of the closed model.
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stages_let_users_in_one_by_one_and_send_them_to_rest() {
+    let stage = |level, lasts, ramps| Stage { level, lasts, ramps };
+    let users = Shape::of(&[
+        stage(4.0, ms(400), true),
+        stage(4.0, ms(100), false),
+        stage(1.0, ms(300), false),
+    ]);
+    let work = Work::new(|_| async {
+        tokio::time::sleep(ms(5)).await;
+        Ending::Completed
+    });
+    let plan = plan(1, |workload| {
+        workload.model = Model::Closed { users, pacing: Pacing::default() };
+        workload.duration = Some(ms(800));
+    });
+    let end = drive(plan, &Stop::default(), &work).await;
+    assert_eq!(end.total().completed, end.total().due);
+    for user in 0..4 {
+        let mine: Vec<_> =
+            work.tickets().into_iter().filter(|t| t.user == user).map(|t| t.after).collect();
+        let number = u32::try_from(user).expect("few");
+        assert!(mine[0] >= ms(100) * number, "{user}: {:?}", mine[0]);
+        let last = *mine.last().expect("some");
+        assert_eq!(last < ms(500), user > 0, "{user}: {last:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pacing_is_from_start_to_start() {
+    let work = Work::new(|_| async {
+        tokio::time::sleep(ms(20)).await;
+        Ending::Completed
+    });
+    let pacing: Pacing = "100ms".parse().expect("a pacing");
+    let plan = plan(2, |workload| {
+        workload.model = Model::Closed { users: Shape::constant(2.0), pacing };
+        workload.duration = Some(ms(550));
+    });
+    let end = drive(plan, &Stop::default(), &work).await;
+    for user in 0..2 {
+        let mine: Vec<_> =
+            work.tickets().into_iter().filter(|t| t.user == user).map(|t| t.after).collect();
+        assert!(mine.windows(2).all(|pair| pair[1] - pair[0] >= ms(100)), "{mine:?}");
+    }
+    assert!((8..=12).contains(&end.total().due), "{end:?}");
 }
 
 // Some claims are about a whole process. The child is this file again, running one ignored test.

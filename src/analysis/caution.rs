@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub struct Circumstances {
     /// How load was made, if it is known.
     pub workload_model: Option<WorkloadModel>,
+    /// How many iterations could be under way at once, in the open model.
+    pub max_users: Option<u64>,
     /// Whether a person interrupted the run.
     pub interrupted: bool,
     /// Whether gander was killed: the result was put together from the files.
@@ -47,8 +49,8 @@ const FLOWS: &str = "keep the policy as it is during a run; if it splits traffic
 const CHANGED: &str = "repeat the run: one half measured another flow version than the other";
 const FEW: &str = "run longer: a 99th percentile wants a thousand samples, a 95th two hundred";
 const CUT_OFF: &str = "make `workload.drain` longer than the slowest journey, think time included";
-const CLOSED: &str = "read the times as those of users who wait their turn; arrivals on a schedule of their own \
-     are not built yet";
+const CLOSED: &str = "read the times as those of users who wait their turn; `--rate` or `workload.rate` make \
+     arrivals that do not wait";
 const CLIPPED: &str = "take the maximum as a lower bound";
 const SERIES: &str = "look for an action or capability name that changes with every iteration";
 
@@ -148,7 +150,7 @@ fn cut_off(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
 
 fn closed_model(_: &Tally, circumstances: &Circumstances) -> Option<String> {
     (circumstances.workload_model == Some(WorkloadModel::Closed)).then(|| {
-        "in the closed model a slow tenant gets less load: what users would have felt meanwhile is \
+        "in the closed model a slow tenant gets less load: who would have come during a stall is \
          not in the response times"
             .to_owned()
     })
@@ -224,7 +226,8 @@ mod tests {
         (tally.run.clipped, tally.run.other) = (3, 4);
         let workload_model = Some(WorkloadModel::Closed);
         let told = |interrupted, killed| {
-            let circumstances = Circumstances { workload_model, interrupted, killed };
+            let circumstances =
+                Circumstances { workload_model, interrupted, killed, ..Circumstances::default() };
             let cautions = all(&tally, &circumstances);
             let lines: Vec<_> = cautions
                 .iter()
@@ -245,8 +248,8 @@ few-samples: `sign-on` of `v1` completed 10 times
   run longer: a 99th percentile wants a thousand samples, a 95th two hundred
 cut-off: 2 iterations were still under way when the drain ended
   make `workload.drain` longer than the slowest journey, think time included
-closed-model: in the closed model a slow tenant gets less load: what users would have felt meanwhile is not in the response times
-  read the times as those of users who wait their turn; arrivals on a schedule of their own are not built yet
+closed-model: in the closed model a slow tenant gets less load: who would have come during a stall is not in the response times
+  read the times as those of users who wait their turn; `--rate` or `workload.rate` make arrivals that do not wait
 clipped: 3 times were longer than a histogram reaches
   take the maximum as a lower bound
 too-many-series: 4 samples beyond the first 2000 series are in `other`

@@ -72,6 +72,9 @@ pub fn judge(
     let thresholds: Vec<_> = rules.iter().map(|rule| rule.evaluate(tally, reply_timeout)).collect();
     let mut reasons = invalid(tally);
     let is_invalid = !reasons.is_empty();
+    if !is_invalid {
+        reasons.extend(max_users_reached(tally, circumstances));
+    }
     reasons.extend(stopped);
     reasons.extend(thresholds.iter().filter(|found| !found.holds).map(broken));
     let verdict = match (is_invalid, reasons.is_empty()) {
@@ -80,6 +83,19 @@ pub fn judge(
         (false, true) => Verdict::Pass,
     };
     Judgement { verdict, reasons, thresholds, cautions: caution::all(tally, circumstances) }
+}
+
+/// Arrivals that found all users busy while the generator was well: a finding about the tenant.
+fn max_users_reached(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    let late: u64 = tally.journeys.values().map(|counts| counts.late).sum();
+    let due: u64 = tally.journeys.values().map(|counts| counts.due).sum();
+    let users = circumstances.max_users.map(|users| format!("{users} ")).unwrap_or_default();
+    (late > 0).then(|| {
+        format!(
+            "max-users-reached: {late} of {due} arrivals found all {users}users busy: the tenant \
+             kept them for too long, or `workload.max_users` is too small for this rate"
+        )
+    })
 }
 
 fn broken(found: &ThresholdSummary) -> String {
@@ -170,6 +186,26 @@ mod tests {
         assert_eq!(verdict, Verdict::Invalid);
         assert!(reasons[0].starts_with("the generator was the limit in 10%"), "{reasons:?}");
         assert_eq!(reasons.len(), 2, "what failed is said too");
+    }
+
+    #[test]
+    fn users_who_are_all_busy_are_a_finding_about_the_tenant_while_the_generator_is_well() {
+        let judged = |overloaded_ms| {
+            let mut tally = tally(overloaded_ms, None);
+            tally.journeys.values_mut().for_each(|counts| counts.late = 3);
+            let circumstances = Circumstances { max_users: Some(4), ..Circumstances::default() };
+            judge(&tally, &[], Duration::from_secs(30), None, &circumstances)
+        };
+        let judgement = judged(0);
+        assert_eq!(judgement.verdict, Verdict::Fail);
+        assert!(
+            judgement.reasons[0]
+                .starts_with("max-users-reached: 3 of 1000 arrivals found all 4 users"),
+            "{:?}",
+            judgement.reasons
+        );
+        assert_eq!(judged(5000).verdict, Verdict::Invalid);
+        assert_eq!(judged(5000).reasons.len(), 1);
     }
 
     #[test]

@@ -48,6 +48,13 @@ impl std::str::FromStr for Seed {
     }
 }
 
+/// Evenly from 0 up to but not 1, in steps of 2^-53.
+pub fn unit(random: &mut impl Rng) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+    let bits = (random.next_u64() >> 11) as f64;
+    bits / 9_007_199_254_740_992.0
+}
+
 /// `length` characters drawn from `alphabet`, evenly. An empty alphabet gives an empty text.
 pub fn text(random: &mut impl Rng, alphabet: &[u8], length: usize) -> String {
     let Ok(size) = u32::try_from(alphabet.len()) else { return String::new() };

@@ -8,10 +8,10 @@ use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
 use crate::base::remedy::Remedy;
-use crate::base::units::Span;
+use crate::base::units::{Rate, Span};
 use crate::identity::account::STATES;
 use crate::identity::pool::Pool;
-use crate::load::{self, Plan, Stop};
+use crate::load::{self, EndedBy, Plan, Stop};
 use crate::management::keeper::AccountsError;
 use crate::measure::recorder::Recorder;
 use crate::profile::load::Flags;
@@ -25,6 +25,7 @@ use crate::run::players::{Choice, Players};
 use crate::run::stage::run_id;
 use crate::run::summarise::summarise;
 use crate::workload::mix::Mix;
+use crate::workload::settings::PATIENCE;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,8 +37,14 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     selection: Selection,
     /// Users in turn (closed model)
-    #[arg(short, long, visible_alias = "vus", value_name = "N")]
+    #[arg(short, long, visible_alias = "vus", value_name = "N", conflicts_with = "rate")]
     users: Option<u64>,
+    /// Iterations per second on a schedule of their own (open model), such as `40/s`
+    #[arg(short, long, value_name = "RATE")]
+    rate: Option<Rate>,
+    /// How many iterations can be under way at once in the open model
+    #[arg(long, value_name = "N", conflicts_with = "users")]
+    max_users: Option<u64>,
     /// How long to measure, such as `60s`
     #[arg(short, long, visible_alias = "run-time", value_name = "TIME")]
     duration: Option<Span>,
@@ -122,7 +129,14 @@ async fn measure(
     if let Some(error) = unmended {
         caution_of_accounts(&error, &ground.opened.stage.pool, terminal);
     }
-    let stopped = breach.map(|breach| breach.to_string());
+    let stopped = match (breach, load.by) {
+        (Some(breach), _) => Some(breach.to_string()),
+        (None, EndedBy::Late) => Some(format!(
+            "an arrival found no free user within {}, and `workload.when_late` is `abort`",
+            Span(PATIENCE)
+        )),
+        (None, _) => None,
+    };
     let mut summary = summarise(&record, &tally, stopped);
     if load.stuck > 0 {
         summary.verdict = Verdict::Invalid;
@@ -156,7 +170,7 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
     }
     let mix =
         Mix::new(&weights, stage.seed).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
-    let plan = Plan::new(profile.workload, mix);
+    let plan = Plan::new(profile.workload.clone(), mix, stage.seed);
     let calls = args.calls.as_deref().map(CallLog::create).transpose().map_err(|error| {
         Failure::new(
             Exit::WrongInput,
@@ -169,6 +183,8 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
     let numbering = (opened.next_index, calls);
     let players =
         Players::new(stage.clone(), opened.transport.clone(), recorder.clone(), choices, numbering);
+    let is_open = profile.workload.model.is_open();
+    let players = if is_open { players.on_a_schedule() } else { players };
     let planned = profile.workload.closes_after().map(|closes| closes + profile.workload.drain);
     let record = RunRecord {
         schema_version: crate::result::summary::SCHEMA_VERSION,
@@ -179,7 +195,8 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         ended_at: None,
         interrupted: false,
         seed: stage.seed.to_string(),
-        workload_model: WorkloadModel::Closed,
+        workload_model: if is_open { WorkloadModel::Open } else { WorkloadModel::Closed },
+        max_users: is_open.then(|| profile.workload.model.users() as u64),
         planned_ms: planned.map(|planned| u64::try_from(planned.as_millis()).unwrap_or(u64::MAX)),
         reply_timeout_ms: u64::try_from(profile.http.reply_timeout.as_millis()).unwrap_or(u64::MAX),
         thresholds: checked.rules().iter().map(ToString::to_string).collect(),
@@ -266,6 +283,8 @@ impl RunArgs {
         let none = self.iterations.and(Some(Span::default()));
         let workload = [
             self.users.map(|users| format!("model = \"closed\"\nusers = {users}")),
+            self.rate.map(|rate| format!("model = \"open\"\nrate = \"{rate}\"")),
+            self.max_users.map(|users| format!("max_users = {users}")),
             self.duration.map(|span| format!("duration = \"{span}\"")),
             self.iterations.map(|number| format!("iterations = {number}")),
             self.warm_up.or(none).map(|span| format!("warm_up = \"{span}\"")),

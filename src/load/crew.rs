@@ -48,18 +48,48 @@ impl<P: Performer> Crew<P> {
         Self { gate, performer, seats, cut, abandoned }
     }
 
-    /// One turn of a user: an iteration, if there is one for it.
+    /// One turn of a user: an iteration, if there is one for it. Goose takes no more turns of a user
+    /// once the gate is closed, so those who wait then are served in this one.
     pub(super) async fn turn(&self, user: usize) {
-        let (Some(seat), Some(ticket)) = (self.seats.get(user), self.gate.ticket(user).await)
-        else {
-            return self.nap().await;
-        };
-        self.perform(seat, ticket).await;
+        loop {
+            let (Some(seat), Some(ticket)) = (self.seats.get(user), self.gate.ticket(user).await)
+            else {
+                return self.nap().await;
+            };
+            self.perform(seat, ticket).await;
+            if self.gate.closing().is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Tells the performer of an iteration that is due.
+    pub(super) fn tell_due(&self, ticket: &Ticket) {
+        // What it cannot stand is its own affair: the iteration is due all the same.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.performer.due(ticket)));
+    }
+
+    /// Tells the performer of an iteration that found no free user.
+    pub(super) fn tell_late(&self, ticket: &Ticket) {
+        let _ = catch_unwind(AssertUnwindSafe(|| self.performer.late(ticket)));
+    }
+
+    /// Books the end of iterations that nobody performs any more.
+    pub(super) fn turn_away(&self, tickets: Vec<Ticket>, ending: Ending) {
+        tickets.into_iter().for_each(|ticket| self.unfinished(ticket, None, ending));
+    }
+
+    /// Books those who came to the desk after the cut.
+    pub(super) fn turn_away_if_cut(&self) {
+        if self.cut.load(Ordering::SeqCst) {
+            self.turn_away(self.gate.desk.turn_all_away(), Ending::CutOff);
+        }
     }
 
     /// Cuts off every iteration in flight, and all that might still begin.
     pub(super) fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
+        self.turn_away(self.gate.desk.turn_all_away(), Ending::CutOff);
         for seat in &self.seats {
             if let Some(waker) = locked(&seat.waker).take() {
                 waker.wake();
@@ -71,6 +101,7 @@ impl<P: Performer> Crew<P> {
     /// later counts no more.
     pub(super) fn abandon(&self) -> usize {
         self.abandoned.store(true, Ordering::SeqCst);
+        self.turn_away(self.gate.desk.turn_all_away(), Ending::CutOff);
         let stuck = self.seats.iter().filter_map(|seat| locked(&seat.ticket).take());
         stuck.map(|ticket| self.unfinished(ticket, None, Ending::CutOff)).count()
     }
@@ -86,6 +117,10 @@ impl<P: Performer> Crew<P> {
     async fn perform(&self, seat: &Seat<P::User>, ticket: Ticket) {
         let mut user = locked(&seat.user).take();
         *locked(&seat.ticket) = Some(ticket);
+        let _at_work = self.gate.tally.at_work();
+        if !self.gate.plan.workload.model.is_open() {
+            self.tell_due(&ticket);
+        }
         let mut waited = false;
         let outcome = {
             let mut iteration = pin!(Some(async {

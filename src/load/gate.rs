@@ -1,14 +1,17 @@
 //! Who may start which iteration when: the only place that decides it.
 
+use super::desk::Desk;
 use super::performer::Ticket;
 use super::stop::Stop;
 use super::tally::Tally;
 use crate::base::clock::Clock;
+use crate::base::random::Seed;
 use crate::measure::series::Phases;
 use crate::workload::mix::Mix;
-use crate::workload::settings::Settings;
+use crate::workload::pacing::ThinkTime;
+use crate::workload::settings::{Model, Settings};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -19,6 +22,8 @@ pub struct Plan {
     pub workload: Settings,
     /// Which journeys of which variants.
     pub mix: Mix,
+    /// What arrivals and pacing are drawn with.
+    pub seed: Seed,
     /// How long users who have to stop may take before they are given up as stuck. Five seconds are
     /// enough for anything that still runs.
     pub patience: Duration,
@@ -26,8 +31,8 @@ pub struct Plan {
 
 impl Plan {
     /// A plan of this load, with the usual patience.
-    pub const fn new(workload: Settings, mix: Mix) -> Self {
-        Self { workload, mix, patience: Duration::from_secs(5) }
+    pub const fn new(workload: Settings, mix: Mix, seed: Seed) -> Self {
+        Self { workload, mix, seed, patience: Duration::from_secs(5) }
     }
 
     /// When the phases change.
@@ -45,6 +50,8 @@ pub enum EndedBy {
     Count,
     /// Somebody asked for it.
     Stop,
+    /// An arrival found no free user, and the plan says that this ends the run.
+    Late,
 }
 
 /// When the gate closed, and why.
@@ -64,6 +71,10 @@ pub(super) struct Gate {
     closing: OnceLock<Closing>,
     cancelled: AtomicBool,
     next: AtomicU64,
+    /// Where the arrivals of the open model meet their users.
+    pub(super) desk: Desk,
+    /// In the closed model with pacing: from when on a user may start again.
+    paced: Box<[Mutex<Option<Instant>>]>,
     /// Changes once: when users who were parked before the start have something to look at.
     moved: watch::Sender<bool>,
     all_here: watch::Sender<bool>,
@@ -73,7 +84,13 @@ impl Gate {
     pub(super) fn new(plan: Plan, clock: Clock, stop: Stop) -> Self {
         let tally = Arc::new(Tally::new(plan.mix.choices()));
         let phases = plan.phases();
+        let is_paced = matches!(&plan.workload.model, Model::Closed { pacing, .. } if pacing.0 != ThinkTime::None);
+        let users = plan.workload.model.users();
+        let desk = Desk::new(clock.clone(), if plan.workload.model.is_open() { users } else { 0 });
+        let paced = std::iter::repeat_with(Mutex::default).take(if is_paced { users } else { 0 });
         Self {
+            desk,
+            paced: paced.collect(),
             plan,
             clock,
             stop,
@@ -141,7 +158,8 @@ impl Gate {
         Some(closes - now)
     }
 
-    /// A ticket for a user who is free. Waits for the start; none once the gate is closed.
+    /// A ticket for a user who is free. Waits for the start, and for its turn; none once the gate is
+    /// closed and, in the open model, nobody waits any more.
     pub(super) async fn ticket(&self, user: usize) -> Option<Ticket> {
         if self.start.get().is_none() {
             let mut moved = self.moved.subscribe();
@@ -150,10 +168,46 @@ impl Gate {
             }
             moved.wait_for(|moved| *moved).await.ok()?;
         }
-        self.issue(*self.start.get()?, user)
+        let start = *self.start.get()?;
+        if self.plan.workload.model.is_open() {
+            let by = self.closing().map(|closing| closing.by);
+            // Whoever stops a run wants nothing new to begin; time lets those who wait be served.
+            let is_stopped = matches!(by, Some(EndedBy::Stop | EndedBy::Late));
+            return if is_stopped { None } else { self.desk.take(user).await };
+        }
+        while let Some(turn) = self.turn(start, user) {
+            tokio::select! {
+                () = tokio::time::sleep_until(turn.into()) => (),
+                () = self.closed() => return None,
+            }
+        }
+        self.issue(start, user)
     }
 
-    /// The closed model: due is the moment at which the user is free.
+    /// When it is a user's turn in the closed model, if it is not now: the stages let it through,
+    /// and its pace allows it. A user whose turn never comes is told a moment beyond the end.
+    fn turn(&self, start: Instant, user: usize) -> Option<Instant> {
+        let Model::Closed { users, .. } = &self.plan.workload.model else { return None };
+        let now = self.clock.now();
+        let after = now.saturating_duration_since(start);
+        #[expect(clippy::cast_precision_loss, reason = "at most 100,000 users")]
+        let opens = users.exceeds(user as f64, after).unwrap_or(after + NEVER);
+        let paced = self.paced.get(user).and_then(|paced| *locked(paced));
+        let turn = start.checked_add(opens)?.max(paced.unwrap_or(start));
+        (turn > now).then_some(turn)
+    }
+
+    /// Until the gate is closed.
+    pub(super) async fn closed(&self) {
+        let mut moved = self.moved.subscribe();
+        while self.closing.get().is_none() {
+            if moved.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The closed model: due is the moment at which the user is free and has its turn.
     fn issue(&self, start: Instant, user: usize) -> Option<Ticket> {
         let due = self.clock.now();
         self.look(due);
@@ -161,11 +215,33 @@ impl Gate {
             return None;
         }
         let number = self.number(due)?;
+        if let (Some(paced), Model::Closed { pacing, .. }) =
+            (self.paced.get(user), &self.plan.workload.model)
+        {
+            let mut random = self.plan.seed.stream("pacing", number);
+            *locked(paced) = due.checked_add(pacing.0.draw(&mut random));
+        }
         let after = due.saturating_duration_since(start);
+        Some(self.make(Ticket { user, ..self.blank(number, due, after) }))
+    }
+
+    /// The open model: an arrival that was due so long after the start, whoever will have it. None
+    /// once there were as many as were asked for.
+    pub(super) fn arrive(&self, after: Duration) -> Option<Ticket> {
+        let start = *self.start.get()?;
+        let number = self.number(self.clock.now())?;
+        Some(self.make(self.blank(number, start + after, after)))
+    }
+
+    fn blank(&self, number: u64, due: Instant, after: Duration) -> Ticket {
+        let now = self.clock.now();
         let (phase, choice) = (self.phases.of(after), self.plan.mix.pick(number));
-        let ticket = Ticket { number, due, after, phase, user, choice };
+        Ticket { number, due, dispatched: now, handed: now, after, phase, user: 0, choice }
+    }
+
+    fn make(&self, ticket: Ticket) -> Ticket {
         self.tally.due(&ticket);
-        Some(ticket)
+        ticket
     }
 
     /// The next number, if there is one left; who takes the last one closes the gate.
@@ -181,8 +257,14 @@ impl Gate {
         Some(number)
     }
 
-    fn closes_at(&self) -> Option<Instant> {
+    /// When the last iteration may start; none while only the count ends the run.
+    pub(super) fn closes_at(&self) -> Option<Instant> {
         self.start.get()?.checked_add(self.plan.workload.closes_after()?)
+    }
+
+    /// When the gate was opened.
+    pub(super) fn start(&self) -> Option<Instant> {
+        self.start.get().copied()
     }
 
     /// How long after the start of the run a moment is.
@@ -191,12 +273,17 @@ impl Gate {
     }
 }
 
+/// Longer than any run: a user of stages that never come to it.
+const NEVER: Duration = Duration::from_hours(24 * 365);
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::random::Seed;
     use crate::measure::series::Phase;
-    use crate::workload::settings::Model;
     use std::time::SystemTime;
 
     const fn s(seconds: u64) -> Duration {
@@ -206,7 +293,7 @@ mod tests {
     /// Two users, 3 s of warm-up, 5 s measured, on a clock moved by hand.
     fn gate(change: impl FnOnce(&mut Settings)) -> (Gate, Instant) {
         let mut workload = Settings {
-            model: Model::Closed { users: 2 },
+            model: Model::closed(2),
             duration: Some(s(5)),
             iterations: None,
             warm_up: s(3),
@@ -215,7 +302,7 @@ mod tests {
         change(&mut workload);
         let clock = Clock::by_hand(SystemTime::UNIX_EPOCH);
         let start = clock.now();
-        let plan = Plan::new(workload, Mix::new(&[1.0], Seed(1)).unwrap());
+        let plan = Plan::new(workload, Mix::new(&[1.0], Seed(1)).unwrap(), Seed(1));
         let gate = Gate::new(plan, clock, Stop::default());
         gate.open(start);
         (gate, start)

@@ -5,7 +5,7 @@ use super::gate::{Closing, EndedBy, Gate, Plan};
 use super::performer::Performer;
 use super::stop::Stop;
 use super::tally::{Counts, Progress};
-use super::{engine, interrupt, warden};
+use super::{dispatcher, engine, interrupt, warden};
 use crate::base::clock::Clock;
 use crate::base::remedy::Remedy;
 use crate::measure::series::Phase;
@@ -105,6 +105,8 @@ pub struct Launched {
     gate: Arc<Gate>,
     attack: JoinHandle<Result<(), String>>,
     stuck: oneshot::Receiver<usize>,
+    /// Brings the arrivals of the open model, once the gate is open.
+    dispatch: Option<Box<dyn FnOnce() -> JoinHandle<()> + Send>>,
 }
 
 /// Launches all users, parked, on the runtime of the caller. Waits while another load of this
@@ -140,7 +142,9 @@ pub async fn launch<P: Performer>(
     });
     let (give_up, stuck) = oneshot::channel();
     let abort = attack.abort_handle();
-    let mut launched = Launched { gate, attack, stuck };
+    let dispatching = crew.clone();
+    let dispatch = Box::new(move || tokio::spawn(dispatcher::dispatch(dispatching)));
+    let mut launched = Launched { gate, attack, stuck, dispatch: Some(dispatch) };
     std::thread::Builder::new()
         .name("load-warden".to_owned())
         .spawn(move || {
@@ -176,6 +180,9 @@ impl Launched {
     /// thread outside of the runtime (`Runtime::block_on`).
     pub async fn run(mut self, start: Instant) -> Result<LoadEnd, LoadError> {
         self.gate.open(start);
+        if let Some(dispatch) = self.dispatch.take() {
+            drop(dispatch());
+        }
         let stuck = tokio::select! {
             ended = &mut self.attack => {
                 if !matches!(ended, Ok(Ok(()))) {

@@ -4,7 +4,10 @@
 //! its end. What an iteration is stays with the caller, as a [`Performer`]. Only `goose` knows what
 //! the users run on.
 
+mod alarm;
 mod crew;
+mod desk;
+mod dispatcher;
 mod gate;
 mod goose;
 mod interrupt;

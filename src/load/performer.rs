@@ -12,7 +12,11 @@ pub struct Ticket {
     /// When it is due. In the closed model the moment at which its user became free, so there is no
     /// lag.
     pub due: Instant,
-    /// The same, counted from the start of the run.
+    /// When the dispatcher took it up; in the closed model when it was due.
+    pub dispatched: Instant,
+    /// When a user got it: at once where one was free.
+    pub handed: Instant,
+    /// When it is due, counted from the start of the run.
     pub after: Duration,
     /// The phase of its due time, for it and all its samples.
     pub phase: Phase,
@@ -22,10 +26,24 @@ pub struct Ticket {
     pub choice: usize,
 }
 
+impl Ticket {
+    /// How long it waited for a user because all were busy: the part of its lag that the tenant is
+    /// to blame for, or a number of users that is too small.
+    pub fn queued(&self) -> Duration {
+        self.handed.saturating_duration_since(self.dispatched)
+    }
+}
+
 /// Performs iterations for any number of users at once.
 pub trait Performer: Send + Sync + 'static {
     /// What one user keeps from iteration to iteration.
     type User: Send + 'static;
+
+    /// Told, exactly once, of each iteration that is due, before anything else is done about it.
+    fn due(&self, ticket: &Ticket);
+
+    /// Told of each iteration for which no user was free when it was due. Never in the closed model.
+    fn late(&self, ticket: &Ticket);
 
     /// A user who has done nothing yet. Called on a user's first iteration, and again after one
     /// that was cut off or panicked, whose leftovers nobody trusts.
@@ -37,7 +55,7 @@ pub trait Performer: Send + Sync + 'static {
     -> impl Future<Output = Ending> + Send;
 
     /// Told, exactly once, of each iteration that [`Performer::perform`] did not bring to its end:
-    /// it was cut off, or it panicked. `user` is what it left behind; none when it is stuck and
-    /// still holds it, or panicked before there was one.
+    /// it was cut off, it panicked, or nobody ever performed it. `user` is what it left behind;
+    /// none when it is stuck and still holds it, or there was none yet.
     fn unfinished(&self, ticket: Ticket, user: Option<Self::User>, ending: Ending);
 }

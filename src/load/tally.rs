@@ -57,6 +57,11 @@ impl Progress {
         self.0.launched.load(Ordering::Relaxed)
     }
 
+    /// Users performing an iteration.
+    pub fn at_work(&self) -> usize {
+        self.0.at_work.load(Ordering::Relaxed)
+    }
+
     /// Iterations so far, of all phases and choices. Taken while the run goes, an iteration that
     /// ends meanwhile may still count as in flight.
     pub fn counts(&self) -> Counts {
@@ -76,7 +81,17 @@ impl Progress {
 pub(super) struct Tally {
     cells: Box<[[Cell; Phase::COUNT]]>,
     launched: AtomicUsize,
+    at_work: AtomicUsize,
     last_end_us: AtomicU64,
+}
+
+/// Counts a user as at work until it is dropped.
+pub(super) struct AtWork<'a>(&'a AtomicUsize);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -94,6 +109,7 @@ impl Tally {
         Self {
             cells: std::iter::repeat_with(Default::default).take(choices.max(1)).collect(),
             launched: AtomicUsize::new(0),
+            at_work: AtomicUsize::new(0),
             last_end_us: AtomicU64::new(0),
         }
     }
@@ -101,6 +117,12 @@ impl Tally {
     /// One more user is there; says how many are.
     pub(super) fn launched(&self) -> usize {
         self.launched.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// One more user is at work, for as long as the answer is kept.
+    pub(super) fn at_work(&self) -> AtWork<'_> {
+        self.at_work.fetch_add(1, Ordering::Relaxed);
+        AtWork(&self.at_work)
     }
 
     pub(super) fn due(&self, ticket: &Ticket) {
@@ -160,7 +182,16 @@ mod tests {
 
     fn ticket(choice: usize, phase: Phase) -> Ticket {
         let due = crate::base::clock::Clock::system().now();
-        Ticket { number: 0, due, after: Duration::ZERO, phase, user: 0, choice }
+        Ticket {
+            number: 0,
+            due,
+            dispatched: due,
+            handed: due,
+            after: Duration::ZERO,
+            phase,
+            user: 0,
+            choice,
+        }
     }
 
     #[test]

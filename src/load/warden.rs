@@ -5,6 +5,7 @@ use super::crew::Crew;
 use super::engine;
 use super::gate::EndedBy;
 use super::performer::Performer;
+use crate::measure::sample::Ending;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(super) fn watch<P: Performer>(crew: &Crew<P>, over: &AtomicBool) -> Option<u
                 crew.cut();
                 crew.abandon();
             }
+            // Nobody is left to serve them.
+            crew.turn_away(gate.desk.turn_all_away(), Ending::CutOff);
             return None;
         }
         let expected = gate.look(now);
@@ -37,6 +40,10 @@ pub(super) fn watch<P: Performer>(crew: &Crew<P>, over: &AtomicBool) -> Option<u
             continue;
         };
         engine::halt();
+        if closing.by == EndedBy::Stop || closing.by == EndedBy::Late {
+            // Nothing new begins, and those who wait have not begun.
+            crew.turn_away(gate.desk.turn_all_away(), Ending::CutOff);
+        }
         let drained =
             closing.at.checked_add(gate.plan.workload.drain).is_some_and(|end| end <= now);
         if cut_at.is_none() && (drained || gate.is_urgent()) {

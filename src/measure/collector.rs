@@ -232,6 +232,7 @@ fn counted(
         variant,
         journey,
         due: counts.due,
+        late: counts.late,
         completed: counts.completed,
         dropped: counts.dropped,
         cut_off: counts.cut_off,

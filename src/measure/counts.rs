@@ -100,6 +100,8 @@ impl StepCounts {
 pub struct Counts {
     /// Planned to start.
     pub due: u64,
+    /// Found no free user when they were due.
+    pub late: u64,
     /// Reached the goal.
     pub completed: u64,
     /// Found no free user in time.
@@ -145,7 +147,7 @@ impl Counts {
 
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
-        self.due + self.completed + self.dropped + self.cut_off == 0
+        self.due + self.late + self.completed + self.dropped + self.cut_off == 0
             && self.faults.is_empty()
             && self.steps.iter().all(|step| step.reached == 0)
     }
@@ -153,6 +155,7 @@ impl Counts {
     /// Adds all of another set.
     pub fn merge(&mut self, other: &Self) {
         self.due += other.due;
+        self.late += other.late;
         self.completed += other.completed;
         self.dropped += other.dropped;
         self.cut_off += other.cut_off;

@@ -67,6 +67,11 @@ impl Recorder {
         self.shard().due(journey, phase);
     }
 
+    /// An iteration that is due found no free user.
+    pub fn late(&self, phase: Phase, journey: JourneyId) {
+        self.shard().late(journey, phase);
+    }
+
     /// An exchange ended.
     pub fn exchange(&self, phase: Phase, row: RowId, sample: &Sample) {
         self.shard().exchange(&self.0.names, phase, row, sample);

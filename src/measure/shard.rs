@@ -138,6 +138,10 @@ impl Shard {
         self.open.counts(journey, phase).due += 1;
     }
 
+    pub(super) fn late(&mut self, journey: JourneyId, phase: Phase) {
+        self.open.counts(journey, phase).late += 1;
+    }
+
     pub(super) fn iteration(
         &mut self,
         names: &Names,

@@ -51,6 +51,8 @@ impl FlowTally {
 pub struct JourneyTally {
     /// Planned to start.
     pub due: u64,
+    /// Found no free user when they were due, so that they waited or were dropped.
+    pub late: u64,
     /// Reached the goal.
     pub completed: u64,
     /// Found no free user in time.
@@ -89,6 +91,7 @@ impl JourneyTally {
 
     fn absorb(&mut self, line: &JourneyLine) {
         self.due += line.due;
+        self.late += line.late;
         self.completed += line.completed;
         self.dropped += line.dropped;
         self.cut_off += line.cut_off;

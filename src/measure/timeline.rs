@@ -92,6 +92,9 @@ pub struct JourneyLine {
     /// Iterations planned to start.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub due: u64,
+    /// Iterations for which no user was free when they were due.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late: u64,
     /// Iterations that reached their goal.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub completed: u64,

@@ -249,7 +249,7 @@ impl Checked {
     /// States of which fewer accounts will be there than users may want at the same time, as texts
     /// with what to do. Where journeys spoil accounts there have to be others meanwhile.
     pub fn short_of_accounts(&self) -> Vec<(String, String)> {
-        let users = self.profile.workload.model.users() as u64;
+        let users = self.profile.workload.model.busy_users() as u64;
         let count = self.profile.accounts.count;
         let mut wanted: BTreeMap<AccountState, Vec<&Script>> = BTreeMap::new();
         for (script, _) in &self.journeys {

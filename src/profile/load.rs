@@ -3,6 +3,7 @@
 
 use super::reference::{Surroundings, fill};
 use crate::base::document::{Item, Problem, Problems, Table, Value};
+use crate::workload::settings::KEYS_OF_MODELS;
 use std::path::{Path, PathBuf};
 
 /// The commented default profile: the reference of every key, and the only place of its default.
@@ -66,7 +67,9 @@ pub fn load(
     };
     overlay(&mut table, Table::parse("command line", &flags.document)?);
     for set in &flags.sets {
-        table.overlay(parse_set(set)?);
+        let set = parse_set(set)?;
+        make_room(&mut table, &set);
+        table.overlay(set);
     }
     for rule in &flags.thresholds {
         let text = format!("[[threshold]]\nrule = {}\n", serde_json::Value::from(rule.as_str()));
@@ -78,7 +81,36 @@ pub fn load(
 
 fn overlay(below: &mut Table, above: Table) {
     below.entries.retain(|(key, ..)| !REPLACED.contains(&key.as_str()) || above.get(key).is_none());
+    make_room(below, &above);
     below.overlay(above);
+}
+
+/// Takes away what a layer above replaces without naming it: who says `users` over a profile with a
+/// rate wants the closed model, and who says a rate wants no stages.
+fn make_room(below: &mut Table, above: &Table) {
+    let Some(Value::Table(above)) = above.get("workload").map(|item| &item.value) else { return };
+    let workload = below.entries.iter_mut().find(|(key, ..)| key == "workload");
+    let Some((.., Item { value: Value::Table(below), .. })) = workload else { return };
+    let has = |key: &str| above.get(key).is_some();
+    let mut gone: Vec<&str> = Vec::new();
+    if has("rate") || has("users") {
+        gone.push("stages");
+    }
+    if has("stages") {
+        gone.extend(["rate", "users", "duration"]);
+    }
+    for (model, keys) in KEYS_OF_MODELS {
+        let said = above
+            .get("model")
+            .is_some_and(|item| matches!(&item.value, Value::Text { text, .. } if text == model));
+        // The first of its keys is the level; the others may be said in advance.
+        if said || keys.first().is_some_and(|level| has(level)) {
+            gone.push("model");
+            let others = KEYS_OF_MODELS.iter().filter(|(other, _)| other != model);
+            gone.extend(others.flat_map(|(_, keys)| *keys));
+        }
+    }
+    below.entries.retain(|(key, ..)| !gone.contains(&key.as_str()));
 }
 
 /// Adds the items of lists to those below, and everything else as an overlay does.

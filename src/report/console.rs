@@ -237,6 +237,8 @@ fn in_short(summary: &Summary) -> String {
     let missed = summary.thresholds.iter().filter(|threshold| !threshold.holds).count();
     match (summary.thresholds.len(), missed) {
         (0, _) => String::new(),
+        // Something else than a threshold failed it; the reasons say what.
+        (_, 0) if summary.verdict == Verdict::Fail => String::new(),
         (1, 0) => "the threshold holds".to_owned(),
         (1, _) => "the threshold does not hold".to_owned(),
         (all, 0) => format!("{all} of {all} thresholds hold"),

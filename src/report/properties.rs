@@ -48,14 +48,14 @@ prop_compose! {
     fn journey()(
         variant in prop::sample::select(&["v1", "v2"][..]),
         journey in name(),
-        [due, completed, failed, dropped, cut_off, lost] in prop::array::uniform6(number()),
+        [due, late, completed, failed, dropped, cut_off, lost] in prop::array::uniform7(number()),
         completed_per_s in figure(),
         faults in faults(),
         [response_time_us, service_time_us, elapsed_us] in prop::array::uniform3(times()),
     ) -> JourneySummary {
         JourneySummary {
             variant: variant.into(), journey: journey.into(),
-            due, completed, failed, dropped, cut_off, lost, completed_per_s, faults,
+            due, late, completed, failed, dropped, cut_off, lost, completed_per_s, faults,
             funnel: Vec::new(), response_time_us, service_time_us, elapsed_us,
         }
     }

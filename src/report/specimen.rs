@@ -33,6 +33,7 @@ fn journey(variant: &str, name: &str, completed: u64, median: u64) -> JourneySum
         variant: variant.into(),
         journey: name.into(),
         due: completed,
+        late: 0,
         completed,
         failed: 0,
         dropped: 0,

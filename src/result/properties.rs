@@ -33,6 +33,7 @@ fn record(planned_ms: Option<u64>) -> RunRecord {
         interrupted: false,
         seed: "7".to_owned(),
         workload_model: WorkloadModel::Closed,
+        max_users: None,
         planned_ms,
         reply_timeout_ms: 30_000,
         thresholds: Vec::new(),

@@ -51,6 +51,9 @@ pub struct RunRecord {
     pub seed: String,
     /// Whether arrivals kept to a schedule of their own.
     pub workload_model: WorkloadModel,
+    /// How many iterations can be under way at once, in the open model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_users: Option<u64>,
     /// How long it was planned to be with warm-up and drain; none for one that ends by count.
     pub planned_ms: Option<u64>,
     /// The longest wait for a reply: what is slower than any limit is slower than this.
@@ -308,6 +311,7 @@ mod tests {
             interrupted: false,
             seed: u64::MAX.to_string(),
             workload_model: WorkloadModel::Closed,
+            max_users: None,
             planned_ms: Some(33_000),
             reply_timeout_ms: 30_000,
             thresholds: vec!["faults < 1%".to_owned()],

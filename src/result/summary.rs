@@ -83,6 +83,8 @@ pub struct JourneySummary {
     pub journey: Journey,
     /// Iterations planned to start.
     pub due: u64,
+    /// Iterations for which no user was free when they were due; they waited or were dropped.
+    pub late: u64,
     /// Iterations that reached their goal.
     pub completed: u64,
     /// Iterations that did not; the sum of `faults`.
@@ -383,6 +385,7 @@ fn journey_row(
         variant: variant.clone(),
         journey: journey.clone(),
         due: counts.due,
+        late: counts.late,
         completed: counts.completed,
         failed: counts.failed(),
         dropped: counts.dropped,

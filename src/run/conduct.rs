@@ -304,7 +304,7 @@ impl<L: Listener> Secretary<L> {
         let reading = self.meter.read();
         let due = self.progress.counts().due;
         Readings {
-            users: self.progress.users() as u64,
+            users: self.progress.at_work() as u64,
             next_arrival: due,
             next_persona: self.first_index + due,
             cpu_share: reading.cpu_share,

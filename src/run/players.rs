@@ -27,6 +27,8 @@ pub struct Players {
     choices: Vec<Choice>,
     first_index: u64,
     calls: Option<CallLog>,
+    /// Iterations are due on a schedule of their own, so that they can be late.
+    has_lag: bool,
 }
 
 /// A journey of a variant.
@@ -89,7 +91,24 @@ impl Players {
         choices: Vec<Choice>,
         (first_index, calls): (u64, Option<CallLog>),
     ) -> Self {
-        Self { stage, transport, recorder, choices, first_index, calls }
+        Self { stage, transport, recorder, choices, first_index, calls, has_lag: false }
+    }
+
+    /// The same users in the open model, where iterations can begin later than they were due.
+    #[must_use]
+    pub fn on_a_schedule(self) -> Self {
+        Self { has_lag: true, ..self }
+    }
+
+    /// Puts on record how late an iteration begins, and which part of that is the generator's own:
+    /// all but the wait for a free user.
+    fn record_lag(&self, ticket: Ticket, journey: JourneyId, began: Instant) {
+        if self.has_lag {
+            let lag = began.saturating_duration_since(ticket.due);
+            self.recorder.wait(ticket.phase, journey, Kind::Lag, lag);
+            let own = lag.saturating_sub(ticket.queued());
+            self.recorder.wait(ticket.phase, journey, Kind::DispatchLag, own);
+        }
     }
 
     fn index(&self, ticket: Ticket) -> u64 {
@@ -141,6 +160,18 @@ impl Players {
 impl Performer for Players {
     type User = User;
 
+    fn due(&self, ticket: &Ticket) {
+        if let Some(choice) = self.choices.get(ticket.choice) {
+            self.recorder.due(ticket.phase, choice.id(&self.recorder));
+        }
+    }
+
+    fn late(&self, ticket: &Ticket) {
+        if let Some(choice) = self.choices.get(ticket.choice) {
+            self.recorder.late(ticket.phase, choice.id(&self.recorder));
+        }
+    }
+
     fn new_user(&self, _number: usize) -> User {
         User { session: self.transport.session(), trace: Trace::default() }
     }
@@ -150,9 +181,10 @@ impl Performer for Players {
         let Some(choice) = self.choices.get(ticket.choice) else { return Ending::Dropped };
         let User { session, trace } = user;
         session.next_iteration();
-        trace.begin(self.stage.clock.now());
+        let began = self.stage.clock.now();
+        trace.begin(began);
         let journey = choice.id(&self.recorder);
-        self.recorder.due(ticket.phase, journey);
+        self.record_lag(ticket, journey, began);
         let part = Part {
             script: &choice.script,
             policy: choice.policy.as_deref(),
@@ -354,7 +386,16 @@ mod tests {
             Players::new(stage, transport.unwrap(), recorder.clone(), Vec::new(), (0, None));
         let (now, after) = (clock.now(), Duration::ZERO);
         let phase = Phase::Measured;
-        let ticket = Ticket { number: 0, due: now, after, phase, user: 0, choice: 0 };
+        let ticket = Ticket {
+            number: 0,
+            due: now,
+            dispatched: now,
+            handed: now,
+            after,
+            phase,
+            user: 0,
+            choice: 0,
+        };
         let mut trace = Trace::default();
         let players = &players;
         let mut witness = Recording { players, ticket, journey, trace: &mut trace };

@@ -20,6 +20,7 @@ pub fn summarise(record: &RunRecord, tally: &Tally, stopped: Option<String>) -> 
     let rules: Vec<Rule> = record.thresholds.iter().filter_map(|rule| rule.parse().ok()).collect();
     let circumstances = Circumstances {
         workload_model: Some(record.workload_model),
+        max_users: record.max_users,
         interrupted: record.interrupted,
         killed: record.ended_at.is_none(),
     };

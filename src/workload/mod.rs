@@ -2,4 +2,6 @@
 
 pub mod mix;
 pub mod pacing;
+pub mod schedule;
 pub mod settings;
+pub mod shape;

@@ -1,6 +1,7 @@
-//! Think time: how long a user pauses between two steps of a journey.
+//! Pauses of users: think time between two steps of a journey, and pacing between two journeys.
 
 use crate::base::document::Section;
+use crate::base::random::unit;
 use crate::base::remedy::Remedy;
 use crate::base::units::{Span, UnitError};
 use rand::Rng;
@@ -99,6 +100,34 @@ impl ThinkTime {
     }
 }
 
+/// How long after the start of an iteration the next one of the same user may start, in the closed
+/// model. Written as a think time is. One that takes longer is followed at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pacing(pub ThinkTime);
+
+/// Why a text is not a pacing.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{text}` is not a pacing")]
+pub struct PacingError {
+    text: String,
+    source: ThinkTimeError,
+}
+
+impl Remedy for PacingError {
+    fn remedy(&self) -> Option<String> {
+        self.source.remedy()
+    }
+}
+
+impl FromStr for Pacing {
+    type Err = PacingError;
+
+    fn from_str(text: &str) -> Result<Self, PacingError> {
+        let error = |source| PacingError { text: text.to_owned(), source };
+        text.parse().map(Self).map_err(error)
+    }
+}
+
 impl FromStr for ThinkTime {
     type Err = ThinkTimeError;
 
@@ -147,13 +176,6 @@ impl fmt::Display for ThinkTime {
             Self::Lognormal { median, sigma } => write!(f, "lognormal {} {sigma}", Span(*median)),
         }
     }
-}
-
-/// Evenly from 0 up to but not 1, in steps of 2^-53.
-fn unit(random: &mut impl Rng) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-    let bits = (random.next_u64() >> 11) as f64;
-    bits / 9_007_199_254_740_992.0
 }
 
 /// A draw from the standard normal distribution (Box and Muller 1958).

@@ -1,5 +1,6 @@
 //! The real binary, as a person uses it.
 
+mod arrivals;
 mod check;
 mod faults;
 mod guard;

@@ -1,0 +1,119 @@
+//! The open model at work: takes up each arrival when it is due, whatever became of those before.
+
+use super::alarm::Alarm;
+use super::crew::Crew;
+use super::desk::Served;
+use super::gate::EndedBy;
+use super::performer::Performer;
+use crate::measure::sample::Ending;
+use crate::workload::schedule::Schedule;
+use crate::workload::settings::{Model, PATIENCE, WhenLate};
+use std::iter::Peekable;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Brings the arrivals of a schedule to the desk until the gate closes, and then shuts the desk.
+/// Nothing to do in the closed model.
+pub(super) async fn dispatch<P: Performer>(crew: Arc<Crew<P>>) {
+    let gate = &crew.gate;
+    let (Model::Open { rate, arrivals, when_late, .. }, Some(start)) =
+        (&gate.plan.workload.model, gate.start())
+    else {
+        return;
+    };
+    let _shut = Shut(&crew);
+    let mut schedule = Schedule::new(rate.clone(), *arrivals, gate.plan.seed).peekable();
+    let alarm = Alarm::new(gate.clock.clone());
+    loop {
+        let now = gate.clock.now();
+        let coming = bring(&crew, &mut schedule, (start, now));
+        if coming == Coming::Stopped {
+            return;
+        }
+        if *when_late != WhenLate::Queue {
+            lose_patience(&crew, *when_late, now);
+        }
+        let next = schedule.peek().filter(|_| coming == Coming::More);
+        let due = next.and_then(|after| start.checked_add(*after));
+        // Beyond the end nothing is due, but somebody has to be there when it comes.
+        let due = due.map(|due| gate.closes_at().map_or(due, |end| due.min(end)));
+        let Some(wake) = due.into_iter().chain(impatient(&crew, *when_late)).min() else { return };
+        tokio::select! {
+            () = alarm.until(wake) => (),
+            () = gate.closed(), if coming == Coming::More => (),
+        }
+    }
+}
+
+/// What is to be expected of a schedule.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Coming {
+    /// More arrivals.
+    More,
+    /// No more: the time is over, or there were as many as were asked for.
+    Nothing,
+    /// Somebody wants it over.
+    Stopped,
+}
+
+/// Shuts the desk however the dispatcher ends, so that no user waits for one that is gone.
+struct Shut<'a, P: Performer>(&'a Crew<P>);
+
+impl<P: Performer> Drop for Shut<'_, P> {
+    fn drop(&mut self) {
+        self.0.gate.desk.shut();
+        self.0.turn_away_if_cut();
+    }
+}
+
+/// Brings all arrivals to the desk that were due by now, and says what is still to come. An arrival
+/// that was due before the end is brought even if the dispatcher is late for it.
+fn bring<P: Performer>(
+    crew: &Crew<P>,
+    schedule: &mut Peekable<Schedule>,
+    (start, now): (Instant, Instant),
+) -> Coming {
+    let gate = &crew.gate;
+    gate.look(now);
+    let is_over = match gate.closing().map(|closing| closing.by) {
+        None => false,
+        Some(EndedBy::Time) => true,
+        Some(EndedBy::Count) => return Coming::Nothing,
+        Some(EndedBy::Stop | EndedBy::Late) => return Coming::Stopped,
+    };
+    let is_due = |after: &Duration| {
+        let due = start.checked_add(*after);
+        due.is_some_and(|due| due <= now && gate.closes_at().is_none_or(|end| due < end))
+    };
+    while let Some(after) = schedule.next_if(is_due) {
+        let Some(ticket) = gate.arrive(after) else { return Coming::Nothing };
+        crew.arrive(ticket);
+    }
+    if is_over || schedule.peek().is_none() { Coming::Nothing } else { Coming::More }
+}
+
+/// When the arrival that waits for longest is to be given up.
+fn impatient<P: Performer>(crew: &Crew<P>, when_late: WhenLate) -> Option<Instant> {
+    let oldest = (when_late != WhenLate::Queue).then(|| crew.gate.desk.oldest()).flatten();
+    oldest.map(|due| due + PATIENCE)
+}
+
+fn lose_patience<P: Performer>(crew: &Crew<P>, when_late: WhenLate, now: Instant) {
+    let Some(due) = now.checked_sub(PATIENCE) else { return };
+    if when_late == WhenLate::Abort {
+        if crew.gate.desk.oldest().is_some_and(|oldest| oldest <= due) {
+            crew.gate.close(now, EndedBy::Late);
+        }
+    } else {
+        crew.turn_away(crew.gate.desk.turn_away(due), Ending::Dropped);
+    }
+}
+
+impl<P: Performer> Crew<P> {
+    fn arrive(&self, ticket: super::performer::Ticket) {
+        self.tell_due(&ticket);
+        if self.gate.desk.offer(ticket) == Served::Waits {
+            self.tell_late(&ticket);
+        }
+    }
+}
