@@ -230,13 +230,20 @@ impl Application {
         url: &str,
         body: Bytes,
     ) -> Result<Request<Bytes>, BadValue> {
+        Ok(self.request_to(method, parse_uri(url)?, body))
+    }
+
+    /// The same where the address is known to be one.
+    pub(super) fn request_to(&self, method: Method, uri: Uri, body: Bytes) -> Request<Bytes> {
         let mut request = Request::new(body);
         *request.method_mut() = method;
-        *request.uri_mut() = parse_uri(url)?;
+        *request.uri_mut() = uri;
+        // Room for those of the client and of its connection, too: a map that grows moves everything.
+        request.headers_mut().reserve(MOST_HEADERS + self.headers.len());
         for (name, value) in &self.headers {
             request.headers_mut().insert(name.clone(), value.clone());
         }
-        Ok(request)
+        request
     }
 
     fn form_request(&self, endpoint: &str, form: Query) -> Result<Request<Bytes>, BadValue> {
@@ -247,6 +254,9 @@ impl Application {
         Ok(request)
     }
 }
+
+/// Headers that an ordinary request has, on the wire.
+const MOST_HEADERS: usize = 12;
 
 pub(super) fn parse_uri(url: &str) -> Result<Uri, BadValue> {
     url.parse().map_err(|_| BadValue { what: url.split('?').next().unwrap_or("").to_owned() })
@@ -264,8 +274,14 @@ pub(super) fn authorize_with(
 }
 
 /// Pairs in `application/x-www-form-urlencoded`.
-#[derive(Default)]
 struct Query(String);
+
+impl Default for Query {
+    /// No pairs, and room for those of an authorize request.
+    fn default() -> Self {
+        Self(String::with_capacity(512))
+    }
+}
 
 impl Query {
     fn push(&mut self, name: &str, value: &str) {
@@ -313,7 +329,10 @@ impl Tokens {
                 access_token: access_token.into(),
                 id_token: body.id_token.filled().map(Into::into),
             }),
-            _ => Err(TokenFailure { status: reply.status().as_u16(), error: body.error.0.map(Cow::into_owned) }),
+            _ => Err(TokenFailure {
+                status: reply.status().as_u16(),
+                error: body.error.0.map(Cow::into_owned),
+            }),
         }
     }
 }
