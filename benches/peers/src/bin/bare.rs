@@ -8,8 +8,6 @@ use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -32,10 +30,9 @@ async fn main() {
         left: AtomicU64::new(arguments.iterations),
         times: Mutex::new(times),
     });
-    let with_task = arguments.say("task");
     let users = (0..arguments.users).map(|_| {
         let run = run.clone();
-        tokio::spawn(async move { user(&run, with_task).await })
+        tokio::spawn(async move { user(&run).await })
     });
     for user in users.collect::<Vec<_>>() {
         user.await.expect("a user who comes through");
@@ -44,8 +41,8 @@ async fn main() {
     println!("{} {}", times.len(), times.value_at_quantile(0.5));
 }
 
-async fn user(run: &Run, with_task: bool) {
-    let mut line = Line::open(run, with_task).await;
+async fn user(run: &Run) {
+    let mut line = open(run).await;
     let take = |left: u64| left.checked_sub(1);
     while run.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
         chain(&mut line, run).await;
@@ -62,7 +59,9 @@ async fn chain(line: &mut Line, run: &Run) {
         let request_out = request.header("host", &run.authority).header("user-agent", "bare");
         let request_out = request_out.body(Full::new(body)).expect("a request");
         let sent = Instant::now();
-        let answered = line.exchange(request_out).await;
+        line.ready().await.expect("an open connection");
+        let answered = line.send_request(request_out).await.expect("a reply");
+        let answered = answered.into_body().collect().await.expect("a body").to_bytes();
         let time = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
         run.times.lock().expect("the times").saturating_record(time);
         let reply: Reply = serde_json::from_slice(&answered).expect("a reply");
@@ -77,48 +76,14 @@ async fn chain(line: &mut Line, run: &Run) {
     }
 }
 
-type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+type Line = SendRequest<Full<Bytes>>;
 
-/// A connection, driven by its user or, as hyper's documentation has it, by a task of its own.
-struct Line {
-    send: SendRequest<Full<Bytes>>,
-    driver: Option<Driver>,
-}
-
-impl Line {
-    async fn open(run: &Run, with_task: bool) -> Self {
-        let stream = TcpStream::connect(&run.authority).await.expect("a connection");
-        stream.set_nodelay(true).expect("no delay");
-        let (send, driver) = http1::handshake(TokioIo::new(stream)).await.expect("a connection");
-        if with_task {
-            tokio::spawn(driver);
-            return Self { send, driver: None };
-        }
-        Self { send, driver: Some(Box::pin(driver)) }
-    }
-
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Bytes {
-        let Self { send, driver } = self;
-        let Some(driver) = driver else {
-            send.ready().await.expect("an open connection");
-            let reply = send.send_request(request).await.expect("a reply");
-            return reply.into_body().collect().await.expect("a body").to_bytes();
-        };
-        let mut whole = pin!(async {
-            send.ready().await.expect("an open connection");
-            let reply = send.send_request(request).await.expect("a reply");
-            reply.into_body().collect().await.expect("a body").to_bytes()
-        });
-        poll_fn(|cx| {
-            let _ = driver.as_mut().poll(cx);
-            let polled = whole.as_mut().poll(cx);
-            if polled.is_ready() {
-                return polled;
-            }
-            // What was handed over goes out at once, what came in is seen at once.
-            let _ = driver.as_mut().poll(cx);
-            whole.as_mut().poll(cx)
-        })
-        .await
-    }
+/// A connection in the care of a task of its own, as in hyper's examples: measured, that costs a
+/// little less than to drive it oneself.
+async fn open(run: &Run) -> Line {
+    let stream = TcpStream::connect(&run.authority).await.expect("a connection");
+    stream.set_nodelay(true).expect("no delay");
+    let (line, connection) = http1::handshake(TokioIo::new(stream)).await.expect("a connection");
+    tokio::spawn(connection);
+    line
 }

@@ -23,7 +23,8 @@ async fn main() -> Result<(), GooseError> {
         let client = GooseClientBuilder::new().without_cookies();
         attack = attack.set_client_builder_without_cookies(client)?;
     }
-    let attack = attack.register_scenario(scenario!("chain").register_transaction(transaction!(chain)));
+    let attack =
+        attack.register_scenario(scenario!("chain").register_transaction(transaction!(chain)));
     let metrics = attack.execute().await?;
     let (good, bad) = metrics.requests.values().fold((0, 0), |(good, bad), request| {
         (good + request.success_count, bad + request.fail_count)
