@@ -320,10 +320,9 @@ mod tests {
 
     fn form(field: &str, prefill: &str) -> Form {
         let text = format!(r#"{{"components":{{"fields":[{{"key":"k",{field}}}]}}}}"#);
-        let form: wire::Form = serde_json::from_str(&text).unwrap();
-        let mut values = Map::new();
-        values.insert("k".to_owned(), serde_json::from_str(prefill).unwrap());
-        Form::read(form, values)
+        let form: wire::Form<'_> = serde_json::from_str(&text).unwrap();
+        let values = vec![("k".into(), serde_json::from_str(prefill).unwrap())];
+        Form::read(form, wire::Members(values))
     }
 
     #[test]

@@ -256,11 +256,10 @@ mod tests {
     use serde_json::json;
 
     fn form(fields: &str) -> Form {
-        let form: wire::Form =
-            serde_json::from_str(&format!(r#"{{"name":"F","components":{{"fields":{fields}}}}}"#))
-                .unwrap();
-        let prefill = json!({ "nick": "ada", "plain": "kept?" });
-        Form::read(form, prefill.as_object().unwrap().clone())
+        let text = format!(r#"{{"name":"F","components":{{"fields":{fields}}}}}"#);
+        let form: wire::Form<'_> = serde_json::from_str(&text).unwrap();
+        let prefill = r#"{ "nick": "twice", "plain": "kept?", "nick": "ada" }"#;
+        Form::read(form, serde_json::from_str(prefill).unwrap())
     }
 
     fn filled(key: &str, text: &str) -> Filled {

@@ -171,8 +171,8 @@ pub fn read_challenge(reply: &Response<Bytes>) -> Option<ChallengeState> {
 mod tests {
     use super::*;
 
-    fn loose(text: &str) -> Loose {
-        Loose(Some(text.to_owned()))
+    fn loose(text: &str) -> Loose<'_> {
+        Loose(Some(text.into()))
     }
 
     #[test]
