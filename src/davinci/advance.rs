@@ -23,7 +23,7 @@ impl Place<'_> {
         form_data: Map<String, Value>,
     ) -> serde_json::Result<Vec<u8>> {
         let is_mobile = self.client == Client::Mobile;
-        serde_json::to_vec(&Advance {
+        written(&Advance {
             id: self.id,
             event_name: self.event_name,
             interaction_id: self.interaction_id.filter(|_| !is_mobile),
@@ -51,12 +51,7 @@ impl Place<'_> {
         };
         parameters.insert("buttonType".to_owned(), button_type.into());
         parameters.insert("buttonValue".to_owned(), action.key.as_str().into());
-        serde_json::to_vec(&Press {
-            id: self.id,
-            event_name: self.event_name,
-            next_event,
-            parameters,
-        })
+        written(&Press { id: self.id, event_name: self.event_name, next_event, parameters })
     }
 
     /// The body of a poll on the hosted page (observed).
@@ -65,7 +60,7 @@ impl Place<'_> {
         polling: &Polling,
         status: &str,
     ) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&Poll {
+        written(&Poll {
             id: self.id,
             event_name: self.event_name,
             parameters: PollParameters { event_type: Event::Polling.as_str() },
@@ -77,6 +72,13 @@ impl Place<'_> {
             },
         })
     }
+}
+
+/// A body, with room for an ordinary one from the beginning.
+fn written(body: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut text = Vec::with_capacity(512);
+    serde_json::to_writer(&mut text, body)?;
+    Ok(text)
 }
 
 #[derive(Serialize)]

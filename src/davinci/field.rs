@@ -91,7 +91,7 @@ impl Field {
     pub(super) fn read(
         kind: &str,
         key: String,
-        field: wire::Field,
+        field: wire::Field<'_>,
         prefill: Option<Value>,
     ) -> Option<Self> {
         let (_, found) = FIELD_TYPES.iter().find(|(name, _)| *name == kind)?;
@@ -208,8 +208,8 @@ impl Field {
 }
 
 impl Device {
-    fn read(choice: &Choice) -> Self {
-        let text = |text: &wire::Loose| text.as_str().unwrap_or_default().to_owned();
+    fn read(choice: &Choice<'_>) -> Self {
+        let text = |text: &wire::Loose<'_>| text.as_str().unwrap_or_default().to_owned();
         Self {
             kind: text(&choice.kind),
             id: text(&choice.id),
@@ -320,10 +320,9 @@ mod tests {
 
     fn form(field: &str, prefill: &str) -> Form {
         let text = format!(r#"{{"components":{{"fields":[{{"key":"k",{field}}}]}}}}"#);
-        let form: wire::Form = serde_json::from_str(&text).unwrap();
-        let mut values = Map::new();
-        values.insert("k".to_owned(), serde_json::from_str(prefill).unwrap());
-        Form::read(form, values)
+        let form: wire::Form<'_> = serde_json::from_str(&text).unwrap();
+        let values = vec![("k".into(), serde_json::from_str(prefill).unwrap())];
+        Form::read(form, wire::Members(values))
     }
 
     #[test]

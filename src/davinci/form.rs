@@ -146,19 +146,20 @@ impl Remedy for AnswerError {
 
 impl Form {
     /// Sorts what the tenant wrote into fields and actions; node and capability stand beside it.
-    pub(super) fn read(form: wire::Form, mut prefill: Map<String, Value>) -> Self {
+    pub(super) fn read(form: wire::Form<'_>, mut prefill: wire::Members<'_>) -> Self {
         let mut read =
             Self { name: form.name.filled(), category: form.category.filled(), ..Self::default() };
         let fields = form.components.0.unwrap_or_default().fields.0;
         for mut field in fields.into_iter().filter_map(|field| field.0) {
-            let Some(kind) = std::mem::take(&mut field.kind).filled() else { continue };
+            let kind = std::mem::take(&mut field.kind);
+            let Some(kind) = kind.as_str().filter(|kind| !kind.is_empty()) else { continue };
             let key = std::mem::take(&mut field.key).filled();
             if let Some((_, event)) = ACTION_TYPES.iter().find(|(name, _)| *name == kind) {
                 read.actions.extend(key.map(|key| Action { key, event: *event }));
                 continue;
             }
             if kind.contains("BUTTON") || kind.contains("LINK") {
-                read.ways_out.push(key.unwrap_or(kind));
+                read.ways_out.push(key.unwrap_or_else(|| kind.to_owned()));
                 continue;
             }
             let Some(key) = key else { continue };
@@ -171,8 +172,8 @@ impl Form {
                     std::mem::take(&mut field.challenge),
                 ));
             }
-            let prefill = prefill.remove(&key);
-            read.fields.extend(Field::read(&kind, key, field, prefill));
+            let prefill = prefill.take(&key);
+            read.fields.extend(Field::read(kind, key, field, prefill));
         }
         read.complete();
         read
@@ -255,11 +256,10 @@ mod tests {
     use serde_json::json;
 
     fn form(fields: &str) -> Form {
-        let form: wire::Form =
-            serde_json::from_str(&format!(r#"{{"name":"F","components":{{"fields":{fields}}}}}"#))
-                .unwrap();
-        let prefill = json!({ "nick": "ada", "plain": "kept?" });
-        Form::read(form, prefill.as_object().unwrap().clone())
+        let text = format!(r#"{{"name":"F","components":{{"fields":{fields}}}}}"#);
+        let form: wire::Form<'_> = serde_json::from_str(&text).unwrap();
+        let prefill = r#"{ "nick": "twice", "plain": "kept?", "nick": "ada" }"#;
+        Form::read(form, serde_json::from_str(prefill).unwrap())
     }
 
     fn filled(key: &str, text: &str) -> Filled {

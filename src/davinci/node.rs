@@ -9,6 +9,7 @@ use crate::base::secret::Secret;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, StatusCode, Uri, header};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// What a reply to an authorize or capability call can be.
@@ -49,17 +50,17 @@ pub enum Kind {
 }
 
 /// A reply as far as the table looks at it.
-struct Seen {
+struct Seen<'a> {
     status: StatusCode,
-    body: Option<Body>,
+    body: Option<Body<'a>>,
 }
 
-impl Seen {
-    fn of(status: StatusCode, body: &[u8]) -> Self {
+impl<'a> Seen<'a> {
+    fn of(status: StatusCode, body: &'a [u8]) -> Self {
         Self { status, body: wire::read(body) }
     }
 
-    fn has(&self, test: impl FnOnce(&Body) -> bool) -> bool {
+    fn has(&self, test: impl FnOnce(&Body<'a>) -> bool) -> bool {
         self.body.as_ref().is_some_and(test)
     }
 
@@ -79,7 +80,7 @@ impl Seen {
 /// One line of the table.
 struct Row {
     kind: Kind,
-    when: fn(&Seen) -> bool,
+    when: fn(&Seen<'_>) -> bool,
 }
 
 /// Read from top to bottom; the first line that holds decides. Success stands before links because
@@ -125,12 +126,12 @@ fn is_error_status(status: StatusCode) -> bool {
 
 /// The flow's own error in place of a result, whatever its status (documented for starts without
 /// pages).
-fn says_error_response(body: &Body) -> bool {
+fn says_error_response(body: &Body<'_>) -> bool {
     body.capability_name.as_str() == Some("createErrorResponse")
 }
 
 /// The node that should have handed out the session failed itself.
-fn failed_at_the_end(body: &Body) -> bool {
+fn failed_at_the_end(body: &Body<'_>) -> bool {
     body.connector_id.as_str() == Some("pingOneAuthenticationConnector")
         && matches!(
             body.capability_name.as_str(),
@@ -138,13 +139,13 @@ fn failed_at_the_end(body: &Body) -> bool {
         )
 }
 
-fn says_failed(body: &Body) -> bool {
+fn says_failed(body: &Body<'_>) -> bool {
     let failed =
         |status: &str| ["failed", "failure"].iter().any(|word| status.eq_ignore_ascii_case(word));
     body.error.is_there || body.status.as_str().is_some_and(failed)
 }
 
-fn is_an_end(body: &Body) -> bool {
+fn is_an_end(body: &Body<'_>) -> bool {
     body.session.0
         || body.authorize_response.0.is_some()
         || body.access_token.is_filled()
@@ -156,7 +157,7 @@ fn is_rewind(event: &str) -> bool {
     matches!(event, "rewindStateToLastRenderedUI" | "rewindStateToSpecificRenderedUI")
 }
 
-fn next_href(body: &Body) -> Option<&str> {
+fn next_href<'b>(body: &'b Body<'_>) -> Option<&'b str> {
     body.links.0.as_ref()?.next.0.as_ref()?.href.as_str()
 }
 
@@ -288,7 +289,7 @@ impl Node {
 }
 
 /// The next form with its link; none if there is nowhere to send an answer.
-fn next(kind: Kind, body: Body, endpoints: &Endpoints) -> Option<Continue> {
+fn next(kind: Kind, body: Body<'_>, endpoints: &Endpoints) -> Option<Continue> {
     let dialect = if kind == Kind::Form { Dialect::Sdk } else { Dialect::Screen };
     let href = match dialect {
         Dialect::Sdk => absolute(next_href(&body)?)?,
@@ -303,7 +304,7 @@ fn next(kind: Kind, body: Body, endpoints: &Endpoints) -> Option<Continue> {
         href.path().rsplit('/').next().filter(|segment| !segment.is_empty()).map(str::to_owned)
     });
     let capability: Option<Capability> = capability.map(|name| clip(&name).into());
-    let id = body.id.0;
+    let id = body.id.0.map(Cow::into_owned);
     let shown = match dialect {
         Dialect::Sdk => {
             let prefill = body.form_data.0.and_then(|data| data.value.0).unwrap_or_default();
@@ -330,12 +331,12 @@ fn absolute(link: &str) -> Option<Uri> {
     (link.scheme().is_some() && link.authority().is_some()).then_some(link)
 }
 
-fn completion(body: Body) -> Completion {
+fn completion(body: Body<'_>) -> Completion {
     let response = body.authorize_response.0.unwrap_or_default();
     let id_token = body.id_token.filled().map(Secret::new);
     Completion {
         code: response.code.filled().map(Secret::new),
-        state: response.state.0,
+        state: response.state.0.map(Cow::into_owned),
         tokens: body
             .access_token
             .filled()
@@ -346,7 +347,7 @@ fn completion(body: Body) -> Completion {
 
 /// The code of an error, unless it is a sentence: some repeat their message there, which may name
 /// the person.
-fn code_of(body: &Body) -> Option<String> {
+fn code_of(body: &Body<'_>) -> Option<String> {
     let code = body.code.as_str().or(body.error.code.as_deref())?;
     is_name(code).then(|| code.to_owned())
 }
@@ -403,7 +404,7 @@ const LONGEST_NAME: usize = 128;
 const MOST_TARGETS: usize = 100;
 
 /// Field problems in the untouched platform error inside `details[].rawResponse.details[]`.
-fn targets(details: List<Object<Detail>>) -> Vec<(String, String)> {
+fn targets(details: List<Object<Detail<'_>>>) -> Vec<(String, String)> {
     let details = details.0.into_iter().filter_map(|detail| detail.0?.raw_response.0);
     let problems = details.flat_map(|raw| raw.details.0).filter_map(|problem| problem.0);
     let named = problems.filter_map(|problem| {

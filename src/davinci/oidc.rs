@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::Deserialize;
+use std::borrow::Cow;
 
 /// Where a tenant's endpoints are.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -229,13 +230,20 @@ impl Application {
         url: &str,
         body: Bytes,
     ) -> Result<Request<Bytes>, BadValue> {
+        Ok(self.request_to(method, parse_uri(url)?, body))
+    }
+
+    /// The same where the address is known to be one.
+    pub(super) fn request_to(&self, method: Method, uri: Uri, body: Bytes) -> Request<Bytes> {
         let mut request = Request::new(body);
         *request.method_mut() = method;
-        *request.uri_mut() = parse_uri(url)?;
+        *request.uri_mut() = uri;
+        // Room for those of the client and of its connection, too: a map that grows moves everything.
+        request.headers_mut().reserve(MOST_HEADERS + self.headers.len());
         for (name, value) in &self.headers {
             request.headers_mut().insert(name.clone(), value.clone());
         }
-        Ok(request)
+        request
     }
 
     fn form_request(&self, endpoint: &str, form: Query) -> Result<Request<Bytes>, BadValue> {
@@ -246,6 +254,9 @@ impl Application {
         Ok(request)
     }
 }
+
+/// Headers that an ordinary request has, on the wire.
+const MOST_HEADERS: usize = 12;
 
 pub(super) fn parse_uri(url: &str) -> Result<Uri, BadValue> {
     url.parse().map_err(|_| BadValue { what: url.split('?').next().unwrap_or("").to_owned() })
@@ -263,8 +274,14 @@ pub(super) fn authorize_with(
 }
 
 /// Pairs in `application/x-www-form-urlencoded`.
-#[derive(Default)]
 struct Query(String);
+
+impl Default for Query {
+    /// No pairs, and room for those of an authorize request.
+    fn default() -> Self {
+        Self(String::with_capacity(512))
+    }
+}
 
 impl Query {
     fn push(&mut self, name: &str, value: &str) {
@@ -300,19 +317,22 @@ impl Tokens {
     /// Reads the reply of the token endpoint.
     pub fn read(reply: &Response<Bytes>) -> Result<Self, TokenFailure> {
         #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Body {
-            access_token: Loose,
-            id_token: Loose,
-            error: Loose,
+        #[serde(default, bound(deserialize = "'de: 'a"))]
+        struct Body<'a> {
+            access_token: Loose<'a>,
+            id_token: Loose<'a>,
+            error: Loose<'a>,
         }
-        let body: Body = wire::read(reply.body()).unwrap_or_default();
+        let body: Body<'_> = wire::read(reply.body()).unwrap_or_default();
         match body.access_token.filled() {
             Some(access_token) if reply.status() == StatusCode::OK => Ok(Self {
                 access_token: access_token.into(),
                 id_token: body.id_token.filled().map(Into::into),
             }),
-            _ => Err(TokenFailure { status: reply.status().as_u16(), error: body.error.0 }),
+            _ => Err(TokenFailure {
+                status: reply.status().as_u16(),
+                error: body.error.0.map(Cow::into_owned),
+            }),
         }
     }
 }

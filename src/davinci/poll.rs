@@ -41,10 +41,10 @@ impl Polling {
     /// the other, gander then polls in continue mode.
     pub(super) fn read(
         key: String,
-        interval: &Loose,
-        retries: &Loose,
-        wants_status: &Loose,
-        challenge: Loose,
+        interval: &Loose<'_>,
+        retries: &Loose<'_>,
+        wants_status: &Loose<'_>,
+        challenge: Loose<'_>,
     ) -> Self {
         let interval = whole(interval).unwrap_or(2000).min(LONGEST_INTERVAL_MS);
         let retries = whole(retries).unwrap_or(60).min(MOST_RETRIES);
@@ -58,7 +58,7 @@ impl Polling {
 }
 
 /// A whole number of at least zero; a fraction is cut off.
-fn whole(text: &Loose) -> Option<u64> {
+fn whole(text: &Loose<'_>) -> Option<u64> {
     let text = text.as_str()?.trim();
     let digits = text.split('.').next()?;
     digits.parse().ok().or_else(|| {
@@ -147,14 +147,14 @@ const LONGEST_STATUS: usize = 128;
 /// which the genuine client would take for `error` and a measurement must not.
 pub fn read_challenge(reply: &Response<Bytes>) -> Option<ChallengeState> {
     #[derive(Default, Deserialize)]
-    #[serde(default, rename_all = "camelCase")]
-    struct Body {
-        is_challenge_complete: Loose,
-        status: Loose,
-        service_name: Loose,
+    #[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+    struct Body<'a> {
+        is_challenge_complete: Loose<'a>,
+        status: Loose<'a>,
+        service_name: Loose<'a>,
     }
     let done = |status: &str| ChallengeState::Done(status.chars().take(LONGEST_STATUS).collect());
-    let body: Body = wire::read(reply.body())?;
+    let body: Body<'_> = wire::read(reply.body())?;
     Some(match reply.status() {
         StatusCode::BAD_REQUEST if body.service_name.as_str() == Some("challengeExpired") => {
             done("expired")
@@ -171,8 +171,8 @@ pub fn read_challenge(reply: &Response<Bytes>) -> Option<ChallengeState> {
 mod tests {
     use super::*;
 
-    fn loose(text: &str) -> Loose {
-        Loose(Some(text.to_owned()))
+    fn loose(text: &str) -> Loose<'_> {
+        Loose(Some(text.into()))
     }
 
     #[test]

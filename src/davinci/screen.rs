@@ -27,7 +27,7 @@ pub(super) struct Shown {
 }
 
 /// Sorts a screen into fields and actions.
-pub(super) fn read(screen: Screen) -> Shown {
+pub(super) fn read(screen: Screen<'_>) -> Shown {
     let properties = screen.properties.0.unwrap_or_default();
     let Properties { custom_html, form_fields_list, button, challenge, node_title, .. } =
         properties;
@@ -50,7 +50,7 @@ pub(super) fn read(screen: Screen) -> Shown {
         // The status of a challenge is asked for unless the page says otherwise.
         let mut wants_status = properties.poll_challenge_status.value();
         if wants_status.as_str().is_none() {
-            wants_status = Loose(Some("true".to_owned()));
+            wants_status = Loose(Some("true".into()));
         }
         Polling::read(
             POLL_KEY.to_owned(),
@@ -73,7 +73,7 @@ pub(super) fn read(screen: Screen) -> Shown {
     Shown { form, next_event: on_click.map_or_else(usual_event, Value::Object) }
 }
 
-fn input(field: ScreenField) -> Option<Field> {
+fn input(field: ScreenField<'_>) -> Option<Field> {
     let key = field.property_name.filled().filter(|key| !NO_FIELDS.contains(&key.as_str()))?;
     let kind = if field.hashed_visibility.is_true() {
         FieldKind::Password

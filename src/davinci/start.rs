@@ -8,7 +8,7 @@ use crate::base::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -50,14 +50,17 @@ impl Application {
         let headers = request.headers_mut();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if dialect == Dialect::Sdk {
-            headers.insert("x-requested-with", HeaderValue::from_static("ping-sdk"));
-            headers.insert("x-requested-platform", platform);
+            headers.insert(REQUESTED_WITH, HeaderValue::from_static("ping-sdk"));
+            headers.insert(REQUESTED_PLATFORM, platform);
         }
         if self.client == Client::Mobile {
             headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static("en"));
         }
     }
 }
+
+const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+const REQUESTED_PLATFORM: HeaderName = HeaderName::from_static("x-requested-platform");
 
 /// The request for an SDK token: `GET {orchestrate_url}/v1/company/{company}/sdktoken` with the API
 /// key of the DaVinci application. `orchestrate_url` may end in `/v1` or not. The path is
@@ -93,14 +96,14 @@ pub struct SdkToken {
 /// Reads the reply to [`sdk_token_request`]; none unless it is a success with a token.
 pub fn read_sdk_token(reply: &Response<Bytes>) -> Option<SdkToken> {
     #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Body {
-        access_token: Loose,
+    #[serde(default, bound(deserialize = "'de: 'a"))]
+    struct Body<'a> {
+        access_token: Loose<'a>,
     }
     if !reply.status().is_success() {
         return None;
     }
-    let body: Body = wire::read(reply.body())?;
+    let body: Body<'_> = wire::read(reply.body())?;
     let token = body.access_token.filled()?;
     Some(SdkToken { expires_at: expiry(&token), token: token.into() })
 }

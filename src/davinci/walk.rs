@@ -245,7 +245,7 @@ impl Walk {
         let mut request = self.application.request(Method::POST, url, body)?;
         self.application.imitate(&mut request, chain.form.dialect);
         set_json(&mut request);
-        set_header(&mut request, "interactionid", chain.interaction_id.as_deref())?;
+        set_header(&mut request, INTERACTION_ID, chain.interaction_id.as_deref())?;
         Ok(request)
     }
 
@@ -305,18 +305,21 @@ impl Walk {
         body: serde_json::Result<Vec<u8>>,
     ) -> Result<Request<Bytes>, WalkError> {
         let body = body.map_err(|_| BadValue { what: "form data".to_owned() })?;
-        let mut request = self.application.request(Method::POST, "http://unset/", body.into())?;
-        *request.uri_mut() = chain.href.clone();
+        let mut request =
+            self.application.request_to(Method::POST, chain.href.clone(), body.into());
         self.application.imitate(&mut request, chain.form.dialect);
         set_json(&mut request);
         if self.application.client == Client::JavaScript {
-            set_header(&mut request, "interactionid", chain.interaction_id.as_deref())?;
+            set_header(&mut request, INTERACTION_ID, chain.interaction_id.as_deref())?;
             let token = chain.interaction_token.as_ref().map(|token| token.expose().as_str());
-            set_header(&mut request, "interactiontoken", token)?;
+            set_header(&mut request, INTERACTION_TOKEN, token)?;
         }
         Ok(request)
     }
 }
+
+const INTERACTION_ID: HeaderName = HeaderName::from_static("interactionid");
+const INTERACTION_TOKEN: HeaderName = HeaderName::from_static("interactiontoken");
 
 fn set_json(request: &mut Request<Bytes>) {
     let json = HeaderValue::from_static("application/json");
@@ -325,13 +328,14 @@ fn set_json(request: &mut Request<Bytes>) {
 
 fn set_header(
     request: &mut Request<Bytes>,
-    name: &'static str,
+    name: HeaderName,
     value: Option<&str>,
 ) -> Result<(), BadValue> {
     let Some(value) = value else { return Ok(()) };
-    let mut value = HeaderValue::from_str(value).map_err(|_| BadValue { what: name.to_owned() })?;
+    let value = HeaderValue::from_str(value);
+    let mut value = value.map_err(|_| BadValue { what: name.as_str().to_owned() })?;
     value.set_sensitive(true);
-    request.headers_mut().insert(HeaderName::from_static(name), value);
+    request.headers_mut().insert(name, value);
     Ok(())
 }
 

@@ -6,23 +6,25 @@
 use crate::base::secret::Secret;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A scalar as text; absent for null, lists and objects.
+/// A scalar as text; absent for null, lists and objects. It is part of the body where it can be: most
+/// of what a body says is looked at once and never kept.
 #[derive(Default)]
-pub(super) struct Loose(pub(super) Option<String>);
+pub(super) struct Loose<'a>(pub(super) Option<Cow<'a, str>>);
 
 /// Says whether there is a text and not which: it may be a token or a code.
-impl fmt::Debug for Loose {
+impl fmt::Debug for Loose<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Loose").field(&self.0.as_ref().map(Secret::new)).finish()
     }
 }
 
-impl Loose {
+impl Loose<'_> {
     pub(super) fn as_str(&self) -> Option<&str> {
         self.0.as_deref()
     }
@@ -37,36 +39,39 @@ impl Loose {
 
     /// The text if there is one and it is not empty.
     pub(super) fn filled(self) -> Option<String> {
-        self.0.filter(|text| !text.is_empty())
+        self.0.filter(|text| !text.is_empty()).map(Cow::into_owned)
     }
 }
 
-impl<'de> Deserialize<'de> for Loose {
+impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Scalar;
         impl<'de> Visitor<'de> for Scalar {
-            type Value = Option<String>;
+            type Value = Option<Cow<'de, str>>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("anything")
             }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Some(Cow::Borrowed(text)))
+            }
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Some(text.to_owned()))
+                Ok(Some(Cow::Owned(text.to_owned())))
             }
             fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
-                Ok(Some(text))
+                Ok(Some(Cow::Owned(text)))
             }
             fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
-                Ok(Some(flag.to_string()))
+                Ok(Some(Cow::Borrowed(if flag { "true" } else { "false" })))
             }
             fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-                Ok(Some(number.to_string()))
+                Ok(Some(Cow::Owned(number.to_string())))
             }
             fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-                Ok(Some(number.to_string()))
+                Ok(Some(Cow::Owned(number.to_string())))
             }
             fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-                Ok(Some(number.to_string()))
+                Ok(Some(Cow::Owned(number.to_string())))
             }
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
                 Ok(None)
@@ -202,16 +207,54 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
+/// The members of an object with their values, in the order of the body.
+#[derive(Debug, Default)]
+pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, Value)>);
+
+impl Members<'_> {
+    /// Takes a member's value out. Of members that come twice the last counts.
+    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
+        let (_, value) = self.0.iter_mut().rev().find(|(name, _)| name == key)?;
+        Some(value.take())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Vec<(Cow<'de, str>, Value)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some((Loose(name), value)) = members.next_entry()? {
+                    pairs.push((name.unwrap_or_default(), value));
+                }
+                Ok(pairs)
+            }
+        }
+        deserializer.deserialize_map(Pairs).map(Self)
+    }
+}
+
 /// Reads a body that is a JSON object, as a browser would: a byte order mark is skipped, bytes that
 /// are no text are replaced, of members that come twice the last counts. None for anything else, and
 /// for what nests deeper than 128 levels where it matters.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     // The derived readers would take a list for an object, too.
     if !body.trim_ascii_start().starts_with(b"{") {
         return None;
     }
-    serde_json::from_slice(body).ok().or_else(|| {
+    // Whether it is text is found out faster at once than for one member after the other.
+    let read = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    read.ok().or_else(|| {
         let value: Value = serde_json::from_str(&String::from_utf8_lossy(body)).ok()?;
         T::deserialize(value).ok()
     })
@@ -219,117 +262,117 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 
 /// The members of a reply that say what it is and what comes next.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Body {
-    pub(super) id: Loose,
-    pub(super) event_name: Loose,
-    pub(super) interaction_id: Loose,
-    pub(super) interaction_token: Loose,
-    pub(super) flow_id: Loose,
-    pub(super) connection_id: Loose,
-    pub(super) connector_id: Loose,
-    pub(super) capability_name: Loose,
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(super) struct Body<'a> {
+    pub(super) id: Loose<'a>,
+    pub(super) event_name: Loose<'a>,
+    pub(super) interaction_id: Loose<'a>,
+    pub(super) interaction_token: Loose<'a>,
+    pub(super) flow_id: Loose<'a>,
+    pub(super) connection_id: Loose<'a>,
+    pub(super) connector_id: Loose<'a>,
+    pub(super) capability_name: Loose<'a>,
     #[serde(rename = "_links")]
-    pub(super) links: Object<Links>,
-    pub(super) form_data: Object<FormData>,
-    pub(super) form: Object<Form>,
-    pub(super) screen: Object<Screen>,
+    pub(super) links: Object<Links<'a>>,
+    pub(super) form_data: Object<FormData<'a>>,
+    pub(super) form: Object<Form<'a>>,
+    pub(super) screen: Object<Screen<'a>>,
     pub(super) session: Presence,
-    pub(super) authorize_response: Object<AuthorizeResponse>,
-    pub(super) dv_response: Loose,
+    pub(super) authorize_response: Object<AuthorizeResponse<'a>>,
+    pub(super) dv_response: Loose<'a>,
     #[serde(rename = "access_token")]
-    pub(super) access_token: Loose,
+    pub(super) access_token: Loose<'a>,
     #[serde(rename = "id_token")]
-    pub(super) id_token: Loose,
-    pub(super) status: Loose,
+    pub(super) id_token: Loose<'a>,
+    pub(super) status: Loose<'a>,
     pub(super) error: Failure,
-    pub(super) code: Loose,
-    pub(super) details: List<Object<Detail>>,
+    pub(super) code: Loose<'a>,
+    pub(super) details: List<Object<Detail<'a>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Links {
-    pub(super) next: Object<Link>,
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(super) struct Links<'a> {
+    pub(super) next: Object<Link<'a>>,
     #[serde(rename = "self")]
-    pub(super) own: Object<Link>,
+    pub(super) own: Object<Link<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Link {
-    pub(super) href: Loose,
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(super) struct Link<'a> {
+    pub(super) href: Loose<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct FormData {
-    pub(super) value: Object<Map<String, Value>>,
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(super) struct FormData<'a> {
+    pub(super) value: Object<Members<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Form {
-    pub(super) name: Loose,
-    pub(super) category: Loose,
-    pub(super) components: Object<Components>,
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(super) struct Form<'a> {
+    pub(super) name: Loose<'a>,
+    pub(super) category: Loose<'a>,
+    pub(super) components: Object<Components<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Components {
-    pub(super) fields: List<Object<Field>>,
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(super) struct Components<'a> {
+    pub(super) fields: List<Object<Field<'a>>>,
 }
 
 /// An input, a button, or something only to be looked at.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Field {
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(super) struct Field<'a> {
     #[serde(rename = "type")]
-    pub(super) kind: Loose,
-    pub(super) key: Loose,
-    pub(super) required: Loose,
+    pub(super) kind: Loose<'a>,
+    pub(super) key: Loose<'a>,
+    pub(super) required: Loose<'a>,
     pub(super) validation: Presence,
-    pub(super) default_country_code: Loose,
-    pub(super) show_extension: Loose,
-    pub(super) options: List<Object<Choice>>,
-    pub(super) poll_interval: Loose,
-    pub(super) poll_retries: Loose,
-    pub(super) poll_challenge_status: Loose,
-    pub(super) challenge: Loose,
+    pub(super) default_country_code: Loose<'a>,
+    pub(super) show_extension: Loose<'a>,
+    pub(super) options: List<Object<Choice<'a>>>,
+    pub(super) poll_interval: Loose<'a>,
+    pub(super) poll_retries: Loose<'a>,
+    pub(super) poll_challenge_status: Loose<'a>,
+    pub(super) challenge: Loose<'a>,
 }
 
 /// One of the devices that a field offers.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Choice {
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(super) struct Choice<'a> {
     #[serde(rename = "type")]
-    pub(super) kind: Loose,
-    pub(super) id: Loose,
-    pub(super) description: Loose,
-    pub(super) default: Loose,
+    pub(super) kind: Loose<'a>,
+    pub(super) id: Loose<'a>,
+    pub(super) description: Loose<'a>,
+    pub(super) default: Loose<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Screen {
-    pub(super) properties: Object<Properties>,
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(super) struct Screen<'a> {
+    pub(super) properties: Object<Properties<'a>>,
 }
 
 /// What the hosted page would show.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Properties {
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(super) struct Properties<'a> {
     #[serde(rename = "customHTML")]
-    pub(super) custom_html: Object<Property<Loose>>,
-    pub(super) form_fields_list: Object<Property<List<Object<ScreenField>>>>,
+    pub(super) custom_html: Object<Property<Loose<'a>>>,
+    pub(super) form_fields_list: Object<Property<List<Object<ScreenField<'a>>>>>,
     pub(super) button: Object<Button>,
-    pub(super) challenge: Object<Property<Loose>>,
-    pub(super) node_title: Object<Property<Loose>>,
-    pub(super) enable_polling: Object<Property<Loose>>,
-    pub(super) poll_interval: Object<Property<Loose>>,
-    pub(super) poll_retries: Object<Property<Loose>>,
-    pub(super) poll_challenge_status: Object<Property<Loose>>,
+    pub(super) challenge: Object<Property<Loose<'a>>>,
+    pub(super) node_title: Object<Property<Loose<'a>>>,
+    pub(super) enable_polling: Object<Property<Loose<'a>>>,
+    pub(super) poll_interval: Object<Property<Loose<'a>>>,
+    pub(super) poll_retries: Object<Property<Loose<'a>>>,
+    pub(super) poll_challenge_status: Object<Property<Loose<'a>>>,
 }
 
 /// A property, of which only the value matters.
@@ -347,11 +390,11 @@ impl<T: Default> Object<Property<T>> {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct ScreenField {
-    pub(super) property_name: Loose,
-    pub(super) preferred_data_type: Loose,
-    pub(super) hashed_visibility: Loose,
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(super) struct ScreenField<'a> {
+    pub(super) property_name: Loose<'a>,
+    pub(super) preferred_data_type: Loose<'a>,
+    pub(super) hashed_visibility: Loose<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -361,30 +404,30 @@ pub(super) struct Button {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct AuthorizeResponse {
-    pub(super) code: Loose,
-    pub(super) state: Loose,
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(super) struct AuthorizeResponse<'a> {
+    pub(super) code: Loose<'a>,
+    pub(super) state: Loose<'a>,
 }
 
 /// One of the platform's own errors behind a refusal.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Detail {
-    pub(super) raw_response: Object<RawResponse>,
+#[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(super) struct Detail<'a> {
+    pub(super) raw_response: Object<RawResponse<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct RawResponse {
-    pub(super) details: List<Object<Problem>>,
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(super) struct RawResponse<'a> {
+    pub(super) details: List<Object<Problem<'a>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Problem {
-    pub(super) target: Loose,
-    pub(super) code: Loose,
+#[serde(default, bound(deserialize = "'de: 'a"))]
+pub(super) struct Problem<'a> {
+    pub(super) target: Loose<'a>,
+    pub(super) code: Loose<'a>,
 }
 
 /// `error`: an object with a code in a failed flow, a word in an OAuth error.
@@ -417,7 +460,7 @@ mod tests {
 
     #[test]
     fn a_body_that_is_printed_shows_no_token() {
-        let body: Body =
+        let body: Body<'_> =
             serde_json::from_str(r#"{"interactionToken":"tok-77","id":"node-1"}"#).unwrap();
         let shown = format!("{body:?}");
         assert!(shown.contains("Loose(Some(***))") && !shown.contains("tok-77"), "{shown}");
@@ -425,7 +468,7 @@ mod tests {
 
     #[test]
     fn scalars_of_the_wrong_type_are_read_loosely() {
-        let body: Body = serde_json::from_str(
+        let body: Body<'_> = serde_json::from_str(
             r#"{"id":7,"eventName":null,"flowId":["x"],"code":1999,"status":true,"session":null,"_links":null}"#,
         )
         .unwrap();
@@ -444,13 +487,13 @@ mod tests {
             r#"{"form":{"components":{"fields":[7,null,[],{"type":[],"key":{}}]}},"details":[[],{"rawResponse":-1.5}]}"#,
         ];
         for case in cases {
-            assert!(read::<Body>(case.as_bytes()).is_some(), "{case}");
+            assert!(read::<Body<'_>>(case.as_bytes()).is_some(), "{case}");
         }
     }
 
     #[test]
     fn a_body_is_read_as_a_browser_reads_it() {
-        let id = |body: &[u8]| read::<Body>(body)?.id.0;
+        let id = |body: &[u8]| read::<Body<'_>>(body)?.id.filled();
         assert_eq!(id(b"\xef\xbb\xbf {\"id\":\"a\"}").as_deref(), Some("a"));
         assert_eq!(id(br#"{"id":"a","id":"b"}"#).as_deref(), Some("b"));
         assert_eq!(id(b"{\"id\":\"\xff\"}").as_deref(), Some("\u{fffd}"));
@@ -471,18 +514,18 @@ mod tests {
             let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
             format!(r#"{{"{member}":{open}{close},"id":"a"}}"#)
         };
-        assert!(read::<Body>(deep("whatever").as_bytes()).is_some());
-        assert!(read::<Body>(deep("error").as_bytes()).is_none());
+        assert!(read::<Body<'_>>(deep("whatever").as_bytes()).is_some());
+        assert!(read::<Body<'_>>(deep("error").as_bytes()).is_none());
         let many =
             format!(r#"{{"form":{{"components":{{"fields":[{}{{}}]}}}}}}"#, "{},".repeat(9999));
-        let body: Body = read(many.as_bytes()).unwrap();
+        let body: Body<'_> = read(many.as_bytes()).unwrap();
         assert_eq!(body.form.0.unwrap().components.0.unwrap().fields.0.len(), MOST_ENTRIES);
     }
 
     proptest! {
         #[test]
         fn no_body_makes_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read::<Body>(&bytes);
+            let _ = read::<Body<'_>>(&bytes);
         }
     }
 }

@@ -24,7 +24,7 @@ use http::HeaderValue;
 use rand::Rng;
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -67,7 +67,10 @@ pub struct Stage {
 
 /// Who plays in one iteration.
 pub(super) struct Cast {
-    persona: Persona,
+    /// Index of the persona.
+    index: u64,
+    /// Invented when it is first asked for: many journeys never do.
+    persona: OnceLock<Persona>,
     /// Address and login of the persona.
     address: String,
     lease: Option<Held>,
@@ -102,8 +105,12 @@ impl Cast {
             }
             _ => None,
         };
-        let persona = Persona::invent(stage.seed, stage.locale, part.index);
-        Ok(Self { persona, address, lease, waiter, asked: 0, code: None, foretold: false })
+        let (index, persona) = (part.index, OnceLock::new());
+        Ok(Self { index, persona, address, lease, waiter, asked: 0, code: None, foretold: false })
+    }
+
+    fn persona(&self, stage: &Stage) -> &Persona {
+        self.persona.get_or_init(|| Persona::invent(stage.seed, stage.locale, self.index))
     }
 
     /// Bytes for PKCE, state and nonce: of this run and iteration alone, others for each `purpose`.
@@ -111,17 +118,17 @@ impl Cast {
         let mut bytes = [0; 64];
         let run = stage.run.as_str();
         let mut stream = if purpose.is_empty() {
-            stage.seed.stream(run, self.persona.index)
+            stage.seed.stream(run, self.index)
         } else {
-            stage.seed.stream(&format!("{run} {purpose}"), self.persona.index)
+            stage.seed.stream(&format!("{run} {purpose}"), self.index)
         };
         stream.fill_bytes(&mut bytes);
         bytes
     }
 
     /// The persona's telephone number.
-    pub(super) fn phone(&self) -> &str {
-        &self.persona.phone
+    pub(super) fn phone(&self, stage: &Stage) -> &str {
+        &self.persona(stage).phone
     }
 
     /// What stands for a variable; itself when there is nothing.
@@ -133,12 +140,10 @@ impl Cast {
         Ok(match variable {
             Variable::PersonaEmail => self.address.clone(),
             Variable::PersonaAttribute(name) => {
-                self.persona.attribute(name).ok_or(variable)?.to_owned()
+                self.persona(stage).attribute(name).ok_or(variable)?.to_owned()
             }
             Variable::PersonaPassword => exposed(stage.key.password(&self.address, 0)),
-            Variable::PersonaWrongPassword => {
-                exposed(stage.key.wrong_password(login, self.persona.index))
-            }
+            Variable::PersonaWrongPassword => exposed(stage.key.wrong_password(login, self.index)),
             Variable::PersonaWeakPassword => {
                 exposed(stage.key.weak_password(login, Weakness::Short))
             }
@@ -219,7 +224,7 @@ impl Cast {
             at: Utc::of(stage.clock.wall()).stamp(),
             login: self.address.clone(),
             email: self.address.clone(),
-            persona: self.persona.index,
+            persona: self.index,
             state: AccountState::Ok,
         })
     }

@@ -60,7 +60,8 @@ impl From<Fault> for Stop {
     }
 }
 
-/// Performs one iteration. Never panics on anything that the tenant sends; every wait is bounded by
+/// Performs one iteration. What few iterations come to, or come to once, is boxed on its way: it
+/// would else take its room in the memory of every user. Never panics on anything that the tenant sends; every wait is bounded by
 /// the time-outs of session and code source, and by what a form that is polled allows.
 pub async fn perform(
     stage: &Stage,
@@ -149,7 +150,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         for _ in 0..MOST_STEPS {
             match progress? {
                 Progress::Complete(completion) => {
-                    return self.after_flow(walk, completion, (part, cast)).await;
+                    return Box::pin(self.after_flow(walk, completion, (part, cast))).await;
                 }
                 Progress::Refused if wanted => return Ok(()),
                 Progress::Stay if walk.polling().is_none() => {
@@ -167,7 +168,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
                 }
                 (rule, Some(polling)) => {
                     let step = rule.map_or_else(|_| POLL.into(), |rule| rule.name.clone());
-                    progress = self.poll(step, &polling, &mut walk).await;
+                    progress = Box::pin(self.poll(step, &polling, &mut walk)).await;
                     continue;
                 }
                 (Err(stop), None) => return Err(stop),
@@ -245,7 +246,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         }
         let mut filled = self.fill_in(rule, form, cast).await?;
         if action.event == Event::Submit {
-            add_defaults(&mut filled, form, cast);
+            add_defaults(&mut filled, form, (cast, self.stage));
         }
         let values: Vec<_> = filled.iter().map(|(filled, _)| filled.clone()).collect();
         let request = walk
@@ -268,7 +269,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         let mut filled = Vec::with_capacity(wanted.len());
         for (field, template) in wanted {
             if template.variables().any(|variable| variable == Variable::Code) {
-                let waited = cast.fetch_code(self.stage).await.map_err(Stop::from)?;
+                let waited = Box::pin(cast.fetch_code(self.stage)).await.map_err(Stop::from)?;
                 self.note_wait(Wait::Code, waited);
             }
             let text = template.fill(|variable| cast.value(variable, self.stage));
@@ -285,8 +286,8 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
     async fn await_code(&mut self, cast: &mut Cast, patience: Patience) -> Result<(), Stop> {
         let stage = self.stage;
         let awaited = match patience {
-            Patience::Numbered => cast.await_numbered(stage).await,
-            Patience::Outstanding => Ok(cast.await_outstanding(stage).await),
+            Patience::Numbered => Box::pin(cast.await_numbered(stage)).await,
+            Patience::Outstanding => Ok(Box::pin(cast.await_outstanding(stage)).await),
         };
         if let Some(waited) = awaited? {
             self.note_wait(Wait::Code, waited);
@@ -344,7 +345,9 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         expect: Expect,
     ) -> Result<Progress, Stop> {
         let Call { label, mut request, filled } = call;
-        self.ask_first(&label, &mut request, Cookies::Meant).await?;
+        if self.preflights.is_some() {
+            Box::pin(self.ask_first(&label, &mut request, Cookies::Meant)).await?;
+        }
         let call = self.stamp(&mut request);
         let (filled, call) = (&filled, call.as_deref());
         self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk });
@@ -399,11 +402,11 @@ fn wanted_values<'a>(rule: &'a Rule, form: &'a Form) -> Vec<(&'a Field, &'a Temp
 
 /// What a form insists on and no rule answers, where its type says what a person would give:
 /// consent, and a number to call.
-fn add_defaults(filled: &mut Vec<(Filled, bool)>, form: &Form, cast: &Cast) {
+fn add_defaults(filled: &mut Vec<(Filled, bool)>, form: &Form, (cast, stage): (&Cast, &Stage)) {
     for field in form.fields.iter().filter(|field| field.required) {
         let text = match field.kind {
             FieldKind::Check => "true",
-            FieldKind::Phone { .. } => cast.phone(),
+            FieldKind::Phone { .. } => cast.phone(stage),
             _ => continue,
         };
         if !filled.iter().any(|(given, _)| given.key == field.key) {

@@ -56,7 +56,8 @@ impl<P: Performer> Crew<P> {
             else {
                 return self.nap().await;
             };
-            self.perform(seat, ticket).await;
+            // Boxed, so that a user who waits for a ticket takes up no room for an iteration.
+            Box::pin(self.perform(seat, ticket)).await;
             if self.gate.closing().is_none() {
                 return;
             }
