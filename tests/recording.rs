@@ -6,7 +6,7 @@ use gander::base::random::Seed;
 use gander::measure::catalogue::Row;
 use gander::measure::collector::Collector;
 use gander::measure::recorder::Recorder;
-use gander::measure::sample::{Ending, Iteration, Sample};
+use gander::measure::sample::{Connect, Ending, Iteration, Sample};
 use gander::measure::series::{Kind, Outcome, Phase, Phases};
 use gander::measure::timeline::{Interval, Readings};
 use std::time::Duration;
@@ -25,7 +25,8 @@ fn perform(recorder: &Recorder, phase: Phase) {
             *step = recorder.step(journey, action);
             let row = Row { step: action, capability: "form", event: "submit", action };
             let row = recorder.row(journey, &row);
-            let (connect, first_byte) = (Some(time / 8), Some(time / 2));
+            let connect = Connect { name: time / 99, tcp: time / 16, tls: Some(time / 8) };
+            let (connect, first_byte) = (Some(connect), Some(time / 2));
             let sample = Sample { service: time, outcome: Outcome::Advanced, connect, first_byte };
             recorder.exchange(phase, row, &sample);
         }
