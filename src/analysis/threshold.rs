@@ -108,11 +108,11 @@ impl Rule {
 
     fn completed_rate(&self, tally: &Tally) -> Observed {
         let due: u64 = self.journeys(tally).map(|counts| counts.due).sum();
-        let completed: u64 = self.journeys(tally).map(|counts| counts.completed).sum();
-        if due == 0 || tally.run.measured_ms == 0 {
+        let measured_ms = tally.run.measured_ms;
+        if due == 0 || measured_ms == 0 {
             return Observed::Nothing;
         }
-        Observed::Rate(share(completed, tally.run.measured_ms) * 1000.0)
+        Observed::Rate(self.journeys(tally).map(|counts| counts.completed_per_s(measured_ms)).sum())
     }
 
     fn dropped(&self, tally: &Tally) -> Observed {
@@ -196,6 +196,7 @@ mod tests {
         let counts = JourneyTally {
             due: 102,
             completed: 94,
+            completed_in_time_m: 94_000,
             dropped: 2,
             faults: [(Fault::ReadTimeout, 6)].into_iter().collect(),
             ..JourneyTally::default()

@@ -9,7 +9,8 @@ use super::recorder::Recorder;
 use super::series::{Kind, Outcome, Phase, Phases, SeriesKey};
 use super::shard::{Buffers, Shard, locked};
 use super::timeline::{
-    FlowLine, FunnelLine, Interval, JourneyLine, Line, Percentiles, Quick, Readings, SCHEMA_VERSION,
+    FlowLine, FunnelLine, Interval, JourneyLine, Line, Percentiles, Quick, Readings,
+    SCHEMA_VERSION, allowed_lag_us,
 };
 use crate::base::names::{Journey, Variant};
 use std::collections::BTreeMap;
@@ -99,6 +100,8 @@ impl Collector {
         self.interval += 1;
 
         let series = merged.named(&self.keys);
+        let exchange_p50_us = median_of_good(&series);
+        let own_lag = together(&series, Bounds::Journey, |key| key.kind == Kind::DispatchLag);
         let names = locked(&recorder.inner().names);
         let line = Line {
             schema_version: SCHEMA_VERSION,
@@ -108,9 +111,11 @@ impl Collector {
             measured_ms: u64::try_from(measured.as_millis()).unwrap_or(u64::MAX),
             journeys: journey_lines(&merged, &names.journeys, &series),
             flows: flow_lines(&merged, &names.journeys),
-            exchange_p50_us: median_of_good(&series),
+            exchange_p50_us,
             lag_us: quick(&series, Kind::Lag),
-            dispatch_lag_us: quick(&series, Kind::DispatchLag),
+            dispatch_lag_us: Quick::of(&own_lag),
+            dispatched: own_lag.count(),
+            dispatched_late: own_lag.above(allowed_lag_us(exchange_p50_us.unwrap_or(0))),
             scheduler_lag_us: quick(&series, Kind::SchedulerLag),
             clipped: series.values().map(Times::clipped).sum(),
             other: samples_of_other(&series),

@@ -127,6 +127,14 @@ impl Times {
         self.counters.bytes()
     }
 
+    /// How many times are longer than this, to the resolution of the counters.
+    pub fn above(&self, time_us: u64) -> u64 {
+        let mut longer = 0;
+        self.counters
+            .each(|value, _, count| longer += if value > time_us { count.into() } else { 0 });
+        longer
+    }
+
     /// The shortest time; 0 for an empty set.
     pub fn min_us(&self) -> u64 {
         self.counters.find(|lowest, _, _| Some(lowest)).unwrap_or(0)

@@ -61,6 +61,9 @@ pub struct JourneyTally {
     pub cut_off: u64,
     /// Of an agent that was lost.
     pub lost: u64,
+    /// Completed in the measured time, whenever they were due, in thousandths: of an interval that
+    /// is measured in part, that part.
+    pub completed_in_time_m: u64,
     /// Failed, by fault.
     pub faults: FaultCounts,
     /// How far the iterations came, by step.
@@ -87,6 +90,13 @@ impl JourneyTally {
             scaled(a.position_sum, b.reached).cmp(&scaled(b.position_sum, a.reached))
         });
         steps
+    }
+
+    /// How many completed per second of a measured time: by when they ended, not by when they were
+    /// due, because those that end in the drain say nothing about what was got through before.
+    pub fn completed_per_s(&self, measured_ms: u64) -> f64 {
+        // Thousandths over milliseconds are per second.
+        share(self.completed_in_time_m, measured_ms)
     }
 
     fn absorb(&mut self, line: &JourneyLine) {
@@ -118,6 +128,8 @@ pub struct RunTally {
     pub out_of_cpu_ms: u64,
     /// In how much of that the dispatcher's lag says so.
     pub dispatched_late_ms: u64,
+    /// Seconds that are too few yet to be judged by the dispatcher's lag.
+    lag: LagWindow,
     /// CPU share in ten-thousandths × measured milliseconds.
     cpu: u128,
     /// The measured milliseconds of which the CPU share is known.
@@ -150,6 +162,26 @@ pub struct RunTally {
     pub other: u64,
 }
 
+/// Seconds taken together until they have enough arrivals for a 99th percentile.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct LagWindow {
+    measured_ms: u64,
+    out_of_cpu_ms: u64,
+    dispatched: u64,
+    late: u64,
+}
+
+/// With fewer arrivals than this the 99th percentile is the latest of them, and one hiccup of the
+/// machine would condemn a second.
+const ARRIVALS_OF_A_WINDOW: u64 = 100;
+
+impl LagWindow {
+    /// Whether more than one in a hundred was late: the 99th percentile is above what is allowed.
+    const fn is_late(self) -> bool {
+        self.late * 100 > self.dispatched
+    }
+}
+
 impl RunTally {
     /// Mean CPU share of the measured part, to four digits; none where it is not known.
     pub fn cpu_share(&self) -> Option<f64> {
@@ -172,16 +204,29 @@ impl RunTally {
         self.intervals += 1;
         self.elapsed_ms = self.elapsed_ms.max(line.end_ms);
         self.measured_ms += line.measured_ms;
-        let counted = |applies| if applies { line.measured_ms } else { 0 };
-        self.overloaded_ms += counted(line.is_overloaded());
-        self.out_of_cpu_ms += counted(line.is_out_of_cpu());
-        self.dispatched_late_ms += counted(line.is_dispatched_late());
+        let out_of_cpu_ms = if line.is_out_of_cpu() { line.measured_ms } else { 0 };
+        self.out_of_cpu_ms += out_of_cpu_ms;
+        if line.measured_ms > 0 {
+            self.lag.measured_ms += line.measured_ms;
+            self.lag.out_of_cpu_ms += out_of_cpu_ms;
+            self.lag.dispatched += line.dispatched;
+            self.lag.late += line.dispatched_late;
+            if self.lag.dispatched == 0 || self.lag.dispatched >= ARRIVALS_OF_A_WINDOW {
+                self.close_lag_window(self.lag.is_late());
+            }
+        }
         self.absorb_readings(readings, line.measured_ms);
         self.max_users = self.max_users.max(readings.users);
         self.next_arrival = readings.next_arrival;
         self.next_persona = readings.next_persona;
         self.clipped += line.clipped;
         self.other += line.other;
+    }
+
+    fn close_lag_window(&mut self, is_late: bool) {
+        let window = std::mem::take(&mut self.lag);
+        self.overloaded_ms += if is_late { window.measured_ms } else { window.out_of_cpu_ms };
+        self.dispatched_late_ms += if is_late { window.measured_ms } else { 0 };
     }
 
     fn absorb_readings(&mut self, readings: &Readings, measured_ms: u64) {
@@ -225,11 +270,18 @@ impl Tally {
     /// Adds the counters of one interval; its times have to be added too.
     pub fn absorb_line(&mut self, line: &Line) {
         self.run.absorb(line);
-        for journey in line.journeys.iter().filter(|line| line.phase == Phase::Measured) {
+        let length_ms = line.end_ms.saturating_sub(line.start_ms).max(1);
+        for journey in &line.journeys {
+            let in_time_m = journey.completed * line.measured_ms * 1000 / length_ms;
             let name = (journey.variant.clone(), journey.journey.clone());
             // The exchanges of `other` belong to no journey.
-            if !name.1.as_str().is_empty() {
-                self.journeys.entry(name).or_default().absorb(journey);
+            if name.1.as_str().is_empty() || (journey.phase != Phase::Measured && in_time_m == 0) {
+                continue;
+            }
+            let tally = self.journeys.entry(name).or_default();
+            tally.completed_in_time_m += in_time_m;
+            if journey.phase == Phase::Measured {
+                tally.absorb(journey);
             }
         }
         for flow in &line.flows {
@@ -249,6 +301,9 @@ impl Tally {
     /// Settles the account at the end: an iteration that was due and of which nothing was heard
     /// since was cut off, by a kill of gander if by nothing else.
     pub fn settle(&mut self) {
+        // Too few for a percentile: one alone proves nothing.
+        let few = self.run.lag;
+        self.run.close_lag_window(few.is_late() && few.late > 1);
         for journey in self.journeys.values_mut() {
             journey.cut_off += journey.due.saturating_sub(journey.ended());
         }
@@ -340,4 +395,72 @@ impl Pool {
 #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 samples")]
 pub fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(number: u64, dispatched: u64, dispatched_late: u64) -> Line {
+        let (start_ms, end_ms) = (number * 1000, number * 1000 + 1000);
+        Line { start_ms, end_ms, measured_ms: 1000, dispatched, dispatched_late, ..Line::default() }
+    }
+
+    fn late_ms(lines: &[(u64, u64)]) -> u64 {
+        let mut tally = Tally::default();
+        for (number, (dispatched, late)) in (0..).zip(lines) {
+            tally.absorb_line(&second(number, *dispatched, *late));
+        }
+        tally.settle();
+        assert_eq!(tally.run.overloaded_ms, tally.run.dispatched_late_ms);
+        tally.run.dispatched_late_ms
+    }
+
+    #[test]
+    fn a_percentile_of_the_lag_wants_a_hundred_arrivals() {
+        // One in a hundred is the 99th percentile, two are above it.
+        assert_eq!(late_ms(&[(100, 1), (100, 2), (1000, 11)]), 2000);
+        // Ten seconds of ten arrivals are judged together.
+        assert_eq!(late_ms(&[(10, 1); 10]), 10_000);
+        assert_eq!(late_ms(&[&[(10, 1)][..], &[(10, 0); 9]].concat()), 0);
+        // What is left over at the end: one hiccup proves nothing, two do.
+        assert_eq!(late_ms(&[(16, 1)]), 0);
+        assert_eq!(late_ms(&[(100, 0), (16, 2)]), 1000);
+        assert_eq!(late_ms(&[(0, 0); 5]), 0);
+    }
+
+    #[test]
+    fn what_completes_in_the_drain_is_not_got_through_in_the_measured_time() {
+        let journey = |phase, completed| JourneyLine {
+            phase,
+            variant: "v1".into(),
+            journey: "sign-on".into(),
+            due: 0,
+            late: 0,
+            completed,
+            dropped: 0,
+            cut_off: 0,
+            lost: 0,
+            faults: FaultCounts::default(),
+            exchanges: 0,
+            exchange_faults: FaultCounts::default(),
+            response_us: None,
+            funnel: Vec::new(),
+        };
+        let mut tally = Tally::default();
+        for (number, measured_ms, phase, completed) in [
+            (0, 0, Phase::WarmUp, 7),
+            (1, 1000, Phase::WarmUp, 3),
+            (1, 1000, Phase::Measured, 20),
+            (2, 500, Phase::Measured, 20),
+            (3, 0, Phase::Measured, 40),
+        ] {
+            let journeys = vec![journey(phase, completed)];
+            tally.absorb_line(&Line { journeys, measured_ms, ..second(number, 0, 0) });
+        }
+        let counts = &tally.journeys[&("v1".into(), "sign-on".into())];
+        assert_eq!(counts.completed, 80);
+        // 3 + 20 in a whole second, half of 20 in half of one.
+        assert!((counts.completed_per_s(1500) - 22.0).abs() < 1e-9);
+    }
 }

@@ -95,7 +95,7 @@ pub struct JourneySummary {
     pub cut_off: u64,
     /// Iterations of an agent that was lost.
     pub lost: u64,
-    /// Completed iterations ÷ measured time.
+    /// Iterations that completed in the measured time, whenever they were due, ÷ that time.
     pub completed_per_s: f64,
     /// Failed iterations by fault.
     #[schemars(with = "BTreeMap<String, u64>")]
@@ -367,9 +367,7 @@ impl Summary {
             started_at: facts.started_at,
             measured_s,
             workload_model: facts.workload_model,
-            journeys: journeys
-                .map(|(name, counts)| journey_row(tally, name, counts, measured_s))
-                .collect(),
+            journeys: journeys.map(|(name, counts)| journey_row(tally, name, counts)).collect(),
             steps: step_rows(tally),
             capabilities: capability_rows(tally),
             series: SERIES_KINDS.iter().filter_map(|kind| series_row(tally, *kind)).collect(),
@@ -406,7 +404,6 @@ fn journey_row(
     tally: &Tally,
     (variant, journey): &(Variant, Journey),
     counts: &JourneyTally,
-    measured_s: f64,
 ) -> JourneySummary {
     let times = |kind| {
         let pool = tally.iterations(kind, |v, j| v == variant && j == journey);
@@ -423,7 +420,7 @@ fn journey_row(
         dropped: counts.dropped,
         cut_off: counts.cut_off,
         lost: counts.lost,
-        completed_per_s: per_second(counts.completed, measured_s),
+        completed_per_s: counts.completed_per_s(tally.run.measured_ms),
         faults: counts.faults.clone(),
         funnel: funnel
             .map(|(step, counts)| FunnelStep {
@@ -529,9 +526,4 @@ fn exchange_keys(tally: &Tally) -> impl Iterator<Item = &SeriesKey> {
 fn seconds(ms: u64) -> f64 {
     // A part of a thousand: exact to the millisecond.
     share(ms, 1000)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 iterations")]
-fn per_second(number: u64, seconds: f64) -> f64 {
-    if seconds > 0.0 { number as f64 / seconds } else { 0.0 }
 }
