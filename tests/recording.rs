@@ -80,7 +80,7 @@ fn a_series_takes_memory_only_where_its_times_are() {
     let mut collector = Collector::new(recorder.clone(), ENDLESS);
     perform(&recorder, Phase::Measured);
     let interval = close(&mut collector, 1);
-    assert_eq!(interval.series.len(), 9);
+    assert_eq!(interval.series.len(), 12);
     for (key, times) in &interval.series {
         assert!(times.bytes() < 16 * 1024, "{key}: {} bytes", times.bytes());
     }

@@ -8,7 +8,6 @@ use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
 use crate::base::remedy::Remedy;
-use crate::base::units::{Rate, Span};
 use crate::identity::account::STATES;
 use crate::identity::pool::Pool;
 use crate::load::{self, Plan, Stop};
@@ -43,19 +42,19 @@ pub(super) struct RunArgs {
     users: Option<u64>,
     /// Iterations per second on a schedule of their own (open model), such as `40/s`
     #[arg(short, long, value_name = "RATE")]
-    rate: Option<Rate>,
+    rate: Option<String>,
     /// How many iterations can be under way at once in the open model
     #[arg(long, value_name = "N", conflicts_with = "users")]
     max_users: Option<u64>,
     /// How long to measure, such as `60s`
     #[arg(short, long, visible_alias = "run-time", value_name = "TIME")]
-    duration: Option<Span>,
+    duration: Option<String>,
     /// End after exactly so many iterations in all
     #[arg(short = 'n', long, value_name = "N")]
     iterations: Option<u64>,
     /// Load before the measured part
     #[arg(long, value_name = "TIME")]
-    warm_up: Option<Span>,
+    warm_up: Option<String>,
     /// Journeys and weights instead of the profile's: `sign-on=7,register=2`
     #[arg(short, long = "journey", value_name = "NAME=WEIGHT", value_delimiter = ',')]
     journeys: Vec<String>,
@@ -307,14 +306,15 @@ impl RunArgs {
     fn flags(&self) -> Result<Flags, Failure> {
         let mut lines = Vec::new();
         // Exactly so many iterations should all be in the numbers.
-        let none = self.iterations.and(Some(Span::default()));
+        let none = self.iterations.map(|_| "0s".to_owned());
         let workload = [
             self.users.map(|users| format!("model = \"closed\"\nusers = {users}")),
-            self.rate.map(|rate| format!("model = \"open\"\nrate = \"{rate}\"")),
+            // As it was written: a reader of the profile says what is wrong with it.
+            self.rate.as_ref().map(|rate| format!("model = \"open\"\nrate = {}", quoted(rate))),
             self.max_users.map(|users| format!("max_users = {users}")),
-            self.duration.map(|span| format!("duration = \"{span}\"")),
+            self.duration.as_ref().map(|span| format!("duration = {}", quoted(span))),
             self.iterations.map(|number| format!("iterations = {number}")),
-            self.warm_up.or(none).map(|span| format!("warm_up = \"{span}\"")),
+            self.warm_up.clone().or(none).map(|span| format!("warm_up = {}", quoted(&span))),
         ];
         if workload.iter().any(Option::is_some) {
             lines.push("[workload]".to_owned());

@@ -102,7 +102,7 @@ impl<P: Performer> Crew<P> {
     /// later counts no more.
     pub(super) fn abandon(&self) -> usize {
         self.abandoned.store(true, Ordering::SeqCst);
-        self.turn_away(self.gate.desk.turn_all_away(), Ending::CutOff);
+        self.turn_away(self.gate.desk.forsake(), Ending::CutOff);
         let stuck = self.seats.iter().filter_map(|seat| locked(&seat.ticket).take());
         stuck.map(|ticket| self.unfinished(ticket, None, Ending::CutOff)).count()
     }

@@ -99,21 +99,30 @@ impl Desk {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// When the arrival that waits for longest was due.
+    /// Since when the arrival waits that does so for longest. What the dispatcher itself was late is
+    /// not in it: nobody is to be given up for the generator's own fault.
     pub(super) fn oldest(&self) -> Option<Instant> {
-        self.lock().waiting.front().map(|ticket| ticket.due)
+        self.lock().waiting.front().map(|ticket| ticket.dispatched)
     }
 
-    /// Takes away the arrivals that wait and were due at `due` or before.
-    pub(super) fn turn_away(&self, due: Instant) -> Vec<Ticket> {
+    /// Takes away the arrivals that wait since then or longer.
+    pub(super) fn turn_away(&self, since: Instant) -> Vec<Ticket> {
         let mut inner = self.lock();
-        let gone = inner.waiting.partition_point(|ticket| ticket.due <= due);
+        let gone = inner.waiting.partition_point(|ticket| ticket.dispatched <= since);
         inner.waiting.drain(..gone).collect()
     }
 
     /// Takes away all that wait.
     pub(super) fn turn_all_away(&self) -> Vec<Ticket> {
         self.lock().waiting.drain(..).collect()
+    }
+
+    /// Takes away all that wait, and those that were handed to users who never came for them.
+    pub(super) fn forsake(&self) -> Vec<Ticket> {
+        let mut inner = self.lock();
+        let mut gone: Vec<_> = inner.waiting.drain(..).collect();
+        gone.extend(inner.places.iter_mut().filter_map(|place| place.handed.take()));
+        gone
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -199,7 +208,19 @@ mod tests {
     }
 
     #[test]
-    fn only_those_who_were_due_by_then_are_turned_away() {
+    fn an_arrival_that_its_user_never_came_for_is_not_lost() {
+        let (desk, clock) = desk(1);
+        let mut user = pin!(desk.take(0));
+        assert!(poll(user.as_mut()).is_none());
+        assert_eq!(desk.offer(ticket(&clock, 0)), Served::AtOnce);
+        desk.offer(ticket(&clock, 1));
+        desk.shut();
+        assert_eq!(desk.forsake().iter().map(|t| t.number).collect::<Vec<_>>(), [1, 0]);
+        assert_eq!(poll(user), Some(None));
+    }
+
+    #[test]
+    fn only_those_who_waited_since_then_are_turned_away() {
         let (desk, clock) = desk(1);
         let first = clock.now();
         for arrival in 0..3 {

@@ -37,7 +37,10 @@ pub(super) async fn dispatch<P: Performer>(crew: Arc<Crew<P>>) {
         let due = next.and_then(|after| start.checked_add(*after));
         // Beyond the end nothing is due, but somebody has to be there when it comes.
         let due = due.map(|due| gate.closes_at().map_or(due, |end| due.min(end)));
-        let Some(wake) = due.into_iter().chain(impatient(&crew, *when_late)).min() else { return };
+        let Some(wake) = due.into_iter().chain(impatient(&crew, *when_late)).min() else {
+            // Users whom a shut desk sends away look again and again until the end.
+            return gate.closed().await;
+        };
         tokio::select! {
             () = alarm.until(wake) => (),
             () = gate.closed(), if coming == Coming::More => (),
@@ -95,17 +98,17 @@ fn bring<P: Performer>(
 /// When the arrival that waits for longest is to be given up.
 fn impatient<P: Performer>(crew: &Crew<P>, when_late: WhenLate) -> Option<Instant> {
     let oldest = (when_late != WhenLate::Queue).then(|| crew.gate.desk.oldest()).flatten();
-    oldest.map(|due| due + PATIENCE)
+    oldest.map(|since| since + PATIENCE)
 }
 
 fn lose_patience<P: Performer>(crew: &Crew<P>, when_late: WhenLate, now: Instant) {
-    let Some(due) = now.checked_sub(PATIENCE) else { return };
+    let Some(since) = now.checked_sub(PATIENCE) else { return };
     if when_late == WhenLate::Abort {
-        if crew.gate.desk.oldest().is_some_and(|oldest| oldest <= due) {
+        if crew.gate.desk.oldest().is_some_and(|oldest| oldest <= since) {
             crew.gate.close(now, EndedBy::Late);
         }
     } else {
-        crew.turn_away(crew.gate.desk.turn_away(due), Ending::Dropped);
+        crew.turn_away(crew.gate.desk.turn_away(since), Ending::Dropped);
     }
 }
 

@@ -188,7 +188,8 @@ impl Launched {
                 if !matches!(ended, Ok(Ok(()))) {
                     return Err(LoadError::EndedEarly { reason: reason(ended) });
                 }
-                None
+                // The warden books what was cut off. It is done when its end of this is gone.
+                (&mut self.stuck).await.ok()
             }
             Ok(stuck) = &mut self.stuck => Some(stuck),
         };

@@ -31,7 +31,7 @@ pub(super) fn watch<P: Performer>(crew: &Crew<P>, over: &AtomicBool) -> Option<u
                 crew.abandon();
             }
             // Nobody is left to serve them.
-            crew.turn_away(gate.desk.turn_all_away(), Ending::CutOff);
+            crew.turn_away(gate.desk.forsake(), Ending::CutOff);
             return None;
         }
         let expected = gate.look(now);

@@ -92,6 +92,15 @@ fn make_room(below: &mut Table, above: &Table) {
     let workload = below.entries.iter_mut().find(|(key, ..)| key == "workload");
     let Some((.., Item { value: Value::Table(below), .. })) = workload else { return };
     let has = |key: &str| above.get(key).is_some();
+    let stages = match above.get("stages").map(|item| &item.value) {
+        Some(Value::List(stages)) => &stages[..],
+        _ => &[],
+    };
+    let in_stages = |key: &str| {
+        stages
+            .iter()
+            .any(|stage| matches!(&stage.value, Value::Table(stage) if stage.get(key).is_some()))
+    };
     let mut gone: Vec<&str> = Vec::new();
     if has("rate") || has("users") {
         gone.push("stages");
@@ -104,7 +113,7 @@ fn make_room(below: &mut Table, above: &Table) {
             .get("model")
             .is_some_and(|item| matches!(&item.value, Value::Text { text, .. } if text == model));
         // The first of its keys is the level; the others may be said in advance.
-        if said || keys.first().is_some_and(|level| has(level)) {
+        if said || keys.first().is_some_and(|level| has(level) || in_stages(level)) {
             gone.push("model");
             let others = KEYS_OF_MODELS.iter().filter(|(other, _)| other != model);
             gone.extend(others.flat_map(|(_, keys)| *keys));
@@ -226,6 +235,32 @@ mod tests {
         let journeys: Vec<_> =
             section(&table, "journeys").entries.iter().map(|(key, ..)| key.as_str()).collect();
         assert_eq!(journeys, ["sign-on"]);
+    }
+
+    #[test]
+    fn whoever_says_another_load_replaces_the_shape_of_it_and_keeps_the_rest() {
+        let closed =
+            "[workload]\nmodel = \"closed\"\nusers = 20\npacing = \"1s\"\ndrain = \"9s\"\n";
+        let open = "[workload]\nrate = \"5/s\"\nmax_users = 9\nduration = \"7s\"\n";
+        let staged = "[workload]\nstages = [{ rate = \"5/s\", for = \"7s\" }]\nmax_users = 9\n";
+        for (profile, set, left) in [
+            (closed, "workload.rate=\"5/s\"", "drain rate warm_up"),
+            (closed, "workload.stages=[{rate=\"5/s\",for=\"1s\"}]", "drain stages warm_up"),
+            (closed, "workload.stages=[{users=5,for=\"1s\"}]", "drain model pacing stages warm_up"),
+            (closed, "workload.users=3", "drain pacing users warm_up"),
+            (closed, "workload.drain=\"1s\"", "drain model pacing users warm_up"),
+            (open, "workload.users=3", "duration users warm_up"),
+            (open, "workload.rate=\"6/s\"", "duration max_users rate warm_up"),
+            (open, "workload.stages=[{rate=\"5/s\",for=\"1s\"}]", "max_users stages warm_up"),
+            (staged, "workload.rate=\"6/s\"", "max_users rate warm_up"),
+            (staged, "workload.max_users=3", "max_users stages warm_up"),
+        ] {
+            let table = loaded(&[("p.toml", profile)], &[set]).unwrap();
+            let mut keys: Vec<_> =
+                section(&table, "workload").entries.iter().map(|(key, ..)| key.as_str()).collect();
+            keys.sort_unstable();
+            assert_eq!(keys.join(" "), left, "{profile} {set}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 /// Shared HTTP/2 connections by target.
 #[derive(Default)]
@@ -94,6 +94,8 @@ impl Multiplex {
         target: &Arc<Target>,
         dialer: &Dialer,
     ) -> Result<Option<(Connection, Option<ConnectTime>)>, TransportFault> {
+        // One limit for all the connections that this user waits for, however many come to nothing.
+        let limit = dialer.clock.now() + dialer.settings.connect_timeout;
         loop {
             match self.next(target) {
                 Next::Go(connection) => return Ok(Some((connection, None))),
@@ -104,14 +106,17 @@ impl Multiplex {
                 }
                 Next::Wait(mut stage) => {
                     let ready = stage.wait_for(|stage| !matches!(stage, Stage::Dialling));
-                    match timeout(dialer.settings.connect_timeout, ready).await {
+                    match timeout_at(limit.into(), ready).await {
                         Err(_) => return Err(dialer.too_slow(target.origin.host())),
                         Ok(Ok(stage)) => {
                             if let Stage::Failed(fault) = &*stage {
                                 return Err(fault.clone());
                             }
                         }
-                        // Whoever was opening it gave up; the next one tries.
+                        // Whoever was opening it gave up; the next one tries, while there is time.
+                        Ok(Err(_)) if dialer.clock.now() >= limit => {
+                            return Err(dialer.too_slow(target.origin.host()));
+                        }
                         Ok(Err(_)) => {}
                     }
                 }

@@ -1,11 +1,12 @@
 //! Names to addresses: the system's resolver, or a fixed table that records what was asked of it.
 
+use super::guard::is_local_name;
 use crate::base::clock::Clock;
 use crate::base::document::{Section, Value};
 use crate::base::units::Span;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -134,6 +135,11 @@ impl Resolver {
 
     async fn look_up(&self, host: &str) -> io::Result<Vec<IpAddr>> {
         match self {
+            // Names of this machine by definition (RFC 6761): asking a name server for them would tell
+            // it, and let its answer decide.
+            Self::System if is_local_name(host) => {
+                Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
+            }
             Self::System => {
                 let found = tokio::net::lookup_host((host, 0)).await?;
                 Ok(found.map(|address| address.ip()).collect())

@@ -153,7 +153,7 @@ impl Settings {
         let iterations = count(section, "iterations", u64::MAX);
         let warm_up = span(section, "warm_up").map_or(Duration::ZERO, |sited| sited.value);
         let duration = match &shape {
-            Some(_) if is_flawed => Some(DURATION),
+            Some(_) if is_flawed => span(section, "duration").map(|sited| sited.value),
             Some(shape) => staged_duration(section, shape, warm_up),
             None => simple_duration(section, iterations),
         };

@@ -13,6 +13,8 @@ fn open(lab: &Lab, delays: &str, more: &[&str]) -> Ended {
         "register-cancel",
         "--seed",
         "1",
+        "--warm-up",
+        "0s",
         "--set",
         &delays,
         "--set",
@@ -34,7 +36,14 @@ fn as_many_are_due_as_the_schedule_says_and_all_of_them_are_accounted_for() {
     let ended = open(
         &lab,
         "",
-        &["--set", stages, "--set", "workload.arrivals=\"constant\"", "--warm-up", "500ms"],
+        &[
+            "--set",
+            stages,
+            "--set",
+            "workload.arrivals=\"constant\"",
+            "--set",
+            "workload.warm_up=\"500ms\"",
+        ],
     );
     assert!([0, 5].contains(&ended.code), "{}", ended.stderr);
     let (summary, row) = journey(&lab);
