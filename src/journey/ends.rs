@@ -15,14 +15,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 impl<W: Witness + ?Sized> Iteration<'_, W> {
-    /// The calls that follow a completed flow.
+    /// The calls that follow a completed flow that [`Self::meets`] the goal.
     pub(super) async fn after_flow(
         &mut self,
         mut walk: Walk,
         mut completion: Completion,
         (part, cast): (Part<'_>, &mut Cast),
     ) -> Result<(), Stop> {
-        self.meets(&completion)?;
         // A flow for widgets hands the tokens out itself.
         let mut tokens = completion.tokens.take();
         let mut starts = 0;
@@ -64,7 +63,7 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
     }
 
     /// Whether the end of the flow is what the journey was after.
-    fn meets(&self, completion: &Completion) -> Result<(), Stop> {
+    pub(super) fn meets(&self, completion: &Completion) -> Result<(), Stop> {
         match &self.script.goal {
             Goal::Token if completion.code.is_none() && completion.tokens.is_none() => {
                 let what = "the flow succeeded with neither an authorization code nor a token";

@@ -150,6 +150,10 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         for _ in 0..MOST_STEPS {
             match progress? {
                 Progress::Complete(completion) => {
+                    self.meets(&completion)?;
+                    if self.script.ends.is_empty() {
+                        return Ok(());
+                    }
                     return Box::pin(self.after_flow(walk, completion, (part, cast))).await;
                 }
                 Progress::Refused if wanted => return Ok(()),
@@ -248,11 +252,12 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         if action.event == Event::Submit {
             add_defaults(&mut filled, form, (cast, self.stage));
         }
-        let values: Vec<_> = filled.iter().map(|(filled, _)| filled.clone()).collect();
+        let (values, secret): (Vec<_>, Vec<_>) = filled.into_iter().unzip();
         let request = walk
             .answer(&label.action, &values)
             .map_err(|error| Stop::new(outcome::of_walk(&error), error.to_string()))?;
         cast.foretell(rule, self.stage).map_err(|error| unwritten(&error))?;
+        let filled = values.into_iter().zip(secret).collect();
         let progress = self.send(Call { label, request, filled }, walk, rule.expect).await;
         cast.settle(rule, matches!(progress, Ok(Progress::Form | Progress::Complete(_))));
         progress

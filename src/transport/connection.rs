@@ -83,7 +83,7 @@ impl Connection {
     /// Sends a request with an absolute link and waits for the head of its reply.
     pub(super) async fn send(
         &mut self,
-        request: Request<Bytes>,
+        request: Box<Request<Bytes>>,
         target: &Target,
     ) -> Result<(Response<()>, Body), Failure> {
         match self {
@@ -93,7 +93,7 @@ impl Connection {
                 Ok((Response::from_parts(head, ()), Body::One(body)))
             }
             Self::Two(http2) => {
-                let (head, body) = http2.send(request, target).await?.into_parts();
+                let (head, body) = http2.send(*request, target).await?.into_parts();
                 let announced = announced(&head.headers);
                 Ok((Response::from_parts(head, ()), Body::Two(body, announced)))
             }
@@ -114,10 +114,10 @@ impl Connection {
 
 /// The link as a server wants it, or a proxy that passes requests on.
 fn for_http1(
-    mut request: Request<Bytes>,
+    mut request: Box<Request<Bytes>>,
     target: &Target,
     forwarded: Option<&Forwarded>,
-) -> Request<Bytes> {
+) -> Box<Request<Bytes>> {
     match forwarded {
         None => *request.uri_mut() = Target::path(request.uri()),
         Some(Forwarded { authorization }) => {

@@ -63,7 +63,7 @@ impl Http1 {
     /// reply.
     pub(super) async fn send(
         &mut self,
-        request: Request<Bytes>,
+        request: Box<Request<Bytes>>,
     ) -> Result<Response<Incoming>, Failure> {
         let mut reply = pin!(self.sender.try_send_request(request.map(Payload)));
         let head = poll_fn(|cx| {

@@ -168,7 +168,8 @@ impl Session {
     pub async fn exchange(&mut self, request: Request<Bytes>) -> Exchange {
         let mut timing = Timing::begun(self.transport.dialer.clock.now());
         let mut reconnected = false;
-        let reply = self.perform(request, &mut timing, &mut reconnected).await;
+        // It is handed on often, and moved each time: boxed, that costs next to nothing.
+        let reply = self.perform(Box::new(request), &mut timing, &mut reconnected).await;
         timing.ended = self.transport.dialer.clock.now();
         Exchange { reply, timing, reconnected }
     }
@@ -189,7 +190,7 @@ impl Session {
 
     async fn perform(
         &mut self,
-        request: Request<Bytes>,
+        mut request: Box<Request<Bytes>>,
         timing: &mut Timing,
         reconnected: &mut bool,
     ) -> Result<Response<Bytes>, TransportFault> {
@@ -197,7 +198,7 @@ impl Session {
         let target = self.met.target(request.uri(), (&dialer.guard, &shared.targets))?;
         let uri = request.uri().clone();
         let with_cookies = *request.method() != Method::OPTIONS;
-        let mut request = self.prepare(request, &target, with_cookies);
+        self.prepare(&mut request, &target, with_cookies);
         let mut kept = self.take_idle(&target, reconnected).await;
         let reply = loop {
             let mut line = match kept.take() {
@@ -220,7 +221,7 @@ impl Session {
                     {
                         lease.retire();
                     }
-                    match back.map(|back| *back).or(spare) {
+                    match back.or(spare) {
                         Some(back) if line.was_kept => {
                             *reconnected = true;
                             request = back;
@@ -242,36 +243,33 @@ impl Session {
         Ok(reply)
     }
 
-    /// The request with everything that does not depend on the version of HTTP.
-    fn prepare(
-        &self,
-        request: Request<Bytes>,
-        target: &Target,
-        with_cookies: bool,
-    ) -> Request<Bytes> {
+    /// Completes a request with everything that does not depend on the version of HTTP.
+    fn prepare(&self, request: &mut Request<Bytes>, target: &Target, with_cookies: bool) {
         let Transport { dialer, run_header, .. } = &self.transport;
-        let (mut parts, body) = request.into_parts();
-        parts.headers.reserve(OWN_HEADERS);
-        if with_cookies
-            && !parts.headers.contains_key(header::COOKIE)
-            && let Some(cookies) = self.jar.header(&parts.uri, || dialer.clock.wall())
-        {
-            parts.headers.insert(header::COOKIE, cookies);
+        let has_cookies = !with_cookies || request.headers().contains_key(header::COOKIE);
+        let cookies = match has_cookies {
+            true => None,
+            false => self.jar.header(request.uri(), || dialer.clock.wall()),
+        };
+        // hyper leaves it out; a browser does not.
+        let announces = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
+        let is_empty = announces && request.body().is_empty();
+        *request.version_mut() = http::Version::HTTP_11;
+        let headers = request.headers_mut();
+        headers.reserve(OWN_HEADERS);
+        if let Some(cookies) = cookies {
+            headers.insert(header::COOKIE, cookies);
         }
-        parts.headers.insert(header::HOST, target.host.clone());
-        if !parts.headers.contains_key(header::USER_AGENT) {
-            parts.headers.insert(header::USER_AGENT, dialer.user_agent.clone());
+        headers.insert(header::HOST, target.host.clone());
+        if !headers.contains_key(header::USER_AGENT) {
+            headers.insert(header::USER_AGENT, dialer.user_agent.clone());
         }
         if let Some((name, value)) = run_header {
-            parts.headers.insert(name, value.clone());
+            headers.insert(name, value.clone());
         }
-        // hyper leaves it out; a browser does not.
-        let announces = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
-        if announces && body.is_empty() {
-            parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        if is_empty {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        parts.version = http::Version::HTTP_11;
-        Request::from_parts(parts, body)
     }
 
     /// A kept connection that is still open, if there is one. Those found closed are dropped.
@@ -359,7 +357,7 @@ impl Session {
     async fn over(
         &self,
         connection: &mut Connection,
-        request: Request<Bytes>,
+        request: Box<Request<Bytes>>,
         target: &Target,
         timing: &mut Timing,
     ) -> Result<Response<Bytes>, Broken> {
