@@ -183,16 +183,7 @@ impl Launched {
         if let Some(dispatch) = self.dispatch.take() {
             drop(dispatch());
         }
-        let stuck = tokio::select! {
-            ended = &mut self.attack => {
-                if !matches!(ended, Ok(Ok(()))) {
-                    return Err(LoadError::EndedEarly { reason: reason(ended) });
-                }
-                // The warden books what was cut off. It is done when its end of this is gone.
-                (&mut self.stuck).await.ok()
-            }
-            Ok(stuck) = &mut self.stuck => Some(stuck),
-        };
+        let stuck = self.ended().await?;
         let tally = &self.gate.tally;
         let closing = self.gate.closing().unwrap_or(Closing { at: start, by: EndedBy::Stop });
         let closed = closing.at.max(start);
@@ -209,6 +200,29 @@ impl Launched {
             stuck: stuck.unwrap_or(0),
             left_behind: stuck.is_some(),
         })
+    }
+}
+
+impl Launched {
+    /// Until all users have ended and the warden has booked what it cut off, or has given up on so
+    /// many iterations that are stuck.
+    async fn ended(&mut self) -> Result<Option<usize>, LoadError> {
+        let checked = |ended: Result<Result<(), String>, JoinError>| match ended {
+            Ok(Ok(())) => Ok(()),
+            ended => Err(LoadError::EndedEarly { reason: reason(ended) }),
+        };
+        tokio::select! {
+            ended = &mut self.attack => {
+                checked(ended)?;
+                // It says nothing, and is gone when it is done.
+                Ok((&mut self.stuck).await.ok())
+            }
+            stuck = &mut self.stuck => match stuck {
+                Ok(stuck) => Ok(Some(stuck)),
+                // Done, because the attack is over.
+                Err(_) => checked((&mut self.attack).await).map(|()| None),
+            },
+        }
     }
 }
 
