@@ -53,7 +53,7 @@ enum Colour {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Put load on a tenant, or on the embedded stand-in, and measure what comes back
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Show the result of a run again, also of one that was killed
     Report(report::ReportArgs),
     /// Find every problem of a profile; with --walk, perform each journey once and show it
