@@ -246,7 +246,7 @@ mod tests {
         for (profile, set, left) in [
             (closed, "workload.rate=\"5/s\"", "drain rate warm_up"),
             (closed, "workload.stages=[{rate=\"5/s\",for=\"1s\"}]", "drain stages warm_up"),
-            (closed, "workload.stages=[{users=5,for=\"1s\"}]", "drain model pacing stages warm_up"),
+            (closed, "workload.stages=[{users=5,for=\"1s\"}]", "drain pacing stages warm_up"),
             (closed, "workload.users=3", "drain pacing users warm_up"),
             (closed, "workload.drain=\"1s\"", "drain model pacing users warm_up"),
             (open, "workload.users=3", "duration users warm_up"),
