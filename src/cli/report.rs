@@ -5,7 +5,7 @@ use super::terminal::Terminal;
 use crate::report::FORMATS;
 use crate::report::console::{self, About};
 use crate::result::run_dir::{RunDir, RunRecord};
-use crate::run::summarise::of_directory;
+use crate::run::summarise::{dossier, of_directory};
 use std::path::PathBuf;
 
 /// Show the result of a run again, also of one that was killed.
@@ -24,16 +24,17 @@ pub(super) struct ReportArgs {
 pub(super) fn report(args: &ReportArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     let wrong = |error: &dyn crate::base::remedy::Remedy| Failure::of(Exit::WrongInput, error);
     let dir = RunDir::open(&args.run_dir).map_err(|error| wrong(&error))?;
-    let summary = of_directory(&dir).map_err(|error| wrong(&error))?;
     let format = FORMATS.iter().find(|format| args.format.as_deref() == Some(format.name));
     let Some(format) = format else {
+        let summary = of_directory(&dir).map_err(|error| wrong(&error))?;
         let record = dir.run().map_err(|error| wrong(&error))?;
         let about = about(&record, &dir);
         let paint = terminal.paint_of_text();
         terminal.data(console::render(&summary, &about, terminal.columns(), paint).trim_end());
         return Ok(Exit::Passed);
     };
-    let text = (format.render)(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;
+    let dossier = dossier(&dir).map_err(|error| wrong(&error))?;
+    let text = (format.render)(&dossier).map_err(|error| Failure::of(Exit::Bug, &error))?;
     match &args.to {
         None => terminal.data(text.trim_end()),
         Some(path) => std::fs::write(path, text).map_err(|error| {

@@ -2,9 +2,9 @@
 
 use super::exit::{Exit, Failure};
 use super::prepare::{self, Ground, Order, Selection};
-use super::progress::Watcher;
 use super::report::about;
 use super::terminal::{Style, Terminal};
+use super::watch::{self, WatchArgs};
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
 use crate::base::remedy::Remedy;
@@ -74,6 +74,8 @@ pub(super) struct RunArgs {
     /// stand-in's own record
     #[arg(long, value_name = "FILE")]
     calls: Option<PathBuf>,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> {
@@ -125,8 +127,8 @@ async fn measure(
         "tenant at {}, seed {}",
         ground.tenant.auth_url, ground.opened.stage.seed
     ));
-    let watcher = Watcher::new(terminal, &setup.plan);
-    let conducted = conduct(setup, clock, stop, watcher).await.map_err(|error| match error {
+    let listeners = watch::listeners(&args.watch, &setup, &stop, terminal)?;
+    let conducted = conduct(setup, clock, stop, listeners).await.map_err(|error| match error {
         // A disk that is full is nobody's bug; what was written can be reported.
         ConductError::Write(_) => Failure::of(Exit::WrongInput, &error),
         _ => Failure::of(Exit::Bug, &error),

@@ -119,6 +119,7 @@ impl Collector {
             scheduler_lag_us: quick(&series, Kind::SchedulerLag),
             clipped: series.values().map(Times::clipped).sum(),
             other: samples_of_other(&series),
+            events: Vec::new(),
             readings: rounded(readings),
         };
         let failing = failing.into_iter().map(|failing| failing.named(&names)).collect();

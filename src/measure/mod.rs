@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod collector;
 mod counters;
 pub mod counts;
+pub mod course;
 mod exemplar;
 pub mod failing;
 pub mod fault;

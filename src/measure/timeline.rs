@@ -66,8 +66,22 @@ pub struct Line {
     /// Samples that went to `other` because there are too many series.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub other: u64,
+    /// What was done to the run in this interval.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Event>,
     /// What the rest of the program reads off at the end of the interval.
     pub readings: Readings,
+}
+
+/// Something that was done to a run, or happened to it as a whole: a change of the rate by hand, say.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Event {
+    /// When, from the start of the run.
+    pub at_ms: u64,
+    /// What kind of event: `rate-change`.
+    pub slug: String,
+    /// What happened, for people: one line.
+    pub text: String,
 }
 
 /// What the recorder does not know itself, read at the end of an interval. What the system does not

@@ -15,7 +15,7 @@ mod properties;
 mod specimen;
 
 use crate::base::remedy::{Listing, Remedy, nearest};
-use crate::result::summary::Summary;
+use crate::result::dossier::Dossier;
 
 /// A form in which a run directory can be rendered again.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ pub struct Format {
     /// What it is for, for people.
     pub purpose: &'static str,
     /// Makes the whole text.
-    pub render: fn(&Summary) -> Result<String, RenderError>,
+    pub render: fn(&Dossier) -> Result<String, RenderError>,
 }
 
 /// All of them, in the order of help texts.
@@ -35,7 +35,7 @@ pub const FORMATS: &[Format] = &[Format {
     name: "json",
     extension: "json",
     purpose: "the result as data, the same as `summary.json`",
-    render: json::render,
+    render: |dossier| json::render(&dossier.summary),
 }];
 
 /// Why a result cannot be rendered.
@@ -89,8 +89,8 @@ mod tests {
     fn every_format_is_found_by_its_name_and_renders_every_specimen() {
         for format in FORMATS {
             assert_eq!(Format::named(format.name).unwrap().purpose, format.purpose);
-            for summary in specimen::all() {
-                let text = (format.render)(&summary).unwrap();
+            for dossier in specimen::dossiers() {
+                let text = (format.render)(&dossier).unwrap();
                 assert!(text.ends_with('\n') && text.len() > 2, "{}", format.name);
             }
         }

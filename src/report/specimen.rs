@@ -1,7 +1,12 @@
 //! Summaries for tests: made up, but with the proportions of real ones.
 
 use crate::measure::counts::FaultCounts;
+use crate::measure::course::Course;
 use crate::measure::fault::Fault;
+use crate::measure::tally::Tally;
+use crate::measure::timeline::Line;
+use crate::result::dossier::Dossier;
+use crate::result::run_dir::{HostRecord, RunRecord};
 use crate::result::summary::{
     ActionSummary, CapabilitySummary, Caution, GeneratorSummary, JourneySummary, SCHEMA_VERSION,
     SeriesSummary, Summary, ThresholdSummary, TimeUs, Verdict, WorkloadModel,
@@ -10,6 +15,55 @@ use crate::result::summary::{
 /// One of each kind.
 pub(super) fn all() -> [Summary; 5] {
     [passing(), failing(), invalid(), nothing_completed(), two_variants()]
+}
+
+/// The same with everything else that is known of a run.
+pub(super) fn dossiers() -> Vec<Dossier> {
+    all().into_iter().map(dossier).collect()
+}
+
+/// A run of twenty seconds with what a summary says of it.
+pub(super) fn dossier(summary: Summary) -> Dossier {
+    let record = RunRecord {
+        schema_version: SCHEMA_VERSION,
+        gander_version: "0.1.0".to_owned(),
+        run_id: summary.run_id.clone(),
+        started_at: summary.started_at.clone(),
+        started_unix_ms: 1_795_286_081_000,
+        ended_at: Some("2026-11-21T18:35:06.000Z".to_owned()),
+        interrupted: false,
+        stopped: None,
+        seed: "7".to_owned(),
+        workload_model: summary.workload_model,
+        max_users: None,
+        planned_ms: Some(25_000),
+        reply_timeout_ms: 30_000,
+        thresholds: summary.thresholds.iter().map(|found| found.rule.clone()).collect(),
+        host: HostRecord { name: "lab".to_owned(), system: "linux x86_64".to_owned(), cores: 2 },
+        tenant_hosts: vec!["127.0.0.1".to_owned()],
+        flows: Vec::new(),
+        plan: serde_json::json!({ "workload": { "users": 20, "duration": "20s" } }),
+    };
+    let mut course = Course::default();
+    (0..20).for_each(|number| {
+        course.absorb_line(&Line {
+            interval: number,
+            start_ms: number * 1000,
+            end_ms: number * 1000 + 1000,
+            measured_ms: 1000,
+            ..Line::default()
+        });
+    });
+    let (exemplars, failing) = (Vec::new(), Vec::new());
+    Dossier {
+        record,
+        summary,
+        tally: Tally::default(),
+        course,
+        exemplars,
+        failing,
+        is_running: false,
+    }
 }
 
 /// Times around a median, in microseconds.

@@ -2,6 +2,8 @@
 
 use super::interval_log::{self, Entry};
 use super::run_dir::{INTERVALS, RunDir, RunDirError, TAIL, TIMELINE, io_error};
+use super::writer::window_ms;
+use crate::measure::course::Course;
 use crate::measure::tally::Tally;
 use crate::measure::timeline::Line;
 use serde::de::DeserializeOwned;
@@ -14,22 +16,46 @@ impl RunDir {
     pub fn tally(&self) -> Result<Tally, RunDirError> {
         let mut tally = Tally::default();
         self.each_line(TIMELINE, |line: Line| tally.absorb_line(&line))?;
-        let finished_ms = tally.run.elapsed_ms;
+        self.each_times(tally.run.elapsed_ms, |entry| {
+            tally.absorb_times(&entry.key, &entry.times)
+        })?;
+        tally.settle();
+        Ok(tally)
+    }
+
+    /// The same, and how it came about.
+    pub fn course(&self) -> Result<(Tally, Course), RunDirError> {
+        let (mut tally, mut course) = (Tally::default(), Course::default());
+        self.each_line(TIMELINE, |line: Line| {
+            tally.absorb_line(&line);
+            course.absorb_line(&line);
+        })?;
+        let elapsed_ms = tally.run.elapsed_ms;
+        course.widen(window_ms(self.run()?.planned_ms.unwrap_or(elapsed_ms)));
+        self.each_times(elapsed_ms, |entry| {
+            course.absorb_times(&entry.key, (entry.start_ms, entry.end_ms), &entry.times);
+            tally.absorb_times(&entry.key, &entry.times);
+        })?;
+        tally.settle();
+        Ok((tally, course))
+    }
+
+    /// The times of all finished intervals, each once, in no order. `finished_ms` is the end of the
+    /// last of them.
+    fn each_times(&self, finished_ms: u64, mut each: impl FnMut(Entry)) -> Result<(), RunDirError> {
         let mut tail_from_ms = u64::MAX;
         self.each_entry(TAIL, |entry| {
             if entry.end_ms <= finished_ms {
                 tail_from_ms = tail_from_ms.min(entry.start_ms);
-                tally.absorb_times(&entry.key, &entry.times);
+                each(entry);
             }
         })?;
         self.each_entry(INTERVALS, |entry| {
             // By its end: the first second that the tail tells of may not be the window's first.
             if entry.end_ms <= finished_ms.min(tail_from_ms) {
-                tally.absorb_times(&entry.key, &entry.times);
+                each(entry);
             }
-        })?;
-        tally.settle();
-        Ok(tally)
+        })
     }
 
     /// Every finished interval of the timeline, in order.

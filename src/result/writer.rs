@@ -36,7 +36,7 @@ const WINDOWS: &[(u64, u64)] = &[(15 * 60_000, 1000), (3 * 3_600_000, 10_000)];
 const LONGEST_WINDOW_MS: u64 = 60_000;
 
 /// The length of a window in a run of this length, or at this moment of a run of unknown length.
-fn window_ms(run_ms: u64) -> u64 {
+pub(super) fn window_ms(run_ms: u64) -> u64 {
     let fitting = WINDOWS.iter().find(|(up_to, _)| run_ms <= *up_to);
     fitting.map_or(LONGEST_WINDOW_MS, |(_, window)| *window)
 }

@@ -44,6 +44,13 @@ pub trait Listener: Send + 'static {
     fn interval(&mut self, interval: &Interval, so_far: &Tally);
 }
 
+/// Several at once, in their order.
+impl Listener for Vec<Box<dyn Listener>> {
+    fn interval(&mut self, interval: &Interval, so_far: &Tally) {
+        self.iter_mut().for_each(|listener| listener.interval(interval, so_far));
+    }
+}
+
 /// What a run is made of.
 pub struct Setup<P> {
     /// How much load, and which choices.

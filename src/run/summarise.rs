@@ -5,7 +5,8 @@ use crate::analysis::caution::Circumstances;
 use crate::analysis::rule::Rule;
 use crate::analysis::verdict::judge;
 use crate::measure::tally::Tally;
-use crate::result::run_dir::{RunDir, RunDirError, RunRecord};
+use crate::result::dossier::Dossier;
+use crate::result::run_dir::{EXEMPLARS, FAULTS, RunDir, RunDirError, RunRecord};
 use crate::result::summary::{Facts, Summary};
 use std::time::Duration;
 
@@ -38,6 +39,20 @@ pub fn of_directory(dir: &RunDir) -> Result<Summary, RunDirError> {
             Ok(summarise(&record, &dir.tally()?, record.stopped.clone()))
         }
     }
+}
+
+/// Everything that a directory tells of its run, also of one that was killed.
+pub fn dossier(dir: &RunDir) -> Result<Dossier, RunDirError> {
+    let record = dir.run()?;
+    let (tally, course) = dir.course()?;
+    let summary = match dir.summary()? {
+        Some(summary) => summary,
+        None => summarise(&record, &tally, record.stopped.clone()),
+    };
+    let (mut exemplars, mut failing) = (Vec::new(), Vec::new());
+    dir.each_line(EXEMPLARS, |exemplar| exemplars.push(exemplar))?;
+    dir.each_line(FAULTS, |sample| failing.push(sample))?;
+    Ok(Dossier { record, summary, tally, course, exemplars, failing, is_running: false })
 }
 
 #[cfg(test)]
