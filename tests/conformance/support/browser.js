@@ -149,8 +149,8 @@ export class Person {
     this.id = id;
   }
 
-  /** Opens a page and waits until its script is there. */
-  async tab(url) {
+  /** Opens a page, after what `prepare` does with the empty tab, and waits until its script is there. */
+  async tab(url, prepare = async () => {}) {
     const { browser } = this;
     const { targetId } = await browser.send('Target.createTarget', {
       url: 'about:blank',
@@ -158,6 +158,7 @@ export class Person {
     });
     const { sessionId } = await browser.send('Target.attachToTarget', { targetId, flatten: true });
     const tab = new Tab(browser, sessionId);
+    await prepare(tab);
     await tab.open(url);
     return tab;
   }
@@ -188,13 +189,19 @@ export class Tab {
     this.session = session;
   }
 
-  #send(method, params) {
+  /** A command of the DevTools protocol. */
+  send(method, params) {
     return this.#browser.send(method, params, this.session);
+  }
+
+  /** Hears of its events. */
+  on(method, listener) {
+    this.#browser.on(method, this.session, listener);
   }
 
   async open(url) {
     const byId = new Map();
-    const on = (method, listener) => this.#browser.on(method, this.session, listener);
+    const on = (method, listener) => this.on(method, listener);
     on('Network.requestWillBeSent', ({ requestId, request }) => {
       const call = { method: request.method, url: request.url, headers: lowered(request.headers), body: request.postData };
       byId.set(requestId, call);
@@ -208,19 +215,23 @@ export class Tab {
       const call = byId.get(requestId);
       if (call) call.failure = corsErrorStatus?.corsError ?? errorText;
     });
-    await this.#send('Network.enable');
-    await this.#send('Page.enable');
+    await this.send('Network.enable');
+    await this.send('Page.enable');
     // Tenants with TLS have certificates of their own making.
-    await this.#send('Security.setIgnoreCertificateErrors', { ignore: true });
+    await this.send('Security.setIgnoreCertificateErrors', { ignore: true });
     const loaded = new Promise((resolve) => on('Page.loadEventFired', resolve));
-    await this.#send('Page.navigate', { url });
+    await this.send('Page.navigate', { url });
     await loaded;
   }
 
   /** Calls a function of the page's `conformance` object; arguments and results are JSON. */
   async call(name, ...args) {
-    const expression = `conformance.${name}(...${JSON.stringify(args)})`;
-    const { result, exceptionDetails } = await this.#send('Runtime.evaluate', {
+    return this.evaluate(`conformance.${name}(...${JSON.stringify(args)})`, name);
+  }
+
+  /** The value of an expression in the page, JSON; a promise is waited for. */
+  async evaluate(expression, name = expression) {
+    const { result, exceptionDetails } = await this.send('Runtime.evaluate', {
       expression,
       awaitPromise: true,
       returnByValue: true,
