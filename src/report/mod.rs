@@ -1,5 +1,6 @@
 //! Showing a result, pure: a summary in, text out. Nothing here prints, reads a file or judges.
 
+pub mod chart;
 pub mod columns;
 pub mod console;
 pub mod faults;
