@@ -74,6 +74,31 @@ impl Scope {
     }
 }
 
+/// As rules write it before the dot; the run as a whole has no words.
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run => Ok(()),
+            Self::Journey(journey) => write!(f, "{journey}"),
+            Self::Step(journey, step) => write!(f, "{journey}/{step}"),
+            Self::Variant(variant) => write!(f, "variant:{variant}"),
+            Self::Capability { capability, event, action } => {
+                write!(f, "capability:{capability}")?;
+                [event, action].into_iter().flatten().try_for_each(|word| write!(f, " {word}"))
+            }
+        }
+    }
+}
+
+/// A scope by itself, without a metric behind it.
+impl FromStr for Scope {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        scope(text.trim()).map_err(|wrong| wrong.of(text.trim().to_owned()))
+    }
+}
+
 /// Which number a rule looks at. Times are the response time of iterations and the service time of
 /// exchanges.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -368,16 +393,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.scope {
             Scope::Run => {}
-            Scope::Journey(journey) => write!(f, "{journey}.")?,
-            Scope::Step(journey, step) => write!(f, "{journey}/{step}.")?,
-            Scope::Variant(variant) => write!(f, "variant:{variant}.")?,
-            Scope::Capability { capability, event, action } => {
-                write!(f, "capability:{capability}")?;
-                for word in [event, action].into_iter().flatten() {
-                    write!(f, " {word}")?;
-                }
-                f.write_str(".")?;
-            }
+            scope => write!(f, "{scope}.")?,
         }
         match self.metric {
             Metric::Percentile(percentile) => write!(f, "{percentile}")?,

@@ -68,29 +68,7 @@ impl Rule {
         match self.metric {
             Metric::CompletedRate => self.completed_rate(tally),
             Metric::Dropped => self.dropped(tally),
-            metric => observe_pool(metric, &self.pool(tally), reply_timeout),
-        }
-    }
-
-    /// The samples it is about.
-    fn pool(&self, tally: &Tally) -> Pool {
-        match &self.scope {
-            Scope::Run => tally.iterations(Kind::Response, |_, _| true),
-            Scope::Journey(one) => tally.iterations(Kind::Response, |_, journey| journey == one),
-            Scope::Variant(one) => tally.iterations(Kind::Response, |variant, _| variant == one),
-            Scope::Step(journey, step) => {
-                tally.exchanges(|key| key.journey == *journey && key.step == *step)
-            }
-            Scope::Capability { capability, event, action } => {
-                let asked = |asked: &Option<String>, found: &str| {
-                    asked.as_ref().is_none_or(|asked| asked == found)
-                };
-                tally.exchanges(|key: &SeriesKey| {
-                    key.capability == *capability
-                        && asked(event, &key.event)
-                        && asked(action, &key.action)
-                })
-            }
+            metric => observe_pool(metric, &self.scope.pool(tally), reply_timeout),
         }
     }
 
@@ -119,6 +97,30 @@ impl Rule {
         let due: u64 = self.journeys(tally).map(|counts| counts.due).sum();
         let dropped: u64 = self.journeys(tally).map(|counts| counts.dropped).sum();
         if due == 0 { Observed::Nothing } else { Observed::Share(share(dropped, due)) }
+    }
+}
+
+impl Scope {
+    /// The samples it is about: response times of iterations, service times of exchanges.
+    pub fn pool(&self, tally: &Tally) -> Pool {
+        match self {
+            Self::Run => tally.iterations(Kind::Response, |_, _| true),
+            Self::Journey(one) => tally.iterations(Kind::Response, |_, journey| journey == one),
+            Self::Variant(one) => tally.iterations(Kind::Response, |variant, _| variant == one),
+            Self::Step(journey, step) => {
+                tally.exchanges(|key| key.journey == *journey && key.step == *step)
+            }
+            Self::Capability { capability, event, action } => {
+                let asked = |asked: &Option<String>, found: &str| {
+                    asked.as_ref().is_none_or(|asked| asked == found)
+                };
+                tally.exchanges(|key: &SeriesKey| {
+                    key.capability == *capability
+                        && asked(event, &key.event)
+                        && asked(action, &key.action)
+                })
+            }
+        }
     }
 }
 

@@ -2,11 +2,15 @@
 
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
-use crate::report::FORMATS;
+use crate::analysis::rule::Scope;
+use crate::base::remedy::{Listing, Remedy};
 use crate::report::console::{self, About};
-use crate::result::run_dir::{RunDir, RunRecord};
+use crate::report::{FORMATS, Format, Render, RenderError};
+use crate::result::run_dir::{REPORT, RunDir, RunRecord, TIMELINE};
 use crate::run::summarise::{dossier, of_directory};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 /// Show the result of a run again, also of one that was killed.
 #[derive(Debug, clap::Args)]
@@ -14,17 +18,30 @@ pub(super) struct ReportArgs {
     /// Directory of the run, such as `reports/latest`
     run_dir: PathBuf,
     /// Format; without one, the summary for people
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
+    #[arg(long, value_parser = formats())]
     format: Option<String>,
     /// File to write to instead of standard output
     #[arg(long, value_name = "FILE", requires = "format")]
     to: Option<PathBuf>,
+    /// For `hgrm`, what the distribution is of, as thresholds write it: `sign-on`,
+    /// `sign-on/credentials`, `capability:token`, `variant:v1`; without it, all journeys
+    #[arg(long, value_name = "SCOPE", requires = "format")]
+    of: Option<String>,
+}
+
+/// The names of the formats, each with what it is for.
+fn formats() -> clap::builder::PossibleValuesParser {
+    let words = FORMATS.iter();
+    words
+        .map(|of| clap::builder::PossibleValue::new(of.name).help(of.purpose))
+        .collect::<Vec<_>>()
+        .into()
 }
 
 pub(super) fn report(args: &ReportArgs, terminal: &Terminal) -> Result<Exit, Failure> {
-    let wrong = |error: &dyn crate::base::remedy::Remedy| Failure::of(Exit::WrongInput, error);
-    let dir = RunDir::open(&args.run_dir).map_err(|error| wrong(&error))?;
     let format = FORMATS.iter().find(|format| args.format.as_deref() == Some(format.name));
+    let scope = scope(args.of.as_deref(), format)?;
+    let dir = RunDir::open(&args.run_dir).map_err(|error| wrong(&error))?;
     let Some(format) = format else {
         let summary = of_directory(&dir).map_err(|error| wrong(&error))?;
         let record = dir.run().map_err(|error| wrong(&error))?;
@@ -33,22 +50,113 @@ pub(super) fn report(args: &ReportArgs, terminal: &Terminal) -> Result<Exit, Fai
         terminal.data(console::render(&summary, &about, terminal.columns(), paint).trim_end());
         return Ok(Exit::Passed);
     };
-    let dossier = dossier(&dir).map_err(|error| wrong(&error))?;
-    let text = (format.render)(&dossier).map_err(|error| Failure::of(Exit::Bug, &error))?;
-    match &args.to {
-        None => terminal.data(text.trim_end()),
-        Some(path) => std::fs::write(path, text).map_err(|error| {
-            Failure::new(
-                Exit::WrongInput,
-                format!("`{}` cannot be written: {error}", path.display()),
-                None,
-            )
-        })?,
+    let whole = || dossier(&dir).map_err(|error| wrong(&error));
+    match format.render {
+        Render::Whole(render) => {
+            let text = render(&whole()?).map_err(unfit)?;
+            Sink::open(args.to.as_deref(), terminal)?.take_all(&text)?;
+        }
+        Render::Scoped(render) => {
+            let text = render(&whole()?, &scope).map_err(unfit)?;
+            Sink::open(args.to.as_deref(), terminal)?.take_all(&text)?;
+        }
+        Render::Stream { head, line } => {
+            let record = dir.run().map_err(|error| wrong(&error))?;
+            let head = head().map_err(unfit)?;
+            let mut sink = Sink::open(args.to.as_deref(), terminal)?;
+            let mut outcome = sink.take(&head);
+            let read = dir.each_line(TIMELINE, |interval| {
+                if outcome.is_ok() {
+                    let text = line(&record, &interval).map_err(unfit);
+                    outcome = text.and_then(|text| sink.take(&text));
+                }
+            });
+            outcome?;
+            sink.close()?;
+            read.map_err(|error| wrong(&error))?;
+        }
     }
     Ok(Exit::Passed)
 }
 
+fn wrong(error: &dyn Remedy) -> Failure {
+    Failure::of(Exit::WrongInput, error)
+}
+
+fn unfit(error: RenderError) -> Failure {
+    let exit = if error.is_of_input() { Exit::WrongInput } else { Exit::Bug };
+    Failure::of(exit, &error)
+}
+
+/// The part of the run that was asked for; only some formats are about a part.
+fn scope(of: Option<&str>, format: Option<&'static Format>) -> Result<Scope, Failure> {
+    let Some(of) = of else { return Ok(Scope::Run) };
+    match format {
+        Some(format) if !format.has_scope() => {
+            let scoped = FORMATS.iter().filter(|format| format.has_scope());
+            let scoped: Listing = scoped.map(|format| format.name).collect();
+            let what = format!(
+                "`--of {of}` chooses a part of the run, and `{}` is about all of it",
+                format.name
+            );
+            Err(Failure::new(
+                Exit::WrongInput,
+                what,
+                Some(&format!("leave it out, or use {scoped}")),
+            ))
+        }
+        _ => of.parse().map_err(|error| wrong(&error)),
+    }
+}
+
+/// Where a text goes.
+enum Sink<'t> {
+    Terminal(&'t Terminal),
+    File(BufWriter<File>, &'t Path),
+}
+
+impl<'t> Sink<'t> {
+    fn open(to: Option<&'t Path>, terminal: &'t Terminal) -> Result<Self, Failure> {
+        let Some(path) = to else { return Ok(Self::Terminal(terminal)) };
+        let file = File::create(path).map_err(|error| unwritten(path, &error))?;
+        Ok(Self::File(BufWriter::new(file), path))
+    }
+
+    /// Takes more of the text; lines are whole.
+    fn take(&mut self, text: &str) -> Result<(), Failure> {
+        match self {
+            Self::Terminal(terminal) => terminal.data(text.trim_end_matches('\n')),
+            Self::File(file, path) => {
+                file.write_all(text.as_bytes()).map_err(|error| unwritten(path, &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_all(mut self, text: &str) -> Result<(), Failure> {
+        self.take(text)?;
+        self.close()
+    }
+
+    fn close(self) -> Result<(), Failure> {
+        match self {
+            Self::File(mut file, path) => file.flush().map_err(|error| unwritten(path, &error)),
+            Self::Terminal(_) => Ok(()),
+        }
+    }
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::WrongInput, format!("`{}` cannot be written: {error}", path.display()), None)
+}
+
 /// What a person wants to know of a run besides its numbers.
 pub(super) fn about(record: &RunRecord, dir: &RunDir) -> About {
-    About { directory: Some(dir.path().display().to_string()), ..About::from(record) }
+    About {
+        directory: Some(dir.path().display().to_string()),
+        report: Some(dir.file(REPORT))
+            .filter(|page| page.is_file())
+            .map(|page| page.display().to_string()),
+        ..About::from(record)
+    }
 }

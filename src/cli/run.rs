@@ -14,7 +14,7 @@ use crate::load::{self, Plan, Stop};
 use crate::management::keeper::AccountsError;
 use crate::measure::recorder::Recorder;
 use crate::profile::load::Flags;
-use crate::report::{console, json};
+use crate::report::{FORMATS, Render, console, json};
 use crate::result::run_dir::{HostRecord, RunDir, RunRecord};
 use crate::result::summary::{Verdict, WorkloadModel};
 use crate::run::call_log::CallLog;
@@ -23,10 +23,11 @@ use crate::run::cores::cores;
 use crate::run::descriptors;
 use crate::run::players::{Choice, Players};
 use crate::run::stage::run_id;
-use crate::run::summarise::summarise;
+use crate::run::summarise::{dossier, summarise};
 use crate::workload::mix::Mix;
 use crate::workload::settings::Model;
 use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,6 +148,9 @@ async fn measure(
     }
     // A directory without its last seconds is left without an end and without a summary.
     let unwritten = unwritten.or_else(|| dir.write_summary(&summary).err());
+    if unwritten.is_none() {
+        leave_reports(&dir, terminal);
+    }
     if args.json {
         let text = json::render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;
         terminal.data(text.trim_end());
@@ -159,6 +163,32 @@ async fn measure(
     match unwritten {
         Some(error) => Err(Failure::of(Exit::WrongInput, &error)),
         None => Ok(Exit::of_run(summary.verdict, record.interrupted)),
+    }
+}
+
+/// Puts the reports into the run directory that every run leaves there, rendered from its files. The
+/// result is safe by now: what keeps a report from being made is told, and the report can be made later.
+fn leave_reports(dir: &RunDir, terminal: &Terminal) {
+    let caution = |what: &str| {
+        let again = format!("`gander report {}` makes reports again", dir.path().display());
+        terminal.say(&format!("{} {what}; {again}", terminal.paint(Style::Bad, "caution")));
+    };
+    let dossier = match dossier(dir) {
+        Ok(dossier) => dossier,
+        Err(error) => return caution(&format!("there are no reports: {error}")),
+    };
+    for format in FORMATS {
+        let (Some(file), Render::Whole(render)) = (format.file, format.render) else { continue };
+        // A defect in a drawing is no reason to lose what comes after it.
+        let text = catch_unwind(AssertUnwindSafe(|| render(&dossier)));
+        let written = match text {
+            Ok(Ok(text)) => dir.replace(file, text.as_bytes()).map_err(|error| error.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("a bug in gander".to_owned()),
+        };
+        if let Err(why) = written {
+            caution(&format!("there is no `{file}`: {why}"));
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct About {
     pub seed: Option<String>,
     /// The run directory, as the person would type it.
     pub directory: Option<String>,
+    /// The report page in it, if there is one.
+    pub report: Option<String>,
     /// Whether a person ended the run before its time.
     pub interrupted: bool,
 }
@@ -35,6 +37,7 @@ impl From<&RunRecord> for About {
             tenant: Some(about::tenant(record)),
             seed: Some(record.seed.clone()),
             directory: None,
+            report: None,
             interrupted: record.interrupted,
         }
     }
@@ -207,7 +210,13 @@ impl Page {
         let Some(directory) = &about.directory else { return };
         let directory = clean(directory);
         self.title("Results");
-        self.line(Style::Plain, &format!("  {directory}"));
+        match &about.report {
+            Some(report) => {
+                self.line(Style::Plain, &format!("  report  {}", clean(report)));
+                self.line(Style::Plain, &format!("  all     {directory}"));
+            }
+            None => self.line(Style::Plain, &format!("  {directory}")),
+        }
         if summary.capabilities.iter().any(|row| !row.faults.is_empty()) {
             self.paragraph(
                 2,
@@ -217,9 +226,9 @@ impl Page {
             self.line(Style::Hint, &format!("    {directory}/{FAULTS}"));
         }
         let formats: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
-        self.paragraph(2, Style::Faint, "the same again, as data:");
-        let formats = formats.join("|");
-        self.line(Style::Hint, &format!("    gander report {directory} --format {formats}"));
+        let formats = formats.join(", ");
+        self.paragraph(2, Style::Faint, &format!("the same again as {formats}:"));
+        self.line(Style::Hint, &format!("    gander report {directory} --format json"));
     }
 }
 
@@ -257,6 +266,7 @@ mod tests {
             tenant: Some("stand-in".to_owned()),
             seed: Some("42".to_owned()),
             directory: Some("reports/20261121-183441-k3f9".to_owned()),
+            report: None,
             interrupted: false,
         }
     }
@@ -308,7 +318,7 @@ mod tests {
 
         Results
           reports/20261121-183441-k3f9
-          the same again, as data:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -379,7 +389,7 @@ mod tests {
           reports/20261121-183441-k3f9
           what failing exchanges looked like, secrets struck out:
             reports/20261121-183441-k3f9/faults.jsonl
-          the same again, as data:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -432,7 +442,7 @@ mod tests {
 
         Results
           reports/20261121-183441-k3f9
-          the same again, as data:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -473,7 +483,7 @@ mod tests {
           reports/20261121-183441-k3f9
           what failing exchanges looked like, secrets struck out:
             reports/20261121-183441-k3f9/faults.jsonl
-          the same again, as data:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -521,7 +531,7 @@ mod tests {
 
         Results
           reports/20261121-183441-k3f9
-          the same again, as data:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -598,7 +608,7 @@ mod tests {
           reports/20261121-183441-k3f9
           what failing exchanges looked like, secrets struck out:
             reports/20261121-183441-k3f9/faults.jsonl
-          the same again, as data:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }

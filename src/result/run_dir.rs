@@ -26,6 +26,12 @@ pub const FAULTS: &str = "faults.jsonl";
 pub const LEDGER: &str = "ledger.jsonl";
 /// The result.
 pub const SUMMARY: &str = "summary.json";
+/// The result as a page, for people.
+pub const REPORT: &str = "report.html";
+/// The result as test cases, for CI systems.
+pub const JUNIT: &str = "junit.xml";
+/// The result as rows, for spreadsheets.
+pub const STEPS: &str = "steps.csv";
 /// The link to the newest run, beside the directories of runs.
 pub const LATEST: &str = "latest";
 
