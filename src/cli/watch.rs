@@ -3,20 +3,35 @@
 use super::exit::Failure;
 use super::progress::Watcher;
 use super::terminal::Terminal;
+use super::tui::{self, Tui};
 use crate::load::Stop;
 use crate::run::conduct::{Listener, Setup};
 use crate::run::players::Players;
 
 /// Views of a run in progress.
 #[derive(Debug, clap::Args)]
-pub(super) struct WatchArgs {}
+pub(super) struct WatchArgs {
+    /// Show the run on the whole screen of the terminal, with keys to stop it and to change its rate
+    #[arg(long)]
+    tui: bool,
+}
+
+/// Refuses views that cannot be shown, before anything is begun.
+pub(super) fn check(args: &WatchArgs, terminal: &Terminal) -> Result<(), Failure> {
+    if args.tui { tui::check(terminal) } else { Ok(()) }
+}
 
 /// Everybody who was asked to watch, ready before the first iteration is due.
 pub(super) fn listeners(
-    _args: &WatchArgs,
+    args: &WatchArgs,
     setup: &Setup<Players>,
-    _stop: &Stop,
+    stop: &Stop,
     terminal: &Terminal,
 ) -> Result<Vec<Box<dyn Listener>>, Failure> {
-    Ok(vec![Box::new(Watcher::new(terminal, &setup.plan))])
+    let progress: Box<dyn Listener> = if args.tui {
+        Box::new(Tui::start(setup, stop, terminal)?)
+    } else {
+        Box::new(Watcher::new(terminal, &setup.plan))
+    };
+    Ok(vec![progress])
 }
