@@ -1,5 +1,6 @@
 //! `gander run`: one run, its directory, its summary.
 
+use super::broadcast::Doors;
 use super::exit::{Exit, Failure};
 use super::prepare::{self, Ground, Order, Selection};
 use super::report::about;
@@ -83,6 +84,7 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
     // With the runtime the limit of open files is raised.
     let runtime = super::runtime()?;
     check_room(&checked.profile.workload.model, terminal)?;
+    let doors = args.watch.open()?;
     let stop = Stop::default();
     let (asked, spoken) = (stop.clone(), *terminal);
     load::on_interrupt(move || interrupted(&asked, &spoken));
@@ -108,7 +110,7 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
                 return Ok(Exit::Interrupted);
             }
         };
-        measure(args, &ground, dir, (clock, stop), terminal).await
+        measure(args, &ground, dir, (clock, stop, doors), terminal).await
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.
     runtime.shutdown_background();
@@ -119,7 +121,7 @@ async fn measure(
     args: &RunArgs,
     ground: &Ground,
     dir: RunDir,
-    (clock, stop): (Clock, Stop),
+    (clock, stop, doors): (Clock, Stop, Doors),
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let setup = setup(args, ground, dir)?;
@@ -127,12 +129,13 @@ async fn measure(
         "tenant at {}, seed {}",
         ground.tenant.auth_url, ground.opened.stage.seed
     ));
-    let listeners = watch::listeners(&args.watch, &setup, &stop, terminal)?;
-    let conducted = conduct(setup, clock, stop, listeners).await.map_err(|error| match error {
-        // A disk that is full is nobody's bug; what was written can be reported.
-        ConductError::Write(_) => Failure::of(Exit::WrongInput, &error),
-        _ => Failure::of(Exit::Bug, &error),
-    })?;
+    let (listeners, views) = watch::listeners(doors, &setup, &stop, terminal)?;
+    let conducted =
+        conduct(setup, clock, stop.clone(), listeners).await.map_err(|error| match error {
+            // A disk that is full is nobody's bug; what was written can be reported.
+            ConductError::Write(_) => Failure::of(Exit::WrongInput, &error),
+            _ => Failure::of(Exit::Bug, &error),
+        })?;
     let Conducted { dir, record, tally, load, unwritten, unmended, .. } = conducted;
     if let Some(error) = unmended {
         caution_of_accounts(&error, &ground.opened.stage.pool, terminal);
@@ -156,6 +159,7 @@ async fn measure(
         "\n{}",
         console::render(&summary, &about, terminal.columns(), paint).trim_end()
     ));
+    views.finish(&record, &summary, &tally, (&stop, terminal));
     match unwritten {
         Some(error) => Err(Failure::of(Exit::WrongInput, &error)),
         None => Ok(Exit::of_run(summary.verdict, record.interrupted)),
