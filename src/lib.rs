@@ -29,4 +29,5 @@ pub mod report;
 pub mod load;
 pub mod profile;
 pub mod run;
+pub mod live;
 pub mod cli;

@@ -1,5 +1,6 @@
 //! The commands: the only part that talks to a person.
 
+mod broadcast;
 mod check;
 mod dialogue;
 mod embedded;

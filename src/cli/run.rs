@@ -1,5 +1,6 @@
 //! `gander run`: one run, its directory, its summary.
 
+use super::broadcast::Doors;
 use super::exit::{Exit, Failure};
 use super::prepare::{self, Ground, Order, Selection};
 use super::report::about;
@@ -81,11 +82,11 @@ pub(super) struct RunArgs {
 }
 
 pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> {
-    watch::check(&args.watch, terminal)?;
     let checked = prepare::read(&args.selection, args.flags()?)?;
     // With the runtime the limit of open files is raised.
     let runtime = super::runtime()?;
     check_room(&checked.profile.workload.model, terminal)?;
+    let doors = args.watch.open(terminal)?;
     let stop = Stop::default();
     let (asked, spoken) = (stop.clone(), *terminal);
     load::on_interrupt(move || stop_by(&asked, &spoken, "Ctrl-C"));
@@ -113,7 +114,7 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
                 return Ok(Exit::Interrupted);
             }
         };
-        measure(args, &ground, dir, (clock, stop), terminal).await
+        measure(args, &ground, dir, (clock, stop, doors), terminal).await
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.
     runtime.shutdown_background();
@@ -124,7 +125,7 @@ async fn measure(
     args: &RunArgs,
     ground: &Ground,
     dir: RunDir,
-    (clock, stop): (Clock, Stop),
+    (clock, stop, doors): (Clock, Stop, Doors),
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let setup = setup(args, ground, dir)?;
@@ -132,12 +133,13 @@ async fn measure(
         "tenant at {}, seed {}",
         ground.tenant.auth_url, ground.opened.stage.seed
     ));
-    let listeners = watch::listeners(&args.watch, &setup, &stop, terminal)?;
-    let conducted = conduct(setup, clock, stop, listeners).await.map_err(|error| match error {
-        // A disk that is full is nobody's bug; what was written can be reported.
-        ConductError::Write(_) => Failure::of(Exit::WrongInput, &error),
-        _ => Failure::of(Exit::Bug, &error),
-    })?;
+    let (listeners, views) = watch::listeners(&args.watch, doors, &setup, (&stop, terminal))?;
+    let conducted =
+        conduct(setup, clock, stop.clone(), listeners).await.map_err(|error| match error {
+            // A disk that is full is nobody's bug; what was written can be reported.
+            ConductError::Write(_) => Failure::of(Exit::WrongInput, &error),
+            _ => Failure::of(Exit::Bug, &error),
+        })?;
     let Conducted { dir, record, tally, load, unwritten, unmended, .. } = conducted;
     if let Some(error) = unmended {
         caution_of_accounts(&error, &ground.opened.stage.pool, terminal);
@@ -164,6 +166,7 @@ async fn measure(
         "\n{}",
         console::render(&summary, &about, terminal.columns(), paint).trim_end()
     ));
+    views.finish(&record, &summary, &tally, (&stop, terminal));
     match unwritten {
         Some(error) => Err(Failure::of(Exit::WrongInput, &error)),
         None => Ok(Exit::of_run(summary.verdict, record.interrupted)),

@@ -1,5 +1,6 @@
 //! Who watches a run while it goes on: the terminal, a browser, a metrics system.
 
+use super::broadcast::{BroadcastArgs, Doors, Views};
 use super::exit::Failure;
 use super::progress::Watcher;
 use super::terminal::Terminal;
@@ -14,24 +15,34 @@ pub(super) struct WatchArgs {
     /// Show the run on the whole screen of the terminal, with keys to stop it and to change its rate
     #[arg(long)]
     tui: bool,
+    #[command(flatten)]
+    broadcast: BroadcastArgs,
 }
 
-/// Refuses views that cannot be shown, before anything is begun.
-pub(super) fn check(args: &WatchArgs, terminal: &Terminal) -> Result<(), Failure> {
-    if args.tui { tui::check(terminal) } else { Ok(()) }
+impl WatchArgs {
+    /// Refuses views that cannot be shown, and takes the addresses that others are to watch at, before
+    /// anything is sent to anybody.
+    pub(super) fn open(&self, terminal: &Terminal) -> Result<Doors, Failure> {
+        if self.tui {
+            tui::check(terminal)?;
+        }
+        Doors::open(&self.broadcast)
+    }
 }
 
-/// Everybody who was asked to watch, ready before the first iteration is due.
+/// Everybody who was asked to watch, ready before the first iteration is due, and what has to be ended
+/// after the last.
 pub(super) fn listeners(
     args: &WatchArgs,
+    doors: Doors,
     setup: &Setup<Players>,
-    stop: &Stop,
-    terminal: &Terminal,
-) -> Result<Vec<Box<dyn Listener>>, Failure> {
-    let progress: Box<dyn Listener> = if args.tui {
+    (stop, terminal): (&Stop, &Terminal),
+) -> Result<(Vec<Box<dyn Listener>>, Views), Failure> {
+    let (mut listeners, views) = doors.serve(setup, stop, terminal)?;
+    listeners.push(if args.tui {
         Box::new(Tui::start(setup, stop, terminal)?)
     } else {
         Box::new(Watcher::new(terminal, &setup.plan))
-    };
-    Ok(vec![progress])
+    });
+    Ok((listeners, views))
 }

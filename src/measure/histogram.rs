@@ -135,6 +135,12 @@ impl Times {
         longer
     }
 
+    /// Every counter that is not zero, in order: the lowest time that it counts, the highest, and how
+    /// often.
+    pub fn each(&self, each: impl FnMut(u64, u64, u32)) {
+        self.counters.each(each);
+    }
+
     /// The shortest time; 0 for an empty set.
     pub fn min_us(&self) -> u64 {
         self.counters.find(|lowest, _, _| Some(lowest)).unwrap_or(0)
