@@ -6,5 +6,6 @@ pub mod document;
 pub mod names;
 pub mod random;
 pub mod remedy;
+pub mod schema;
 pub mod secret;
 pub mod units;

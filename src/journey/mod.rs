@@ -19,6 +19,7 @@ mod preflight;
 pub mod rehearsal;
 pub mod role;
 pub mod rule;
+pub mod schema;
 pub mod script;
 pub mod template;
 pub mod witness;

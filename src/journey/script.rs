@@ -83,7 +83,7 @@ pub enum End {
     StartAgain,
 }
 
-const ENDS: &[(&str, End)] = &[
+pub(super) const ENDS: &[(&str, End)] = &[
     ("token", End::Token),
     ("userinfo", End::Userinfo),
     ("sign-off", End::SignOff),

@@ -4,4 +4,5 @@ pub mod check;
 pub mod document;
 pub mod load;
 pub mod reference;
+pub mod schema;
 pub mod tenant;

@@ -1,0 +1,354 @@
+//! The JSON Schema of profiles: a type for each table, told as a person would want to read it beside
+//! the key. Nothing is read with these types; tests hold them against the readers key by key.
+#![expect(dead_code, reason = "only their schemas are used")]
+
+mod stand_in;
+
+use crate::base::schema::{
+    Duration, Rate, Secret, Size, described, document, number_pattern, span_pattern,
+    span_word_pattern, text_like, words_or_reference,
+};
+use crate::codes::settings::SOURCES;
+use crate::identity::persona::LOCALES;
+use crate::journey::script::STARTS;
+use crate::transport::{CONNECTIONS, VERSIONS};
+use crate::workload::mix::MOST_WEIGHT;
+use crate::workload::settings::MOST_USERS;
+use schemars::{JsonSchema, json_schema};
+use stand_in::StandIn;
+use std::collections::BTreeMap;
+
+/// The schema.
+pub fn schema() -> serde_json::Value {
+    document::<Profile>("profile")
+}
+
+described! {
+    /// An address, whole: `https://auth.pingone.eu`. Plain `http://` is for this machine only.
+    Address = text_like("[Hh][Tt][Tt][Pp][Ss]?://.+");
+    /// Whose a connection is: a fresh one for every iteration as browsers have it, one for each user, or
+    /// whichever is idle.
+    Connections = words_or_reference(CONNECTIONS.iter().map(|(word, _)| *word));
+    /// Version of HTTP.
+    Version = words_or_reference(VERSIONS.iter().map(|(word, _)| *word));
+    /// How flows are started: by an authorize request, or by their policy with a bearer token.
+    Start = words_or_reference(STARTS.iter().map(|(word, _)| *word));
+    /// Which dialect a start by policy asks for.
+    Dialect = words_or_reference(["screen", "sdk"]);
+    /// Which genuine client's habits to imitate.
+    Client = words_or_reference(["javascript", "mobile"]);
+    /// Users in turn (`closed`), or arrivals on a schedule of their own that wait for nobody (`open`).
+    Model = words_or_reference(["closed", "open"]);
+    /// As independent users come (`poisson`), or one like the other.
+    Arrivals = words_or_reference(["poisson", "constant"]);
+    /// What becomes of an arrival that finds all users busy: it waits, is dropped after 100 ms, or ends
+    /// the run.
+    WhenLate = words_or_reference(["queue", "drop", "abort"]);
+    /// Where accounts come from.
+    AccountSource = words_or_reference(["provision"]);
+    /// Where one-time codes come from.
+    CodeSource = words_or_reference(built_sources());
+    /// Language and country that people are invented for.
+    Locale = words_or_reference(LOCALES.iter().map(|locale| locale.name()));
+    /// What becomes of status 429.
+    RateLimited = words_or_reference(["count"]);
+    /// A pause: `none`, `2s`, any time between two with `1s..3s`, or `lognormal 2s 0.5` with the median
+    /// and a sigma.
+    Pause = text_like(&pause_pattern());
+    /// What has to hold: `[scope.]metric op limit`, such as `sign-on.p95 < 800ms`,
+    /// `sign-on/credentials.p99 < 1s`, `capability:token.faults < 1%`, `variant:v1.completed-rate >= 5/s`.
+    Rule = text_like(r"[^<>]+[<>]=?[^<>]+");
+    /// What ends the run at once, as failed: a share of faults in a time, such as `faults > 20% over 30s`.
+    Guard = text_like(r"[^<>]+>=?[^<>]+\sover\s[^<>]+");
+    /// How often compared with the others.
+    Weight = json_schema!({ "type": "number", "minimum": 0, "maximum": MOST_WEIGHT });
+    /// How many users; at least 1.
+    Users = json_schema!({ "type": "integer", "minimum": 1, "maximum": MOST_USERS });
+    /// How many users at the end of a stage.
+    StageUsers = json_schema!({ "type": "integer", "minimum": 0, "maximum": MOST_USERS });
+    /// At least 1.
+    Count = json_schema!({ "type": "integer", "minimum": 1 });
+    /// How names become addresses: asked for again after a time such as `5s`, once a run with `pinned`,
+    /// or a table of names and addresses.
+    Resolve = json_schema!({ "anyOf": [
+        text_like(&format!("pinned|{}", span_pattern())),
+        { "type": "object", "additionalProperties": { "type": "string" } },
+    ] });
+}
+
+fn built_sources() -> impl Iterator<Item = &'static str> {
+    SOURCES.iter().filter(|(_, kind)| kind.is_built()).map(|(word, _)| *word)
+}
+
+fn pause_pattern() -> String {
+    let (span, word, number) = (span_pattern(), span_word_pattern(), number_pattern());
+    format!(r"none|{span}|{span}\.\.\s*{span}|lognormal\s+{word}\s+{number}")
+}
+
+/// What to run where: a profile of gander. It names only what it changes; everything else is as in the
+/// embedded default profile.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Profile {
+    /// A profile that is laid under this one; its path starts at the folder of this one.
+    extends: Option<String>,
+    /// Patterns of files with journeys of your own, such as `my-journeys/*.toml`. Paths start at the
+    /// folder of the profile.
+    journey_files: Option<Vec<String>>,
+    /// The tenant. Without this table gander starts its own stand-in tenant on this machine.
+    tenant: Option<Tenant>,
+    /// Connections and time-outs.
+    http: Option<Http>,
+    /// Which flow policies are run, one or several; without any, the application's first.
+    variant: Option<Vec<Variant>>,
+    /// How much load, and until when.
+    workload: Option<Workload>,
+    /// Which journeys, and their weights: `sign-on = 7`. Replaces that of profiles below as a whole.
+    journeys: Option<BTreeMap<String, Weight>>,
+    /// Pauses of users.
+    think_time: Option<ThinkTime>,
+    /// Where journeys that need an account get one.
+    accounts: Option<Accounts>,
+    /// Who is invented.
+    identities: Option<Identities>,
+    /// Where one-time codes come from.
+    codes: Option<Codes>,
+    /// What the result is judged by. A run without a rule of its own on faults has `faults < 1%`.
+    threshold: Option<Vec<Threshold>>,
+    /// What ends a run at once, as failed.
+    guards: Option<Guards>,
+    /// How the embedded stand-in behaves, if it is used.
+    stand_in: Option<StandIn>,
+}
+
+/// Where the tenant is, which application is used, and what may be called.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Tenant {
+    /// Authorization server and flow runtime, such as `https://auth.pingone.eu`.
+    auth_url: Option<Address>,
+    /// Management API, for accounts, such as `https://api.pingone.eu`.
+    api_url: Option<Address>,
+    /// Where SDK tokens come from, for starts by policy: `https://orchestrate-api.pingone.eu`.
+    orchestrate_url: Option<Address>,
+    /// Id of the environment.
+    environment_id: Option<String>,
+    /// Whether the paths of `auth_url` are without the environment's id.
+    custom_domain: Option<bool>,
+    /// The only hosts ever called; by default those of the addresses above.
+    hosts: Option<Vec<String>>,
+    /// The OIDC application whose flow is run.
+    client_id: Option<String>,
+    /// For confidential applications only.
+    client_secret: Option<Secret>,
+    /// A redirect address registered for the application; nothing is redirected.
+    redirect_uri: Option<String>,
+    /// Scopes of the authorize request; `openid` by default.
+    scopes: Option<Vec<String>>,
+    /// How flows are started, unless a journey says otherwise; `authorize` by default.
+    start: Option<Start>,
+    /// The dialect that a start by policy asks for; `screen` by default.
+    start_dialect: Option<Dialect>,
+    /// Which genuine client's habits to imitate; `javascript` by default.
+    client: Option<Client>,
+    /// Whether OPTIONS goes out before each new address, as a browser does for a page of `redirect_uri`.
+    preflight: Option<bool>,
+    /// Extra parameters of the authorize request.
+    authorize_parameters: Option<BTreeMap<String, String>>,
+    /// Extra headers of every call.
+    headers: Option<BTreeMap<String, String>>,
+    /// The support case under which this test was announced; typed again on the command line, with the
+    /// environment's id.
+    acknowledge: Option<String>,
+    /// Application for the management API.
+    worker: Option<Worker>,
+    /// What lets flows be started by their policy.
+    sdk_token: Option<SdkToken>,
+}
+
+/// Application for the management API.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Worker {
+    /// Id of the worker application.
+    client_id: Option<String>,
+    /// Its secret.
+    client_secret: Option<Secret>,
+    /// Its environment, where that is another than the tenant's.
+    environment_id: Option<String>,
+    /// Calls in a second at most; `5/s` by default.
+    rate: Option<Rate>,
+}
+
+/// What lets flows be started by their policy: one of these.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("maxProperties" = 1))]
+struct SdkToken {
+    /// Key of the DaVinci application; fetches tokens and renews them.
+    api_key: Option<Secret>,
+    /// A token brought along, which is not renewed.
+    bearer: Option<Secret>,
+}
+
+/// Connections and time-outs.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Http {
+    /// Whose a connection is; `shared` by default on this machine, else `per-iteration`.
+    connections: Option<Connections>,
+    /// Over TLS the server chooses among HTTP/2 and 1.1 with `auto`; plain HTTP is 1.1 unless this is `2`.
+    version: Option<Version>,
+    /// How long setting up a connection may take; `5s` by default.
+    connect_timeout: Option<Duration>,
+    /// How long a reply may take; `30s` by default.
+    reply_timeout: Option<Duration>,
+    /// The longest reply that is read; `4MiB` by default.
+    max_reply: Option<Size>,
+    /// PEM file of the authorities to trust, instead of the system's.
+    ca_file: Option<String>,
+    /// PEM file of the certificate shown to servers that ask for one; goes with `client_key`.
+    client_cert: Option<String>,
+    /// PEM file of its key.
+    client_key: Option<String>,
+    /// Everything goes through it: `http://user:${PROXY_PASSWORD}@proxy.example.com:3128`.
+    proxy: Option<String>,
+    /// Connections go out from these addresses in turn.
+    local_addresses: Option<Vec<String>>,
+    /// How names become addresses; asked for again after `5s` by default.
+    resolve: Option<Resolve>,
+    /// gander and its version by default.
+    user_agent: Option<String>,
+    /// Header that carries the run's id on every request; an empty one sends none. `X-Gander-Run` by
+    /// default.
+    run_header: Option<String>,
+}
+
+/// A flow policy under a name. Iterations are dealt out among all variants.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Variant {
+    /// Its name in every report.
+    name: String,
+    /// Id of the policy; with the embedded stand-in also a flow's name.
+    flow_policy: Option<String>,
+    /// Policies of single journeys, where they differ.
+    policies: Option<BTreeMap<String, String>>,
+}
+
+/// How much load, and until when.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Workload {
+    /// `open` by default where a rate is given, else `closed`.
+    model: Option<Model>,
+    /// Closed: so many users in turn; 1 by default.
+    users: Option<Users>,
+    /// Closed: from one start of a user to its next; none by default.
+    pacing: Option<Pause>,
+    /// Open: iterations per second.
+    rate: Option<Rate>,
+    /// Open: how many can be under way at once; by default those of 30 seconds at the peak rate, from
+    /// 100 to 10,000.
+    max_users: Option<Users>,
+    /// Open: how arrivals follow each other; `poisson` by default.
+    arrivals: Option<Arrivals>,
+    /// Open: what becomes of an arrival that finds all users busy; `queue` by default.
+    when_late: Option<WhenLate>,
+    /// Instead of a rate or users, and of a duration. The warm-up is the first part of them.
+    stages: Option<Vec<Stage>>,
+    /// Of the measured part; `60s` by default unless `iterations` ends it.
+    duration: Option<Duration>,
+    /// Exactly so many in all, those of the warm-up included.
+    iterations: Option<Count>,
+    /// Load that is in no number; none by default.
+    warm_up: Option<Duration>,
+    /// How long iterations may still run after the last was started; `10s` by default.
+    drain: Option<Duration>,
+}
+
+/// A level, and how long it takes: there in a straight line with `over`, there at once with `for`.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "oneOf" = [{ "required": ["over"] }, { "required": ["for"] }],
+    "anyOf" = [{ "required": ["rate"] }, { "required": ["users"] }],
+))]
+struct Stage {
+    /// The level in the open model.
+    rate: Option<Rate>,
+    /// The level in the closed model.
+    users: Option<StageUsers>,
+    /// Goes there in a straight line, from 0 at first.
+    over: Option<Duration>,
+    /// Is there at once.
+    r#for: Option<Duration>,
+}
+
+/// Pauses of users.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ThinkTime {
+    /// Before each answer; none by default.
+    between_steps: Option<Pause>,
+}
+
+/// Where journeys that need an account get one.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Accounts {
+    /// A tenant must name one; `provision` makes accounts through the management API and is the
+    /// default for the stand-in.
+    source: Option<AccountSource>,
+    /// How many accounts are made of each state that some journey needs.
+    count: Option<u64>,
+    /// The population that they are made in; `gander` by default.
+    population: Option<String>,
+}
+
+/// Who is invented.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Identities {
+    /// Where invented people have their mail: a reserved name, or one that you own.
+    email_domain: Option<String>,
+    /// What they are called and where they live; `en` by default.
+    locale: Option<Locale>,
+}
+
+/// Where one-time codes come from.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Codes {
+    /// With `smtp-sink` gander receives the tenant's mail.
+    source: Option<CodeSource>,
+    /// Address and port that the mail is received at; port 0 takes a free one.
+    listen: Option<String>,
+    /// Whether other machines may deliver mail there.
+    expose: Option<bool>,
+    /// Regular expression with one group; the default fits PingOne's mails.
+    pattern: Option<String>,
+    /// How long a code is awaited; `30s` by default.
+    timeout: Option<Duration>,
+}
+
+/// A rule that the result has to keep.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Threshold {
+    /// The rule.
+    rule: Rule,
+}
+
+/// What ends a run at once, as failed.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Guards {
+    /// Shares of faults, each in a time.
+    stop_when: Option<Vec<Guard>>,
+    /// What becomes of status 429; with `count` it is a fault like any other.
+    rate_limited: Option<RateLimited>,
+}
+
+#[cfg(test)]
+mod tests;
