@@ -13,7 +13,10 @@
 pub mod board;
 pub mod door;
 pub mod family;
+pub mod page;
+pub mod painter;
 pub mod prometheus;
 pub mod scraped;
 pub mod serve;
+pub mod token;
 pub mod visitor;
