@@ -1,10 +1,14 @@
 //! Showing a result, pure: a summary in, text out. Nothing here prints, reads a file or judges.
 
+pub mod about;
+pub mod chart;
 pub mod columns;
 pub mod console;
 pub mod faults;
 pub mod figures;
+pub mod health;
 pub mod json;
+pub mod page;
 pub mod paint;
 pub mod progress;
 mod timed;
