@@ -11,8 +11,13 @@
 //! series; everything else happens on threads of its own, when somebody asks.
 
 pub mod board;
+pub mod brush;
 pub mod door;
 pub mod family;
+#[cfg(feature = "otlp")]
+pub mod otlp;
+#[cfg(feature = "otlp")]
+pub mod otlp_message;
 pub mod page;
 pub mod painter;
 pub mod prometheus;

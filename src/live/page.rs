@@ -1,6 +1,7 @@
 //! The page of a run in progress: its addresses, who may open them, and how the run comes to it.
 
-use super::painter::{self, Brush, Job, Paths, Studio};
+use super::brush::{Brush, Paths};
+use super::painter::{self, Job, Studio};
 use super::serve::Server;
 use super::token::Token;
 use super::visitor;

@@ -1,6 +1,7 @@
 //! The thread that draws the page of a run in progress, as long as somebody watches, and hands every
 //! watcher what changed.
 
+use super::brush::{Brush, Paths};
 use super::serve::give_way;
 use crate::base::clock::{Clock, Utc};
 use crate::measure::course::Course;
@@ -34,24 +35,6 @@ const MOST_WAITING: usize = 2;
 
 /// Most jobs that wait for the painter.
 const MOST_JOBS: usize = 32;
-
-/// How a dossier becomes a page.
-#[derive(Clone, Copy, Debug)]
-pub struct Brush {
-    /// The whole page; the number is that of the state it shows.
-    pub document: fn(&Dossier, &Paths, u64) -> String,
-    /// Its sections by the ids of their elements.
-    pub sections: fn(&Dossier) -> Vec<(&'static str, String)>,
-}
-
-/// Where a page's script finds the rest. The token is in both.
-#[derive(Clone, Debug)]
-pub struct Paths {
-    /// Server-sent events; a number follows.
-    pub events: String,
-    /// A POST there stops the run.
-    pub stop: String,
-}
 
 /// What a painter can be asked for.
 pub enum Job {
