@@ -89,9 +89,21 @@ impl Axis {
         Self::linear(title, most, round_step(most, MOST_UP).max(1.0), |at, step| decimal(at, step))
     }
 
-    /// Parts of a whole, 0 to at least `most`.
+    /// Rows of something, without labels.
+    pub(super) fn rows(number: usize) -> Self {
+        Self {
+            title: String::new(),
+            is_log: false,
+            low: 0.0,
+            high: real(number.max(1) as u64),
+            ticks: Vec::new(),
+            between: Vec::new(),
+        }
+    }
+
+    /// Parts of a whole: 0 to 100 %, or more where there is more.
     pub(super) fn share(title: &str, most: f64) -> Self {
-        let most = if most.is_finite() && most > 0.0 { most } else { 1.0 };
+        let most = if most.is_finite() && most > 1.0 { most } else { 0.98 };
         Self::linear(title, most, round_step(most, MOST_UP), |at, step| {
             format!("{}%", decimal(at * 100.0, step * 100.0))
         })
@@ -337,7 +349,7 @@ mod tests {
             (Axis::amount("", 0.31), "0 | 0.1 | 0.2 | 0.3 | 0.4"),
             (Axis::amount("", 0.0), "0 | 0.2 | 0.4 | 0.6 | 0.8 | 1.0 | 1.2"),
             (Axis::whole("", 2.0), "0 | 1 | 2 | 3"),
-            (Axis::share("", 0.31), "0% | 10% | 20% | 30% | 40%"),
+            (Axis::share("", 0.31), "0% | 20% | 40% | 60% | 80% | 100%"),
             (Axis::times("", 25e3, 310e3), "0 | 100 ms | 200 ms | 300 ms | 400 ms"),
             (Axis::times("", 400e3, 1.3e6), "0 | 0.5 s | 1.0 s | 1.5 s"),
             (Axis::times("", 20e3, 900e3), "20 ms | 50 ms | 100 ms | 200 ms | 500 ms | 1 s"),

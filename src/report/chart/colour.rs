@@ -9,12 +9,12 @@ use plotters::style::RGBColor;
 /// Charts name no colour but these, so that a page can restyle them by the attribute alone:
 /// `[stroke="#0b63ce"] { stroke: var(--c1) }`, and the same for `fill`.
 pub const PALETTE: &[(&str, RGBColor, &str)] = &[
-    ("--c1", BLUE, "#6bb0ff"),
+    ("--c1", BLUE, "#5aa7ff"),
     ("--c2", ORANGE, "#ff9f55"),
-    ("--c3", GREEN, "#45d0a6"),
-    ("--c4", MAGENTA, "#f28ccb"),
-    ("--c5", CYAN, "#67d3ef"),
-    ("--c6", OLIVE, "#dcc24a"),
+    ("--c3", GREEN, "#2fbf93"),
+    ("--c4", MAGENTA, "#f7a1d4"),
+    ("--c5", CYAN, "#9fe3f7"),
+    ("--c6", OLIVE, "#e8d26a"),
     ("--c7", VIOLET, "#b7a3ff"),
     ("--c8", SLATE, "#a7b4c3"),
     ("--bad", RED, "#ff7b80"),
@@ -49,11 +49,11 @@ pub(super) const HEAT: [RGBColor; 8] = [
 ];
 
 pub(super) const BLUE: RGBColor = RGBColor(0x0b, 0x63, 0xce);
-pub(super) const ORANGE: RGBColor = RGBColor(0xb8, 0x56, 0x0b);
-pub(super) const GREEN: RGBColor = RGBColor(0x0a, 0x7d, 0x5e);
-pub(super) const MAGENTA: RGBColor = RGBColor(0xa6, 0x30, 0x7f);
-pub(super) const CYAN: RGBColor = RGBColor(0x1b, 0x87, 0xa8);
-pub(super) const OLIVE: RGBColor = RGBColor(0x86, 0x70, 0x0b);
+pub(super) const ORANGE: RGBColor = RGBColor(0xc2, 0x57, 0x0c);
+pub(super) const GREEN: RGBColor = RGBColor(0x0b, 0x6e, 0x4f);
+pub(super) const MAGENTA: RGBColor = RGBColor(0x8a, 0x1f, 0x6d);
+pub(super) const CYAN: RGBColor = RGBColor(0x2f, 0x93, 0xbd);
+pub(super) const OLIVE: RGBColor = RGBColor(0x8f, 0x7a, 0x1d);
 pub(super) const VIOLET: RGBColor = RGBColor(0x6a, 0x4b, 0xc4);
 pub(super) const SLATE: RGBColor = RGBColor(0x5d, 0x6b, 0x7c);
 /// What went wrong, and limits; nothing else is red.

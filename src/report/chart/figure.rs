@@ -1,7 +1,7 @@
 //! A chart with everything that a page wants to say of it, and how one is put together.
 
 use super::colour::hex;
-use super::panel::{Place, WIDTH, plain};
+use super::panel::{WIDTH, plain};
 use plotters::style::RGBColor;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -66,6 +66,14 @@ impl Track {
     }
 }
 
+/// How lines are broken up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Dashes {
+    None,
+    Long,
+    Short,
+}
+
 /// A sheet that pieces are laid upon, the first at the bottom.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
@@ -80,12 +88,16 @@ impl Sheet {
 
     /// Lays a piece on top that can be switched off by the name of its series.
     pub(super) fn series(&mut self, name: &str, piece: &str) {
-        self.dashed(name, false, piece);
+        self.dashed(name, Dashes::None, piece);
     }
 
-    /// The same with dashed lines, where colours are not enough to tell lines apart.
-    pub(super) fn dashed(&mut self, name: &str, is_dashed: bool, piece: &str) {
-        let dashes = if is_dashed { " stroke-dasharray=\"5 3\"" } else { "" };
+    /// The same with lines of one's choice, where colours are not enough to tell them apart.
+    pub(super) fn dashed(&mut self, name: &str, dashes: Dashes, piece: &str) {
+        let dashes = match dashes {
+            Dashes::None => "",
+            Dashes::Long => " stroke-dasharray=\"5 3\"",
+            Dashes::Short => " stroke-dasharray=\"2 2\"",
+        };
         _ = write!(self.body, "<g data-series=\"{}\"{dashes}>{piece}</g>", escaped(name));
     }
 
@@ -127,9 +139,4 @@ pub(super) fn escaped(text: &str) -> String {
         }
     }
     out
-}
-
-/// What a read-out says at a place.
-pub(super) fn said((_, y): Place, text: String) -> (f64, String) {
-    (y, text)
 }

@@ -265,3 +265,18 @@ pub(super) fn plain(text: &str) -> String {
         .map(|c| if c.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&c) { ' ' } else { c })
         .collect()
 }
+
+/// About how wide a text is, in pixels: nobody knows the reader's fonts, and most are narrower.
+#[expect(clippy::cast_precision_loss, reason = "a length of a text")]
+pub(super) fn width_of(text: &str) -> f64 {
+    text.chars().count() as f64 * 6.2
+}
+
+/// A text of at most so many characters.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}

@@ -75,14 +75,8 @@ fn figure(timeline: &Timeline<'_>, times: &[Times], (id, title): (&str, &str)) -
 }
 
 fn trace(times: &[Times], (name, read, colour, tenths_wide): &Read) -> Trace {
-    Trace {
-        name: (*name).to_owned(),
-        colour: *colour,
-        tenths_wide: *tenths_wide,
-        is_dashed: false,
-        values: times.iter().map(|times| read(times).map(real)).collect(),
-        say: say_time,
-    }
+    let values = times.iter().map(|times| read(times).map(real)).collect();
+    Trace { tenths_wide: *tenths_wide, ..Trace::new(name, *colour, values, say_time) }
 }
 
 /// A time in microseconds, read out.

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::colour::{BLUE, ORANGE, RED, SLATE};
-use super::figure::{About, Figure, Sheet};
+use super::figure::{About, Dashes, Figure, Sheet};
 use super::panel::Panel;
 use super::timeline::{Timeline, Trace, most, over};
 use crate::measure::course::{JourneyMoment, Moment};
@@ -17,7 +17,7 @@ struct Counted {
     name: &'static str,
     colour: RGBColor,
     tenths_wide: u32,
-    is_dashed: bool,
+    dashes: Dashes,
     is_bad: bool,
     count: fn(&JourneyMoment) -> u64,
 }
@@ -27,7 +27,7 @@ const COUNTED: &[Counted] = &[
         name: "due",
         colour: SLATE,
         tenths_wide: 15,
-        is_dashed: true,
+        dashes: Dashes::Long,
         is_bad: false,
         count: |journey| journey.due,
     },
@@ -35,7 +35,7 @@ const COUNTED: &[Counted] = &[
         name: "completed",
         colour: BLUE,
         tenths_wide: 20,
-        is_dashed: false,
+        dashes: Dashes::None,
         is_bad: false,
         count: |journey| journey.completed,
     },
@@ -43,7 +43,7 @@ const COUNTED: &[Counted] = &[
         name: "failed",
         colour: RED,
         tenths_wide: 20,
-        is_dashed: false,
+        dashes: Dashes::None,
         is_bad: true,
         count: |journey| journey.faults.total(),
     },
@@ -51,7 +51,7 @@ const COUNTED: &[Counted] = &[
         name: "dropped",
         colour: ORANGE,
         tenths_wide: 15,
-        is_dashed: false,
+        dashes: Dashes::None,
         is_bad: true,
         count: |journey| journey.dropped,
     },
@@ -68,10 +68,6 @@ pub(super) fn figure(dossier: &Dossier, timeline: &Timeline<'_>) -> Option<Figur
     timeline.shade(&mut sheet, &panel)?;
     sheet.add(&panel.mesh()?);
     timeline.events(&mut sheet, &panel, true)?;
-    if let Some(completed) = traces.iter().find(|trace| trace.name == "completed") {
-        let area = panel.area(&timeline.places(&completed.values), BLUE, 0.1)?;
-        sheet.series("completed", &area);
-    }
     timeline.lines(&mut sheet, &panel, &traces)?;
     let caption = match dossier.summary.workload_model {
         WorkloadModel::Open => {
@@ -96,21 +92,20 @@ fn trace(timeline: &Timeline<'_>, counted: &Counted) -> Option<Trace> {
     let values = timeline.each(|moment: &Moment| moment.per_s(counted.count));
     let is_shown = !counted.is_bad || values.iter().flatten().any(|value| *value > 0.0);
     is_shown.then(|| Trace {
-        name: counted.name.to_owned(),
-        colour: counted.colour,
         tenths_wide: counted.tenths_wide,
-        is_dashed: counted.is_dashed,
-        values,
-        say: |rate| format!("{}/s", figures::rate(rate)),
+        dashes: counted.dashes,
+        is_filled: counted.name == "completed",
+        ..Trace::new(counted.name, counted.colour, values, say_rate)
     })
 }
 
 fn alt(timeline: &Timeline<'_>, traces: &[Trace]) -> String {
-    let peaks = traces.iter().filter_map(|trace| {
-        let peak = most(trace.values.iter().copied())?;
-        Some(format!("{} peaks at {}", trace.name, (trace.say)(peak)))
-    });
-    let peaks: Vec<_> = peaks.collect();
+    let peaks: Vec<_> = traces.iter().filter_map(Trace::peak_said).collect();
     let none = if traces.iter().any(|trace| trace.name == "failed") { "" } else { "; none failed" };
     format!("Iterations per second {}: {}{none}.", over(timeline), peaks.join(", "))
+}
+
+/// A rate, read out.
+pub(super) fn say_rate(per_s: f64) -> String {
+    format!("{}/s", figures::rate(per_s))
 }

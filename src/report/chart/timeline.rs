@@ -3,8 +3,8 @@
 
 use super::axis::{Axis, real};
 use super::colour::{AXIS, SHADE, TEXT};
-use super::figure::{Readout, Sheet, Track};
-use super::panel::{Anchor, Panel, Place};
+use super::figure::{Dashes, Readout, Sheet, Track};
+use super::panel::{Anchor, Panel, Place, shortened, width_of};
 use crate::measure::course::{Course, Moment};
 use crate::report::figures;
 use plotters::style::RGBColor;
@@ -28,7 +28,9 @@ pub(super) struct Trace {
     pub(super) name: String,
     pub(super) colour: RGBColor,
     pub(super) tenths_wide: u32,
-    pub(super) is_dashed: bool,
+    pub(super) dashes: Dashes,
+    /// Whether the area below it is tinted.
+    pub(super) is_filled: bool,
     /// One for each moment that is told of.
     pub(super) values: Vec<Option<f64>>,
     /// How a value is read out.
@@ -154,8 +156,11 @@ impl<'a> Timeline<'a> {
     pub(super) fn lines(&self, sheet: &mut Sheet, panel: &Panel, traces: &[Trace]) -> Option<()> {
         for trace in traces {
             let places = self.places(&trace.values);
-            let piece = panel.line(&places, trace.colour, trace.tenths_wide)?;
-            sheet.dashed(&trace.name, trace.is_dashed, &piece);
+            let mut piece = panel.line(&places, trace.colour, trace.tenths_wide)?;
+            if trace.is_filled {
+                piece.insert_str(0, &panel.area(&places, trace.colour, 0.1)?);
+            }
+            sheet.dashed(&trace.name, trace.dashes, &piece);
         }
         Some(())
     }
@@ -201,21 +206,38 @@ pub(super) fn least(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64
     values.into_iter().flatten().filter(|value| value.is_finite()).min_by(f64::total_cmp)
 }
 
-/// About how wide a text is, in pixels: nobody knows the reader's fonts, and most are narrower.
-pub(super) fn width_of(text: &str) -> f64 {
-    real(text.chars().count() as u64) * 6.2
-}
-
-/// A text of at most so many characters.
-pub(super) fn shortened(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
-}
-
-/// A sentence about how long a run was: `over 1:30`.
+/// How long a run was, for a sentence: `over 1:30`.
 pub(super) fn over(timeline: &Timeline<'_>) -> String {
     format!("over {}", figures::clock(Duration::from_millis(timeline.end_ms)))
+}
+
+impl Trace {
+    /// A line of a colour, two pixels wide.
+    pub(super) fn new(
+        name: &str,
+        colour: RGBColor,
+        values: Vec<Option<f64>>,
+        say: fn(f64) -> String,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            colour,
+            tenths_wide: 20,
+            dashes: Dashes::None,
+            is_filled: false,
+            values,
+            say,
+        }
+    }
+
+    /// The greatest value.
+    pub(super) fn peak(&self) -> Option<f64> {
+        most(self.values.iter().copied())
+    }
+
+    /// `name peaks at 40.6/s`
+    pub(super) fn peak_said(&self) -> Option<String> {
+        let peak = self.peak()?;
+        Some(format!("{} peaks at {}", self.name, (self.say)(peak)))
+    }
 }

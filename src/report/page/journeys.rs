@@ -4,13 +4,13 @@ use super::distribution;
 use super::prose::{name, remark};
 use super::setup::variants;
 use super::table::{Cell, Column, Group, Row, Table};
+use crate::base::names::{Journey, Variant};
 use crate::measure::series::Kind;
 use crate::measure::tally::share;
 use crate::report::{faults, figures, timed};
 use crate::result::dossier::Dossier;
 use crate::result::summary::{FunnelStep, JourneySummary, TimeUs, WorkloadModel};
 use maud::{Markup, Render, html};
-use std::collections::BTreeMap;
 
 /// Most rows of a table of journeys, and most funnels.
 const MOST: usize = 120;
@@ -116,19 +116,22 @@ fn clocks(dossier: &Dossier, rows: &[&JourneySummary], several: bool) -> Markup 
     columns.push(Column::text("time"));
     columns.extend(time_columns());
     columns.push(Column::picture("spread"));
-    let mut by_journey: BTreeMap<_, Group> = BTreeMap::new();
-    for row in rows.iter().take(MOST) {
-        for (kind, title, of) in &shown {
-            let good =
-                dossier.tally.iterations(*kind, |v, j| *v == row.variant && *j == row.journey).good;
-            let mut cells = names(row, several, None);
+    let mut groups: Vec<Group> = Vec::new();
+    for same in rows[..rows.len().min(MOST)].chunk_by(|a, b| a.journey == b.journey) {
+        // One clock of all variants together: those are what is compared.
+        let pairs = shown.iter().flat_map(|clock| same.iter().map(move |row| (clock, row)));
+        let told = pairs.enumerate().map(|(place, ((kind, title, of), row))| {
+            let its = |v: &Variant, j: &Journey| *v == row.variant && *j == row.journey;
+            let named = html! { span.hidden[place > 0] { (name(row.journey.as_str())) } };
+            let mut cells = vec![Cell::of(named)];
+            cells.extend(several.then(|| Cell::of(name(row.variant.as_str()))));
             cells.push(Cell::of(title));
             cells.extend(times(of(row)));
-            cells.push(Cell::drawn(distribution(&good)));
-            by_journey.entry(&row.journey).or_default().rows.push(Row::of(cells));
-        }
+            cells.push(Cell::drawn(distribution(&dossier.tally.iterations(*kind, its).good)));
+            if *kind == Kind::Response { Row::sum(cells) } else { Row::of(cells) }
+        });
+        groups.push(Group { title: None, rows: told.collect() });
     }
-    let groups = by_journey.into_values().collect();
     let caption = "Times of completed iterations";
     let none = rows.iter().all(|row| row.completed == 0);
     html! {
