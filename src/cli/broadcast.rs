@@ -219,7 +219,7 @@ impl Views {
                     None => "the last was, and it has all numbers".to_owned(),
                 };
                 let failed = sendings.failed;
-                caution(terminal, &format!("{failed} of {of} messages were not taken; {last}"));
+                terminal.say(&format!("otlp: {failed} of {of} messages were not taken; {last}"));
             }
         }
         if let Some(scraped) = self.scraped {
@@ -239,11 +239,11 @@ fn wait_for_a_last_scrape(scraped: &Scraped, stop: &Stop, terminal: &Terminal) {
 }
 
 fn announce(terminal: &Terminal, what: &str, link: &str) {
-    terminal.say(&format!("{} {link}", terminal.paint(Style::Faint, what)));
+    terminal.answer(&format!("{} {link}", terminal.paint(Style::Faint, what)));
 }
 
 fn caution(terminal: &Terminal, what: &str) {
-    terminal.say(&format!("{} {what}", terminal.paint(Style::Bad, "caution")));
+    terminal.answer(&format!("{} {what}", terminal.paint(Style::Bad, "caution")));
 }
 
 fn unserved(flag: &str, error: &std::io::Error) -> Failure {

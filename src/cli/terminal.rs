@@ -64,6 +64,11 @@ impl Terminal {
         }
     }
 
+    /// A line for people that was asked for, and is said to those who want to hear nothing else.
+    pub(super) fn answer(&self, line: &str) {
+        write_line(&mut std::io::stderr(), line);
+    }
+
     /// A line of data that was asked for.
     pub(super) fn data(&self, line: &str) {
         if let Err(error) = writeln!(std::io::stdout(), "{line}")
