@@ -20,3 +20,4 @@ mod run;
 mod secrets;
 mod stand_in;
 mod tenant;
+mod terminal;
