@@ -1,13 +1,14 @@
 //! The full-screen view in a real terminal: `script` makes one, and what it shows is read off a
 //! screen of the test's own.
 
-use crate::lab::Lab;
-use crate::run::{signal, summary};
+use crate::lab::{Ended, Lab};
+use crate::run::{after_intervals, signal, summary};
 use serde_json::Value;
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const COLUMNS: usize = 100;
 const ROWS: usize = 30;
@@ -272,6 +273,44 @@ fn a_terminated_run_gives_the_terminal_back_and_then_tells_its_summary() {
     assert!(screen.usual.contains("the numbers are those up to then"), "{}", screen.usual);
     let events = events(&lab);
     assert!(events.iter().any(|event| event["text"].to_string().contains("SIGTERM")), "{events:?}");
+}
+
+#[test]
+fn a_terminal_that_goes_away_leaves_a_run_that_ends_with_its_results_and_nobody_behind() {
+    let lab = Lab::new();
+    let mut session = Session::start(&lab, OPEN);
+    session.shows("20.0/s  as planned");
+    session.shows("generator");
+    session.child.kill().expect("a kill of `script`, and of the terminal with it");
+    session.child.wait().expect("its end");
+    let pid = std::fs::read_to_string(lab.path("pid")).expect("gander's number");
+    let process = PathBuf::from(format!("/proc/{}", pid.trim()));
+    let patience = Instant::now() + PATIENCE;
+    while process.exists() {
+        assert!(Instant::now() < patience, "it is still there");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    let summary = summary(&lab.path("reports/latest"));
+    assert!(summary["measured_s"].as_f64().expect("seconds") < 30.0);
+    assert!(events(&lab).iter().any(|event| event["text"].to_string().contains("SIGHUP")));
+}
+
+#[test]
+fn without_the_screen_what_is_done_to_a_run_is_a_line_of_its_own() {
+    let lab = Lab::new();
+    let arguments: Vec<_> = OPEN.iter().copied().filter(|argument| *argument != "--tui").collect();
+    let mut command = lab.command(&arguments);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("a binary that starts");
+    after_intervals(&lab, 1);
+    signal(child.id(), "TERM");
+    let ended = Ended::of(child.wait_with_output().expect("an end"));
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
+    let lines: Vec<_> = ended.stderr.lines().collect();
+    let said = "SIGTERM: no new iterations; those under way may end";
+    let place = lines.iter().position(|line| line.starts_with("0:0") && line.ends_with(said));
+    let verdict = lines.iter().position(|line| line.starts_with("PASS"));
+    assert!(place.is_some() && (verdict.is_none() || place < verdict), "{}", ended.stderr);
 }
 
 #[test]
