@@ -3,8 +3,8 @@
 use gander::base::clock::Clock;
 use gander::base::random::Seed;
 use gander::load::{
-    Counts, EndedBy, Launched, LoadEnd, LoadError, Performer, Plan, Stop, Ticket, launch,
-    on_interrupt,
+    Counts, EndedBy, Events, Launched, LoadEnd, LoadError, MOST_FACTOR, Performer, Plan,
+    RateControl, Stop, Ticket, launch, on_interrupt,
 };
 use gander::measure::fault::Fault;
 use gander::measure::sample::Ending;
@@ -690,6 +690,102 @@ fn arrivals_come_on_a_runtime_of_one_thread() {
         drive(arrivals(200.0, 20, WhenLate::Queue), &Stop::default(), &work).await
     });
     assert_eq!(end.total().completed, 100);
+}
+
+// The rate of the open model, changed while the load is on.
+
+/// 100 arrivals a second for `length`, their control, and what is told of every change.
+async fn at_100_per_second<P: Performer>(
+    length: Duration,
+    work: &Arc<P>,
+) -> (Launched, RateControl, Events) {
+    let mut plan = arrivals(100.0, 20, WhenLate::Queue);
+    plan.workload.duration = Some(length);
+    let control = plan.rate.clone().expect("an open load");
+    let load = launched(plan, &Stop::default(), work).await;
+    let events = load.events();
+    (load, control, events)
+}
+
+/// The one event that there is: when, and what it says.
+fn one_event(events: &Events) -> (Duration, String) {
+    let mut drained = events.drain();
+    assert_eq!(drained.len(), 1, "{drained:?}");
+    let event = drained.remove(0);
+    assert_eq!(event.slug, "rate-change");
+    (ms(event.at_ms), event.text)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_rate_holds_from_that_moment_on() {
+    let work = Work::new(|_| async { Ending::Completed });
+    let (load, control, events) = at_100_per_second(ms(1000), &work).await;
+    let changing = async {
+        work.started(31).await;
+        control.set(4.0);
+    };
+    let (end, ()) = tokio::join!(in_time(load.run(Clock::system().now())), changing);
+    let end = end.expect("a load that ends");
+    let (at, text) = one_event(&events);
+    assert_eq!(text, "rate 100/s → 400/s (×4)");
+    assert!((ms(300)..ms(900)).contains(&at), "{at:?}");
+    let tickets = work.tickets();
+    // The event tells whole milliseconds: 0.4 of an arrival at the new rate, 0.1 at the old one.
+    let area = |after: Duration| {
+        let (before, since) = (after.min(at), after.saturating_sub(at));
+        before.as_secs_f64() * 100.0 + since.as_secs_f64() * 400.0
+    };
+    for ticket in &tickets {
+        let expected = f64::from(u32::try_from(ticket.number).expect("few"));
+        assert!((area(ticket.after) - expected).abs() < 0.5, "{at:?}: {ticket:?}");
+    }
+    assert!((tickets.len() as f64 - area(ms(1000))).abs() <= 1.5, "{at:?}: {}", tickets.len());
+    assert_eq!((end.by, end.total().completed), (EndedBy::Time, tickets.len() as u64));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_pause_nothing_is_due_and_the_run_ends_in_time_all_the_same() {
+    let work = Work::new(|_| async { Ending::Completed });
+    let (load, control, events) = at_100_per_second(ms(700), &work).await;
+    let pausing = async {
+        work.started(21).await;
+        control.pause(true);
+    };
+    let start = Clock::system().now();
+    let (end, ()) = tokio::join!(in_time(load.run(start)), pausing);
+    let end = end.expect("a load that ends");
+    let (at, text) = one_event(&events);
+    assert_eq!(text, "rate 100/s → 0/s (paused)");
+    let last = work.tickets().last().map(|ticket| ticket.after).expect("some");
+    assert!(last <= at + ms(1), "{last:?} {at:?}");
+    assert_eq!((end.by, end.closed - end.started), (EndedBy::Time, ms(700)));
+    assert_eq!(end.total().completed, work.tickets().len() as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_the_next_arrival_hears_of_a_change_at_once() {
+    // The second arrival is due in 10 s, beyond the patience of this test; at ten times the rate the
+    // other three are due within 3.
+    let work = Work::new(|_| async { Ending::Completed });
+    let mut plan = arrivals(0.1, 5, WhenLate::Queue);
+    (plan.workload.duration, plan.workload.iterations) = (None, Some(4));
+    let control = plan.rate.clone().expect("an open load");
+    let load = launched(plan, &Stop::default(), &work).await;
+    let changing = async {
+        work.started(1).await;
+        control.pause(true);
+        control.set(100.0);
+        control.pause(false);
+    };
+    let (end, ()) = tokio::join!(in_time(load.run(Clock::system().now())), changing);
+    assert_eq!(control.factor(), MOST_FACTOR);
+    let end = end.expect("a load that ends");
+    assert_eq!((end.by, end.total().completed), (EndedBy::Count, 4));
+    let after: Vec<_> = work.tickets().iter().map(|ticket| ticket.after).collect();
+    assert!(after[1] < Duration::from_secs(6), "{after:?}");
+    for pair in after[1..].windows(2) {
+        assert!((pair[1] - pair[0]).abs_diff(Duration::from_secs(1)) < ms(1), "{after:?}");
+    }
 }
 
 // Stages and pacing of the closed model.

@@ -36,6 +36,7 @@ struct Reason {
 const REASONS: &[Reason] = &[
     Reason { slug: "unfinished", advice: KILLED, text: unfinished },
     Reason { slug: "interrupted", advice: KILLED, text: interrupted },
+    Reason { slug: "rate-changed", advice: BY_HAND, text: rate_changed },
     Reason { slug: "generator-unknown", advice: UNKNOWN, text: generator_unknown },
     Reason { slug: "generator-busy", advice: BUSY, text: generator_busy },
     Reason { slug: "little-headroom", advice: BUSY, text: little_headroom },
@@ -53,6 +54,8 @@ const REASONS: &[Reason] = &[
 ];
 
 const KILLED: &str = "repeat the run to its end before you rely on it";
+const BY_HAND: &str = "read it as a trial; to rely on it, write the stages that you found into \
+     `workload.stages` and run those";
 const BUSY: &str = "use fewer users or a lower rate, a larger machine, or several agents";
 const UNKNOWN: &str = "watch the generator's CPU by other means, or run on Linux";
 const LATE: &str = "take other work off this machine, give gander more cores, or use fewer users";
@@ -105,6 +108,17 @@ fn unfinished(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
 fn interrupted(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
     let seconds = tally.run.elapsed_ms / 1000;
     circumstances.interrupted.then(|| format!("the run was interrupted after {seconds} s"))
+}
+
+fn rate_changed(tally: &Tally, _: &Circumstances) -> Option<String> {
+    let times = match tally.run.rate_changes {
+        0 => return None,
+        1 => "once".to_owned(),
+        number => format!("{number} times"),
+    };
+    Some(format!(
+        "the rate was changed by hand {times} while the run went on: it is not the run of its plan"
+    ))
 }
 
 fn generator_busy(tally: &Tally, _: &Circumstances) -> Option<String> {
@@ -338,7 +352,7 @@ mod tests {
         tally.run.elapsed_ms = 5500;
         tally.run.measured_ms = 3000;
         tally.run.overloaded_ms = 200;
-        (tally.run.clipped, tally.run.other) = (3, 4);
+        (tally.run.clipped, tally.run.other, tally.run.rate_changes) = (3, 4, 2);
         (tally.run.max_open_files, tally.run.file_limit) = (Some(950), Some(1024));
         (tally.run.max_ports_in_use, tally.run.ports) = (Some(27_000), Some(28_232));
         let none = "".into();
@@ -367,6 +381,8 @@ mod tests {
         // Neither interrupted nor unfinished, and where the CPU is unknown nothing is said of it.
         assert_eq!(number, REASONS.len() - 3);
         insta::assert_snapshot!(text, @r#"
+rate-changed: the rate was changed by hand 2 times while the run went on: it is not the run of its plan
+  read it as a trial; to rely on it, write the stages that you found into `workload.stages` and run those
 generator-unknown: this system does not tell how much CPU gander used: whether gander was the limit is not known
   watch the generator's CPU by other means, or run on Linux
 generator-busy: the generator may have been the limit in 6.667% of the measured time

@@ -152,7 +152,7 @@ fn live_page(
         if stop.requests() == 0 {
             stop.request();
             let text = "stopped on the live page: no new iterations; those under way may finish";
-            std::thread::spawn(move || spoken.say(text));
+            std::thread::spawn(move || spoken.remark(text));
         }
     };
     let run = (setup.dir.clone(), setup.record.clone());

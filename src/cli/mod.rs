@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod stand_in;
 mod terminal;
+mod tui;
 mod watch;
 
 use clap::{Parser, Subcommand, ValueEnum};

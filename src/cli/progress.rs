@@ -5,27 +5,42 @@ use crate::load::Plan;
 use crate::measure::series::{Phase, Phases};
 use crate::measure::tally::Tally;
 use crate::measure::timeline::{Interval, JourneyLine};
+use crate::report::figures;
 use crate::report::progress::{JourneyNow, LINE_EVERY, Snapshot, line, message};
 use crate::run::conduct::Listener;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
+
+/// What is told.
+enum Told {
+    /// How the run is, so many seconds after its start.
+    Now(u64, String),
+    /// What was done to it.
+    Event(String),
+}
 
 /// Shows each interval as it ends.
 pub(super) struct Watcher {
     phases: Phases,
     bar: Option<ProgressBar>,
     last_line: Duration,
-    lines: SyncSender<(u64, String)>,
+    lines: Option<SyncSender<Told>>,
+    /// Never told: ends when the printer has.
+    printed: Receiver<()>,
 }
+
+/// How long what is still to be printed may take at the end.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 impl Watcher {
     pub(super) fn new(terminal: &Terminal, plan: &Plan) -> Self {
         let length = plan.workload.closes_after().map(|closes| closes.as_secs().max(1));
         let bar = terminal.is_live().then(|| bar(length));
-        let lines = printer(*terminal, bar.clone());
-        Self { phases: plan.phases(), bar, last_line: Duration::ZERO, lines }
+        let (lines, printed) = printer(*terminal, bar.clone());
+        let lines = Some(lines);
+        Self { phases: plan.phases(), bar, last_line: Duration::ZERO, lines, printed }
     }
 }
 
@@ -46,14 +61,18 @@ impl Listener for Watcher {
     fn interval(&mut self, interval: &Interval, so_far: &Tally) {
         let elapsed = Duration::from_millis(interval.line.end_ms);
         let now = snapshot(interval, so_far, self.phases.of(elapsed));
+        for event in &interval.line.events {
+            let at = figures::clock(Duration::from_millis(event.at_ms));
+            self.tell(Told::Event(format!("{at}  {}", event.text)));
+        }
         match &self.bar {
             Some(_) => {
-                self.tell(elapsed.as_secs(), message(&now));
+                self.tell(Told::Now(elapsed.as_secs(), message(&now)));
             }
             None => {
                 if elapsed.saturating_sub(self.last_line) >= LINE_EVERY {
                     self.last_line = elapsed;
-                    self.tell(elapsed.as_secs(), line(&now));
+                    self.tell(Told::Now(elapsed.as_secs(), line(&now)));
                 }
             }
         }
@@ -63,30 +82,36 @@ impl Listener for Watcher {
 impl Watcher {
     /// Lets go what the printer has no room for: a terminal that stands still must not hold up the
     /// thread that writes results and watches the guards.
-    fn tell(&self, seconds: u64, text: String) {
-        let _ = self.lines.try_send((seconds, text));
+    fn tell(&self, told: Told) {
+        let _ = self.lines.as_ref().map(|lines| lines.try_send(told));
     }
 }
 
 /// Prints on a thread of its own, which ends with the watcher.
-fn printer(terminal: Terminal, bar: Option<ProgressBar>) -> SyncSender<(u64, String)> {
-    let (lines, texts) = sync_channel::<(u64, String)>(4);
+fn printer(terminal: Terminal, bar: Option<ProgressBar>) -> (SyncSender<Told>, Receiver<()>) {
+    let (lines, all_told) = sync_channel::<Told>(4);
+    let (printing, printed) = sync_channel(1);
     thread::spawn(move || {
-        for (seconds, text) in texts {
-            match &bar {
-                Some(bar) => {
+        let _until_the_end = printing;
+        for told in all_told {
+            match (&bar, told) {
+                (Some(bar), Told::Now(seconds, text)) => {
                     bar.set_position(seconds);
                     bar.set_message(text);
                 }
-                None => terminal.say(&text),
+                (Some(bar), Told::Event(text)) => bar.suspend(|| terminal.say(&text)),
+                (None, Told::Now(_, text) | Told::Event(text)) => terminal.say(&text),
             }
         }
     });
-    lines
+    (lines, printed)
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
+        drop(self.lines.take());
+        // A terminal that stands still is not waited for.
+        let _ = self.printed.recv_timeout(LAST_LINES);
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -5,6 +5,7 @@ use super::exit::{Exit, Failure};
 use super::prepare::{self, Ground, Order, Selection};
 use super::report::about;
 use super::terminal::{Style, Terminal};
+use super::tui;
 use super::watch::{self, WatchArgs};
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
@@ -80,18 +81,21 @@ pub(super) struct RunArgs {
 }
 
 pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+    watch::check(&args.watch, terminal)?;
     let checked = prepare::read(&args.selection, args.flags()?)?;
     // With the runtime the limit of open files is raised.
     let runtime = super::runtime()?;
     check_room(&checked.profile.workload.model, terminal)?;
-    let doors = args.watch.open()?;
+    let doors = watch::open(&args.watch)?;
     let stop = Stop::default();
     let (asked, spoken) = (stop.clone(), *terminal);
-    load::on_interrupt(move || interrupted(&asked, &spoken));
-    runtime.spawn(end_on(SignalKind::terminate(), stop.clone()));
+    load::on_interrupt(move || stop_by(&asked, &spoken, "Ctrl-C"));
+    runtime.spawn(end_on(SignalKind::terminate(), "SIGTERM", stop.clone()));
     if !is_hangup_ignored() {
-        runtime.spawn(end_on(SignalKind::hangup(), stop.clone()));
+        runtime.spawn(end_on(SignalKind::hangup(), "SIGHUP", stop.clone()));
     }
+    // However this ends, nothing is told behind a full-screen view.
+    let _restored = tui::Restored;
     let clock = Clock::system();
     let run = run_id(&clock);
     let dir = make_dir(args, &run)?;
@@ -129,7 +133,7 @@ async fn measure(
         "tenant at {}, seed {}",
         ground.tenant.auth_url, ground.opened.stage.seed
     ));
-    let (listeners, views) = watch::listeners(doors, &setup, &stop, terminal)?;
+    let (listeners, views) = watch::listeners(&args.watch, doors, &setup, &stop, terminal)?;
     let conducted =
         conduct(setup, clock, stop.clone(), listeners).await.map_err(|error| match error {
             // A disk that is full is nobody's bug; what was written can be reported.
@@ -270,17 +274,23 @@ fn make_dir(args: &RunArgs, run: &RunId) -> Result<RunDir, Failure> {
     made.map_err(|error| Failure::of(Exit::WrongInput, &error))
 }
 
+/// How long one who dies at once may take to give the terminal back.
+const LAST_WORD: Duration = Duration::from_millis(200);
+
 /// Once: no new iterations. Twice: stop now. Three times: die.
 #[expect(clippy::exit, reason = "the third Ctrl-C ends the process whatever it is doing")]
-fn interrupted(stop: &Stop, terminal: &Terminal) {
-    let text = match stop.request() {
+pub(super) fn stop_by(stop: &Stop, terminal: &Terminal, who: &str) {
+    let text = match stop.request_by(who) {
         1 => "\nno new iterations; those under way may finish (Ctrl-C again to stop now)",
         2 => "\nstopping now; results are kept (Ctrl-C again to die)",
-        _ => std::process::exit(130),
+        _ => {
+            tui::restore_within(LAST_WORD);
+            std::process::exit(130)
+        }
     };
     // A terminal that stands still must not keep the third from being heard.
     let terminal = *terminal;
-    std::thread::spawn(move || terminal.say(text));
+    std::thread::spawn(move || terminal.remark(text));
 }
 
 /// Until somebody asks to stop. Nothing is under way yet that could finish.
@@ -291,10 +301,10 @@ async fn asked_to_stop(stop: &Stop) {
 }
 
 /// What a container's manager sends first, or a terminal that goes away, is a Ctrl-C of its kind.
-async fn end_on(kind: SignalKind, stop: Stop) {
+async fn end_on(kind: SignalKind, name: &str, stop: Stop) {
     let Ok(mut signals) = signal(kind) else { return };
     while signals.recv().await.is_some() {
-        stop.request();
+        stop.request_by(name);
     }
 }
 

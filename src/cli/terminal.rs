@@ -8,9 +8,16 @@ use crate::report::paint::Paint;
 pub(super) use crate::report::paint::Style;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Standard output is one for the process, and so is this.
 static DATA_LOST: AtomicBool = AtomicBool::new(false);
+
+/// Lines for people that wait until a full-screen view is gone; none while there is no such view.
+static HELD: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+/// More than this nobody reads afterwards.
+const MOST_HELD: usize = 200;
 
 /// Standard output and error with the person's wishes.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +64,9 @@ impl Terminal {
         }
     }
 
-    /// A line for people.
+    /// A line for people. Behind a full-screen view it waits.
     pub(super) fn say(&self, line: &str) {
-        if !self.quiet {
+        if !self.quiet && !Self::hold(line) {
             write_line(&mut std::io::stderr(), line);
         }
     }
@@ -67,6 +74,42 @@ impl Terminal {
     /// A line for people that was asked for, and is said to those who want to hear nothing else.
     pub(super) fn answer(&self, line: &str) {
         write_line(&mut std::io::stderr(), line);
+    }
+
+    /// A line for people that is of no use later: behind a full-screen view it is left out.
+    pub(super) fn remark(&self, line: &str) {
+        if held().is_none() {
+            self.say(line);
+        }
+    }
+
+    /// Keeps a line for later if a full-screen view has the terminal, and says whether it has.
+    pub(super) fn hold(line: &str) -> bool {
+        held()
+            .as_mut()
+            .map(|held| {
+                if held.len() < MOST_HELD {
+                    held.push(line.to_owned());
+                }
+            })
+            .is_some()
+    }
+
+    /// Where a full-screen view is drawn.
+    pub(super) fn screen(&self) -> std::io::Stderr {
+        std::io::stderr()
+    }
+
+    /// Why a full-screen view cannot be shown here; none if it can.
+    pub(super) fn no_screen(&self) -> Option<&'static str> {
+        if !self.live {
+            return Some("standard error is no terminal");
+        }
+        if !std::io::stdin().is_terminal() {
+            return Some("standard input is no terminal");
+        }
+        (environment("TERM").as_deref() == Some("dumb"))
+            .then_some("this terminal says it is `dumb`")
     }
 
     /// A line of data that was asked for.
@@ -122,6 +165,22 @@ impl Terminal {
             }
         }
     }
+}
+
+/// From now on lines for people wait.
+pub(super) fn hold_lines() {
+    held().get_or_insert_default();
+}
+
+/// Says what waited, and lets nothing wait any more.
+pub(super) fn release_lines() {
+    for line in held().take().unwrap_or_default() {
+        write_line(&mut std::io::stderr(), &line);
+    }
+}
+
+fn held() -> MutexGuard<'static, Option<Vec<String>>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A reader that has gone away is no failure of ours.

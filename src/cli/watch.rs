@@ -4,6 +4,7 @@ use super::broadcast::{BroadcastArgs, Doors, Views};
 use super::exit::Failure;
 use super::progress::Watcher;
 use super::terminal::Terminal;
+use super::tui::{self, Tui};
 use crate::load::Stop;
 use crate::run::conduct::{Listener, Setup};
 use crate::run::players::Players;
@@ -11,26 +12,38 @@ use crate::run::players::Players;
 /// Views of a run in progress.
 #[derive(Debug, clap::Args)]
 pub(super) struct WatchArgs {
+    /// Show the run on the whole screen of the terminal, with keys to stop it and to change its rate
+    #[arg(long)]
+    tui: bool,
     #[command(flatten)]
     broadcast: BroadcastArgs,
 }
 
-impl WatchArgs {
-    /// Takes the addresses that others are to watch at, before anything is sent to anybody.
-    pub(super) fn open(&self) -> Result<Doors, Failure> {
-        Doors::open(&self.broadcast)
-    }
+/// Refuses views that cannot be shown, before anything is begun.
+pub(super) fn check(args: &WatchArgs, terminal: &Terminal) -> Result<(), Failure> {
+    if args.tui { tui::check(terminal) } else { Ok(()) }
+}
+
+/// Takes the addresses that others are to watch at, before anything is sent to anybody.
+pub(super) fn open(args: &WatchArgs) -> Result<Doors, Failure> {
+    Doors::open(&args.broadcast)
 }
 
 /// Everybody who was asked to watch, ready before the first iteration is due, and what has to be ended
 /// after the last.
 pub(super) fn listeners(
+    args: &WatchArgs,
     doors: Doors,
     setup: &Setup<Players>,
     stop: &Stop,
     terminal: &Terminal,
 ) -> Result<(Vec<Box<dyn Listener>>, Views), Failure> {
     let (mut listeners, views) = doors.serve(setup, stop, terminal)?;
-    listeners.push(Box::new(Watcher::new(terminal, &setup.plan)));
+    let progress: Box<dyn Listener> = if args.tui {
+        Box::new(Tui::start(setup, stop, terminal)?)
+    } else {
+        Box::new(Watcher::new(terminal, &setup.plan))
+    };
+    listeners.push(progress);
     Ok((listeners, views))
 }

@@ -3,12 +3,14 @@
 use super::alarm::Alarm;
 use super::crew::Crew;
 use super::desk::Served;
+use super::events::Events;
 use super::gate::EndedBy;
 use super::performer::Performer;
+use super::rate::{Changes, RateControl};
 use crate::measure::sample::Ending;
+use crate::measure::timeline::RATE_CHANGE;
 use crate::workload::schedule::Schedule;
 use crate::workload::settings::{Model, PATIENCE, WhenLate};
-use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,36 +24,85 @@ pub(super) async fn dispatch<P: Performer>(crew: Arc<Crew<P>>) {
         return;
     };
     let _shut = Shut(&crew);
-    let mut schedule = Schedule::new(rate.clone(), *arrivals, gate.plan.seed).peekable();
+    let schedule = Schedule::new(rate.clone(), *arrivals, gate.plan.seed);
+    let mut pace = Pace { schedule, factor: 1.0 };
+    let mut changes = gate.plan.rate.as_ref().map(RateControl::changes);
     let alarm = Alarm::new(gate.clock.clone());
     loop {
         let now = gate.clock.now();
-        let coming = bring(&crew, &mut schedule, (start, now));
+        let coming = bring(&crew, &mut pace.schedule, (start, now));
         if coming == Coming::Stopped {
             return;
         }
         if *when_late != WhenLate::Queue {
             lose_patience(&crew, *when_late, now);
         }
-        let next = schedule.peek().filter(|_| coming == Coming::More);
-        let due = next.and_then(|after| start.checked_add(*after));
+        if let (Some(changes), Coming::More) = (&mut changes, coming) {
+            pace.change(changes.look(), gate.after(now), &gate.events);
+        }
+        let next = pace.schedule.peek().filter(|_| coming == Coming::More);
+        let due = next.and_then(|after| start.checked_add(after));
         // Beyond the end nothing is due, but somebody has to be there when it comes.
         let due = due.map(|due| gate.closes_at().map_or(due, |end| due.min(end)));
-        let Some(wake) = due.into_iter().chain(impatient(&crew, *when_late)).min() else {
+        let wake = due.into_iter().chain(impatient(&crew, *when_late)).min();
+        if wake.is_none() && coming == Coming::Nothing {
             // Users whom a shut desk sends away look again and again until the end.
             return gate.closed().await;
-        };
+        }
         tokio::select! {
-            () = alarm.until(wake) => (),
+            () = until(&alarm, wake) => (),
             () = gate.closed(), if coming == Coming::More => (),
+            () = changed(&mut changes), if coming == Coming::More => (),
         }
     }
+}
+
+/// Until a moment; for ever where there is none.
+async fn until(alarm: &Alarm, moment: Option<Instant>) {
+    match moment {
+        Some(moment) => alarm.until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Until somebody changes the rate.
+async fn changed(changes: &mut Option<Changes>) {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A schedule at the rate that it has now.
+struct Pace {
+    schedule: Schedule,
+    factor: f64,
+}
+
+impl Pace {
+    /// Goes on at `factor` times the planned rate. What was due by then is at the desk already.
+    fn change(&mut self, factor: f64, after: Duration, events: &Events) {
+        if factor == self.factor {
+            return;
+        }
+        let before = self.schedule.rate(after);
+        self.schedule.change(after, factor);
+        self.factor = factor;
+        let (from, to) = (rounded(before), rounded(self.schedule.rate(after)));
+        let how = if factor > 0.0 { format!("×{}", rounded(factor)) } else { "paused".to_owned() };
+        events.note(after, RATE_CHANGE, format!("rate {from}/s → {to}/s ({how})"));
+    }
+}
+
+/// As a person reads it: two decimals at most.
+fn rounded(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
 }
 
 /// What is to be expected of a schedule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Coming {
-    /// More arrivals.
+    /// More arrivals, or a change that makes there be more.
     More,
     /// No more: the time is over, or there were as many as were asked for.
     Nothing,
@@ -73,7 +124,7 @@ impl<P: Performer> Drop for Shut<'_, P> {
 /// that was due before the end is brought even if the dispatcher is late for it.
 fn bring<P: Performer>(
     crew: &Crew<P>,
-    schedule: &mut Peekable<Schedule>,
+    schedule: &mut Schedule,
     (start, now): (Instant, Instant),
 ) -> Coming {
     let gate = &crew.gate;
@@ -88,11 +139,12 @@ fn bring<P: Performer>(
         let due = start.checked_add(*after);
         due.is_some_and(|due| due <= now && gate.closes_at().is_none_or(|end| due < end))
     };
-    while let Some(after) = schedule.next_if(is_due) {
+    while let Some(after) = schedule.peek().filter(is_due) {
         let Some(ticket) = gate.arrive(after) else { return Coming::Nothing };
+        schedule.next();
         crew.arrive(ticket);
     }
-    if is_over || schedule.peek().is_none() { Coming::Nothing } else { Coming::More }
+    if is_over { Coming::Nothing } else { Coming::More }
 }
 
 /// When the arrival that waits for longest is to be given up.

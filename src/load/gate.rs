@@ -1,7 +1,9 @@
 //! Who may start which iteration when: the only place that decides it.
 
 use super::desk::Desk;
+use super::events::Events;
 use super::performer::Ticket;
+use super::rate::RateControl;
 use super::stop::Stop;
 use super::tally::Tally;
 use crate::base::clock::Clock;
@@ -27,12 +29,16 @@ pub struct Plan {
     /// How long users who have to stop may take before they are given up as stuck. Five seconds are
     /// enough for anything that still runs.
     pub patience: Duration,
+    /// Where the rate of the open model can be changed while the load is on; none in the closed one.
+    /// Clones of a plan share it.
+    pub rate: Option<RateControl>,
 }
 
 impl Plan {
     /// A plan of this load, with the usual patience.
-    pub const fn new(workload: Settings, mix: Mix, seed: Seed) -> Self {
-        Self { workload, mix, seed, patience: Duration::from_secs(5) }
+    pub fn new(workload: Settings, mix: Mix, seed: Seed) -> Self {
+        let rate = RateControl::of(&workload.model);
+        Self { workload, mix, seed, patience: Duration::from_secs(5), rate }
     }
 
     /// When the phases change.
@@ -66,6 +72,7 @@ pub(super) struct Gate {
     pub(super) clock: Clock,
     pub(super) stop: Stop,
     pub(super) tally: Arc<Tally>,
+    pub(super) events: Events,
     phases: Phases,
     start: OnceLock<Instant>,
     closing: OnceLock<Closing>,
@@ -95,6 +102,7 @@ impl Gate {
             clock,
             stop,
             tally,
+            events: Events::default(),
             phases,
             start: OnceLock::new(),
             closing: OnceLock::new(),

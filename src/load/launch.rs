@@ -1,6 +1,7 @@
 //! One load from launch to end: users parked, gate opened, and a bounded wait for the last of them.
 
 use super::crew::Crew;
+use super::events::Events;
 use super::gate::{Closing, EndedBy, Gate, Plan};
 use super::performer::Performer;
 use super::stop::Stop;
@@ -170,6 +171,11 @@ impl Launched {
     /// Counts of the run, also while it goes.
     pub fn progress(&self) -> Progress {
         Progress::of(self.gate.tally.clone())
+    }
+
+    /// What is done to the load while it goes on.
+    pub fn events(&self) -> Events {
+        self.gate.events.clone()
     }
 
     /// Opens the gate and sees the run through: the first iterations are due now, at `start`, which

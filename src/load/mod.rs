@@ -8,11 +8,13 @@ mod alarm;
 mod crew;
 mod desk;
 mod dispatcher;
+mod events;
 mod gate;
 mod goose;
 mod interrupt;
 mod launch;
 mod performer;
+mod rate;
 mod stop;
 mod tally;
 mod warden;
@@ -20,9 +22,11 @@ mod warden;
 // A name of its own, so that what Goose itself is called is found in one file only.
 use self::goose as engine;
 
+pub use events::Events;
 pub use gate::{EndedBy, Plan};
 pub use interrupt::on_interrupt;
 pub use launch::{Launched, LoadEnd, LoadError, launch};
 pub use performer::{Performer, Ticket};
+pub use rate::{MOST_FACTOR, RateControl};
 pub use stop::Stop;
 pub use tally::{Counts, Progress};

@@ -11,17 +11,37 @@ pub struct Stop(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     requests: AtomicU32,
+    /// The number of a request and who made it, until somebody takes it.
+    asked: Mutex<Vec<(u32, String)>>,
     rings: Mutex<u64>,
     rung: Condvar,
 }
+
+/// Who keeps asking is not remembered for ever.
+const MOST_ASKED: usize = 16;
 
 impl Stop {
     /// Asks once more and says how often that was: 1 starts no new iteration and lets those in
     /// flight end within the drain, 2 cuts them off at once, 3 and more is the caller's to act on.
     pub fn request(&self) -> u32 {
+        self.request_by("somebody")
+    }
+
+    /// The same, with who asks: `Ctrl-C`, `the live page`.
+    pub fn request_by(&self, who: &str) -> u32 {
+        let mut asked = self.0.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let requests = self.0.requests.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        if asked.len() < MOST_ASKED {
+            asked.push((requests, who.to_owned()));
+        }
+        drop(asked);
         self.ring();
         requests
+    }
+
+    /// Takes the requests since the last time: the number of each, and who made it.
+    pub fn asked(&self) -> Vec<(u32, String)> {
+        std::mem::take(&mut *self.0.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// No new iteration, and those in flight are cut off at once.
@@ -63,6 +83,16 @@ mod tests {
         assert_eq!(stop.requests(), 0);
         assert_eq!((stop.request(), stop.clone().request(), stop.request()), (1, 2, 3));
         assert_eq!(stop.requests(), 3);
+    }
+
+    #[test]
+    fn who_asked_is_told_once() {
+        let stop = Stop::default();
+        stop.request_by("Ctrl-C");
+        stop.clone().request();
+        assert_eq!(stop.asked(), [(1, "Ctrl-C".to_owned()), (2, "somebody".to_owned())]);
+        (0..100).for_each(|_| _ = stop.request());
+        assert_eq!((stop.asked().len(), stop.asked().len(), stop.requests()), (16, 0, 102));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::counts::{FaultCounts, StepCounts};
 use super::fault::Fault;
 use super::histogram::{Bounds, Judged, Percentile, Times};
 use super::series::{Kind, Outcome, Phase, SeriesKey};
-use super::timeline::{Interval, JourneyLine, Line, Readings};
+use super::timeline::{Interval, JourneyLine, Line, RATE_CHANGE, Readings};
 use crate::base::names::{Journey, Step, Variant};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -160,6 +160,8 @@ pub struct RunTally {
     pub clipped: u64,
     /// Samples in `other`.
     pub other: u64,
+    /// How often the rate was changed while the run went on.
+    pub rate_changes: u64,
 }
 
 /// Seconds taken together until they have enough arrivals for a 99th percentile.
@@ -221,6 +223,8 @@ impl RunTally {
         self.next_persona = readings.next_persona;
         self.clipped += line.clipped;
         self.other += line.other;
+        let changes = line.events.iter().filter(|event| event.slug == RATE_CHANGE);
+        self.rate_changes += changes.count() as u64;
     }
 
     fn close_lag_window(&mut self, is_late: bool) {

@@ -73,12 +73,18 @@ pub struct Line {
     pub readings: Readings,
 }
 
+/// The slug of an event that changed the rate of an open run.
+pub const RATE_CHANGE: &str = "rate-change";
+
+/// The slug of an event that asked for the end of a run before its time.
+pub const STOP: &str = "stop";
+
 /// Something that was done to a run, or happened to it as a whole: a change of the rate by hand, say.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Event {
     /// When, from the start of the run.
     pub at_ms: u64,
-    /// What kind of event: `rate-change`.
+    /// What kind of event: [`RATE_CHANGE`], [`STOP`].
     pub slug: String,
     /// What happened, for people: one line.
     pub text: String,

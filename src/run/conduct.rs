@@ -10,13 +10,13 @@ use crate::base::remedy::Remedy;
 use crate::base::units::Span;
 use crate::identity::ledger::Ledger;
 use crate::identity::pool::Pool;
-use crate::load::{self, EndedBy, LoadEnd, LoadError, Performer, Plan, Progress, Stop};
+use crate::load::{self, EndedBy, Events, LoadEnd, LoadError, Performer, Plan, Progress, Stop};
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
 use crate::measure::series::Phases;
 use crate::measure::tally::{FlowTally, Tally};
-use crate::measure::timeline::{Interval, Readings};
+use crate::measure::timeline::{Interval, Readings, STOP};
 use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
 use crate::workload::settings::PATIENCE;
@@ -128,7 +128,7 @@ pub async fn conduct<P: Performer>(
     let phases = plan.phases();
     let mending = setup.keeper.map(|(keeper, pool)| Mending::start(keeper, pool));
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
-    let progress = launched.progress();
+    let (progress, events) = (launched.progress(), launched.events());
     let (wall, start) = (clock.wall(), clock.now());
     record.started_at = Utc::of(wall).stamp();
     let since_epoch = wall.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -146,6 +146,7 @@ pub async fn conduct<P: Performer>(
         clock: clock.clone(),
         start,
         progress,
+        events,
         first_index: setup.first_index,
         listener,
         phases,
@@ -236,6 +237,7 @@ struct Secretary<L> {
     clock: Clock,
     start: Instant,
     progress: Progress,
+    events: Events,
     first_index: u64,
     listener: L,
     phases: Phases,
@@ -280,7 +282,10 @@ impl<L: Listener> Secretary<L> {
 
     fn close(&mut self, moment: Instant) {
         let readings = self.readings();
-        let interval = self.collector.close(moment.saturating_duration_since(self.start), readings);
+        let after = moment.saturating_duration_since(self.start);
+        let mut interval = self.collector.close(after, readings);
+        self.note_who_asked();
+        interval.line.events = self.events.drain();
         // Behind a torn line nothing could be read any more.
         if self.failed.is_none() {
             let written = self.writer.write(&interval);
@@ -307,6 +312,7 @@ impl<L: Listener> Secretary<L> {
 
     /// From a stop on nothing new is due, so the drain that follows is no measured time.
     fn note_stop(&mut self) {
+        self.note_who_asked();
         if self.stop.requests() > 0 && !self.stopping {
             self.stopping = true;
             let now = self.clock.now().saturating_duration_since(self.start);
@@ -316,12 +322,24 @@ impl<L: Listener> Secretary<L> {
         }
     }
 
+    fn note_who_asked(&self) {
+        let after = self.clock.now().saturating_duration_since(self.start);
+        for (time, who) in self.stop.asked() {
+            let what = match time {
+                1 => "no new iterations; those under way may end",
+                _ => "stopped now",
+            };
+            self.events.note(after, STOP, format!("{who}: {what}"));
+        }
+    }
+
     /// A breached guard ends the run at once: what is under way is cut off.
     fn look_out(&mut self, interval: &Interval) {
         let at = Duration::from_millis(interval.line.end_ms);
         let observe = |guard: &mut Guard| guard.observe(at, guard.count(&interval.line));
         let breached = self.guards.iter_mut().filter_map(observe).next();
         if let (Some(breach), None) = (breached, &self.breach) {
+            self.events.note(at, STOP, format!("{breach}: stopped now"));
             self.breach = Some(breach);
             self.stop.now();
         }

@@ -24,6 +24,11 @@ pub const ARRIVALS: &[(&str, Arrivals)] =
 /// Both kinds come from the area under the rate, Λ(t): at the moments at which it passes whole
 /// numbers, or the points of a Poisson process of rate 1 (time rescaling; a Poisson process of
 /// varying rate is one of rate 1 on the scale of its own Λ).
+///
+/// From a change at t₀ to a factor f on the rate is f·λ(t). An arrival keeps its place on the scale of
+/// the area: with Λ' for the area that was used up to t₀, the one at Λ is due at
+/// Λ⁻¹(Λ(t₀) + (Λ − Λ') / f). The points of a process of rate 1 beyond Λ' do not know of the change, so
+/// that Poisson arrivals stay Poisson arrivals.
 #[derive(Debug)]
 pub struct Schedule {
     rate: Shape,
@@ -32,6 +37,16 @@ pub struct Schedule {
     number: u64,
     /// Λ of the next arrival.
     next: f64,
+    /// When that is.
+    due: Option<Duration>,
+    /// The last one taken: nothing is ever due before it.
+    taken: Duration,
+    /// What the planned rate is multiplied by since the last change.
+    factor: f64,
+    /// The planned area up to the last change.
+    planned: f64,
+    /// The area that was used up to the last change.
+    used: f64,
 }
 
 impl Schedule {
@@ -42,7 +57,39 @@ impl Schedule {
             Arrivals::Poisson => exponential(&mut random),
             Arrivals::Constant => 0.0,
         };
-        Self { rate, arrivals, random, number: 0, next }
+        let due = rate.when(next);
+        let (factor, planned, used) = (1.0, 0.0, 0.0);
+        let (number, taken) = (0, Duration::ZERO);
+        Self { rate, arrivals, random, number, next, due, taken, factor, planned, used }
+    }
+
+    /// When the next one is due: what [`Iterator::next`] would take. None while there is none, which
+    /// a change may end.
+    pub const fn peek(&self) -> Option<Duration> {
+        self.due
+    }
+
+    /// From `at` on the rate is `factor` times what was planned; nothing is due while that is 0. The
+    /// end of the shape stays. Take what is due by `at` first; the change is not before the last
+    /// arrival taken.
+    pub fn change(&mut self, at: Duration, factor: f64) {
+        let planned = self.rate.area(at.max(self.taken));
+        self.used += (planned - self.planned).max(0.0) * self.factor;
+        self.planned = planned.max(self.planned);
+        self.factor = if factor.is_finite() { factor.max(0.0) } else { 0.0 };
+        self.due = self.when();
+    }
+
+    /// The rate at a moment after the last change, per second.
+    pub fn rate(&self, at: Duration) -> f64 {
+        self.rate.level(at) * self.factor
+    }
+
+    fn when(&self) -> Option<Duration> {
+        if self.factor <= 0.0 {
+            return None;
+        }
+        self.rate.when(self.planned + (self.next - self.used).max(0.0) / self.factor)
     }
 }
 
@@ -50,7 +97,8 @@ impl Iterator for Schedule {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let due = self.rate.when(self.next)?;
+        let due = self.due?;
+        self.taken = due;
         self.number += 1;
         #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 arrivals")]
         let whole = self.number as f64;
@@ -58,6 +106,7 @@ impl Iterator for Schedule {
             Arrivals::Poisson => self.next += exponential(&mut self.random),
             Arrivals::Constant => self.next = whole,
         }
+        self.due = self.when();
         Some(due)
     }
 }
@@ -173,6 +222,149 @@ mod tests {
         }
     }
 
+    /// All arrivals of a schedule that is changed at such moments to such factors.
+    fn changed(
+        shape: &Shape,
+        arrivals: Arrivals,
+        seed: u64,
+        changes: &[(Duration, f64)],
+    ) -> Vec<Duration> {
+        let mut schedule = Schedule::new(shape.clone(), arrivals, Seed(seed));
+        let mut due = Vec::new();
+        for (at, factor) in changes {
+            while schedule.peek().is_some_and(|next| next <= *at) {
+                due.extend(schedule.next());
+            }
+            schedule.change(*at, *factor);
+        }
+        due.extend(schedule);
+        due
+    }
+
+    /// The area under a shape whose rate is changed.
+    fn area(shape: &Shape, changes: &[(Duration, f64)], until: Duration) -> f64 {
+        let mut edges = vec![(Duration::ZERO, 1.0)];
+        edges.extend(changes.iter().filter(|(at, _)| *at < until));
+        edges.push((until, 0.0));
+        let part =
+            |pair: &[(Duration, f64)]| (shape.area(pair[1].0) - shape.area(pair[0].0)) * pair[0].1;
+        edges.windows(2).map(part).sum()
+    }
+
+    #[test]
+    fn what_nobody_changes_is_due_as_if_nobody_could() {
+        // The moments as they were defined before there were changes, to the last bit.
+        let shape = stages(&[(80.0, 20, true), (80.0, 20, false), (3.0, 10, true)]);
+        for seed in 1..=3 {
+            let mut random = Seed(seed).stream("arrivals", 0);
+            let mut next = exponential(&mut random);
+            let mut planned = Vec::new();
+            while let Some(at) = shape.when(next) {
+                planned.push(at);
+                next += exponential(&mut random);
+            }
+            assert!(planned.len() > 2000);
+            assert_eq!(due(&shape, Arrivals::Poisson, seed), planned);
+            // Nor by a change at the start that changes nothing.
+            assert_eq!(changed(&shape, Arrivals::Poisson, seed, &[(s(0), 1.0)]), planned);
+        }
+    }
+
+    #[test]
+    fn after_a_change_arrivals_are_at_the_new_distance_from_that_moment() {
+        // 40/s: at 1.015 s the area is 40.6; what is left up to 41 is gone through at 50/s.
+        let shape = stages(&[(40.0, 3, false)]);
+        let due = changed(&shape, Arrivals::Constant, 1, &[(Duration::from_millis(1015), 1.25)]);
+        let ms: Vec<_> = due.iter().map(|at| at.as_secs_f64() * 1000.0).collect();
+        let expected = |number: u32| match f64::from(number) {
+            n if n <= 40.0 => n * 25.0,
+            n => 1015.0 + (n - 40.6) * 20.0,
+        };
+        for (number, at) in (0..).zip(&ms) {
+            assert!((at - expected(number)).abs() < 1e-3, "{number}: {at}");
+        }
+        assert_eq!(due.len(), 40 + 100);
+    }
+
+    #[test]
+    fn constant_arrivals_count_as_the_changed_area_says_up_to_every_moment() {
+        let shape = stages(&[(100.0, 20, true), (50.0, 20, false), (0.0, 20, true)]);
+        let ms = Duration::from_millis;
+        let changes = [
+            (ms(7_770), 1.5),
+            (ms(12_345), 0.1),
+            (ms(25_001), 0.0),
+            (ms(31_000), 2.0),
+            (ms(45_500), 1.0),
+        ];
+        let due = changed(&shape, Arrivals::Constant, 1, &changes);
+        assert!(due.is_sorted());
+        for tenth in 0..=600 {
+            let t = ms(tenth * 100);
+            let counted = due.partition_point(|at| *at < t) as f64;
+            let expected = area(&shape, &changes, t);
+            assert!((counted - expected).abs() <= 1.0, "{t:?}: {counted}, not {expected}");
+        }
+        let paused = due.iter().filter(|at| (ms(25_002)..ms(31_000)).contains(*at)).count();
+        assert_eq!(paused, 0);
+    }
+
+    #[test]
+    fn poisson_arrivals_stay_poisson_arrivals_of_the_changed_rate() {
+        let shape = stages(&[(100.0, 100, true), (20.0, 100, false)]);
+        let changes = [(s(40), 2.0), (s(70), 0.5), (s(130), 3.0)];
+        let end = shape.length().unwrap();
+        let total = area(&shape, &changes, end);
+        for seed in 1..=5 {
+            let due = changed(&shape, Arrivals::Poisson, seed, &changes);
+            let off = 4.0 * total.sqrt();
+            assert!((due.len() as f64 - total).abs() < off, "seed {seed}: {} {total}", due.len());
+            let on_scale: Vec<_> = due.iter().map(|at| area(&shape, &changes, *at)).collect();
+            let d = distance(on_scale.clone(), |at| at / total);
+            assert!(d < CRITICAL, "seed {seed}: {d}");
+            // On the scale of the changed area the gaps are exponential with mean 1.
+            let gaps = on_scale.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            let d = distance(gaps, |gap| 1.0 - (-gap).exp());
+            assert!(d < CRITICAL, "seed {seed}: {d}");
+        }
+    }
+
+    #[test]
+    fn a_change_that_did_not_take_place_is_found_by_the_same_test() {
+        let shape = stages(&[(100.0, 100, false)]);
+        let (planned, asked) = (due(&shape, Arrivals::Poisson, 1), [(s(50), 1.2)]);
+        let total = area(&shape, &asked, s(100));
+        let on_scale = planned.iter().map(|at| area(&shape, &asked, *at)).collect();
+        assert!(distance(on_scale, |at| at / total) > CRITICAL);
+    }
+
+    #[test]
+    fn a_pause_holds_everybody_and_the_end_by_time_stays() {
+        let shape = stages(&[(10.0, 10, false)]);
+        let mut schedule = Schedule::new(shape.clone(), Arrivals::Constant, Seed(1));
+        assert_eq!(schedule.by_ref().take(30).last(), Some(Duration::from_millis(2900)));
+        schedule.change(Duration::from_millis(2950), 0.0);
+        assert_eq!((schedule.peek(), schedule.next(), schedule.rate(s(5))), (None, None, 0.0));
+        schedule.change(s(8), 1.0);
+        // Half a gap was over.
+        assert_eq!(schedule.peek(), Some(Duration::from_millis(8050)));
+        assert_eq!((schedule.rate(s(9)), schedule.by_ref().count()), (10.0, 20));
+        // Beyond the end nothing helps.
+        schedule.change(s(10), 5.0);
+        assert_eq!(schedule.next(), None);
+    }
+
+    #[test]
+    fn nothing_is_due_before_what_was_taken_however_late_a_change_is_told() {
+        let shape = Shape::constant(10.0);
+        let mut schedule = Schedule::new(shape, Arrivals::Constant, Seed(1));
+        assert_eq!(schedule.by_ref().take(11).last(), Some(s(1)));
+        schedule.change(Duration::from_millis(500), 10.0);
+        assert_eq!(schedule.next(), Some(Duration::from_millis(1010)));
+        schedule.change(s(2), f64::NAN);
+        assert_eq!(schedule.next(), None);
+    }
+
     #[test]
     fn the_same_seed_is_the_same_schedule() {
         let shape = stages(&[(50.0, 10, false)]);
@@ -181,6 +373,27 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn whatever_changes_arrivals_stay_in_order_and_as_many_as_the_area_says(
+            level in 1u32..200,
+            changes in proptest::collection::vec((0u64..20_000, 0u32..40), 0..8),
+            poisson in any::<bool>(),
+        ) {
+            let shape = stages(&[(f64::from(level), 5, true), (f64::from(level), 15, false)]);
+            let mut changes: Vec<_> = changes
+                .into_iter()
+                .map(|(ms, quarters)| (Duration::from_millis(ms), f64::from(quarters) / 4.0))
+                .collect();
+            changes.sort_by_key(|(at, _)| *at);
+            let arrivals = if poisson { Arrivals::Poisson } else { Arrivals::Constant };
+            let due = changed(&shape, arrivals, 3, &changes);
+            prop_assert!(due.is_sorted());
+            if !poisson {
+                let expected = area(&shape, &changes, s(20));
+                prop_assert!((due.len() as f64 - expected).abs() <= 1.0, "{} {expected}", due.len());
+            }
+        }
+
         #[test]
         fn arrivals_are_in_order_and_end_with_the_shape(
             parts in proptest::collection::vec((0u32..200, 0u64..20, any::<bool>()), 1..6),

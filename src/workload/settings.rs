@@ -109,7 +109,7 @@ pub const BUSY_FOR: Duration = Duration::from_secs(5);
 pub const MOST_USERS: u64 = 100_000;
 
 /// More iterations per second than this a single machine cannot start.
-const MOST_RATE: f64 = 100_000.0;
+pub const MOST_RATE: f64 = 100_000.0;
 
 const DURATION: Duration = Duration::from_secs(60);
 const DRAIN: Duration = Duration::from_secs(10);

@@ -21,3 +21,4 @@ mod secrets;
 mod stand_in;
 mod tenant;
 mod watch;
+mod terminal;
