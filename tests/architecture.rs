@@ -52,7 +52,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "profile",
         ],
     ),
-    ("live", &["base", "measure", "result", "report", "run"]),
+    ("live", &["base", "measure", "transport", "result", "report", "run"]),
     ("cluster", &["base", "workload", "measure", "result", "profile", "run"]),
     (
         "cli",

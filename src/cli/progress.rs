@@ -9,7 +9,7 @@ use crate::report::figures;
 use crate::report::progress::{JourneyNow, LINE_EVERY, Snapshot, line, message};
 use crate::run::conduct::Listener;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -26,15 +26,21 @@ pub(super) struct Watcher {
     phases: Phases,
     bar: Option<ProgressBar>,
     last_line: Duration,
-    lines: SyncSender<Told>,
+    lines: Option<SyncSender<Told>>,
+    /// Never told: ends when the printer has.
+    printed: Receiver<()>,
 }
+
+/// How long what is still to be printed may take at the end.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 impl Watcher {
     pub(super) fn new(terminal: &Terminal, plan: &Plan) -> Self {
         let length = plan.workload.closes_after().map(|closes| closes.as_secs().max(1));
         let bar = terminal.is_live().then(|| bar(length));
-        let lines = printer(*terminal, bar.clone());
-        Self { phases: plan.phases(), bar, last_line: Duration::ZERO, lines }
+        let (lines, printed) = printer(*terminal, bar.clone());
+        let lines = Some(lines);
+        Self { phases: plan.phases(), bar, last_line: Duration::ZERO, lines, printed }
     }
 }
 
@@ -77,14 +83,16 @@ impl Watcher {
     /// Lets go what the printer has no room for: a terminal that stands still must not hold up the
     /// thread that writes results and watches the guards.
     fn tell(&self, told: Told) {
-        let _ = self.lines.try_send(told);
+        let _ = self.lines.as_ref().map(|lines| lines.try_send(told));
     }
 }
 
 /// Prints on a thread of its own, which ends with the watcher.
-fn printer(terminal: Terminal, bar: Option<ProgressBar>) -> SyncSender<Told> {
+fn printer(terminal: Terminal, bar: Option<ProgressBar>) -> (SyncSender<Told>, Receiver<()>) {
     let (lines, all_told) = sync_channel::<Told>(4);
+    let (printing, printed) = sync_channel(1);
     thread::spawn(move || {
+        let _until_the_end = printing;
         for told in all_told {
             match (&bar, told) {
                 (Some(bar), Told::Now(seconds, text)) => {
@@ -96,11 +104,14 @@ fn printer(terminal: Terminal, bar: Option<ProgressBar>) -> SyncSender<Told> {
             }
         }
     });
-    lines
+    (lines, printed)
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
+        drop(self.lines.take());
+        // A terminal that stands still is not waited for.
+        let _ = self.printed.recv_timeout(LAST_LINES);
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

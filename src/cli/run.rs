@@ -86,7 +86,8 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
     // With the runtime the limit of open files is raised.
     let runtime = super::runtime()?;
     check_room(&checked.profile.workload.model, terminal)?;
-    let doors = args.watch.open(terminal)?;
+    watch::check(&args.watch, terminal)?;
+    let doors = watch::open(&args.watch)?;
     let stop = Stop::default();
     let (asked, spoken) = (stop.clone(), *terminal);
     load::on_interrupt(move || stop_by(&asked, &spoken, "Ctrl-C"));
@@ -133,7 +134,7 @@ async fn measure(
         "tenant at {}, seed {}",
         ground.tenant.auth_url, ground.opened.stage.seed
     ));
-    let (listeners, views) = watch::listeners(&args.watch, doors, &setup, (&stop, terminal))?;
+    let (listeners, views) = watch::listeners(&args.watch, doors, &setup, &stop, terminal)?;
     let conducted =
         conduct(setup, clock, stop.clone(), listeners).await.map_err(|error| match error {
             // A disk that is full is nobody's bug; what was written can be reported.

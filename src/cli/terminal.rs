@@ -71,6 +71,11 @@ impl Terminal {
         }
     }
 
+    /// A line for people that was asked for, and is said to those who want to hear nothing else.
+    pub(super) fn answer(&self, line: &str) {
+        write_line(&mut std::io::stderr(), line);
+    }
+
     /// A line for people that is of no use later: behind a full-screen view it is left out.
     pub(super) fn remark(&self, line: &str) {
         if held().is_none() {

@@ -19,15 +19,14 @@ pub(super) struct WatchArgs {
     broadcast: BroadcastArgs,
 }
 
-impl WatchArgs {
-    /// Refuses views that cannot be shown, and takes the addresses that others are to watch at, before
-    /// anything is sent to anybody.
-    pub(super) fn open(&self, terminal: &Terminal) -> Result<Doors, Failure> {
-        if self.tui {
-            tui::check(terminal)?;
-        }
-        Doors::open(&self.broadcast)
-    }
+/// Refuses views that cannot be shown, before anything is begun.
+pub(super) fn check(args: &WatchArgs, terminal: &Terminal) -> Result<(), Failure> {
+    if args.tui { tui::check(terminal) } else { Ok(()) }
+}
+
+/// Takes the addresses that others are to watch at, before anything is sent to anybody.
+pub(super) fn open(args: &WatchArgs) -> Result<Doors, Failure> {
+    Doors::open(&args.broadcast)
 }
 
 /// Everybody who was asked to watch, ready before the first iteration is due, and what has to be ended
@@ -36,13 +35,15 @@ pub(super) fn listeners(
     args: &WatchArgs,
     doors: Doors,
     setup: &Setup<Players>,
-    (stop, terminal): (&Stop, &Terminal),
+    stop: &Stop,
+    terminal: &Terminal,
 ) -> Result<(Vec<Box<dyn Listener>>, Views), Failure> {
     let (mut listeners, views) = doors.serve(setup, stop, terminal)?;
-    listeners.push(if args.tui {
+    let progress: Box<dyn Listener> = if args.tui {
         Box::new(Tui::start(setup, stop, terminal)?)
     } else {
         Box::new(Watcher::new(terminal, &setup.plan))
-    });
+    };
+    listeners.push(progress);
     Ok((listeners, views))
 }

@@ -224,3 +224,209 @@ impl Listener for MetricsFeed {
         self.0.write(|board| board.absorb(interval));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::prometheus::{Dialect, render};
+    use super::*;
+    use crate::measure::counts::FaultCounts;
+    use crate::measure::fault::Fault;
+    use crate::measure::histogram::{Bounds, Percentile};
+    use crate::measure::series::Phase;
+    use crate::measure::timeline::Readings;
+    use proptest::prelude::*;
+
+    fn exchange(action: &str, outcome: Outcome) -> SeriesKey {
+        SeriesKey {
+            step: "credentials".into(),
+            capability: "customHTMLTemplate".into(),
+            event: "submit".into(),
+            action: action.into(),
+            outcome: Some(outcome),
+            ..SeriesKey::of_journey(
+                Phase::Measured,
+                &"v1".into(),
+                &"sign-on".into(),
+                Kind::Exchange,
+            )
+        }
+    }
+
+    fn times(values_us: &[u64]) -> Times {
+        let mut times = Times::new(Bounds::Exchange);
+        values_us.iter().for_each(|time| times.record(*time));
+        times
+    }
+
+    fn second() -> Interval {
+        let row = JourneyLine {
+            phase: Phase::Measured,
+            variant: "v1".into(),
+            journey: "sign-on".into(),
+            due: 4,
+            late: 0,
+            completed: 2,
+            dropped: 0,
+            cut_off: 0,
+            lost: 0,
+            faults: [(Fault::Http5xx, 1)].into_iter().collect(),
+            exchanges: 3,
+            exchange_faults: FaultCounts::default(),
+            response_us: None,
+            funnel: Vec::new(),
+        };
+        let response =
+            SeriesKey::of_journey(Phase::Measured, &"v1".into(), &"sign-on".into(), Kind::Response);
+        let line = Line {
+            end_ms: 1000,
+            measured_ms: 1000,
+            journeys: vec![row],
+            readings: Readings { users: 3, cpu_share: Some(0.25), ..Readings::default() },
+            ..Line::default()
+        };
+        let series = [
+            (Arc::new(response), times(&[900, 1_500_000])),
+            (Arc::new(exchange("SIGNON", Outcome::Advanced)), times(&[1000, 2500])),
+            (Arc::new(exchange("SIGNON", Outcome::Fault(Fault::Http5xx))), times(&[7000])),
+        ];
+        Interval { line, series: series.into(), failing: Vec::new() }
+    }
+
+    fn text(board: Board, dialect: Dialect) -> String {
+        let text = render(&Shared::new(board), dialect).unwrap();
+        // The buckets say little here and are many.
+        let lines = text.lines().filter(|line| !line.contains("_bucket") || line.contains("0.002"));
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
+    #[test]
+    fn an_interval_becomes_a_few_lines() {
+        let mut board = Board::of_run("r1", "0.1.0");
+        board.absorb(&second());
+        board.absorb(&second());
+        insta::assert_snapshot!(text(board, Dialect::OpenMetrics), @r#"
+        # HELP gander_iterations_due Iterations planned to start.
+        # TYPE gander_iterations_due counter
+        gander_iterations_due_total{phase="measured",variant="v1",journey="sign-on"} 8
+        # HELP gander_iterations Iterations that ended: completed, dropped, cut_off, lost or a fault.
+        # TYPE gander_iterations counter
+        gander_iterations_total{phase="measured",variant="v1",journey="sign-on",ending="completed"} 4
+        gander_iterations_total{phase="measured",variant="v1",journey="sign-on",ending="http-5xx"} 2
+        # HELP gander_journey_response_seconds Response time of completed iterations: lag, service and connect times, no think time.
+        # TYPE gander_journey_response_seconds histogram
+        gander_journey_response_seconds_sum{phase="measured",variant="v1",journey="sign-on"} 3.001096
+        gander_journey_response_seconds_count{phase="measured",variant="v1",journey="sign-on"} 4
+        gander_journey_response_seconds_bucket{le="0.002",phase="measured",variant="v1",journey="sign-on"} 2
+        # HELP gander_exchanges Exchanges that ended: advanced, refused-as-expected or a fault.
+        # TYPE gander_exchanges counter
+        gander_exchanges_total{phase="measured",variant="v1",journey="sign-on",step="credentials",capability="customHTMLTemplate",event="submit",action="SIGNON",outcome="advanced"} 4
+        gander_exchanges_total{phase="measured",variant="v1",journey="sign-on",step="credentials",capability="customHTMLTemplate",event="submit",action="SIGNON",outcome="http-5xx"} 2
+        # HELP gander_exchange_seconds Service time of exchanges that advanced or were refused as expected.
+        # TYPE gander_exchange_seconds histogram
+        gander_exchange_seconds_sum{phase="measured",variant="v1",journey="sign-on",step="credentials",capability="customHTMLTemplate",event="submit",action="SIGNON"} 0.007002
+        gander_exchange_seconds_count{phase="measured",variant="v1",journey="sign-on",step="credentials",capability="customHTMLTemplate",event="submit",action="SIGNON"} 4
+        gander_exchange_seconds_bucket{le="0.002",phase="measured",variant="v1",journey="sign-on",step="credentials",capability="customHTMLTemplate",event="submit",action="SIGNON"} 2
+        # HELP gander_users Users performing an iteration.
+        # TYPE gander_users gauge
+        gander_users{} 3.0
+        # HELP gander_generator_cpu_ratio CPU time of the generator as a part of the cores it may use, in the last interval.
+        # TYPE gander_generator_cpu_ratio gauge
+        gander_generator_cpu_ratio{} 0.25
+        # HELP gander_elapsed_seconds Time since the start of the run, at the end of the last interval.
+        # TYPE gander_elapsed_seconds gauge
+        gander_elapsed_seconds{} 1.0
+        # HELP gander_run_info Always 1; which run of which version of gander this is.
+        # TYPE gander_run_info gauge
+        gander_run_info{run_id="r1",version="0.1.0"} 1.0
+        # EOF
+        "#);
+    }
+
+    #[test]
+    fn the_older_dialect_names_counters_by_their_samples() {
+        let mut board = Board::default();
+        board.count(Id::Iterations, &["measured", "v1", "a \"b\"\n\\c", "completed"], 1);
+        insta::assert_snapshot!(text(board, Dialect::Text), @r#"
+        # HELP gander_iterations_total Iterations that ended: completed, dropped, cut_off, lost or a fault.
+        # TYPE gander_iterations_total counter
+        gander_iterations_total{phase="measured",variant="v1",journey="a \"b\"\n\\c",ending="completed"} 1
+        "#);
+    }
+
+    #[test]
+    fn rows_beyond_the_most_are_added_up_in_other_and_nothing_is_lost() {
+        let family = &FAMILIES[Id::Exchange as usize];
+        let mut board = Board::default();
+        for number in 0..family.most + 50 {
+            let key = exchange(&format!("ACTION-{number}"), Outcome::Advanced);
+            board.absorb_times(&key, &times(&[1000]));
+        }
+        let rows = &board.families[Id::Exchange as usize];
+        assert_eq!(rows.len(), family.most + 1);
+        let other = owned(&["measured", "other", "other", "other", "other", "other", "other"]);
+        let Some(Value::Spread(spread)) = rows.get(&other) else { panic!("no other in {rows:?}") };
+        assert_eq!(spread.count, 50);
+        let counted = rows.values().map(|value| match value {
+            Value::Spread(spread) => spread.count,
+            _ => 0,
+        });
+        assert_eq!(counted.sum::<u64>(), family.most as u64 + 50);
+    }
+
+    #[test]
+    fn what_is_not_known_any_more_is_gone_from_the_board() {
+        let mut board = Board::default();
+        board.absorb(&second());
+        assert_eq!(board.families[Id::GeneratorCpu as usize].len(), 1);
+        let mut next = second();
+        next.line.readings.cpu_share = None;
+        board.absorb(&next);
+        assert!(board.families[Id::GeneratorCpu as usize].is_empty());
+    }
+
+    #[test]
+    fn what_was_never_heard_of_again_is_cut_off_when_the_account_is_settled() {
+        let (mut board, mut tally) = (Board::default(), Tally::default());
+        board.absorb(&second());
+        tally.absorb(&second());
+        tally.settle();
+        board.settle(&tally);
+        let cut_off = owned(&["measured", "v1", "sign-on", "cut_off"]);
+        let rows = &board.families[Id::Iterations as usize];
+        assert_eq!(rows.get(&cut_off), Some(&Value::Count(1)));
+    }
+
+    #[test]
+    fn a_reader_keeps_what_it_took_while_the_writer_goes_on() {
+        let shared = Shared::new(Board::default());
+        let taken = shared.read();
+        shared.write(|board| board.absorb(&second()));
+        assert!(taken.families().all(|(_, rows)| rows.is_empty()));
+        assert!(shared.read().families().any(|(_, rows)| !rows.is_empty()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_percentile_lies_in_the_bucket_that_the_spread_puts_it_in(
+            values in prop::collection::vec(1u64..100_000_000, 1..200),
+            thousandths in 1u32..=100_000,
+        ) {
+            let times = times(&values);
+            let mut spread = Spread::default();
+            spread.add(&times);
+            prop_assert_eq!(spread.count, values.len() as u64);
+            prop_assert_eq!(spread.buckets.iter().sum::<u64>(), spread.count);
+            let exact = values.iter().sum::<u64>() as f64 / 1e6;
+            prop_assert!((spread.sum_s - exact).abs() <= exact / 1000.0 + 1e-6);
+            let percentile = Percentile::from_thousandths(thousandths).unwrap();
+            let rank = percentile.rank(spread.count).unwrap();
+            let mut seen = 0;
+            let place = spread.buckets.iter().position(|count| { seen += count; seen >= rank });
+            let place = place.unwrap();
+            let shown = times.at(percentile).unwrap();
+            let low = if place == 0 { 0 } else { BOUNDS_US[place - 1] };
+            let high = BOUNDS_US.get(place).copied().unwrap_or(u64::MAX);
+            prop_assert!(shown > low && shown <= high.saturating_add(high / 1000));
+        }
+    }
+}

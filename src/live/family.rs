@@ -165,6 +165,71 @@ mod tests {
         assert!(most <= 16_000, "{most}");
     }
 
+    /// Every metric that a text names.
+    fn named(text: &str) -> BTreeSet<String> {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words.filter(|word| word.starts_with("gander_")).map(str::to_owned).collect()
+    }
+
+    /// Every name of a sample that there is.
+    fn samples() -> BTreeSet<String> {
+        let of = |family: &Family| match family.kind {
+            Histogram => {
+                ["_bucket", "_sum", "_count"].map(|end| format!("{}{end}", family.name)).to_vec()
+            }
+            Counter | Gauge => vec![family.sample()],
+        };
+        FAMILIES.iter().flat_map(of).collect()
+    }
+
+    #[test]
+    fn the_dashboard_names_only_what_there_is() {
+        let text = include_str!("../../docs/grafana/gander.json");
+        let dashboard: serde_json::Value = serde_json::from_str(text).unwrap();
+        let named = named(text);
+        let unknown: Vec<_> = named.iter().filter(|name| !samples().contains(*name)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+        for wanted in
+            ["gander_journey_response_seconds_bucket", "gander_users", "gander_generator_cpu_ratio"]
+        {
+            assert!(named.contains(wanted), "{wanted}");
+        }
+        // Every label that a query chooses or sums by is one that some family has.
+        let labels: BTreeSet<_> =
+            FAMILIES.iter().flat_map(|family| family.labels).copied().collect();
+        for expr in text.split("\"expr\": \"").skip(1).filter_map(|rest| rest.split("\",\n").next())
+        {
+            for by in expr.split("by (").skip(1).filter_map(|rest| rest.split(')').next()) {
+                for label in by.split(", ") {
+                    assert!(label == "le" || labels.contains(label), "{label} in {expr}");
+                }
+            }
+        }
+        let panels = dashboard["panels"].as_array().unwrap();
+        let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+        assert_eq!(ids.len(), panels.len());
+        assert!(
+            dashboard["templating"]["list"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|variable| variable["name"] == "journey")
+        );
+    }
+
+    #[test]
+    fn the_documentation_has_every_family() {
+        let text = include_str!("../../docs/live.md");
+        for family in FAMILIES {
+            assert!(text.contains(&format!("`{}", family.sample())), "{}", family.sample());
+            assert!(text.contains(&format!("`{}`", family.instrument)), "{}", family.instrument);
+        }
+        let known: BTreeSet<_> =
+            samples().into_iter().chain(FAMILIES.iter().map(Family::sample)).collect();
+        let unknown: Vec<_> = named(text).difference(&known).cloned().collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
+
     #[test]
     fn bounds_climb_in_ones_twos_and_fives() {
         assert!(BOUNDS_US.is_sorted_by(|a, b| a < b));

@@ -11,9 +11,17 @@
 //! series; everything else happens on threads of its own, when somebody asks.
 
 pub mod board;
+pub mod brush;
 pub mod door;
 pub mod family;
+#[cfg(feature = "otlp")]
+pub mod otlp;
+#[cfg(feature = "otlp")]
+pub mod otlp_message;
+pub mod page;
+pub mod painter;
 pub mod prometheus;
 pub mod scraped;
 pub mod serve;
+pub mod token;
 pub mod visitor;

@@ -33,11 +33,30 @@ pub struct Scraped {
     clock: Clock,
 }
 
-/// When it was scraped.
+/// How many pauses between scrapes are remembered: somebody may look in between.
+const REMEMBERED: usize = 4;
+
+/// When it was scraped, and how long the last pauses before were.
 #[derive(Clone, Copy, Debug, Default)]
 struct Visits {
     last: Option<Instant>,
-    apart: Option<Duration>,
+    pauses: [Option<Duration>; REMEMBERED],
+}
+
+impl Visits {
+    fn note(&mut self, now: Instant) {
+        self.pauses.rotate_right(1);
+        self.pauses[0] = self.last.map(|last| now.saturating_duration_since(last));
+        self.last = Some(now);
+    }
+
+    /// How long the next one is worth waiting for.
+    fn patience(&self, now: Instant) -> Option<Duration> {
+        let longest = self.pauses.iter().flatten().max()?;
+        let due = longest.checked_add(*longest / 4)?.min(LONGEST_WAIT);
+        let left = due.saturating_sub(now.saturating_duration_since(self.last?));
+        (!left.is_zero()).then_some(left)
+    }
 }
 
 #[derive(Clone)]
@@ -63,14 +82,11 @@ impl Scraped {
         self.server.address()
     }
 
-    /// How long a last scrape is worth waiting for: until the next one is due by the pause between
-    /// the last two and a quarter more, a minute at most. None where nobody came twice.
+    /// How long a last scrape is worth waiting for: until the next one is due by the longest of the
+    /// last pauses and a quarter more, a minute at most. None where nobody came twice.
     pub fn patience(&self) -> Option<Duration> {
-        let visits = *self.visits.lock().unwrap_or_else(PoisonError::into_inner);
-        let apart = visits.apart?;
-        let due = apart.checked_add(apart / 4)?.min(LONGEST_WAIT);
-        Some(due.saturating_sub(self.clock.now().saturating_duration_since(visits.last?)))
-            .filter(|left| !left.is_zero())
+        let visits = self.visits.lock().unwrap_or_else(PoisonError::into_inner);
+        visits.patience(self.clock.now())
     }
 
     /// Waits so long for one more scrape, or until somebody has enough of it. Says whether it came.
@@ -106,13 +122,40 @@ async fn metrics(State(desk): State<Desk>, headers: HeaderMap) -> Response {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let now = desk.clock.now();
-    let mut visits = desk.visits.lock().unwrap_or_else(PoisonError::into_inner);
-    visits.apart = visits.last.map(|last| now.saturating_duration_since(last));
-    visits.last = Some(now);
+    desk.visits.lock().unwrap_or_else(PoisonError::into_inner).note(now);
     let kept = [
         (header::CONTENT_TYPE, dialect.content_type()),
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (kept, text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    #[test]
+    fn a_last_scrape_is_waited_for_as_long_as_they_were_apart() {
+        let clock = Clock::by_hand(SystemTime::UNIX_EPOCH);
+        let s = Duration::from_secs;
+        let mut visits = Visits::default();
+        assert_eq!(visits.patience(clock.now()), None, "nobody came");
+        visits.note(clock.now());
+        assert_eq!(visits.patience(clock.now()), None, "once says nothing of when again");
+        clock.advance(s(16));
+        visits.note(clock.now());
+        clock.advance(s(5));
+        assert_eq!(visits.patience(clock.now()), Some(s(15)));
+        // Somebody looks by hand.
+        visits.note(clock.now());
+        assert_eq!(visits.patience(clock.now()), Some(s(20)));
+        clock.advance(s(20));
+        assert_eq!(visits.patience(clock.now()), None, "the scraper is gone");
+        visits.note(clock.now());
+        clock.advance(s(3600));
+        visits.note(clock.now());
+        assert_eq!(visits.patience(clock.now()), Some(s(60)));
+    }
 }

@@ -91,7 +91,7 @@ mod tests {
         stop.request_by("Ctrl-C");
         stop.clone().request();
         assert_eq!(stop.asked(), [(1, "Ctrl-C".to_owned()), (2, "somebody".to_owned())]);
-        (0..100).for_each(|_| drop(stop.request()));
+        (0..100).for_each(|_| _ = stop.request());
         assert_eq!((stop.asked().len(), stop.asked().len(), stop.requests()), (16, 0, 102));
     }
 

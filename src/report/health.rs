@@ -44,7 +44,7 @@ pub fn limits(generator: &GeneratorSummary) -> Vec<Reading> {
     };
     named([
         ("open files", of(generator.max_open_files, generator.file_limit)),
-        ("local ports towards one address", of(generator.max_ports_in_use, generator.ports)),
+        ("local ports", of(generator.max_ports_in_use, generator.ports)),
     ])
 }
 

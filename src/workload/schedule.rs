@@ -374,6 +374,27 @@ mod tests {
 
     proptest! {
         #[test]
+        fn whatever_changes_arrivals_stay_in_order_and_as_many_as_the_area_says(
+            level in 1u32..200,
+            changes in proptest::collection::vec((0u64..20_000, 0u32..40), 0..8),
+            poisson in any::<bool>(),
+        ) {
+            let shape = stages(&[(f64::from(level), 5, true), (f64::from(level), 15, false)]);
+            let mut changes: Vec<_> = changes
+                .into_iter()
+                .map(|(ms, quarters)| (Duration::from_millis(ms), f64::from(quarters) / 4.0))
+                .collect();
+            changes.sort_by_key(|(at, _)| *at);
+            let arrivals = if poisson { Arrivals::Poisson } else { Arrivals::Constant };
+            let due = changed(&shape, arrivals, 3, &changes);
+            prop_assert!(due.is_sorted());
+            if !poisson {
+                let expected = area(&shape, &changes, s(20));
+                prop_assert!((due.len() as f64 - expected).abs() <= 1.0, "{} {expected}", due.len());
+            }
+        }
+
+        #[test]
         fn arrivals_are_in_order_and_end_with_the_shape(
             parts in proptest::collection::vec((0u32..200, 0u64..20, any::<bool>()), 1..6),
             poisson in any::<bool>(),

@@ -20,3 +20,5 @@ mod run;
 mod secrets;
 mod stand_in;
 mod tenant;
+mod watch;
+mod terminal;

@@ -97,7 +97,7 @@ impl Tui {
         spawn("screen", (&over, &going), move |over| shown.show(canvas, &heard, over))?;
         let pressed = news.clone();
         spawn("keys", (&over, &going), move |over| listen(&controls, &pressed, over))?;
-        Ok(Self { gatherer: Gatherer::new(&setup.record), news, over, gone })
+        Ok(Self { gatherer: Gatherer::of(&setup.record), news, over, gone })
     }
 }
 
@@ -237,7 +237,7 @@ impl Controls {
                 let hundredths = (rate.factor() * 100.0).round() + f64::from(hundredths);
                 rate.set(hundredths / 100.0);
             }
-            Wish::AsPlanned => drop(rate.set(1.0)),
+            Wish::AsPlanned => _ = rate.set(1.0),
             Wish::Pause => rate.pause(!rate.is_paused()),
             Wish::Stop | Wish::Times | Wish::Help => (),
         }

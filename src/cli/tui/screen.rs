@@ -139,3 +139,51 @@ fn hold_panics() {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Colour, Manner};
+    use std::process::Command;
+
+    fn terminal() -> Terminal {
+        Terminal::new(Manner { quiet: false, verbose: false, color: Colour::Never })
+    }
+
+    #[test]
+    #[ignore = "run by a_panic_gives_the_terminal_back_and_is_told_after_that"]
+    fn child_panics_in_front_of_the_screen() {
+        let _restored = Restored;
+        let terminal = terminal();
+        let _canvas = take(&terminal, false).unwrap();
+        terminal.say("said meanwhile");
+        terminal.remark("of no use later");
+        panic!("on purpose");
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_and_is_told_after_that() {
+        let test = "cli::tui::screen::tests::child_panics_in_front_of_the_screen";
+        let program = std::env::current_exe().unwrap();
+        let inside = format!("{} --exact {test} --ignored --nocapture; stty -a", program.display());
+        let script = ["--quiet", "--flush", "--command", &inside, "/dev/null"];
+        let output = Command::new("script").args(script).output().expect("`script` of util-linux");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (before, after) = text.split_once("\x1b[?1049l").expect("the usual screen again");
+        assert!(before.contains("\x1b[?1049h") && before.contains("\x1b[?25l"), "{text}");
+        assert!(!before.contains("meanwhile") && !before.contains("on purpose"), "{text}");
+        let said = after.find("said meanwhile").expect("what was said");
+        let panic = after.find("on purpose").expect("what the panic said");
+        assert!(after.starts_with("\x1b[?25h") && said < panic, "{text}");
+        assert!(!text.contains("of no use later"), "{text}");
+        let modes: Vec<_> = after.split_whitespace().collect();
+        assert!(modes.contains(&"icanon") && modes.contains(&"echo"), "{text}");
+    }
+
+    #[test]
+    fn nothing_is_held_without_a_screen() {
+        assert!(!Terminal::hold("a line"));
+        restore();
+        restore_within(Duration::from_secs(1));
+    }
+}

@@ -7,11 +7,11 @@ use crate::load::{Plan, RateControl};
 use crate::measure::counts::FaultCounts;
 use crate::measure::histogram::{Bounds, Times};
 use crate::measure::series::{Kind, Phase, Phases, SeriesKey};
-use crate::measure::tally::Tally;
+use crate::measure::tally::{JourneyTally, Tally};
 use crate::measure::timeline::{Event, Interval, Line, Percentiles};
 use crate::report::paint::Paint;
 use crate::result::run_dir::RunRecord;
-use crate::result::summary::{ThresholdSummary, WorkloadModel};
+use crate::result::summary::ThresholdSummary;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -88,6 +88,8 @@ pub(super) struct Now {
     /// Response times of all journeys of late.
     pub(super) response: Option<Percentiles>,
     pub(super) users: u64,
+    /// Whether nothing was measured yet.
+    pub(super) is_warming_up: bool,
     /// Of the measured iterations; in the warm-up those of the warm-up.
     pub(super) faults: FaultCounts,
     pub(super) journeys: Vec<Row>,
@@ -178,7 +180,7 @@ impl View {
     pub(super) fn phase(&self) -> &'static str {
         match (self.elapsed, self.stops) {
             (None, _) => "starting",
-            (_, 1) => "stopping: those under way may end",
+            (_, 1) => "stopping (draining)",
             (_, 2..) => "stopping now",
             (Some(elapsed), 0) => self.facts.phases.of(elapsed).slug(),
         }
@@ -228,17 +230,22 @@ impl Default for JourneyLate {
 }
 
 impl Gatherer {
-    pub(super) fn new(record: &RunRecord) -> Self {
-        let is_open = record.workload_model == WorkloadModel::Open;
+    pub(super) fn of(record: &RunRecord) -> Self {
+        // They were rules when they were written.
+        let rules = record.thresholds.iter().filter_map(|rule| rule.parse().ok()).collect();
+        let circumstances = Circumstances {
+            workload_model: Some(record.workload_model),
+            max_users: record.max_users,
+            ..Circumstances::default()
+        };
+        Self::new(rules, Duration::from_millis(record.reply_timeout_ms), circumstances)
+    }
+
+    fn new(rules: Vec<Rule>, reply_timeout: Duration, circumstances: Circumstances) -> Self {
         Self {
-            // They were rules when they were written.
-            rules: record.thresholds.iter().filter_map(|rule| rule.parse().ok()).collect(),
-            reply_timeout: Duration::from_millis(record.reply_timeout_ms),
-            circumstances: Circumstances {
-                workload_model: Some(record.workload_model),
-                max_users: record.max_users.filter(|_| is_open),
-                ..Circumstances::default()
-            },
+            rules,
+            reply_timeout,
+            circumstances,
             late: VecDeque::new(),
             course: VecDeque::new(),
             warm_up_faults: FaultCounts::default(),
@@ -259,6 +266,7 @@ impl Gatherer {
         }
         let all = self.of_late(|_, _| true);
         let (offered_per_s, completed_per_s) = self.per_s(&all);
+        let is_warming_up = so_far.run.measured_ms == 0;
         let mut faults = FaultCounts::default();
         so_far.journeys.values().for_each(|journey| faults.merge(&journey.faults));
         Now {
@@ -268,7 +276,8 @@ impl Gatherer {
             completed_per_s,
             response: Percentiles::of(&all.response),
             users: line.readings.users,
-            faults: if so_far.run.measured_ms == 0 { self.warm_up_faults.clone() } else { faults },
+            is_warming_up,
+            faults: if is_warming_up { self.warm_up_faults.clone() } else { faults },
             journeys: self.rows(so_far),
             course: self.course.iter().copied().collect(),
             thresholds: self.thresholds.clone(),
@@ -338,7 +347,7 @@ impl Gatherer {
                 journey: journey.clone(),
                 due: counts.map_or(0, |counts| counts.due),
                 completed: counts.map_or(0, |counts| counts.completed),
-                failed: counts.map_or(0, |counts| counts.failed() + counts.dropped),
+                failed: counts.map_or(0, JourneyTally::failed),
                 per_s: self.per_s(&late).1,
                 late: Percentiles::of(&late.response),
                 so_far: so_far.series.get(&key).and_then(Percentiles::of),
@@ -358,9 +367,11 @@ impl JourneyLate {
 
 /// What is to be said of a run that goes on.
 fn cautions(so_far: &Tally, circumstances: &Circumstances) -> Vec<String> {
-    let late: u64 = so_far.journeys.values().map(|counts| counts.late).sum();
-    let busy =
-        (late > 0).then(|| format!("max-users-reached: {late} arrivals found all users busy"));
+    let sum = |count: fn(&JourneyTally) -> u64| so_far.journeys.values().map(count).sum::<u64>();
+    let (late, dropped) = (sum(|journey| journey.late), sum(|journey| journey.dropped));
+    let dropped = if dropped > 0 { format!(", {dropped} were dropped") } else { String::new() };
+    let busy = (late > 0)
+        .then(|| format!("max-users-reached: {late} arrivals found all users busy{dropped}"));
     let found = caution::all(so_far, circumstances).into_iter();
     let told = found.filter(|caution| !NOT_YET.contains(&caution.slug.as_str()));
     busy.into_iter()
@@ -389,4 +400,125 @@ fn push<T>(list: &mut VecDeque<T>, item: T, most: usize) {
 #[expect(clippy::cast_precision_loss, reason = "iterations of some seconds")]
 fn rate(number: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { number as f64 / seconds } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::fault::Fault;
+    use crate::measure::timeline::{JourneyLine, RATE_CHANGE, Readings};
+    use std::sync::Arc;
+
+    /// A second with so many iterations due and completed, each in so many milliseconds.
+    fn second(number: u64, phase: Phase, (due, completed, ms): (u64, u64, u64)) -> Interval {
+        let journey = JourneyLine {
+            phase,
+            variant: "v1".into(),
+            journey: "sign-on".into(),
+            due,
+            late: 0,
+            completed,
+            dropped: 0,
+            cut_off: 0,
+            lost: 0,
+            faults: [(Fault::Reset, due - completed)].into_iter().collect(),
+            exchanges: 0,
+            exchange_faults: FaultCounts::default(),
+            response_us: None,
+            funnel: Vec::new(),
+        };
+        let key = SeriesKey::of_journey(phase, &"v1".into(), &"sign-on".into(), Kind::Response);
+        let mut times = Times::new(Bounds::Journey);
+        (0..completed).for_each(|_| times.record(ms * 1000));
+        let events = vec![Event {
+            at_ms: number * 1000,
+            slug: RATE_CHANGE.to_owned(),
+            text: number.to_string(),
+        }];
+        Interval {
+            line: Line {
+                interval: number,
+                start_ms: number * 1000,
+                end_ms: number * 1000 + 1000,
+                measured_ms: if phase == Phase::Measured { 1000 } else { 0 },
+                journeys: vec![journey],
+                events,
+                readings: Readings { users: number, cpu_share: Some(0.9), ..Readings::default() },
+                ..Line::default()
+            },
+            series: [(Arc::new(key), times)].into(),
+            failing: Vec::new(),
+        }
+    }
+
+    fn gather(seconds: &[Interval]) -> Now {
+        let rules = ["sign-on.p95 < 800ms", "faults < 1%"].map(|rule| rule.parse().unwrap());
+        let timeout = Duration::from_secs(30);
+        let mut gatherer = Gatherer::new(rules.to_vec(), timeout, Circumstances::default());
+        let mut tally = Tally::default();
+        let mut now = Now::default();
+        for interval in seconds {
+            tally.absorb(interval);
+            now = gatherer.gather(interval, &tally);
+        }
+        now
+    }
+
+    #[test]
+    fn the_warm_up_shows_its_rates_and_faults_and_counts_for_nothing() {
+        let now = gather(&[second(0, Phase::WarmUp, (20, 18, 50))]);
+        assert!(now.is_warming_up);
+        assert_eq!((now.offered_per_s, now.completed_per_s, now.faults.total()), (20.0, 18.0, 2));
+        let row = &now.journeys[0];
+        assert_eq!((row.due, row.completed, row.failed, row.so_far), (0, 0, 0, None));
+        assert!(row.late.is_some() && now.response == row.late);
+        assert!(now.thresholds.iter().all(|found| found.observed == "no samples"));
+    }
+
+    #[test]
+    fn of_late_forgets_and_so_far_does_not() {
+        let mut seconds: Vec<_> =
+            (0..6).map(|number| second(number, Phase::Measured, (10, 10, 900))).collect();
+        seconds.extend((6..11).map(|number| second(number, Phase::Measured, (30, 29, 50))));
+        let now = gather(&seconds);
+        assert_eq!((now.offered_per_s, now.completed_per_s), (30.0, 29.0));
+        let row = &now.journeys[0];
+        assert_eq!((row.due, row.completed, row.failed, row.per_s), (210, 205, 5, 29.0));
+        assert!(row.late.unwrap().p99 < 60_000 && row.so_far.unwrap().p95 > 800_000, "{row:?}");
+        assert_eq!((now.due, now.users, now.faults.of(Fault::Reset)), (210, 10, 5));
+        assert_eq!(now.course.len(), 11);
+        assert!(now.course[5].p95_us.unwrap() > 800_000 && now.course[6].p95_us.unwrap() < 60_000);
+        let observed: Vec<_> = now.thresholds.iter().map(|found| found.holds).collect();
+        assert_eq!(observed, [false, false], "{:?}", now.thresholds);
+        assert!(now.cautions[0].starts_with("rate-changed: "), "{:?}", now.cautions);
+        assert!(now.generator.is_limit);
+        let events: Vec<_> = now.events.iter().map(|event| event.text.as_str()).collect();
+        assert_eq!(events, ["8", "9", "10"]);
+    }
+
+    #[test]
+    fn progress_is_that_of_whatever_ends_the_run_first() {
+        let facts = Facts {
+            run: String::new(),
+            tenant: String::new(),
+            phases: Phases { warm_up_ends: Duration::ZERO, measured_ends: None },
+            closes: Some(Duration::from_secs(100)),
+            iterations: None,
+            users: 1,
+            is_open: false,
+        };
+        let mut view = View::new(facts, Paint::Plain);
+        assert_eq!((view.progress(), view.phase()), (None, "starting"));
+        view.elapsed = Some(Duration::from_secs(25));
+        view.now = Some(Now { due: 50, ..Now::default() });
+        assert_eq!(view.progress(), Some(0.25));
+        view.facts.iterations = Some(60);
+        assert_eq!(view.progress(), Some(50.0 / 60.0));
+        view.facts.iterations = Some(10);
+        assert_eq!(view.progress(), Some(1.0));
+        (view.facts.closes, view.facts.iterations) = (None, None);
+        assert_eq!(view.progress(), None);
+        view.stops = 1;
+        assert_eq!(view.phase(), "stopping (draining)");
+    }
 }

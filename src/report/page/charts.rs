@@ -8,12 +8,51 @@ use maud::{Markup, PreEscaped, html};
 use serde_json::Value;
 use std::fmt::Write as _;
 
+/// Most charts of one kind, such as one for each journey, that are not folded away.
+const SHOWN_OF_A_KIND: usize = 6;
+
+/// Most bytes of all charts together: the page has to stay below a megabyte.
+const MOST_BYTES: usize = 500_000;
+
 pub(super) fn section(dossier: &Dossier) -> Markup {
-    let figures = chart::figures(dossier);
+    let mut figures = chart::figures(dossier);
+    let all = figures.len();
+    bound(&mut figures);
+    let left_out = all - figures.len();
     html! {
         h2 { "Charts" }
         @if figures.is_empty() { (remark("Nothing has been measured that could be drawn.")) } @else {
-            @for drawn in &figures { (figure(drawn)) }
+            // Shown by the script, without which there are no values to read.
+            p.remark.reading hidden { "Point at a chart, or focus it and press ← or →, to read its values. A name of its legend switches its series off and on." }
+            @for same in figures.chunk_by(|a, b| kind(a) == kind(b)) { (of_a_kind(same)) }
+            @if left_out > 0 { (remark(format!("{left_out} more charts, one for each journey, would have made this page too large."))) }
+        }
+    }
+}
+
+/// Leaves out the last of those that would make the page too large.
+fn bound(figures: &mut Vec<Figure>) {
+    let mut bytes = 0;
+    figures.retain(|drawn| {
+        bytes += drawn.svg.len() + drawn.data.to_string().len();
+        bytes <= MOST_BYTES
+    });
+}
+
+/// `waterfall` of `waterfall-3-slow`.
+fn kind(drawn: &Figure) -> &str {
+    drawn.id.split_once(|c: char| c.is_ascii_digit()).map_or(&*drawn.id, |(kind, _)| kind)
+}
+
+fn of_a_kind(same: &[Figure]) -> Markup {
+    let (shown, folded) = same.split_at(same.len().min(SHOWN_OF_A_KIND));
+    html! {
+        @for drawn in shown { (figure(drawn)) }
+        @if let Some(first) = folded.first() {
+            details id={ "more-" (first.id) } {
+                summary { (folded.len()) " more of these: " (first.title) @if folded.len() > 1 { " …" } }
+                @for drawn in folded { (figure(drawn)) }
+            }
         }
     }
 }
@@ -33,7 +72,8 @@ fn figure(drawn: &Figure) -> Markup {
                 @if !drawn.caption.is_empty() { p { (drawn.caption) } }
             }
             (legend(drawn))
-            div.drawing id={ (id) "-drawing" } {
+            // Wider than a narrow window: it scrolls in its own box, which the script reads out.
+            div.drawing id={ (id) "-drawing" } tabindex="0" role="group" aria-labelledby={ (id) "-title" } {
                 div.plot { (PreEscaped(&drawn.svg)) }
             }
             @if has_values {
@@ -121,6 +161,30 @@ mod tests {
         let told = inert(&json!({ "a": "</script><b>" }));
         assert!(!told.contains('<'));
         assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["a"], "</script><b>");
+    }
+
+    fn drawn(id: &str, bytes: usize) -> Figure {
+        Figure {
+            id: id.to_owned(),
+            title: id.to_owned(),
+            alt: String::new(),
+            caption: String::new(),
+            svg: " ".repeat(bytes),
+            data: Value::Null,
+        }
+    }
+
+    #[test]
+    fn many_charts_of_a_kind_are_folded_and_too_many_left_out() {
+        let waterfalls: Vec<_> =
+            (1..=9).map(|number| drawn(&format!("waterfall-{number}-slow"), 10)).collect();
+        assert!(waterfalls.iter().all(|drawn| kind(drawn) == "waterfall-"));
+        let shown = of_a_kind(&waterfalls).into_string();
+        let (open, folded) = shown.split_once("<details").unwrap();
+        assert_eq!((open.matches("<figure").count(), folded.matches("<figure").count()), (6, 3));
+        let mut large = vec![drawn("heat-map", MOST_BYTES - 100), drawn("spectrum", 200)];
+        bound(&mut large);
+        assert_eq!(large.len(), 1);
     }
 
     #[test]

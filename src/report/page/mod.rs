@@ -19,7 +19,9 @@ use crate::result::dossier::Dossier;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+
+/// The page's only script. Whoever serves the page may allow this one alone.
+pub const SCRIPT: &str = include_str!("page.js");
 
 /// A part of the page.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -22,7 +22,8 @@
 
   const valueOf = (cell, kind) => {
     if (!cell) return null;
-    if (kind === "text") return cell.textContent.trim();
+    // What stands below a name, its faults say, is not part of it.
+    if (kind === "text") return (cell.firstChild ? cell.firstChild.textContent : "").trim();
     const number = Number.parseFloat(cell.dataset.value);
     return Number.isNaN(number) ? null : number;
   };
@@ -128,11 +129,6 @@
     const data = JSON.parse(holder.textContent);
     const pixels = data.x.pixels;
     if (!pixels.length) return;
-    const hint = "Point at the chart, or focus it and press ← or →, to read its values.";
-    readout.textContent = hint;
-    drawing.tabIndex = 0;
-    drawing.setAttribute("role", "group");
-    drawing.setAttribute("aria-label", "Values: left and right arrow keys");
     let at = -1;
     let marks = [];
 
@@ -152,14 +148,14 @@
     const leave = () => {
       clear();
       at = -1;
-      readout.textContent = hint;
+      readout.textContent = "";
     };
     const scale = () => {
       const box = svg.getBoundingClientRect();
       const outer = drawing.getBoundingClientRect();
       const view = svg.viewBox.baseVal;
       const width = view && view.width ? view.width : box.width;
-      return { factor: box.width / width, left: box.left - outer.left, top: box.top - outer.top, box };
+      return { factor: box.width / width, left: box.left - outer.left + drawing.scrollLeft, top: box.top - outer.top, box };
     };
     const tell = (place) => {
       at = Math.max(0, Math.min(pixels.length - 1, place));
@@ -215,6 +211,10 @@
       if (!(event.key in places) || event.ctrlKey || event.altKey || event.metaKey) return;
       event.preventDefault();
       tell(places[event.key]);
+      const { factor } = scale();
+      const x = pixels[at] * factor;
+      const hidden = x < drawing.scrollLeft || x > drawing.scrollLeft + drawing.clientWidth;
+      if (hidden) drawing.scrollLeft = x - drawing.clientWidth / 2;
     }));
     // After a replacement, for who was reading it.
     figure.readAgain = (place) => tell(place);
@@ -222,6 +222,7 @@
   };
 
   const enhance = (root) => {
+    all(".reading", root).forEach((one) => { one.hidden = false; });
     all("table.sortable", root).forEach(guarded(sortable));
     all("figure", root).forEach(guarded((figure) => {
       legend(figure);
