@@ -259,7 +259,7 @@ impl Gatherer {
     pub(super) fn gather(&mut self, interval: &Interval, so_far: &Tally) -> Now {
         let line = &interval.line;
         self.note(interval);
-        if line.interval % JUDGED_EVERY == 0 {
+        if line.interval.is_multiple_of(JUDGED_EVERY) {
             let evaluate = |rule: &Rule| rule.evaluate(so_far, self.reply_timeout);
             self.thresholds = self.rules.iter().map(evaluate).collect();
             self.cautions = cautions(so_far, &self.circumstances);
