@@ -106,28 +106,61 @@ fn details(fault: Fault, samples: &[&FaultSample]) -> Markup {
         details id={ "samples-" (fault.slug()) } {
             summary { code { (fault.slug()) } " · " (samples.len()) @if samples.len() == 1 { " sample" } @else { " samples" } }
             p { (prose(&faults::explained(fault))) "." }
-            ol.samples { @for sample in samples { li { (one(sample)) } } }
+            ol.samples { @for alike in alike(samples) { li { (one(&alike)) } } }
         }
     }
 }
 
-fn one(sample: &FaultSample) -> Markup {
+/// Samples that differ in nothing but when they were met, together, in the order of the first.
+fn alike<'a>(samples: &[&'a FaultSample]) -> Vec<Vec<&'a FaultSample>> {
+    let mut groups: Vec<Vec<&FaultSample>> = Vec::new();
+    for sample in samples {
+        let same = |other: &FaultSample| {
+            (&other.variant, &other.journey, &other.step, &other.capability, &other.event)
+                == (
+                    &sample.variant,
+                    &sample.journey,
+                    &sample.step,
+                    &sample.capability,
+                    &sample.event,
+                )
+                && (&other.action, other.status, &other.detail)
+                    == (&sample.action, sample.status, &sample.detail)
+        };
+        match groups.iter_mut().find(|group| group.first().is_some_and(|first| same(first))) {
+            Some(group) => group.push(sample),
+            None => groups.push(vec![sample]),
+        }
+    }
+    groups
+}
+
+/// Samples that are alike.
+fn one(alike: &[&FaultSample]) -> Markup {
+    let Some(sample) = alike.first() else { return html! {} };
     let detail = &sample.detail[..sample.detail.floor_char_boundary(LONGEST_DETAIL)];
-    let at = figures::clock(Duration::from_micros(sample.at_us));
     let names = [sample.variant.as_str(), sample.journey.as_str(), sample.step.as_str()];
     let action = timed::action_name(&sample.event, &sample.action);
     let what: Vec<_> = [sample.capability.as_str()].into_iter().chain(action.as_deref()).collect();
     html! {
         p.where {
-            b { (at) } " · "
-            (names.iter().filter(|part| !part.is_empty()).map(name).collect::<Vec<_>>().join(" / "))
+            b { (names.iter().filter(|part| !part.is_empty()).map(name).collect::<Vec<_>>().join(" / ")) }
             " · " (name(what.join(" ")))
             @if let Some(status) = sample.status { " · status " (status) }
-            " · iteration " (sample.iteration)
-            @if let Some(id) = &sample.call_id { " · call " code { (name(id)) } }
+            span.muted { " · at " (met_at(alike)) }
         }
         pre { (lines(detail)) @if detail.len() < sample.detail.len() { "…" } }
     }
+}
+
+/// `0:02 (iteration 14, call a1b2), 0:07 (iteration 59)`.
+fn met_at(alike: &[&FaultSample]) -> String {
+    let one = |sample: &&FaultSample| {
+        let at = figures::clock(Duration::from_micros(sample.at_us));
+        let call = sample.call_id.as_ref().map(|id| format!(", call {}", name(id)));
+        format!("{at} (iteration {}{})", sample.iteration, call.unwrap_or_default())
+    };
+    alike.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -150,6 +183,18 @@ mod tests {
     }
 
     #[test]
+    fn samples_that_are_alike_are_told_once_with_all_their_times() {
+        let (first, second) = (sample(Fault::Dns, 2_000_000), sample(Fault::Dns, 9_000_000));
+        let other = FaultSample { status: Some(502), ..sample(Fault::Dns, 3_000_000) };
+        let groups = alike(&[&first, &other, &second]);
+        assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(
+            met_at(&groups[0]),
+            "0:02 (iteration 0, call call-0), 0:09 (iteration 0, call call-0)"
+        );
+    }
+
+    #[test]
     fn every_fault_that_was_met_is_explained() {
         let dossier = specimen::dossier(specimen::failing());
         let page = section(&dossier).into_string();
@@ -162,6 +207,6 @@ mod tests {
     #[test]
     fn what_a_tenant_said_is_shown_as_text() {
         let sample = FaultSample { detail: "<img src=x>".to_owned(), ..sample(Fault::Reset, 1) };
-        assert!(one(&sample).into_string().contains("&lt;img src=x&gt;"));
+        assert!(one(&[&sample]).into_string().contains("&lt;img src=x&gt;"));
     }
 }

@@ -193,7 +193,10 @@
     };
     drawing.addEventListener("pointermove", guarded((event) => tell(nearest(event.clientX))));
     drawing.addEventListener("pointerdown", guarded((event) => tell(nearest(event.clientX))));
-    drawing.addEventListener("pointerleave", guarded(() => leave()));
+    // A finger that lifts has not gone elsewhere.
+    drawing.addEventListener("pointerleave", guarded((event) => {
+      if (event.pointerType !== "touch") leave();
+    }));
     drawing.addEventListener("blur", guarded(leave));
     drawing.addEventListener("keydown", guarded((event) => {
       const last = pixels.length - 1;
