@@ -152,61 +152,10 @@ fn unwritten(path: &Path, error: &io::Error) -> Failure {
 
 /// What a person wants to know of a run besides its numbers.
 pub(super) fn about(record: &RunRecord, dir: &RunDir) -> About {
-    let workload = record.plan.get("workload");
-    let text = |key: &str| match workload?.get(key)? {
-        serde_json::Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    };
-    let level = match (text("rate"), text("users")) {
-        _ if text("stages").is_some() => workload.map(stages),
-        (Some(rate), _) => Some(rate),
-        (None, users) => {
-            let users = users.unwrap_or_else(|| "1".to_owned());
-            Some(format!("{users} {} in turn", if users == "1" { "user" } else { "users" }))
-        }
-    };
-    let at_most = record.max_users.map(|users| format!("with at most {users} users at once"));
-    let number = text("iterations").map(|number| format!("{number} times"));
-    let duration = text("duration").map(|duration| format!("for {duration}"));
-    let warm_up =
-        text("warm_up").filter(|time| time != "0s").map(|time| format!("after {time} of warm-up"));
-    let load: Vec<_> = [level, at_most, number, duration, warm_up].into_iter().flatten().collect();
+    let page = Some(dir.file(REPORT)).filter(|page| page.is_file());
     About {
-        load: Some(load.join(" ")),
-        tenant: Some(tenant(record)),
-        seed: Some(record.seed.clone()),
         directory: Some(dir.path().display().to_string()),
-        report: Some(dir.file(REPORT))
-            .filter(|page| page.is_file())
-            .map(|page| page.display().to_string()),
-        interrupted: record.interrupted,
-    }
-}
-
-/// Stages as a person would say them: `to 5/s over 30s, 20/s for 5m`.
-fn stages(workload: &serde_json::Value) -> String {
-    let stages = workload.get("stages").and_then(serde_json::Value::as_array);
-    let one = |stage: &serde_json::Value| {
-        let text = |key: &str| match stage.get(key)? {
-            serde_json::Value::String(text) => Some(text.clone()),
-            other => Some(other.to_string()),
-        };
-        let users = text("users").map(|users| format!("{users} users"));
-        let level = text("rate").or(users).unwrap_or_default();
-        match text("over") {
-            Some(over) => format!("to {level} over {over}"),
-            None => format!("{level} for {}", text("for").unwrap_or_default()),
-        }
-    };
-    stages.map(|stages| stages.iter().map(one).collect::<Vec<_>>().join(", ")).unwrap_or_default()
-}
-
-/// The hosts that were called; the embedded stand-in by its name.
-fn tenant(record: &RunRecord) -> String {
-    let hosts = record.tenant_hosts.join(", ");
-    if record.plan.get("tenant").is_some() {
-        hosts
-    } else {
-        format!("the embedded stand-in, {hosts}")
+        report: page.map(|page| page.display().to_string()),
+        ..About::from(record)
     }
 }

@@ -135,6 +135,12 @@ impl Times {
         longer
     }
 
+    /// Every counter that is not zero, in order: the shortest time that it counts, the longest, and
+    /// how many.
+    pub fn each(&self, each: impl FnMut(u64, u64, u32)) {
+        self.counters.each(each);
+    }
+
     /// The shortest time; 0 for an empty set.
     pub fn min_us(&self) -> u64 {
         self.counters.find(|lowest, _, _| Some(lowest)).unwrap_or(0)
@@ -196,6 +202,11 @@ impl Percentile {
     /// From thousandths of a percent; none outside 0 (excluded) to 100 %.
     pub const fn from_thousandths(thousandths: u32) -> Option<Self> {
         if thousandths == 0 || thousandths > WHOLE { None } else { Some(Self(thousandths)) }
+    }
+
+    /// How much is beyond it, in thousandths of a percent.
+    pub const fn beyond_thousandths(self) -> u64 {
+        (WHOLE - self.0) as u64
     }
 
     /// Which sample it is among `count` in order, the first being 1; none among none.

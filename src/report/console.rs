@@ -3,7 +3,7 @@
 
 use super::columns::{Cell, Grid, clean, width, wrap};
 use super::paint::{Paint, Style};
-use super::{FORMATS, faults, figures, timed};
+use super::{FORMATS, about, faults, figures, health, timed};
 use crate::measure::fault::Fault;
 use crate::result::run_dir::{FAULTS, RunRecord};
 use crate::result::summary::{Summary, Verdict, WorkloadModel};
@@ -30,12 +30,11 @@ pub struct About {
 }
 
 impl From<&RunRecord> for About {
-    /// As far as the run's record tells; the load and the directory are the caller's to say.
+    /// All but the directory, which is the caller's to say.
     fn from(record: &RunRecord) -> Self {
-        let hosts = record.tenant_hosts.join(", ");
         Self {
-            load: None,
-            tenant: (!hosts.is_empty()).then_some(hosts),
+            load: Some(about::load(record)),
+            tenant: Some(about::tenant(record)),
             seed: Some(record.seed.clone()),
             directory: None,
             report: None,
@@ -199,28 +198,8 @@ impl Page {
     }
 
     fn generator(&mut self, summary: &Summary) {
-        let generator = &summary.generator;
-        let worst = generator.worst_cpu_share;
-        let worst = worst.map(|worst| format!(", at worst {}", figures::share(worst)));
-        let cores = generator.cores.map_or_else(|| "the cores".to_owned(), figures::cores);
-        let parts = [
-            generator.cpu_share.map(|share| {
-                format!("CPU {} of {cores}{}", figures::share(share), worst.unwrap_or_default())
-            }),
-            generator.peak_rss_bytes.map(|peak| format!("peak memory {}", figures::bytes(peak))),
-            generator
-                .max_open_sockets
-                .map(|most| format!("at most {} sockets", figures::count(most))),
-            generator.scheduler_lag_us.map(|lag| {
-                format!(
-                    "timers late p99 {}, max {}",
-                    figures::time(lag.p99),
-                    figures::time(lag.max)
-                )
-            }),
-            generator.lag_us.map(|lag| format!("own lag p99 {}", figures::time(lag.p99))),
-        ];
-        let known: Vec<_> = parts.into_iter().flatten().collect();
+        let known: Vec<_> =
+            health::readings(&summary.generator).iter().map(health::Reading::phrase).collect();
         if !known.is_empty() {
             self.title("Generator");
             self.paragraph(2, Style::Plain, &known.join(" · "));
@@ -254,7 +233,7 @@ impl Page {
 }
 
 /// What the verdict rests on.
-fn in_short(summary: &Summary) -> String {
+pub(super) fn in_short(summary: &Summary) -> String {
     if summary.verdict == Verdict::Invalid {
         return "gander was the limit: the numbers say nothing about the tenant".to_owned();
     }
@@ -271,14 +250,7 @@ fn in_short(summary: &Summary) -> String {
 }
 
 fn load(model: WorkloadModel, load: Option<&str>) -> String {
-    let (name, meaning) = match model {
-        WorkloadModel::Open => {
-            ("open model", "arrivals on their own schedule; response times include the lag")
-        }
-        WorkloadModel::Closed => {
-            ("closed model", "each user starts again when free, so there is no lag")
-        }
-    };
+    let (name, meaning) = about::model(model);
     let load = load.map(|load| format!(", {load}")).unwrap_or_default();
     format!("{name}{load}: {meaning}")
 }
@@ -346,7 +318,7 @@ mod tests {
 
         Results
           reports/20261121-183441-k3f9
-          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -417,7 +389,7 @@ mod tests {
           reports/20261121-183441-k3f9
           what failing exchanges looked like, secrets struck out:
             reports/20261121-183441-k3f9/faults.jsonl
-          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -470,7 +442,7 @@ mod tests {
 
         Results
           reports/20261121-183441-k3f9
-          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -511,7 +483,7 @@ mod tests {
           reports/20261121-183441-k3f9
           what failing exchanges looked like, secrets struck out:
             reports/20261121-183441-k3f9/faults.jsonl
-          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -559,7 +531,7 @@ mod tests {
 
         Results
           reports/20261121-183441-k3f9
-          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -636,7 +608,7 @@ mod tests {
           reports/20261121-183441-k3f9
           what failing exchanges looked like, secrets struck out:
             reports/20261121-183441-k3f9/faults.jsonl
-          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -666,7 +638,8 @@ mod tests {
         });
         let record: RunRecord = serde_json::from_value(record).unwrap();
         let about = About::from(&record);
-        assert_eq!(about.tenant.as_deref(), Some("auth.pingone.eu, api.pingone.eu"));
+        let tenant = "the embedded stand-in, auth.pingone.eu, api.pingone.eu";
+        assert_eq!(about.tenant.as_deref(), Some(tenant));
         assert_eq!((about.seed.as_deref(), about.interrupted), (Some("42"), true));
     }
 }

@@ -30,13 +30,17 @@ pub fn seen(summary: &Summary) -> Vec<Fault> {
 
 /// Whom it is charged to and what it means.
 pub fn explained(fault: Fault) -> String {
-    let side = match fault.side() {
+    format!("{}: {}", charged_to(fault), fault.entry().meaning)
+}
+
+/// Whom it is charged to.
+pub const fn charged_to(fault: Fault) -> &'static str {
+    match fault.side() {
         Side::Tenant => "the tenant",
         Side::Network => "the network",
         Side::Data => "what the run was given",
         Side::Generator => "gander itself",
-    };
-    format!("{side}: {}", fault.entry().meaning)
+    }
 }
 
 #[cfg(test)]

@@ -2,14 +2,15 @@
 
 use crate::measure::counts::FaultCounts;
 use crate::measure::course::Course;
+use crate::measure::failing::FaultSample;
 use crate::measure::fault::Fault;
 use crate::measure::tally::Tally;
 use crate::measure::timeline::Line;
 use crate::result::dossier::Dossier;
-use crate::result::run_dir::{HostRecord, RunRecord};
+use crate::result::run_dir::{FlowRecord, HostRecord, RunRecord};
 use crate::result::summary::{
-    ActionSummary, CapabilitySummary, Caution, GeneratorSummary, JourneySummary, SCHEMA_VERSION,
-    SeriesSummary, Summary, ThresholdSummary, TimeUs, Verdict, WorkloadModel,
+    ActionSummary, CapabilitySummary, Caution, FunnelStep, GeneratorSummary, JourneySummary,
+    SCHEMA_VERSION, SeriesSummary, Summary, ThresholdSummary, TimeUs, Verdict, WorkloadModel,
 };
 
 /// One of each kind.
@@ -54,7 +55,8 @@ pub(super) fn dossier(summary: Summary) -> Dossier {
             ..Line::default()
         });
     });
-    let (exemplars, failing) = (Vec::new(), Vec::new());
+    let exemplars = Vec::new();
+    let failing = samples(&summary);
     Dossier {
         record,
         summary,
@@ -64,6 +66,59 @@ pub(super) fn dossier(summary: Summary) -> Dossier {
         failing,
         is_running: false,
     }
+}
+
+/// Names as somebody would choose them who wants a page to run their script.
+pub(super) fn hostile() -> Dossier {
+    let name = "<script>alert(1)</script>\u{202e}\"><img src=x onerror=\"alert(2)\">";
+    let mut dossier = dossier(failing());
+    let (record, summary) = (&mut dossier.record, &mut dossier.summary);
+    record.tenant_hosts = vec![name.to_owned()];
+    record.host.name = name.to_owned();
+    record.plan = serde_json::json!({ "journeys": { name: 1 }, "workload": { "users": name } });
+    record.flows = vec![FlowRecord {
+        variant: name.into(),
+        journey: name.into(),
+        fingerprint: name.to_owned(),
+        starts: 1,
+    }];
+    summary.reasons = vec![name.to_owned()];
+    summary.thresholds = vec![threshold(name, name, false)];
+    for row in &mut summary.journeys {
+        (row.journey, row.variant) = (name.into(), name.into());
+        row.funnel = vec![FunnelStep { step: name.into(), reached: 1, left: row.faults.clone() }];
+    }
+    for row in &mut summary.capabilities {
+        row.capability = name.into();
+        row.actions.iter_mut().for_each(|action| action.action = name.to_owned());
+    }
+    summary.cautions.iter_mut().for_each(|caution| caution.text = name.to_owned());
+    dossier.failing.iter_mut().for_each(|sample| {
+        (sample.journey, sample.detail) = (name.into(), name.to_owned());
+        sample.call_id = Some(name.to_owned());
+    });
+    dossier
+}
+
+/// Two samples of each fault that exchanges met.
+fn samples(summary: &Summary) -> Vec<FaultSample> {
+    let sample = |place: u64, fault: Fault| FaultSample {
+        at_us: 1_500_000 * (place + 1),
+        iteration: 7 * place,
+        variant: "default".into(),
+        journey: "sign-on".into(),
+        step: "credentials".into(),
+        capability: "customHTMLTemplate".into(),
+        event: "submit".to_owned(),
+        action: "SIGNON".to_owned(),
+        fault,
+        status: (fault == Fault::Http5xx).then_some(500),
+        call_id: Some(format!("call-{place}")),
+        detail: format!("POST /davinci/connections/x/capabilities/customHTMLTemplate\n{fault}"),
+    };
+    let of_exchanges = summary.capabilities.iter().flat_map(|row| row.faults.iter());
+    let faults: Vec<_> = of_exchanges.flat_map(|(fault, _)| [fault, fault]).collect();
+    (0..).zip(faults).map(|(place, fault)| sample(place, fault)).collect()
 }
 
 /// Times around a median, in microseconds.

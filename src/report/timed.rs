@@ -6,9 +6,7 @@ use super::paint::Style;
 use super::{faults, figures};
 use crate::base::names::Variant;
 use crate::measure::counts::FaultCounts;
-use crate::result::summary::{
-    ActionSummary, CapabilitySummary, JourneySummary, Summary, TimeUs, WorkloadModel,
-};
+use crate::result::summary::{CapabilitySummary, JourneySummary, Summary, TimeUs, WorkloadModel};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A column of times: its heading, and what stands in it.
@@ -30,7 +28,7 @@ const TIMES: &[Column] = &[
 const P90: usize = 4;
 
 /// The series that tell a person something, by their kind.
-const SERIES: &[(&str, &str)] = &[
+pub(super) const SERIES: &[(&str, &str)] = &[
     ("connect", "connect"),
     ("connect-name", "· name"),
     ("connect-tcp", "· TCP"),
@@ -117,7 +115,7 @@ fn service_times(model: WorkloadModel, row: &JourneySummary) -> Option<Vec<Cell>
 }
 
 /// What became of the iterations that did not complete; none if all did.
-fn shortfall(row: &JourneySummary) -> Option<String> {
+pub(super) fn shortfall(row: &JourneySummary) -> Option<String> {
     let others = [(row.dropped, "dropped"), (row.cut_off, "cut off"), (row.lost, "lost")];
     let others = others.iter().filter(|(number, _)| *number > 0);
     let others = others.map(|(number, what)| format!("{number} {what}"));
@@ -136,7 +134,7 @@ fn capabilities(grid: &mut Grid, summary: &Summary, label: Label) {
     }
     for (name, rows) in by_name {
         let has_actions = |row: &&CapabilitySummary| {
-            row.actions.iter().any(|action| action_name(action).is_some())
+            row.actions.iter().any(|action| action_name(&action.event, &action.action).is_some())
         };
         let is_subtotal = rows.iter().any(has_actions);
         for row in &rows {
@@ -163,7 +161,8 @@ fn actions(grid: &mut Grid, rows: &[&CapabilitySummary], label: Label) {
     for (row, action) in of_all {
         let figures = exchange_figures(action.samples, action.error_share, &action.faults);
         let times = times(action.service_time_us.as_ref());
-        let name = action_name(action).unwrap_or_else(|| "without an action".to_owned());
+        let name = action_name(&action.event, &action.action);
+        let name = name.unwrap_or_else(|| "without an action".to_owned());
         let name = label.of(&name, &row.variant, Style::Plain);
         grid.row(4, name, figures.into_iter().chain(times).collect());
         fault_note(grid, &action.faults);
@@ -171,9 +170,8 @@ fn actions(grid: &mut Grid, rows: &[&CapabilitySummary], label: Label) {
 }
 
 /// `submit SIGNON`; none for calls outside a flow.
-fn action_name(action: &ActionSummary) -> Option<String> {
-    let parts = [action.event.as_str(), action.action.as_str()];
-    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+pub(super) fn action_name(event: &str, action: &str) -> Option<String> {
+    let parts: Vec<_> = [event, action].into_iter().filter(|part| !part.is_empty()).collect();
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 

@@ -1,0 +1,49 @@
+//! Charts of a run as SVG, drawn with plotters: each with a sentence for those who do not see it, and
+//! the numbers that a pointer reads out.
+
+mod axis;
+pub mod colour;
+mod compact;
+mod distribution;
+mod failures;
+mod figure;
+mod generator;
+mod heat;
+mod panel;
+mod percentiles;
+mod plan;
+mod spectrum;
+mod throughput;
+mod timeline;
+mod waterfall;
+
+pub use distribution::distribution;
+pub use figure::Figure;
+
+use crate::result::dossier::Dossier;
+use timeline::Timeline;
+
+/// Every chart that there are data for, in the order of a page: throughput, percentiles over time,
+/// heat map, spectrum, faults, users and lag, CPU, and the waterfalls.
+pub fn figures(dossier: &Dossier) -> Vec<Figure> {
+    let timeline = Timeline::of(&dossier.course);
+    let mut figures = Vec::new();
+    if let Some(timeline) = &timeline {
+        figures.extend(throughput::figure(dossier, timeline));
+        figures.extend(percentiles::all(timeline, &dossier.course.journeys()));
+        figures.extend(heat::figure(&dossier.course, timeline));
+    }
+    figures.extend(spectrum::figure(dossier));
+    if let Some(timeline) = &timeline {
+        figures.extend(failures::figure(&dossier.course, timeline));
+        figures.extend(generator::users_and_lag(timeline));
+        figures.extend(generator::cpu(timeline));
+    }
+    figures.extend(waterfall::all(dossier));
+    figures
+}
+
+/// The load that was planned, and thinly over it the load that there was.
+pub fn workload(dossier: &Dossier) -> Option<Figure> {
+    plan::figure(dossier)
+}

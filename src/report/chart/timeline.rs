@@ -1,0 +1,243 @@
+//! What all charts over the time of a run have in common: the moments that tell something, the parts
+//! that are not judged, and what was done to the run.
+
+use super::axis::{Axis, real};
+use super::colour::{AXIS, SHADE, TEXT};
+use super::figure::{Dashes, Readout, Sheet, Track};
+use super::panel::{Anchor, Panel, Place, shortened, width_of};
+use crate::measure::course::{Course, Moment};
+use crate::report::figures;
+use plotters::style::RGBColor;
+use std::time::Duration;
+
+/// A moment of which less than this part is told of has no rate that could be trusted: one iteration
+/// in the last three milliseconds of a run is not 333 per second.
+const LEAST_TOLD: u64 = 5;
+
+/// A run over time, as charts see it.
+pub(super) struct Timeline<'a> {
+    course: &'a Course,
+    /// Middle of each moment that is told of, in milliseconds from the start, and the moment.
+    pub(super) told: Vec<(f64, &'a Moment)>,
+    /// End of the run so far.
+    pub(super) end_ms: u64,
+}
+
+/// One line over time.
+pub(super) struct Trace {
+    pub(super) name: String,
+    pub(super) colour: RGBColor,
+    pub(super) tenths_wide: u32,
+    pub(super) dashes: Dashes,
+    /// Whether the area below it is tinted.
+    pub(super) is_filled: bool,
+    /// One for each moment that is told of.
+    pub(super) values: Vec<Option<f64>>,
+    /// How a value is read out.
+    pub(super) say: fn(f64) -> String,
+}
+
+impl<'a> Timeline<'a> {
+    /// None of a course that tells nothing.
+    pub(super) fn of(course: &'a Course) -> Option<Self> {
+        let width_ms = course.width_ms();
+        let moments = || course.moments().filter(|(_, moment)| moment.length_ms > 0);
+        let is_told = |moment: &Moment| moment.length_ms.saturating_mul(LEAST_TOLD) >= width_ms;
+        let mut told: Vec<_> = moments().filter(|(_, moment)| is_told(moment)).collect();
+        if told.is_empty() {
+            told = moments().collect();
+        }
+        let (last_ms, last) = moments().last()?;
+        // Of a moment that is still going on, what has been; of a long one, all of it.
+        let end_ms = last_ms + last.length_ms.min(width_ms);
+        let middle = |start_ms| real(start_ms) + real(width_ms.min(end_ms)) / 2.0;
+        let told =
+            told.into_iter().map(|(start_ms, moment)| (middle(start_ms).min(real(end_ms)), moment));
+        Some(Self { course, told: told.collect(), end_ms })
+    }
+
+    /// The horizontal axis of every chart over time.
+    pub(super) fn axis(&self) -> Axis {
+        Axis::time_of_run(self.end_ms)
+    }
+
+    /// Something of each moment that is told of.
+    pub(super) fn each<T>(&self, of: impl Fn(&Moment) -> T) -> Vec<T> {
+        self.told.iter().map(|(_, moment)| of(moment)).collect()
+    }
+
+    /// Where the measured part begins and ends, in milliseconds; none while nothing is measured.
+    pub(super) fn measured(&self) -> Option<(u64, u64)> {
+        let told = || self.course.moments().filter(|(_, moment)| moment.length_ms > 0);
+        let (first_ms, first) = told().find(|(_, moment)| moment.measured_ms > 0)?;
+        let (last_ms, last) = told().filter(|(_, moment)| moment.measured_ms > 0).last()?;
+        let warm_ms = first.length_ms.saturating_sub(first.measured_ms);
+        // A long interval is told of by the moment in its middle, and begins before it.
+        let is_at_once = warm_ms == 0 && told().next().is_some_and(|(at_ms, _)| at_ms == first_ms);
+        let begins_ms = if is_at_once { 0 } else { first_ms + warm_ms };
+        let is_to_the_end = last.measured_ms == last.length_ms
+            && told().last().is_some_and(|(at_ms, _)| at_ms == last_ms);
+        let ends_ms = match (is_to_the_end, first_ms == last_ms) {
+            (true, _) => self.end_ms,
+            (false, true) => begins_ms + last.measured_ms,
+            (false, false) => last_ms + last.measured_ms,
+        };
+        Some((begins_ms.min(self.end_ms), ends_ms.min(self.end_ms)))
+    }
+
+    /// Lays down the parts that are not judged, shaded.
+    pub(super) fn shade(&self, sheet: &mut Sheet, panel: &Panel) -> Option<()> {
+        let (begins_ms, ends_ms) = self.measured().unwrap_or((self.end_ms, self.end_ms));
+        let spans = [(0, begins_ms, "warm-up"), (ends_ms, self.end_ms, "drain")];
+        for (from, to, name) in spans.into_iter().filter(|(from, to, _)| from < to) {
+            let corners = [(real(from), panel.y.low()), (real(to), panel.y.high())];
+            sheet.add(&panel.bars([corners], SHADE)?);
+            let (left, _) = panel.pixel((real(from), 0.0));
+            let (right, _) = panel.pixel((real(to), 0.0));
+            if right - left > width_of(name) + 6.0 {
+                let middle = (left + right) / 2.0;
+                sheet.add(&panel.text(
+                    (middle, f64::from(panel.top) + 9.0),
+                    name,
+                    Anchor::Middle,
+                    TEXT,
+                )?);
+            }
+        }
+        Some(())
+    }
+
+    /// Lays on what was done to the run: a line for each, and a label where there is room for it.
+    pub(super) fn events(&self, sheet: &mut Sheet, panel: &Panel, labelled: bool) -> Option<()> {
+        let mut free_from = f64::from(panel.left);
+        let mut last = f64::NEG_INFINITY;
+        for event in self.course.events() {
+            let at = real(event.at_ms.min(self.end_ms));
+            let (x, _) = panel.pixel((at, 0.0));
+            // Lines on one pixel are one line.
+            if x - last < 1.0 {
+                continue;
+            }
+            last = x;
+            let ends = [(at, panel.y.low()), (at, panel.y.high())];
+            let piece = panel.strokes([ends], AXIS, 10)?;
+            sheet.add(&format!("<g stroke-dasharray=\"2 2\">{piece}</g>"));
+            if !labelled || x < free_from {
+                continue;
+            }
+            let label = shortened(&event.text, 36);
+            let width = width_of(&label);
+            let (anchor, begins) = if x + 4.0 + width < f64::from(panel.right) {
+                (Anchor::Start, x + 4.0)
+            } else {
+                (Anchor::End, x - 4.0 - width)
+            };
+            if begins >= free_from {
+                let place = if matches!(anchor, Anchor::Start) { begins } else { x - 4.0 };
+                sheet.add(&panel.text(
+                    (place, f64::from(panel.top) + 22.0),
+                    &label,
+                    anchor,
+                    TEXT,
+                )?);
+                free_from = begins + width + 8.0;
+            }
+        }
+        Some(())
+    }
+
+    /// Places of a trace on a panel's axes.
+    pub(super) fn places(&self, values: &[Option<f64>]) -> Vec<Option<Place>> {
+        let told = self.told.iter().zip(values);
+        told.map(|((at, _), value)| value.map(|value| (*at, value))).collect()
+    }
+
+    /// Lays on one line each.
+    pub(super) fn lines(&self, sheet: &mut Sheet, panel: &Panel, traces: &[Trace]) -> Option<()> {
+        for trace in traces {
+            let places = self.places(&trace.values);
+            let mut piece = panel.line(&places, trace.colour, trace.tenths_wide)?;
+            if trace.is_filled {
+                piece.insert_str(0, &panel.area(&places, trace.colour, 0.1)?);
+            }
+            sheet.dashed(&trace.name, trace.dashes, &piece);
+        }
+        Some(())
+    }
+
+    /// The read-out of lines.
+    pub(super) fn readout(&self, panel: &Panel, traces: &[Trace]) -> Readout {
+        Readout {
+            label: "time",
+            x: self.moments_on(panel),
+            series: traces.iter().map(|trace| self.track(panel, trace)).collect(),
+        }
+    }
+
+    /// Where the moments are, and what they are called.
+    pub(super) fn moments_on(&self, panel: &Panel) -> Vec<(f64, String)> {
+        let half = real(self.course.width_ms()) / 2.0;
+        let moments = self.told.iter().map(|(at, _)| {
+            let begins = Duration::from_secs_f64(((at - half) / 1000.0).clamp(0.0, 1e12));
+            (panel.pixel((*at, 0.0)).0, figures::clock(begins))
+        });
+        moments.collect()
+    }
+
+    /// What is said of one line.
+    pub(super) fn track(&self, panel: &Panel, trace: &Trace) -> Track {
+        let points = self.places(&trace.values).into_iter();
+        let say = |place: Place| (panel.pixel(place).1, (trace.say)(place.1));
+        Track {
+            name: trace.name.clone(),
+            colour: trace.colour,
+            points: points.map(|place| place.map(say)).collect(),
+        }
+    }
+}
+
+/// The greatest of some values, if there are any.
+pub(super) fn most(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    values.into_iter().flatten().filter(|value| value.is_finite()).max_by(f64::total_cmp)
+}
+
+/// The least of some values, if there are any.
+pub(super) fn least(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    values.into_iter().flatten().filter(|value| value.is_finite()).min_by(f64::total_cmp)
+}
+
+/// How long a run was, for a sentence: `over 1:30`.
+pub(super) fn over(timeline: &Timeline<'_>) -> String {
+    format!("over {}", figures::clock(Duration::from_millis(timeline.end_ms)))
+}
+
+impl Trace {
+    /// A line of a colour, two pixels wide.
+    pub(super) fn new(
+        name: &str,
+        colour: RGBColor,
+        values: Vec<Option<f64>>,
+        say: fn(f64) -> String,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            colour,
+            tenths_wide: 20,
+            dashes: Dashes::None,
+            is_filled: false,
+            values,
+            say,
+        }
+    }
+
+    /// The greatest value.
+    pub(super) fn peak(&self) -> Option<f64> {
+        most(self.values.iter().copied())
+    }
+
+    /// `name peaks at 40.6/s`
+    pub(super) fn peak_said(&self) -> Option<String> {
+        let peak = self.peak()?;
+        Some(format!("{} peaks at {}", self.name, (self.say)(peak)))
+    }
+}

@@ -1,0 +1,134 @@
+//! The charts as figures of the page: their legend, their read-out, and their colours in the dark.
+
+use super::prose::{name, remark};
+use crate::report::chart::colour::PALETTE;
+use crate::report::chart::{self, Figure};
+use crate::result::dossier::Dossier;
+use maud::{Markup, PreEscaped, html};
+use serde_json::Value;
+use std::fmt::Write as _;
+
+pub(super) fn section(dossier: &Dossier) -> Markup {
+    let figures = chart::figures(dossier);
+    html! {
+        h2 { "Charts" }
+        @if figures.is_empty() { (remark("Nothing has been measured that could be drawn.")) } @else {
+            @for drawn in &figures { (figure(drawn)) }
+        }
+    }
+}
+
+/// The plan as a curve, as far as it is known.
+pub(super) fn workload(dossier: &Dossier) -> Markup {
+    html! { @if let Some(drawn) = chart::workload(dossier) { (figure(&drawn)) } }
+}
+
+fn figure(drawn: &Figure) -> Markup {
+    let id = format!("figure-{}", drawn.id);
+    let has_values = drawn.data.pointer("/x/pixels").and_then(Value::as_array).is_some();
+    html! {
+        figure id=(id) {
+            figcaption {
+                h3 id={ (id) "-title" } { (drawn.title) }
+                @if !drawn.caption.is_empty() { p { (drawn.caption) } }
+            }
+            (legend(drawn))
+            div.drawing id={ (id) "-drawing" } {
+                div.plot { (PreEscaped(&drawn.svg)) }
+            }
+            @if has_values {
+                p.readout role="status" {}
+                script.data type="application/json" { (PreEscaped(inert(&drawn.data))) }
+            }
+        }
+    }
+}
+
+/// What each colour is. The script makes buttons of it.
+fn legend(drawn: &Figure) -> Markup {
+    let series = drawn.data.get("series").and_then(Value::as_array);
+    let text = |series: &Value, key: &str| series.get(key).and_then(Value::as_str).map(name);
+    let known = series
+        .into_iter()
+        .flatten()
+        .filter_map(|one| Some((text(one, "name")?, text(one, "colour")?)));
+    let known: Vec<_> = known.collect();
+    html! {
+        @if !known.is_empty() {
+            ul.legend { @for (name, colour) in &known {
+                li data-series=(name) { i style={ "background:" (css_of(colour)) } {} (name) }
+            } }
+        }
+    }
+}
+
+/// JSON in which nothing ends the element it stands in.
+fn inert(data: &Value) -> String {
+    data.to_string().replace('<', "\\u003c")
+}
+
+/// A colour of the palette by its variable, so that it follows the theme; any other as it is, if it
+/// is a colour at all.
+fn css_of(colour: &str) -> String {
+    let known = PALETTE.iter().find(|(_, light, _)| hex(light).eq_ignore_ascii_case(colour));
+    let is_hex =
+        |text: &str| text.starts_with('#') && text[1..].chars().all(|c| c.is_ascii_hexdigit());
+    match known {
+        Some((name, ..)) => format!("var(--{})", variable(name)),
+        None if is_hex(colour) => colour.to_owned(),
+        None => "currentColor".to_owned(),
+    }
+}
+
+fn hex(colour: &plotters::style::RGBColor) -> String {
+    format!("#{:02x}{:02x}{:02x}", colour.0, colour.1, colour.2)
+}
+
+/// A name of the palette beside those of the page, which has a `bad` of its own.
+fn variable(name: &str) -> String {
+    format!("plot-{}", name.trim_start_matches("--"))
+}
+
+/// The variables of the palette, each with its light and its dark value.
+pub(super) fn colours() -> Vec<(String, String, String)> {
+    PALETTE
+        .iter()
+        .map(|(name, light, dark)| (variable(name), hex(light), (*dark).to_owned()))
+        .collect()
+}
+
+/// Charts are drawn in the light palette; these rules put the variables in its place.
+pub(super) fn rules() -> String {
+    let mut rules = String::new();
+    for (variable, light, _) in PALETTE {
+        let (variable, light) = (self::variable(variable), hex(light));
+        for part in ["fill", "stroke"] {
+            // Writing to a text does not fail.
+            let _ = write!(rules, "svg [{part}=\"{light}\" i]{{{part}:var(--{variable})}}");
+        }
+    }
+    rules.push('\n');
+    rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn data_cannot_end_its_element() {
+        let told = inert(&json!({ "a": "</script><b>" }));
+        assert!(!told.contains('<'));
+        assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["a"], "</script><b>");
+    }
+
+    #[test]
+    fn a_colour_of_the_palette_follows_the_theme_and_no_other_text_becomes_a_style() {
+        let (variable, light, _) = PALETTE[0];
+        let variable = format!("var(--{})", self::variable(variable));
+        assert_eq!(css_of(&hex(&light).to_uppercase()), variable);
+        assert_eq!(css_of("#a1b2c3"), "#a1b2c3");
+        assert_eq!(css_of("red;position:fixed"), "currentColor");
+    }
+}
