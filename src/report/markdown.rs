@@ -132,7 +132,9 @@ impl Page {
                 self.left_out.join(", ")
             );
         }
-        self.text
+        // Blocks are apart by an empty line; behind the last one there is nothing to be apart from.
+        self.text.truncate(self.text.trim_end().len());
+        self.text + "\n"
     }
 }
 
@@ -153,7 +155,10 @@ fn paragraph(dossier: &Dossier) -> String {
     let failed: u64 = summary.journeys.iter().map(|row| row.failed).sum();
     let per_s: f64 = summary.journeys.iter().map(|row| row.completed_per_s).sum();
     let (model, meaning) = about::model(summary.workload_model);
-    let (load, tenant) = (about::load(record), about::tenant(record));
+    let load = about::load(record);
+    let hosts: Vec<_> = record.tenant_hosts.iter().map(|host| code(host)).collect();
+    let is_stand_in = record.plan.get("tenant").is_none();
+    let tenant = if is_stand_in { "the embedded stand-in".to_owned() } else { hosts.join(", ") };
     let interrupted =
         if record.interrupted { " Interrupted: the numbers are those up to then." } else { "" };
     let invalid = match summary.verdict {
@@ -165,7 +170,7 @@ fn paragraph(dossier: &Dossier) -> String {
          {}: {meaning}.{interrupted}{invalid} Run {}, started {}, gander {}, seed {}.\n",
         figures::rate(per_s),
         figures::seconds(summary.measured_s),
-        sentence(&tenant),
+        tenant,
         sentence(&load),
         code(summary.run_id.as_str()),
         sentence(&summary.started_at),
@@ -332,7 +337,7 @@ mod tests {
         insta::assert_snapshot!(shown(summary), @"
         ## ❌ gander: FAIL
 
-        2020 of 2125 iterations completed (101/s), 91 failed, in 20.0 s measured on the embedded stand-in, 127.0.0.1; open model, 20 users in turn for 20s: arrivals on their own schedule; response times include the lag. Run `20261121-183441-k3f9`, started 2026-11-21T18:34:41.120Z, gander 0.1.0, seed 7.
+        2020 of 2125 iterations completed (101/s), 91 failed, in 20.0 s measured on the embedded stand-in; open model, 20 users in turn for 20s: arrivals on their own schedule; response times include the lag. Run `20261121-183441-k3f9`, started 2026-11-21T18:34:41.120Z, gander 0.1.0, seed 7.
 
         - `sign-on.p95 < 800ms` does not hold: > 30 s
         - `faults < 1%` does not hold: 6.78%
