@@ -103,7 +103,7 @@ pub fn share_pattern() -> String {
 
 /// As [`super::units::Size`] reads it.
 pub fn size_pattern() -> String {
-    r"\d+(B|KiB|MiB|GiB)".to_owned()
+    r"\d+\s*(B|KiB|MiB|GiB)".to_owned()
 }
 
 /// Types that stand for themselves in a schema: a name, what it is for people, and how it is written.

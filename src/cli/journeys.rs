@@ -88,7 +88,8 @@ impl Entry {
                 return None;
             }
         };
-        let first = text.lines().next().and_then(|line| line.strip_prefix('#'));
+        let first = text.lines().find(|line| !line.starts_with("#:schema "));
+        let first = first.and_then(|line| line.strip_prefix('#'));
         let account = NEEDS.iter().find(|(_, need)| *need == script.account);
         Some(Self {
             name: script.name.to_string(),
@@ -121,7 +122,7 @@ fn entries(profile: Option<&PathBuf>) -> Result<Vec<Entry>, Failure> {
     }
     for (name, text) in BUILT_IN {
         if !entries.iter().any(|entry| entry.name == *name) {
-            entries.extend(Entry::read(None, text, &problems));
+            entries.extend(Entry::read(None, without_schema(text), &problems));
         }
     }
     if problems.is_empty() {
@@ -129,6 +130,13 @@ fn entries(profile: Option<&PathBuf>) -> Result<Vec<Entry>, Failure> {
     } else {
         Err(Failure::of_problems(problems.into_sorted()))
     }
+}
+
+/// A built-in journey without the line that leads editors to its schema: that goes by the place of the
+/// file, and whoever is shown the text will put it somewhere else.
+fn without_schema(text: &str) -> &str {
+    let rest = text.strip_prefix("#:schema ").and_then(|rest| rest.split_once('\n'));
+    rest.map_or(text, |(_, rest)| rest)
 }
 
 fn list(args: &ListArgs, terminal: &Terminal) -> Result<Exit, Failure> {

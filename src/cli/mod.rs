@@ -13,6 +13,7 @@ mod prepare;
 mod progress;
 mod report;
 mod run;
+mod schema;
 mod stand_in;
 mod terminal;
 mod tui;
@@ -66,6 +67,8 @@ enum Command {
     /// List and show journeys, and make more: from a recording or in the terminal
     #[command(subcommand)]
     Journeys(journeys::JourneysCommand),
+    /// Print the JSON Schema of a file format: profile, journey or summary
+    Schema(schema::SchemaArgs),
 }
 
 /// Runs the command line. Returns the exit code instead of ending the process.
@@ -81,6 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
         Command::Check(args) => check::check(&args, &terminal),
         Command::StandIn(args) => stand_in::stand_in(&args, &terminal),
         Command::Journeys(command) => journeys::journeys(&command, &terminal),
+        Command::Schema(args) => schema::schema(&args, &terminal),
     };
     let outcome = outcome.and_then(|exit| {
         if Terminal::has_lost_data() {

@@ -152,11 +152,10 @@ fn unwritten(path: &Path, error: &io::Error) -> Failure {
 
 /// What a person wants to know of a run besides its numbers.
 pub(super) fn about(record: &RunRecord, dir: &RunDir) -> About {
+    let page = Some(dir.file(REPORT)).filter(|page| page.is_file());
     About {
         directory: Some(dir.path().display().to_string()),
-        report: Some(dir.file(REPORT))
-            .filter(|page| page.is_file())
-            .map(|page| page.display().to_string()),
+        report: page.map(|page| page.display().to_string()),
         ..About::from(record)
     }
 }

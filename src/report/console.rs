@@ -318,7 +318,7 @@ mod tests {
 
         Results
           reports/20261121-183441-k3f9
-          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -389,7 +389,7 @@ mod tests {
           reports/20261121-183441-k3f9
           what failing exchanges looked like, secrets struck out:
             reports/20261121-183441-k3f9/faults.jsonl
-          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -442,7 +442,7 @@ mod tests {
 
         Results
           reports/20261121-183441-k3f9
-          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -483,7 +483,7 @@ mod tests {
           reports/20261121-183441-k3f9
           what failing exchanges looked like, secrets struck out:
             reports/20261121-183441-k3f9/faults.jsonl
-          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -531,7 +531,7 @@ mod tests {
 
         Results
           reports/20261121-183441-k3f9
-          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }
@@ -608,7 +608,7 @@ mod tests {
           reports/20261121-183441-k3f9
           what failing exchanges looked like, secrets struck out:
             reports/20261121-183441-k3f9/faults.jsonl
-          the same again as json, csv, csv-timeline, markdown, junit, hgrm:
+          the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
     }

@@ -38,8 +38,8 @@ const fn column(heading: &'static str, cell: fn(&Row<'_>) -> String) -> Column {
     Column { heading, cell }
 }
 
-/// The columns in order. A column for each fault follows them. New ones are added at the end, so that
-/// those who count them are right for ever.
+/// The columns in order. A column for each fault follows them. A heading keeps its meaning; there may
+/// be more of them one day, so readers go by the headings.
 #[rustfmt::skip]
 const COLUMNS: &[Column] = &[
     column("level", |row| row.level.to_owned()),

@@ -197,7 +197,7 @@ mod tests {
             error("sign-onn"),
             ("`sign-onn` has no time to show".to_owned(), "did you mean `sign-on`?".to_owned())
         );
-        let (_, remedy) = error("capability:nobody");
+        let (_, remedy) = error("somebody else");
         assert!(remedy.contains("`variant:default`, `capability:authorize`"), "{remedy}");
     }
 

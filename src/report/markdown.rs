@@ -2,13 +2,13 @@
 //! away.
 
 use super::markup::{code, sentence};
-use super::{faults, figures};
+use super::{about, faults, figures};
 use crate::base::names::Variant;
 use crate::measure::counts::FaultCounts;
 use crate::result::dossier::Dossier;
 use crate::result::summary::{
-    ActionSummary, CapabilitySummary, JourneySummary, StepSummary, Summary, TimeUs, Verdict,
-    WorkloadModel,
+    ActionSummary, CapabilitySummary, JourneySummary, StepSummary, Summary, ThresholdSummary,
+    TimeUs, Verdict,
 };
 use std::collections::BTreeSet;
 
@@ -132,7 +132,9 @@ impl Page {
                 self.left_out.join(", ")
             );
         }
-        self.text
+        // Blocks are apart by an empty line; behind the last one there is nothing to be apart from.
+        self.text.truncate(self.text.trim_end().len());
+        self.text + "\n"
     }
 }
 
@@ -152,11 +154,11 @@ fn paragraph(dossier: &Dossier) -> String {
     let completed: u64 = summary.journeys.iter().map(|row| row.completed).sum();
     let failed: u64 = summary.journeys.iter().map(|row| row.failed).sum();
     let per_s: f64 = summary.journeys.iter().map(|row| row.completed_per_s).sum();
-    let model = match summary.workload_model {
-        WorkloadModel::Open => "open model: response times include the lag",
-        WorkloadModel::Closed => "closed model: there is no lag",
-    };
+    let (model, meaning) = about::model(summary.workload_model);
+    let load = about::load(record);
     let hosts: Vec<_> = record.tenant_hosts.iter().map(|host| code(host)).collect();
+    let is_stand_in = record.plan.get("tenant").is_none();
+    let tenant = if is_stand_in { "the embedded stand-in".to_owned() } else { hosts.join(", ") };
     let interrupted =
         if record.interrupted { " Interrupted: the numbers are those up to then." } else { "" };
     let invalid = match summary.verdict {
@@ -164,11 +166,12 @@ fn paragraph(dossier: &Dossier) -> String {
         Verdict::Pass | Verdict::Fail => "",
     };
     format!(
-        "{completed} of {due} iterations completed ({}/s), {failed} failed, in {} measured on {} \
-         ({model}).{interrupted}{invalid} Run {}, started {}, gander {}, seed {}.\n",
+        "{completed} of {due} iterations completed ({}/s), {failed} failed, in {} measured on {}; {model}, \
+         {}: {meaning}.{interrupted}{invalid} Run {}, started {}, gander {}, seed {}.\n",
         figures::rate(per_s),
         figures::seconds(summary.measured_s),
-        if hosts.is_empty() { "no host".to_owned() } else { hosts.join(", ") },
+        tenant,
+        sentence(&load),
         code(summary.run_id.as_str()),
         sentence(&summary.started_at),
         sentence(&record.gander_version),
@@ -177,7 +180,7 @@ fn paragraph(dossier: &Dossier) -> String {
 }
 
 fn thresholds(summary: &Summary) -> Table {
-    let row = |found: &crate::result::summary::ThresholdSummary| {
+    let row = |found: &ThresholdSummary| {
         let mark = if found.holds { "✅" } else { "❌" };
         vec![mark.to_owned(), code(&found.rule), sentence(&found.observed)]
     };
@@ -334,10 +337,10 @@ mod tests {
         insta::assert_snapshot!(shown(summary), @"
         ## ❌ gander: FAIL
 
-        2020 of 2125 iterations completed (101/s), 91 failed, in 20.0 s measured on `127.0.0.1` (open model: response times include the lag). Run `20261121-183441-k3f9`, started 2026-11-21T18&#58;34&#58;41.120Z, gander 0.1.0, seed 7.
+        2020 of 2125 iterations completed (101/s), 91 failed, in 20.0 s measured on the embedded stand-in; open model, 20 users in turn for 20s: arrivals on their own schedule; response times include the lag. Run `20261121-183441-k3f9`, started 2026-11-21T18:34:41.120Z, gander 0.1.0, seed 7.
 
-        - `sign-on.p95 < 800ms` does not hold&#58; &#62; 30 s
-        - `faults < 1%` does not hold&#58; 6.78%
+        - `sign-on.p95 < 800ms` does not hold: > 30 s
+        - `faults < 1%` does not hold: 6.78%
 
         ### Thresholds
 

@@ -28,7 +28,7 @@ use crate::analysis::rule::Scope;
 use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::measure::timeline::Line;
 use crate::result::dossier::Dossier;
-use crate::result::run_dir::{JUNIT, RunRecord, STEPS};
+use crate::result::run_dir::{JUNIT, REPORT, RunRecord, STEPS};
 
 /// A form in which a run directory can be rendered again.
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +106,13 @@ pub const FORMATS: &[Format] = &[
         purpose: "a percentile distribution, for HdrHistogram's plotter",
         file: None,
         render: Render::Scoped(hgrm::render),
+    },
+    Format {
+        name: "html",
+        extension: "html",
+        purpose: "the report page, one file that needs no network",
+        file: Some(REPORT),
+        render: Render::Whole(|dossier| Ok(page::document(dossier))),
     },
 ];
 

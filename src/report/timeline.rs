@@ -26,8 +26,7 @@ const fn column(heading: &'static str, cell: fn(&Row<'_>) -> String) -> Column {
     Column { heading, cell }
 }
 
-/// The columns in order. A column for each fault of iterations follows them. New ones are added at the
-/// end. Readings stand in the rows of the run alone and counts in those of journeys: no sum or mean over
+/// The columns in order. A column for each fault of iterations follows them. Readings stand in the rows of the run alone and counts in those of journeys: no sum or mean over
 /// a column counts anything twice.
 #[rustfmt::skip]
 const COLUMNS: &[Column] = &[

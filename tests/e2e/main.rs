@@ -7,6 +7,7 @@ mod connections;
 mod endings;
 #[path = "../theory/erlang.rs"]
 mod erlang;
+mod exports;
 mod faults;
 mod generator;
 mod guard;

@@ -11,6 +11,7 @@ const MADE_UP: &str = "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz";
 /// A schema that can be asked.
 pub(crate) struct Checker {
     schema: Value,
+    companions: Vec<(&'static str, Value)>,
     schemas: boon::Schemas,
     index: boon::SchemaIndex,
 }
@@ -37,7 +38,13 @@ impl Checker {
         let id = schema["$id"].as_str().expect("an id").to_owned();
         compiler.add_resource(&id, schema.clone()).expect("a resource");
         let index = compiler.compile(&id, &mut schemas).expect("a schema that compiles");
-        Self { schema, schemas, index }
+        Self { schema, companions: Vec::new(), schemas, index }
+    }
+
+    /// Keys without which the reader does not look at the rest of a table, by the name of the table.
+    pub(crate) fn with(mut self, table: &'static str, keys: Value) -> Self {
+        self.companions.push((table, keys));
+        self
     }
 
     /// What is wrong with a document; none if it is valid.
@@ -80,7 +87,7 @@ impl Checker {
     ) {
         let Some(properties) = schema["properties"].as_object() else { return };
         let described: BTreeSet<String> = properties.keys().cloned().collect();
-        let document = document(path, MADE_UP, &json!(1));
+        let document = self.document(path, MADE_UP, &json!(1));
         let known = listed(&read(&document), MADE_UP)
             .unwrap_or_else(|| panic!("the reader takes any key in\n{document}"));
         let named = |key: &String| name(path, key);
@@ -113,13 +120,30 @@ impl Checker {
         let words = choices.unwrap_or(property)["enum"].as_array();
         let described: BTreeSet<String> =
             words.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-        let document = document(path, key, &json!(MADE_UP));
+        let document = self.document(path, key, &json!(MADE_UP));
         let found = words_listed(&read(&document));
         match found {
             Some(found) if found == described => compared.choices += 1,
             None if described.is_empty() => {}
             _ => compared.other_words.push(format!("{}: {found:?}", name(path, key))),
         }
+    }
+
+    /// A document with one key in one table, and nothing besides that it does not need.
+    fn document(&self, path: &[Part], key: &str, value: &Value) -> String {
+        let parts: Vec<_> = path.iter().map(|part| part.key.as_str()).collect();
+        let table = parts.join(".");
+        let companions = self.companions.iter().find(|(name, _)| *name == table);
+        let mut inner =
+            companions.and_then(|(_, keys)| keys.as_object().cloned()).unwrap_or_default();
+        inner.insert(key.to_owned(), value.clone());
+        let mut json = Value::Object(inner);
+        for part in path.iter().rev() {
+            let mut outer = Map::new();
+            outer.insert(part.key.clone(), if part.is_list { json!([json]) } else { json });
+            json = Value::Object(outer);
+        }
+        toml::to_string(&json).expect("TOML")
     }
 }
 
@@ -135,19 +159,6 @@ fn name(path: &[Part], key: &str) -> String {
     parts.chain([key]).collect::<Vec<_>>().join(".")
 }
 
-/// A document with nothing but one key in one table.
-fn document(path: &[Part], key: &str, value: &Value) -> String {
-    let mut inner = Map::new();
-    inner.insert(key.to_owned(), value.clone());
-    let mut json = Value::Object(inner);
-    for part in path.iter().rev() {
-        let mut outer = Map::new();
-        outer.insert(part.key.clone(), if part.is_list { json!([json]) } else { json });
-        json = Value::Object(outer);
-    }
-    toml::to_string(&json).expect("TOML")
-}
-
 /// The keys that the reader lists instead of an unknown one.
 fn listed(problems: &[Problem], key: &str) -> Option<BTreeSet<String>> {
     let of_key = |problem: &&Problem| {
@@ -159,14 +170,12 @@ fn listed(problems: &[Problem], key: &str) -> Option<BTreeSet<String>> {
     Some(quoted(remedy))
 }
 
-/// The words that the reader lists instead of one that it does not know.
+/// The words that the reader lists instead of one that it does not know. Some keys take a time besides a
+/// word, and their remedy is another sentence.
 fn words_listed(problems: &[Problem]) -> Option<BTreeSet<String>> {
-    let problem = problems.iter().find(|problem| {
-        problem.what.contains(MADE_UP) && problem.what.ends_with("which it cannot be")
-    })?;
-    let remedy = problem.remedy.as_deref().expect("a remedy");
-    // Some keys take a time besides a word; their remedy is a sentence.
-    remedy.starts_with("choose one of ").then(|| quoted(remedy))
+    let remedies = problems.iter().filter(|problem| problem.what.contains(MADE_UP));
+    let mut remedies = remedies.filter_map(|problem| problem.remedy.as_deref());
+    remedies.find(|remedy| remedy.starts_with("choose one of ")).map(quoted)
 }
 
 fn quoted(text: &str) -> BTreeSet<String> {
