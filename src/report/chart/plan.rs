@@ -35,7 +35,7 @@ pub(super) fn figure(dossier: &Dossier) -> Option<Figure> {
     let (title, y) = if is_open {
         ("Arrivals", Axis::amount("iterations due per second", peak.max(reached)))
     } else {
-        ("Users", Axis::whole("users", peak.max(reached)))
+        ("Users", Axis::whole("users", peak.max(reached), 6.0))
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time in ms")]
     let panel = Panel::filling(220, Axis::time_of_run(ends.round() as u64), y);
