@@ -84,7 +84,7 @@ impl Board {
         for (key, times) in &interval.series {
             self.absorb_times(key, times);
         }
-        self.level(Id::Users, &[], Some(readings.users).map(number));
+        self.level(Id::Users, &[], Some(number(readings.users)));
         self.level(Id::GeneratorCpu, &[], readings.cpu_share);
         self.level(Id::ResidentMemory, &[], readings.rss_bytes.map(number));
         self.level(Id::OpenSockets, &[], readings.open_sockets.map(number));

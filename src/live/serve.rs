@@ -7,7 +7,7 @@ use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::thread::{Builder, JoinHandle};
@@ -104,8 +104,16 @@ async fn serve(listener: TcpListener, router: Router, mut told: watch::Receiver<
             .header_read_timeout(HEAD)
             .keep_alive(false)
             .serve_connection(TokioIo::new(Patient::new(socket)), service);
+        let mut told = told.clone();
         tokio::spawn(async move {
+            let mut connection = pin!(connection);
             // How it ended is the client's business.
+            tokio::select! {
+                _ = &mut connection => return,
+                _ = told.changed() => {}
+            }
+            // One that has asked for nothing yet, as browsers hold in reserve, ends here.
+            connection.as_mut().graceful_shutdown();
             let _ = connection.await;
             drop(place);
         });

@@ -56,13 +56,6 @@ test('both dialects are served as what they are', () => {
   assert.ok(exposition.open.body.endsWith('# EOF\n') && !exposition.text.body.includes('# EOF'));
 });
 
-test('Prometheus took every scrape', async () => {
-  const [state] = await prometheus.query('min_over_time(up[1m] offset 5s)');
-  assert.ok(state, 'it was never scraped');
-  const targets = await prometheus.api('targets');
-  assert.equal(targets.activeTargets.length, 1);
-});
-
 test('the last scrape has the counts of the summary, by journey and ending', async () => {
   for (const row of summary.journeys) {
     const of = `phase="measured",variant="${row.variant}",journey="${row.journey}"`;
