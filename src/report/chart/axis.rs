@@ -34,6 +34,9 @@ const CLOCK_STEPS: &[u64] = &[
 /// Most labels of a horizontal axis, and of a vertical one.
 const MOST_ACROSS: f64 = 12.0;
 const MOST_UP: f64 = 6.0;
+/// The same of a log axis, and of a panel of half the usual height.
+const MOST_UP_LOG: f64 = 8.0;
+const FEW_UP: f64 = 4.0;
 
 /// With more between the least and the most than this, times stand on a log axis.
 const LOG_FROM: f64 = 20.0;
@@ -80,13 +83,13 @@ impl Axis {
     /// From zero to a little above the most there is, such as iterations per second.
     pub(super) fn amount(title: &str, most: f64) -> Self {
         let most = if most.is_finite() && most > 0.0 { most } else { 1.0 };
-        Self::linear(title, most, round_step(most, MOST_UP), |at, step| decimal(at, step))
+        Self::linear(title, most, round_step(most, MOST_UP), decimal)
     }
 
-    /// The same for things that cannot be halved.
-    pub(super) fn whole(title: &str, most: f64) -> Self {
+    /// The same for things that cannot be halved, with at most so many labels.
+    pub(super) fn whole(title: &str, most: f64, most_labels: f64) -> Self {
         let most = if most.is_finite() { most.max(1.0) } else { 1.0 };
-        Self::linear(title, most, round_step(most, MOST_UP).max(1.0), |at, step| decimal(at, step))
+        Self::linear(title, most, round_step(most, most_labels).max(1.0), decimal)
     }
 
     /// Rows of something, without labels.
@@ -112,17 +115,29 @@ impl Axis {
     /// Times in microseconds, from the shortest to the longest that are to be shown: linear from
     /// zero, or logarithmic where they are too far apart for that.
     pub(super) fn times(title: &str, shortest: f64, longest: f64) -> Self {
-        let longest = if longest.is_finite() { longest.max(1.0) } else { 1.0 };
-        if shortest >= 1.0 && longest / shortest > LOG_FROM {
-            return Self::log_times(title, shortest, longest);
+        if is_wide(shortest, longest) {
+            Self::log_times(title, shortest, longest)
+        } else {
+            Self::linear_times(title, longest, MOST_UP)
         }
-        Self::linear_times(title, longest, MOST_UP)
+    }
+
+    /// The same for a panel of half the usual height.
+    pub(super) fn few_times(title: &str, shortest: f64, longest: f64) -> Self {
+        if is_wide(shortest, longest) {
+            let axis = Self::log_times(title, shortest, longest);
+            Self::log(title, axis.low, axis.high, FEW_UP)
+        } else {
+            Self::linear_times(title, longest, FEW_UP)
+        }
     }
 
     /// Times in microseconds on a linear axis from zero, with at most so many labels.
     pub(super) fn linear_times(title: &str, longest: f64, most_labels: f64) -> Self {
         let longest = if longest.is_finite() { longest.max(1.0) } else { 1.0 };
-        let (factor, _, unit) = *UNITS.iter().find(|unit| longest < unit.1).unwrap_or(&UNITS[4]);
+        // What ends just below a unit has a label at it, or above.
+        let fitting = UNITS.iter().find(|unit| longest * 1.25 < unit.1);
+        let (factor, _, unit) = *fitting.unwrap_or(&(3600e6, f64::INFINITY, "h"));
         let step = round_step(longest / factor, most_labels) * factor;
         Self::linear(title, longest, step, |at, step| {
             let number = decimal(at / factor, step / factor);
@@ -134,34 +149,32 @@ impl Axis {
     pub(super) fn log_times(title: &str, shortest: f64, longest: f64) -> Self {
         let shortest = if shortest.is_finite() { shortest.clamp(1.0, 1e12) } else { 1.0 };
         let longest = if longest.is_finite() { longest.clamp(shortest, 1e13) } else { shortest };
-        let places: Vec<f64> =
-            (0..15).flat_map(|tens| [1.0, 2.0, 5.0].map(|n| n * ten(tens))).collect();
-        let low = places.iter().copied().rfind(|place| *place <= shortest).unwrap_or(1.0);
-        let high = places.iter().copied().find(|place| *place >= longest && *place > low);
-        Self::log(title, low, high.unwrap_or(low * 10.0), &places)
+        let low = round_times().rfind(|place| *place <= shortest).unwrap_or(1.0);
+        let high = round_times().find(|place| *place >= longest && *place > low);
+        Self::log(title, low, high.unwrap_or(low * 10.0), MOST_UP_LOG)
     }
 
     /// Times in microseconds on a log axis between two given ends.
     pub(super) fn log_between(title: &str, low: f64, high: f64) -> Self {
-        let places: Vec<f64> =
-            (0..15).flat_map(|tens| [1.0, 2.0, 5.0].map(|n| n * ten(tens))).collect();
-        Self::log(title, low, high, &places)
+        Self::log(title, low, high, MOST_UP_LOG)
     }
 
-    fn log(title: &str, low: f64, high: f64, places: &[f64]) -> Self {
-        let shown: Vec<f64> =
-            places.iter().copied().filter(|place| (low..=high).contains(place)).collect();
-        let decades_only = shown.len() > 8;
-        let is_labelled =
-            |place: &f64| !decades_only || (place.log10() - place.log10().round()).abs() < 1e-9;
-        let ticks = shown.iter().copied().filter(is_labelled);
+    /// Labels at 1, 2 and 5 of each power of ten, or where those are too many, at 1 alone.
+    fn log(title: &str, low: f64, high: f64, most_labels: f64) -> Self {
+        let shown: Vec<f64> = round_times().filter(|place| (low..=high).contains(place)).collect();
+        let is_ten = |place: f64| (place.log10() - place.log10().round()).abs() < 1e-9;
+        let tens = shown.iter().filter(|place| is_ten(**place)).count();
+        let tens_only = tens > 1 && real(shown.len() as u64) > most_labels;
+        let (labelled, between): (Vec<f64>, Vec<f64>) =
+            shown.into_iter().partition(|place| !tens_only || is_ten(*place));
+        let tick = |at| Tick { at, label: round_time(at) };
         Self {
             title: title.to_owned(),
             is_log: true,
             low,
             high,
-            ticks: ticks.map(|at| Tick { at, label: round_time(at) }).collect(),
-            between: shown.iter().copied().filter(|place| !is_labelled(place)).collect(),
+            ticks: labelled.into_iter().map(tick).collect(),
+            between,
         }
     }
 
@@ -269,6 +282,16 @@ pub(super) fn real(count: u64) -> f64 {
     count as f64
 }
 
+/// Whether two times are too far apart for a linear axis.
+fn is_wide(shortest: f64, longest: f64) -> bool {
+    shortest >= 1.0 && longest.is_finite() && longest / shortest > LOG_FROM
+}
+
+/// 1, 2 and 5 of every power of ten, in microseconds.
+fn round_times() -> impl DoubleEndedIterator<Item = f64> {
+    (0..45).map(|number| [1.0, 2.0, 5.0][number % 3] * ten(i32::try_from(number / 3).unwrap_or(0)))
+}
+
 fn ten(power: i32) -> f64 {
     10f64.powi(power)
 }
@@ -348,9 +371,11 @@ mod tests {
             (Axis::amount("", 41.2), "0 | 10 | 20 | 30 | 40 | 50"),
             (Axis::amount("", 0.31), "0 | 0.1 | 0.2 | 0.3 | 0.4"),
             (Axis::amount("", 0.0), "0 | 0.2 | 0.4 | 0.6 | 0.8 | 1.0 | 1.2"),
-            (Axis::whole("", 2.0), "0 | 1 | 2 | 3"),
+            (Axis::whole("", 2.0, 6.0), "0 | 1 | 2 | 3"),
             (Axis::share("", 0.31), "0% | 20% | 40% | 60% | 80% | 100%"),
             (Axis::times("", 25e3, 310e3), "0 | 100 ms | 200 ms | 300 ms | 400 ms"),
+            (Axis::times("", 400e3, 900e3), "0 | 0.2 s | 0.4 s | 0.6 s | 0.8 s | 1.0 s"),
+            (Axis::few_times("", 5e3, 310e3), "10 ms | 100 ms"),
             (Axis::times("", 400e3, 1.3e6), "0 | 0.5 s | 1.0 s | 1.5 s"),
             (Axis::times("", 20e3, 900e3), "20 ms | 50 ms | 100 ms | 200 ms | 500 ms | 1 s"),
             (Axis::times("", 40.0, 31e6), "100 µs | 1 ms | 10 ms | 100 ms | 1 s | 10 s"),
@@ -387,8 +412,9 @@ mod tests {
             check(&Axis::time_of_run(ms))?;
             for most in [most, most.abs(), most.abs() % 1e6] {
                 check(&Axis::amount("", most.abs().min(1e15)))?;
-                check(&Axis::whole("", most.min(1e15)))?;
+                check(&Axis::whole("", most.min(1e15), 4.0))?;
                 check(&Axis::times("", most % 1e4, most.min(1e13)))?;
+                check(&Axis::few_times("", most % 1e4, most.min(1e13)))?;
                 check(&Axis::log_times("", most, most))?;
                 check(&Axis::nines("", most))?;
             }

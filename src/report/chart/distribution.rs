@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn two_bands_are_two_hills() {
         let two = times([&[20_000; 9][..], &[22_000; 5], &[90_000; 3]].concat());
-        insta::assert_snapshot!(distribution(&two), @"");
+        insta::assert_snapshot!(distribution(&two), @r##"<svg class="spread" viewBox="0 0 72 16" width="72" height="16" aria-hidden="true"><path fill="#0b63ce" d="M0 16V0h3V7h3V16h63V10h3V16z"/><path fill="#c2570c" d="M71 0h1v16h-1z"/></svg>"##);
         assert_eq!(distribution(&times([])), "");
     }
 

@@ -1,7 +1,7 @@
 //! How the load was made: users at work, lag, and what it cost the machine.
 
 use super::axis::{Axis, real};
-use super::colour::{BLUE, GREEN, ORANGE, RED};
+use super::colour::{BLUE, GREEN, MAGENTA, ORANGE, RED};
 use super::figure::{About, Dashes, Figure, Sheet};
 use super::panel::{Anchor, Panel};
 use super::percentiles::say_time;
@@ -17,7 +17,7 @@ type Lag = (&'static str, fn(&Moment) -> &Times, RGBColor, u32);
 
 const LAGS: &[Lag] = &[
     ("lag p99", |moment| &moment.lag, ORANGE, 20),
-    ("dispatcher lag p99", |moment| &moment.dispatch_lag, BLUE, 15),
+    ("dispatcher lag p99", |moment| &moment.dispatch_lag, MAGENTA, 15),
     ("timer lag p99", |moment| &moment.scheduler_lag, GREEN, 15),
 ];
 
@@ -41,7 +41,7 @@ pub(super) fn users_and_lag(timeline: &Timeline<'_>) -> Option<Figure> {
     let above = Panel {
         top: USERS_TOP,
         bottom: if lags.is_empty() { SHEET - 40 } else { USERS_BOTTOM },
-        ..Panel::filling(SHEET, timeline.axis(), Axis::whole("users at work", peak))
+        ..Panel::filling(SHEET, timeline.axis(), Axis::whole("users at work", peak, 4.0))
     };
     let mut sheet = Sheet::default();
     timeline.shade(&mut sheet, &above)?;
@@ -51,7 +51,7 @@ pub(super) fn users_and_lag(timeline: &Timeline<'_>) -> Option<Figure> {
     timeline.lines(&mut sheet, &above, std::slice::from_ref(&users))?;
     if !lags.is_empty() {
         let values = || lags.iter().flat_map(|trace| trace.values.iter().copied());
-        let axis = Axis::times("lag", least(values())?, most(values())?);
+        let axis = Axis::few_times("lag", least(values())?, most(values())?);
         let below = Panel { top: LAG_TOP, ..Panel::filling(SHEET, timeline.axis(), axis) };
         timeline.shade(&mut sheet, &below)?;
         sheet.add(&below.mesh()?);
@@ -99,7 +99,7 @@ pub(super) fn cpu(timeline: &Timeline<'_>) -> Option<Figure> {
     let limit = [(panel.x.low(), CPU_LIMIT), (panel.x.high(), CPU_LIMIT)];
     sheet.dashed("limit", Dashes::Long, &panel.strokes([limit], RED, 10)?);
     let (_, height) = panel.pixel((0.0, CPU_LIMIT));
-    let label = format!("limit {}", figures::share(CPU_LIMIT));
+    let label = format!("limit {:.0}%", CPU_LIMIT * 100.0);
     sheet.add(&panel.text(
         (f64::from(panel.right) - 4.0, height + 9.0),
         &label,

@@ -3,7 +3,7 @@
 use super::axis::{Axis, real};
 use super::colour::{HEAT, TEXT};
 use super::figure::{About, Figure, Readout, Sheet, Track};
-use super::panel::Panel;
+use super::panel::{Panel, Place};
 use super::timeline::{Timeline, over};
 use crate::measure::course::{Course, Moment};
 use crate::measure::histogram::{Percentile, Times};
@@ -47,11 +47,10 @@ pub(super) fn figure(course: &Course, timeline: &Timeline<'_>) -> Option<Figure>
     let mut sheet = Sheet::default();
     timeline.shade(&mut sheet, &panel)?;
     sheet.add(&panel.mesh()?);
-    let tenths_high = u32::try_from(row_height * 10).ok()?;
     for (step, colour) in HEAT.into_iter().enumerate() {
-        let strokes = grid.strokes(step, course.width_ms(), timeline.end_ms);
-        if !strokes.is_empty() {
-            let cells = panel.strokes(strokes, colour, tenths_high)?;
+        let cells = grid.cells(step, course.width_ms(), timeline.end_ms);
+        if !cells.is_empty() {
+            let cells = panel.cells(cells, colour)?;
             sheet.series(
                 &grid.name(step)?,
                 &format!("<g shape-rendering=\"crispEdges\">{cells}</g>"),
@@ -144,10 +143,10 @@ impl Grid {
     }
 
     /// The cells of one colour, row by row, neighbours in a row as one.
-    fn strokes(&self, step: usize, width_ms: u64, end_ms: u64) -> Vec<[(f64, f64); 2]> {
-        let mut strokes = Vec::new();
+    fn cells(&self, step: usize, width_ms: u64, end_ms: u64) -> Vec<[Place; 2]> {
+        let mut cells = Vec::new();
         for row in 0..self.rows {
-            let height = (self.edge(row) * self.edge(row + 1)).sqrt();
+            let heights = (self.edge(row), self.edge(row + 1));
             let mut open: Option<(u64, u64)> = None;
             for column in &self.columns {
                 if column.counts.get(row).and_then(|count| self.step(*count)) != Some(step) {
@@ -157,20 +156,20 @@ impl Grid {
                 open = match open {
                     Some((first, last)) if last == begins => Some((first, ends)),
                     Some(done) => {
-                        strokes.push(stroke(done, height));
+                        cells.push(cell(done, heights));
                         Some((begins, ends))
                     }
                     None => Some((begins, ends)),
                 };
             }
-            strokes.extend(open.map(|done| stroke(done, height)));
+            cells.extend(open.map(|done| cell(done, heights)));
         }
-        strokes
+        cells
     }
 }
 
-fn stroke((begins_ms, ends_ms): (u64, u64), height: f64) -> [(f64, f64); 2] {
-    [(real(begins_ms), height), (real(ends_ms), height)]
+fn cell((begins_ms, ends_ms): (u64, u64), (low, high): (f64, f64)) -> [Place; 2] {
+    [(real(begins_ms), low), (real(ends_ms), high)]
 }
 
 /// The row of a time, counted from 1 µs.
@@ -217,4 +216,42 @@ fn alt(course: &Course, timeline: &Timeline<'_>, grid: &Grid) -> String {
         figures::time(all.max_us()),
         figures::count(grid.most),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn every_completed_iteration_is_in_a_cell_and_every_cell_is_drawn() {
+        for course in [sample::course(60), sample::course(3000), sample::course(1)] {
+            let grid = Grid::of(&course).unwrap();
+            let completed: u64 =
+                course.moments().map(|(_, moment)| moment.response().count()).sum();
+            let counted: u64 = grid.columns.iter().flat_map(|column| &column.counts).sum();
+            assert_eq!(counted, completed);
+            let cells = grid.columns.iter().flat_map(|column| &column.counts);
+            let filled = cells.filter(|count| **count > 0).count() as u64;
+            let width_ms = course.width_ms();
+            let drawn = (0..HEAT.len()).flat_map(|step| grid.cells(step, width_ms, u64::MAX));
+            let drawn: f64 = drawn.map(|[(from, _), (to, _)]| to - from).sum();
+            assert!((drawn - real(filled * width_ms)).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn steps_of_colour_cover_all_counts_without_overlap() {
+        for most in [1, 2, 5, 8, 9, 100, 12_345] {
+            let grid = Grid { per_decade: 5.0, lowest: 0, rows: 8, columns: Vec::new(), most };
+            let names: Vec<_> = (0..HEAT.len()).filter_map(|step| grid.name(step)).collect();
+            assert!(names[0] == "1" || names[0].starts_with("1–"), "{names:?}");
+            assert!(names.last().unwrap().ends_with(&most.to_string()), "{names:?}");
+            let steps: Vec<_> = (1..=most).map(|count| grid.step(count).unwrap()).collect();
+            assert!(steps.is_sorted(), "{most}");
+            for count in 1..=most {
+                assert!(grid.name(grid.step(count).unwrap()).is_some(), "{most} {count}");
+            }
+        }
+    }
 }

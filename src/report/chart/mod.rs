@@ -17,6 +17,11 @@ mod throughput;
 mod timeline;
 mod waterfall;
 
+#[cfg(test)]
+mod geometry;
+#[cfg(test)]
+mod sample;
+
 pub use distribution::distribution;
 pub use figure::Figure;
 

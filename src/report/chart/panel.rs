@@ -147,6 +147,25 @@ impl Panel {
         self.drawn(|chart| chart.draw_series(bars).ok().map(|_| ()))
     }
 
+    /// The same with edges on whole pixels. Bars that share an edge leave no gap then, however a
+    /// page is enlarged: places are told one from the other, and whole numbers add up exactly.
+    pub(super) fn cells(
+        &self,
+        cells: impl IntoIterator<Item = [Place; 2]>,
+        colour: RGBColor,
+    ) -> Option<String> {
+        let whole = |place: Place| {
+            let (x, y) = self.pixel(place);
+            (in_tenths(x.round()), in_tenths(y.round()))
+        };
+        on_sheet(self.sheet, |area| {
+            cells.into_iter().try_for_each(|[one, other]| {
+                let corners = [whole(one), whole(other)];
+                area.draw(&Rectangle::new(corners, colour.filled())).ok()
+            })
+        })
+    }
+
     /// Straight strokes of one width.
     pub(super) fn strokes(
         &self,

@@ -102,7 +102,8 @@ fn trace(timeline: &Timeline<'_>, counted: &Counted) -> Option<Trace> {
 fn alt(timeline: &Timeline<'_>, traces: &[Trace]) -> String {
     let peaks: Vec<_> = traces.iter().filter_map(Trace::peak_said).collect();
     let none = if traces.iter().any(|trace| trace.name == "failed") { "" } else { "; none failed" };
-    format!("Iterations per second {}: {}{none}.", over(timeline), peaks.join(", "))
+    let events = timeline.events_said();
+    format!("Iterations per second {}: {}{none}.{events}", over(timeline), peaks.join(", "))
 }
 
 /// A rate, read out.

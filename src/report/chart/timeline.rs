@@ -4,7 +4,7 @@
 use super::axis::{Axis, real};
 use super::colour::{AXIS, SHADE, TEXT};
 use super::figure::{Dashes, Readout, Sheet, Track};
-use super::panel::{Anchor, Panel, Place, shortened, width_of};
+use super::panel::{Anchor, Panel, Place, plain, shortened, width_of};
 use crate::measure::course::{Course, Moment};
 use crate::report::figures;
 use plotters::style::RGBColor;
@@ -13,6 +13,9 @@ use std::time::Duration;
 /// A moment of which less than this part is told of has no rate that could be trusted: one iteration
 /// in the last three milliseconds of a run is not 333 per second.
 const LEAST_TOLD: u64 = 5;
+
+/// Room for less of a label than this is no room, in pixels.
+const LEAST_LABEL: f64 = 60.0;
 
 /// A run over time, as charts see it.
 pub(super) struct Timeline<'a> {
@@ -109,41 +112,64 @@ impl<'a> Timeline<'a> {
 
     /// Lays on what was done to the run: a line for each, and a label where there is room for it.
     pub(super) fn events(&self, sheet: &mut Sheet, panel: &Panel, labelled: bool) -> Option<()> {
-        let mut free_from = f64::from(panel.left);
-        let mut last = f64::NEG_INFINITY;
-        for event in self.course.events() {
-            let at = real(event.at_ms.min(self.end_ms));
-            let (x, _) = panel.pixel((at, 0.0));
-            // Lines on one pixel are one line.
-            if x - last < 1.0 {
-                continue;
-            }
-            last = x;
-            let ends = [(at, panel.y.low()), (at, panel.y.high())];
+        let lines = self.event_lines(panel);
+        for (number, (x, at, text)) in lines.iter().enumerate() {
+            let ends = [(*at, panel.y.low()), (*at, panel.y.high())];
             let piece = panel.strokes([ends], AXIS, 10)?;
             sheet.add(&format!("<g stroke-dasharray=\"2 2\">{piece}</g>"));
-            if !labelled || x < free_from {
+            if !labelled {
                 continue;
             }
-            let label = shortened(&event.text, 36);
-            let width = width_of(&label);
-            let (anchor, begins) = if x + 4.0 + width < f64::from(panel.right) {
-                (Anchor::Start, x + 4.0)
-            } else {
-                (Anchor::End, x - 4.0 - width)
-            };
-            if begins >= free_from {
-                let place = if matches!(anchor, Anchor::Start) { begins } else { x - 4.0 };
-                sheet.add(&panel.text(
-                    (place, f64::from(panel.top) + 22.0),
-                    &label,
-                    anchor,
-                    TEXT,
-                )?);
-                free_from = begins + width + 8.0;
+            let height = f64::from(panel.top) + 22.0;
+            let next = lines.get(number + 1).map_or(f64::from(panel.right), |(next, ..)| *next);
+            let room = next - x - 10.0;
+            let is_last = number + 1 == lines.len();
+            let before = x - if number == 0 { f64::from(panel.left) } else { lines[number - 1].0 };
+            // The label of a late event stands before its line, if no other one is there.
+            if is_last && number == 0 && room < width_of(text) && before > room {
+                let label = fitting(text, before - 10.0);
+                sheet.add(&panel.text((x - 4.0, height), &label, Anchor::End, TEXT)?);
+            } else if room > LEAST_LABEL {
+                let label = fitting(text, room);
+                sheet.add(&panel.text((x + 4.0, height), &label, Anchor::Start, TEXT)?);
             }
         }
         Some(())
+    }
+
+    /// Place in pixels and in milliseconds of each line, and what it stands for. What happened at
+    /// the same pixel is one line.
+    fn event_lines(&self, panel: &Panel) -> Vec<(f64, f64, &'a str)> {
+        let mut lines: Vec<(f64, f64, &str)> = Vec::new();
+        for event in self.course.events() {
+            let at = real(event.at_ms.min(self.end_ms));
+            let (x, _) = panel.pixel((at, 0.0));
+            if lines.last().is_none_or(|(last, ..)| x - last >= 1.0) {
+                lines.push((x, at, &event.text));
+            }
+        }
+        lines
+    }
+
+    /// What was done to the run, for a sentence: the first few, or nothing.
+    pub(super) fn events_said(&self) -> String {
+        const MOST: usize = 5;
+        let number = self.course.events().count();
+        let said: Vec<String> = self
+            .course
+            .events()
+            .take(MOST)
+            .map(|event| {
+                format!(
+                    " At {}: {}.",
+                    figures::clock(Duration::from_millis(event.at_ms)),
+                    plain(&event.text)
+                )
+            })
+            .collect();
+        let more = number.saturating_sub(MOST);
+        let more = if more > 0 { format!(" {more} more events.") } else { String::new() };
+        said.concat() + &more
     }
 
     /// Places of a trace on a panel's axes.
@@ -196,6 +222,13 @@ impl<'a> Timeline<'a> {
     }
 }
 
+/// As much of a text as there is room for, in pixels.
+fn fitting(text: &str, room: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few characters")]
+    let characters = (room / width_of("x")).clamp(1.0, 60.0) as usize;
+    shortened(text, characters)
+}
+
 /// The greatest of some values, if there are any.
 pub(super) fn most(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
     values.into_iter().flatten().filter(|value| value.is_finite()).max_by(f64::total_cmp)
@@ -239,5 +272,43 @@ impl Trace {
     pub(super) fn peak_said(&self) -> Option<String> {
         let peak = self.peak()?;
         Some(format!("{} peaks at {}", self.name, (self.say)(peak)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::timeline::Line;
+
+    fn measured(lines: &[(u64, u64, u64)]) -> Option<(u64, u64)> {
+        let mut course = Course::default();
+        for (start_ms, end_ms, measured_ms) in lines.iter().copied() {
+            course.absorb_line(&Line { start_ms, end_ms, measured_ms, ..Line::default() });
+        }
+        Timeline::of(&course).and_then(|timeline| timeline.measured())
+    }
+
+    #[test]
+    fn the_measured_part_lies_between_warm_up_and_drain() {
+        for (lines, part) in [
+            (
+                &[
+                    (0, 1000, 0),
+                    (1000, 2000, 400),
+                    (2000, 3000, 1000),
+                    (3000, 4000, 300),
+                    (4000, 5000, 0),
+                ][..],
+                (1600, 3300),
+            ),
+            (&[(0, 1000, 1000), (1000, 2000, 1000)], (0, 2000)),
+            (&[(0, 1000, 600)], (400, 1000)),
+            // A machine that stood still at first: one long interval, told of in its middle.
+            (&[(0, 5000, 5000)], (0, 3000)),
+        ] {
+            assert_eq!(measured(lines), Some(part), "{lines:?}");
+        }
+        assert_eq!(measured(&[(0, 1000, 0)]), None);
+        assert_eq!(measured(&[]), None);
     }
 }

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 
 /// Height of a row and width of its label, in pixels.
 const ROW: u32 = 19;
-const LABEL: u32 = 296;
-const LABEL_CHARACTERS: usize = 46;
+const LABEL: u32 = 336;
+const LABEL_CHARACTERS: usize = 52;
 
 /// More exchanges than this are not drawn: an iteration that polls may have hundreds.
 const MOST_ROWS: usize = 40;
