@@ -1,17 +1,23 @@
 //! Summaries for tests: made up, but with the proportions of real ones.
 
+use crate::base::names::{Journey, Variant};
+use crate::measure::Exemplar;
 use crate::measure::counts::FaultCounts;
 use crate::measure::course::Course;
 use crate::measure::failing::FaultSample;
 use crate::measure::fault::Fault;
+use crate::measure::histogram::{Bounds, Times};
+use crate::measure::series::{Kind, Phase, SeriesKey};
 use crate::measure::tally::Tally;
-use crate::measure::timeline::Line;
+use crate::measure::timeline::{Interval, Line};
 use crate::result::dossier::Dossier;
 use crate::result::run_dir::{FlowRecord, HostRecord, RunRecord};
 use crate::result::summary::{
     ActionSummary, CapabilitySummary, Caution, FunnelStep, GeneratorSummary, JourneySummary,
     SCHEMA_VERSION, SeriesSummary, Summary, ThresholdSummary, TimeUs, Verdict, WorkloadModel,
 };
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One of each kind.
 pub(super) fn all() -> [Summary; 5] {
@@ -98,6 +104,58 @@ pub(super) fn hostile() -> Dossier {
         sample.call_id = Some(name.to_owned());
     });
     dossier
+}
+
+/// The same with histograms, a course and whole iterations that go with its summary: everything
+/// that charts are drawn from.
+pub(super) fn with_course(mut dossier: Dossier) -> Dossier {
+    dossier.course = Course::default();
+    let variants = dossier.summary.journeys.iter().map(|row| (&row.variant, &row.journey));
+    for second in 0..20 {
+        let mut series = BTreeMap::new();
+        let mut lines = Vec::new();
+        for (variant, journey) in variants.clone() {
+            let mut times = Times::new(Bounds::Journey);
+            (1..=30).for_each(|part| times.record(part * (3000 + 200 * second)));
+            let key = SeriesKey::of_journey(Phase::Measured, variant, journey, Kind::Response);
+            series.insert(Arc::new(key), times);
+            lines.push(serde_json::json!({
+                "phase": "measured", "variant": variant, "journey": journey, "due": 32,
+                "completed": 30, "faults": { "http-5xx": 2 }, "exchanges": 90,
+            }));
+        }
+        let line = serde_json::json!({
+            "schema_version": 1, "interval": second, "start_ms": second * 1000,
+            "end_ms": second * 1000 + 1000, "measured_ms": 1000, "journeys": lines,
+            "readings": {
+                "users": 5 + second, "next_arrival": 0, "next_persona": 0, "cpu_share": 0.2,
+            },
+        });
+        let line: Line = serde_json::from_value(line).unwrap();
+        let interval = Interval { line, series, failing: Vec::new() };
+        dossier.course.absorb(&interval);
+        dossier.tally.absorb(&interval);
+    }
+    dossier.exemplars =
+        variants.flat_map(|(v, j)| [exemplar(v, j, 1), exemplar(v, j, 2)]).collect();
+    dossier
+}
+
+fn exemplar(variant: &Variant, journey: &Journey, number: u64) -> Exemplar {
+    let exchange = |place: u64| {
+        serde_json::json!({
+            "step": format!("{journey} {place}"), "capability": "customHTMLTemplate",
+            "event": "submit", "action": "SIGNON", "sent_us": place * 40_000,
+            "service_us": 30_000 * number, "outcome": "advanced",
+        })
+    };
+    let exemplar = serde_json::json!({
+        "variant": variant, "journey": journey, "slowest": number > 1, "iteration": number,
+        "due_us": 1_000_000, "response_us": 100_000 * number, "service_us": 100_000 * number,
+        "elapsed_us": 120_000 * number, "ending": "completed",
+        "exchanges": (0..3).map(exchange).collect::<Vec<_>>(),
+    });
+    serde_json::from_value(exemplar).unwrap()
 }
 
 /// Two samples of each fault that exchanges met.

@@ -135,7 +135,9 @@ impl Axis {
     /// Times in microseconds on a linear axis from zero, with at most so many labels.
     pub(super) fn linear_times(title: &str, longest: f64, most_labels: f64) -> Self {
         let longest = if longest.is_finite() { longest.max(1.0) } else { 1.0 };
-        let (factor, _, unit) = *UNITS.iter().find(|unit| longest < unit.1).unwrap_or(&UNITS[4]);
+        // What ends just below a unit has a label at it, or above.
+        let fitting = UNITS.iter().find(|unit| longest * 1.25 < unit.1);
+        let (factor, _, unit) = *fitting.unwrap_or(&(3600e6, f64::INFINITY, "h"));
         let step = round_step(longest / factor, most_labels) * factor;
         Self::linear(title, longest, step, |at, step| {
             let number = decimal(at / factor, step / factor);
@@ -372,6 +374,8 @@ mod tests {
             (Axis::whole("", 2.0, 6.0), "0 | 1 | 2 | 3"),
             (Axis::share("", 0.31), "0% | 20% | 40% | 60% | 80% | 100%"),
             (Axis::times("", 25e3, 310e3), "0 | 100 ms | 200 ms | 300 ms | 400 ms"),
+            (Axis::times("", 400e3, 900e3), "0 | 0.2 s | 0.4 s | 0.6 s | 0.8 s | 1.0 s"),
+            (Axis::few_times("", 5e3, 310e3), "10 ms | 100 ms"),
             (Axis::times("", 400e3, 1.3e6), "0 | 0.5 s | 1.0 s | 1.5 s"),
             (Axis::times("", 20e3, 900e3), "20 ms | 50 ms | 100 ms | 200 ms | 500 ms | 1 s"),
             (Axis::times("", 40.0, 31e6), "100 µs | 1 ms | 10 ms | 100 ms | 1 s | 10 s"),

@@ -61,7 +61,7 @@ impl Track {
             points().map(|point| point.as_ref().map(|(pixel, _)| *pixel)).collect();
         let text: Vec<Option<&str>> =
             points().map(|point| point.as_ref().map(|(_, text)| text.as_str())).collect();
-        let (name, colour) = (&self.name, hex(self.colour));
+        let (name, colour) = (plain(&self.name), hex(self.colour));
         json!({ "name": name, "colour": colour, "pixels": pixels, "text": text })
     }
 }

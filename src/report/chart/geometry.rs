@@ -160,7 +160,7 @@ fn a_machine_that_stood_still_leaves_a_line_and_no_peak() {
 fn the_spectrum_reads_out_what_the_summary_says() {
     let dossier = Run::default().dossier();
     let charts = charts(&dossier);
-    let data = &charts.iter().find(|chart| chart.id == "spectrum").unwrap().data;
+    let Figure { data, svg, .. } = charts.iter().find(|chart| chart.id == "spectrum").unwrap();
     let labels: Vec<_> = data["x"]["text"].as_array().unwrap().iter().collect();
     for (row, series) in dossier.summary.journeys.iter().zip(data["series"].as_array().unwrap()) {
         let times = row.response_time_us.unwrap();
@@ -173,6 +173,10 @@ fn the_spectrum_reads_out_what_the_summary_says() {
         ] {
             let place = labels.iter().position(|label| **label == percentile.to_string()).unwrap();
             assert_eq!(series["text"][place], crate::report::figures::time(us), "{percentile}");
+            let (x, y) = (&data["x"]["pixels"][place], &series["pixels"][place]);
+            let is_marked = svg.contains(&format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"3\"/>"));
+            let is_to_be = ["p50", "p95", "p99"].contains(&percentile.to_string().as_str());
+            assert!(is_marked || !is_to_be, "{percentile} {x} {y}");
         }
     }
 }

@@ -192,3 +192,64 @@ fn alt(curve: &Curve, is_open: bool, peak: f64, reached: f64) -> String {
     };
     format!("Planned load {length}: at most {}. Reached: at most {}.", say(peak), say(reached))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn curve(workload: &Value, is_open: bool) -> Option<Vec<Place>> {
+        Curve::of(workload, is_open, 7000.0).map(|curve| curve.places)
+    }
+
+    #[test]
+    fn stages_are_gone_to_in_a_straight_line_or_are_there_at_once() {
+        let stages = json!({ "stages": [
+            { "rate": "20/s", "over": "5s" },
+            { "rate": "20/s", "for": "10s" },
+            { "rate": "3600/min", "for": "5s" },
+            { "rate": "0/s", "over": "500ms" },
+        ] });
+        let corners = [
+            (0.0, 0.0),
+            (5000.0, 20.0),
+            (15_000.0, 20.0),
+            (15_000.0, 60.0),
+            (20_000.0, 60.0),
+            (20_500.0, 0.0),
+        ];
+        assert_eq!(curve(&stages, true).unwrap(), corners);
+        let curve = Curve::of(&stages, true, 0.0).unwrap();
+        for (at, level) in [(0.0, 0.0), (2500.0, 10.0), (15_000.0, 60.0), (20_250.0, 30.0)] {
+            assert_eq!(curve.level(at), Some(level), "{at}");
+        }
+        assert_eq!(curve.level(20_500.0), None);
+    }
+
+    #[test]
+    fn a_constant_load_lasts_as_long_as_it_says_or_as_the_run_did() {
+        for (workload, is_open, corners) in [
+            (json!({ "users": 20, "warm_up": "3s", "duration": "20s" }), false, (23_000.0, 20.0)),
+            (json!({ "rate": "40/s" }), true, (60_000.0, 40.0)),
+            (json!({ "users": 3, "iterations": 100 }), false, (7000.0, 3.0)),
+            (json!({}), false, (60_000.0, 1.0)),
+        ] {
+            let places = curve(&workload, is_open).unwrap();
+            assert_eq!(places, [(0.0, corners.1), corners], "{workload}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_plan() {
+        for workload in [
+            json!({}),
+            json!({ "rate": "fast" }),
+            json!({ "rate": -1 }),
+            json!({ "stages": [] }),
+            json!({ "stages": [{ "rate": "1/s" }] }),
+            json!({ "stages": [{ "users": 1, "for": "1s" }] }),
+        ] {
+            assert_eq!(curve(&workload, true), None, "{workload}");
+        }
+    }
+}

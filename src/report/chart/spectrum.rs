@@ -3,7 +3,7 @@
 use super::axis::{Axis, real};
 use super::colour::SERIES;
 use super::figure::{About, Dashes, Figure, Readout, Sheet, Track};
-use super::panel::{Panel, Place};
+use super::panel::{Panel, Place, WIDTH};
 use super::percentiles::JourneyNames;
 use super::timeline::{least, most};
 use crate::base::names::{Journey, Variant};
@@ -40,7 +40,9 @@ pub(super) fn figure(dossier: &Dossier) -> Option<Figure> {
     let heights = || lines.iter().flat_map(|line| &line.places).map(|place| place.map(|(_, y)| y));
     let far = most(lines.iter().flat_map(|line| &line.places).map(|place| place.map(|(x, _)| x)))?;
     let y = Axis::times("response time", least(heights())?, most(heights())?);
-    let panel = Panel::filling(320, Axis::nines("percentile of the completed iterations", far), y);
+    let x = Axis::nines("percentile of the completed iterations", far);
+    // The last label may be as long as `99.999%`.
+    let panel = Panel { right: WIDTH - 28, ..Panel::filling(320, x, y) };
     let mut sheet = Sheet::default();
     sheet.add(&panel.mesh()?);
     for line in &lines {

@@ -274,3 +274,41 @@ impl Trace {
         Some(format!("{} peaks at {}", self.name, (self.say)(peak)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::timeline::Line;
+
+    fn measured(lines: &[(u64, u64, u64)]) -> Option<(u64, u64)> {
+        let mut course = Course::default();
+        for (start_ms, end_ms, measured_ms) in lines.iter().copied() {
+            course.absorb_line(&Line { start_ms, end_ms, measured_ms, ..Line::default() });
+        }
+        Timeline::of(&course).and_then(|timeline| timeline.measured())
+    }
+
+    #[test]
+    fn the_measured_part_lies_between_warm_up_and_drain() {
+        for (lines, part) in [
+            (
+                &[
+                    (0, 1000, 0),
+                    (1000, 2000, 400),
+                    (2000, 3000, 1000),
+                    (3000, 4000, 300),
+                    (4000, 5000, 0),
+                ][..],
+                (1600, 3300),
+            ),
+            (&[(0, 1000, 1000), (1000, 2000, 1000)], (0, 2000)),
+            (&[(0, 1000, 600)], (400, 1000)),
+            // A machine that stood still at first: one long interval, told of in its middle.
+            (&[(0, 5000, 5000)], (0, 3000)),
+        ] {
+            assert_eq!(measured(lines), Some(part), "{lines:?}");
+        }
+        assert_eq!(measured(&[(0, 1000, 0)]), None);
+        assert_eq!(measured(&[]), None);
+    }
+}

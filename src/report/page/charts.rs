@@ -1,6 +1,6 @@
 //! The charts as figures of the page: their legend, their read-out, and their colours in the dark.
 
-use super::prose::{name, remark};
+use super::prose::{lines, name, remark};
 use crate::report::chart::colour::PALETTE;
 use crate::report::chart::{self, Figure};
 use crate::result::dossier::Dossier;
@@ -50,7 +50,7 @@ fn of_a_kind(same: &[Figure]) -> Markup {
         @for drawn in shown { (figure(drawn)) }
         @if let Some(first) = folded.first() {
             details id={ "more-" (first.id) } {
-                summary { (folded.len()) " more of these: " (first.title) @if folded.len() > 1 { " …" } }
+                summary { (folded.len()) " more of these: " (name(&first.title)) @if folded.len() > 1 { " …" } }
                 @for drawn in folded { (figure(drawn)) }
             }
         }
@@ -68,13 +68,13 @@ fn figure(drawn: &Figure) -> Markup {
     html! {
         figure id=(id) {
             figcaption {
-                h3 id={ (id) "-title" } { (drawn.title) }
-                @if !drawn.caption.is_empty() { p { (drawn.caption) } }
+                h3 id={ (id) "-title" } { (name(&drawn.title)) }
+                @if !drawn.caption.is_empty() { p { (name(&drawn.caption)) } }
             }
             (legend(drawn))
             // Wider than a narrow window: it scrolls in its own box, which the script reads out.
             div.drawing id={ (id) "-drawing" } tabindex="0" role="group" aria-labelledby={ (id) "-title" } {
-                div.plot { (PreEscaped(&drawn.svg)) }
+                div.plot { (PreEscaped(lines(&drawn.svg))) }
             }
             @if has_values {
                 p.readout role="status" {}
@@ -102,9 +102,9 @@ fn legend(drawn: &Figure) -> Markup {
     }
 }
 
-/// JSON in which nothing ends the element it stands in.
+/// JSON in which nothing ends the element it stands in, nor turns the text round when it is shown.
 fn inert(data: &Value) -> String {
-    data.to_string().replace('<', "\\u003c")
+    name(data.to_string()).replace('<', "\\u003c")
 }
 
 /// A colour of the palette by its variable, so that it follows the theme; any other as it is, if it

@@ -12,6 +12,8 @@ fn attributes<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
 fn pages() -> Vec<String> {
     let mut dossiers = specimen::dossiers();
     dossiers.push(specimen::hostile());
+    let drawn: Vec<_> = dossiers.iter().cloned().map(specimen::with_course).collect();
+    dossiers.extend(drawn);
     let live = LiveChrome { events_path: "/e".to_owned(), stop_path: "/s".to_owned() };
     let mut pages: Vec<_> = dossiers.iter().map(document).collect();
     pages.extend(dossiers.iter().map(|dossier| live_document(dossier, &live)));
@@ -79,8 +81,9 @@ fn the_verdict_is_in_the_first_heading_and_in_the_title() {
 
 #[test]
 fn names_from_outside_are_text_and_never_markup() {
-    let dossier = specimen::hostile();
+    let dossier = specimen::with_course(specimen::hostile());
     let page = document(&dossier);
+    assert!(page.matches("<figure").count() > 5);
     assert_eq!(page.matches("<script>").count(), 1, "that of the page itself");
     assert!(page.contains("&lt;script&gt;"));
     assert!(!page.contains("onerror=\"") && !page.contains("\u{202e}"));
