@@ -173,7 +173,8 @@ fn the_spectrum_reads_out_what_the_summary_says() {
         ] {
             let place = labels.iter().position(|label| **label == percentile.to_string()).unwrap();
             assert_eq!(series["text"][place], crate::report::figures::time(us), "{percentile}");
-            let (x, y) = (&data["x"]["pixels"][place], &series["pixels"][place]);
+            let pixel = |pixels: &Value| pixels["pixels"][place].as_f64().unwrap();
+            let (x, y) = (pixel(&data["x"]), pixel(series));
             let is_marked = svg.contains(&format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"3\"/>"));
             let is_to_be = ["p50", "p95", "p99"].contains(&percentile.to_string().as_str());
             assert!(is_marked || !is_to_be, "{percentile} {x} {y}");
