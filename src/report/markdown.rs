@@ -69,7 +69,7 @@ impl Page {
     }
 
     fn block(&mut self, text: &str) {
-        if text.len() + 1 <= self.room() {
+        if text.len() < self.room() {
             self.text.push_str(text);
             self.text.push('\n');
         }
@@ -78,7 +78,7 @@ impl Page {
     fn list(&mut self, what: &str, items: impl Iterator<Item = String>) {
         let (mut shown, mut hidden) = (String::new(), 0);
         for item in items {
-            if shown.len() + item.len() + 1 <= self.room() {
+            if shown.len() + item.len() < self.room() {
                 shown.push_str(&item);
             } else {
                 hidden += 1;
@@ -104,7 +104,7 @@ impl Page {
         let (mut shown, mut hidden) = (0, 0);
         for row in &table.rows {
             let row = line(row);
-            if text.len() + row.len() + table.after.len() + 1 <= self.room() {
+            if text.len() + row.len() + table.after.len() < self.room() {
                 text += &row;
                 shown += 1;
             } else {
