@@ -15,8 +15,14 @@ use maud::{Markup, Render, html};
 /// Most rows of a table of journeys, and most funnels.
 const MOST: usize = 120;
 
+/// One of the times of a set.
+pub(super) type Part = fn(&TimeUs) -> u64;
+
+/// One of the sets of times of a journey.
+type Clock = fn(&JourneySummary) -> Option<&TimeUs>;
+
 /// The columns of times, wherever there are any.
-pub(super) const TIMES: &[(Column, fn(&TimeUs) -> u64)] = &[
+pub(super) const TIMES: &[(Column, Part)] = &[
     (Column::figure("p50"), |times| times.p50),
     (Column::figure("p75"), |times| times.p75),
     (Column::figure("p90"), |times| times.p90),
@@ -27,7 +33,7 @@ pub(super) const TIMES: &[(Column, fn(&TimeUs) -> u64)] = &[
 ];
 
 /// The times of a journey: their kind, their name, and where they stand.
-const CLOCKS: &[(Kind, &str, fn(&JourneySummary) -> Option<&TimeUs>)] = &[
+const CLOCKS: &[(Kind, &str, Clock)] = &[
     (Kind::Response, "response time", |row| row.response_time_us.as_ref()),
     (Kind::Service, "service time", |row| row.service_time_us.as_ref()),
     (Kind::Elapsed, "elapsed", |row| row.elapsed_us.as_ref()),

@@ -1,17 +1,18 @@
 //! The handful of numbers that a run comes down to.
 
+use super::journeys::Part;
 use super::prose::{name, remark};
 use super::setup::variants;
 use crate::base::names::Journey;
 use crate::measure::tally::share;
 use crate::report::figures;
 use crate::result::dossier::Dossier;
-use crate::result::summary::{JourneySummary, Summary, TimeUs, WorkloadModel};
+use crate::result::summary::{JourneySummary, Summary, WorkloadModel};
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 
 /// The percentiles that people ask for first.
-const FIRST: &[(&str, fn(&TimeUs) -> u64)] =
+const FIRST: &[(&str, Part)] =
     &[("p50", |times| times.p50), ("p95", |times| times.p95), ("p99", |times| times.p99)];
 
 /// Most journeys in the short table.

@@ -32,7 +32,7 @@ fn told(dossier: &Dossier) -> Vec<(&'static str, Markup)> {
     let host = &record.host;
     let variants = variants(dossier);
     let mut facts = vec![
-        ("run", html! { (name(&record.run_id.to_string())) }),
+        ("run", html! { (name(record.run_id.as_str())) }),
         ("tenant", html! { (name(about::tenant(record))) }),
         ("load", html! { (name(about::load(record))) br; span.muted { (model) ": " (meaning) } }),
         ("journeys", journeys(dossier)),
