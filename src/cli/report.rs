@@ -52,6 +52,12 @@ pub(super) fn report(args: &ReportArgs, terminal: &Terminal) -> Result<Exit, Fai
     };
     let whole = || dossier(&dir).map_err(|error| wrong(&error));
     match format.render {
+        Render::Result(render) => {
+            let record = dir.run().map_err(|error| wrong(&error))?;
+            let summary = of_directory(&dir).map_err(|error| wrong(&error))?;
+            let text = render(&record, &summary).map_err(unfit)?;
+            Sink::open(args.to.as_deref(), terminal)?.take_all(&text)?;
+        }
         Render::Whole(render) => {
             let text = render(&whole()?).map_err(unfit)?;
             Sink::open(args.to.as_deref(), terminal)?.take_all(&text)?;

@@ -16,7 +16,7 @@ use crate::load::{self, Plan, Stop};
 use crate::management::keeper::AccountsError;
 use crate::measure::recorder::Recorder;
 use crate::profile::load::Flags;
-use crate::report::{FORMATS, Render, console, json};
+use crate::report::{FORMATS, console, json};
 use crate::result::run_dir::{HostRecord, RunDir, RunRecord};
 use crate::result::summary::{Verdict, WorkloadModel};
 use crate::run::call_log::CallLog;
@@ -186,9 +186,9 @@ fn leave_reports(dir: &RunDir, terminal: &Terminal) {
         Err(error) => return caution(&format!("there are no reports: {error}")),
     };
     for format in FORMATS {
-        let (Some(file), Render::Whole(render)) = (format.file, format.render) else { continue };
+        let Some(file) = format.file else { continue };
         // A defect in a drawing is no reason to lose what comes after it.
-        let text = catch_unwind(AssertUnwindSafe(|| render(&dossier)));
+        let text = catch_unwind(AssertUnwindSafe(|| format.rendered(&dossier)));
         let written = match text {
             Ok(Ok(text)) => dir.replace(file, text.as_bytes()).map_err(|error| error.to_string()),
             Ok(Err(error)) => Err(error.to_string()),

@@ -86,6 +86,16 @@ impl Counters {
         self.lost += times.saturating_sub(room);
     }
 
+    /// Counts so many times of one place. None if there is none, or its counter is full.
+    pub(super) fn count_at(&mut self, place: usize, times: u64) -> Option<()> {
+        let is_place = place <= self.layout.place(self.layout.high);
+        let page = self.pages.get_mut(place / PAGE).filter(|_| is_place)?;
+        let counter = &mut page.get_or_insert_with(empty)[place % PAGE];
+        *counter = counter.checked_add(u32::try_from(times).ok()?)?;
+        self.total += times;
+        Some(())
+    }
+
     /// Adds all of another set, whatever its layout.
     pub(super) fn add(&mut self, other: &Self) {
         if self.layout != other.layout {

@@ -6,7 +6,6 @@ use super::columns::clean;
 use crate::measure::counts::FaultCounts;
 use crate::measure::fault::Fault;
 use crate::measure::tally::share;
-use crate::result::dossier::Dossier;
 use crate::result::summary::{
     ActionSummary, CapabilitySummary, JourneySummary, StepSummary, Summary, TimeUs,
 };
@@ -93,10 +92,10 @@ fn elapsed(row: &Row<'_>, of: fn(&TimeUs) -> u64) -> String {
 }
 
 /// The whole table, headings first.
-pub fn render(dossier: &Dossier) -> Result<String, RenderError> {
+pub fn render(summary: &Summary) -> Result<String, RenderError> {
     let headings = COLUMNS.iter().map(|column| column.heading.to_owned());
     let mut table = vec![headings.chain(fault_headings("faults")).collect()];
-    for row in rows(&dossier.summary) {
+    for row in rows(summary) {
         let cells = COLUMNS.iter().map(|column| (column.cell)(&row));
         table.push(cells.chain(fault_cells(row.faults)).collect());
     }
@@ -218,14 +217,14 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn table(summary: Summary) -> Vec<BTreeMap<String, String>> {
-        let text = render(&specimen::dossier(summary)).unwrap();
+        let text = render(&summary).unwrap();
         let mut reader = ::csv::Reader::from_reader(text.as_bytes());
         reader.deserialize().map(Result::unwrap).collect()
     }
 
     #[test]
     fn the_headings_are_an_interface() {
-        let text = render(&specimen::dossier(specimen::passing())).unwrap();
+        let text = render(&specimen::passing()).unwrap();
         insta::assert_snapshot!(text.lines().next().unwrap().replace(',', " "), @"level variant journey step capability event action due late completed dropped cut_off lost completed_per_s samples faults error_share min_us mean_us p50_us p75_us p90_us p95_us p99_us p99_9_us max_us service_p50_us service_p95_us service_p99_us elapsed_p50_us elapsed_p95_us elapsed_p99_us faults_http_5xx faults_http_4xx faults_rate_limited faults_blocked faults_flow_failed faults_flow_timed_out faults_interaction_rejected faults_refused faults_not_refused faults_unexpected_form faults_malformed_reply faults_no_next_step faults_oversized_reply faults_foreign_link faults_not_acknowledged faults_dns faults_connect_refused faults_connect_timeout faults_tls faults_http_version faults_proxy_refused faults_reset faults_read_timeout faults_no_account faults_code_not_received faults_unmapped_field faults_saturated faults_out_of_sockets faults_panicked faults_ledger_not_written faults_cut_off");
     }
 
@@ -294,7 +293,7 @@ mod tests {
             let mut summary = specimen::two_variants();
             summary.journeys[0].journey = name.as_str().into();
             let expected = rows(&summary).len();
-            let text = render(&specimen::dossier(summary.clone())).unwrap();
+            let text = render(&summary).unwrap();
             prop_assert_eq!(text.lines().count(), expected + 1);
             let found = table(summary);
             prop_assert_eq!(found.len(), expected);

@@ -4,7 +4,7 @@
 use super::columns::clean;
 use super::{RenderError, faults, figures};
 use crate::analysis::rule::{Rule, Scope};
-use crate::result::dossier::Dossier;
+use crate::result::run_dir::RunRecord;
 use crate::result::summary::{JourneySummary, Summary, ThresholdSummary, Verdict};
 use quick_junit::{
     NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite, XmlString,
@@ -17,12 +17,11 @@ const INVALID: &str =
     "the run is invalid: gander was the limit, the numbers say nothing about the tenant";
 
 /// The whole document.
-pub fn render(dossier: &Dossier) -> Result<String, RenderError> {
-    let summary = &dossier.summary;
+pub fn render(record: &RunRecord, summary: &Summary) -> Result<String, RenderError> {
     let mut report = Report::new("gander");
     report.timestamp = summary.started_at.parse().ok();
     report.time = seconds(summary.measured_s);
-    report.add_test_suite(run(dossier));
+    report.add_test_suite(run(record, summary));
     report.add_test_suite(thresholds(summary));
     report.add_test_suite(journeys(summary));
     report.to_string().map_err(|source| RenderError::Xml { source })
@@ -30,8 +29,7 @@ pub fn render(dossier: &Dossier) -> Result<String, RenderError> {
 
 /// One case: the verdict. It is there for what is no threshold's fault: a guard that stopped the run,
 /// users that ran out, a generator that was the limit.
-fn run(dossier: &Dossier) -> TestSuite {
-    let (record, summary) = (&dossier.record, &dossier.summary);
+fn run(record: &RunRecord, summary: &Summary) -> TestSuite {
     let status = match summary.verdict {
         Verdict::Pass => TestCaseStatus::success(),
         Verdict::Fail => wrong(NonSuccessKind::Failure, "fail", &summary.reasons),
@@ -207,8 +205,13 @@ mod tests {
     use crate::report::specimen;
     use proptest::prelude::*;
 
+    fn rendered(summary: Summary) -> String {
+        let dossier = specimen::dossier(summary);
+        render(&dossier.record, &dossier.summary).unwrap()
+    }
+
     fn read(summary: Summary) -> Report {
-        let text = render(&specimen::dossier(summary)).unwrap();
+        let text = rendered(summary);
         Report::deserialize_from_str(&text).unwrap()
     }
 
@@ -223,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_failing_run() {
-        insta::assert_snapshot!(render(&specimen::dossier(specimen::failing())).unwrap(), @r#"
+        insta::assert_snapshot!(rendered(specimen::failing()), @r#"
         <?xml version="1.0" encoding="UTF-8"?>
         <testsuites name="gander" tests="7" skipped="0" failures="4" errors="0" timestamp="2026-11-21T18:34:41.120+00:00" time="20.000">
             <testsuite name="run" tests="1" skipped="0" errors="0" failures="1">
@@ -321,7 +324,7 @@ mod tests {
             summary.thresholds[0].rule.clone_from(&name);
             summary.reasons[0].clone_from(&name);
             summary.cautions[0].text.clone_from(&name);
-            let text = render(&specimen::dossier(summary)).unwrap();
+            let text = rendered(summary);
             let is_xml = |c: char| matches!(c, '\n' | ' '..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
             prop_assert!(text.chars().all(is_xml));
             let report = Report::deserialize_from_str(&text).unwrap();

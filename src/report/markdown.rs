@@ -5,7 +5,7 @@ use super::markup::{code, sentence};
 use super::{about, faults, figures};
 use crate::base::names::Variant;
 use crate::measure::counts::FaultCounts;
-use crate::result::dossier::Dossier;
+use crate::result::run_dir::RunRecord;
 use crate::result::summary::{
     ActionSummary, CapabilitySummary, JourneySummary, StepSummary, Summary, ThresholdSummary,
     TimeUs, Verdict,
@@ -28,13 +28,12 @@ const TIMES: &[(&str, fn(&TimeUs) -> u64)] = &[
 ];
 
 /// The whole comment.
-pub fn render(dossier: &Dossier) -> String {
-    let summary = &dossier.summary;
+pub fn render(record: &RunRecord, summary: &Summary) -> String {
     let several =
         summary.journeys.iter().map(|row| &row.variant).collect::<BTreeSet<_>>().len() > 1;
     let mut page = Page::default();
     page.block(&head(summary));
-    page.block(&paragraph(dossier));
+    page.block(&paragraph(record, summary));
     page.list("reasons", summary.reasons.iter().map(|reason| format!("- {}\n", sentence(reason))));
     page.table(&thresholds(summary));
     page.table(&journeys(summary, several));
@@ -148,8 +147,7 @@ fn head(summary: &Summary) -> String {
 }
 
 /// What was run, and how far it got, in one go.
-fn paragraph(dossier: &Dossier) -> String {
-    let (record, summary) = (&dossier.record, &dossier.summary);
+fn paragraph(record: &RunRecord, summary: &Summary) -> String {
     let due: u64 = summary.journeys.iter().map(|row| row.due).sum();
     let completed: u64 = summary.journeys.iter().map(|row| row.completed).sum();
     let failed: u64 = summary.journeys.iter().map(|row| row.failed).sum();
@@ -312,7 +310,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn shown(summary: Summary) -> String {
-        render(&specimen::dossier(summary))
+        let dossier = specimen::dossier(summary);
+        render(&dossier.record, &dossier.summary)
     }
 
     fn step(name: &str) -> StepSummary {

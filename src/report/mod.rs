@@ -29,6 +29,7 @@ use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::measure::timeline::Line;
 use crate::result::dossier::Dossier;
 use crate::result::run_dir::{JUNIT, REPORT, RunRecord, STEPS};
+use crate::result::summary::Summary;
 
 /// A form in which a run directory can be rendered again.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,8 @@ pub struct Format {
 /// How a text is made.
 #[derive(Clone, Copy, Debug)]
 pub enum Render {
+    /// Whole, from the result alone: nothing else of a long run has to be read.
+    Result(fn(&RunRecord, &Summary) -> Result<String, RenderError>),
     /// Whole, from everything that is known of a run.
     Whole(fn(&Dossier) -> Result<String, RenderError>),
     /// Whole, and about a part of the run that the person chooses.
@@ -70,14 +73,14 @@ pub const FORMATS: &[Format] = &[
         extension: "json",
         purpose: "the result as data, the same as `summary.json`",
         file: None,
-        render: Render::Whole(|dossier| json::render(&dossier.summary)),
+        render: Render::Result(|_, summary| json::render(summary)),
     },
     Format {
         name: "csv",
         extension: "csv",
         purpose: "a row for each journey, capability and step, for spreadsheets",
         file: Some(STEPS),
-        render: Render::Whole(csv::render),
+        render: Render::Result(|_, summary| csv::render(summary)),
     },
     Format {
         name: "csv-timeline",
@@ -91,14 +94,14 @@ pub const FORMATS: &[Format] = &[
         extension: "md",
         purpose: "for a pull request",
         file: None,
-        render: Render::Whole(|dossier| Ok(markdown::render(dossier))),
+        render: Render::Result(|record, summary| Ok(markdown::render(record, summary))),
     },
     Format {
         name: "junit",
         extension: "xml",
         purpose: "a test case for each threshold and journey, for CI systems",
         file: Some(JUNIT),
-        render: Render::Whole(junit::render),
+        render: Render::Result(junit::render),
     },
     Format {
         name: "hgrm",
@@ -198,6 +201,16 @@ impl Format {
         found.ok_or_else(|| NoSuchFormat { name: name.to_owned() })
     }
 
+    /// The text for all of a run in hand; of a stream only the head, its lines are in no dossier.
+    pub fn rendered(&self, dossier: &Dossier) -> Result<String, RenderError> {
+        match self.render {
+            Render::Result(render) => render(&dossier.record, &dossier.summary),
+            Render::Whole(render) => render(dossier),
+            Render::Scoped(render) => render(dossier, &Scope::Run),
+            Render::Stream { head, .. } => head(),
+        }
+    }
+
     /// Whether it can be about a part of the run.
     pub const fn has_scope(&self) -> bool {
         matches!(self.render, Render::Scoped(_))
@@ -209,22 +222,12 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    fn rendered(format: &Format, dossier: &Dossier) -> Result<String, RenderError> {
-        match format.render {
-            Render::Whole(render) => render(dossier),
-            Render::Scoped(render) => render(dossier, &Scope::Run),
-            Render::Stream { head, line } => {
-                Ok(head()? + &line(&dossier.record, &Line::default())?)
-            }
-        }
-    }
-
     #[test]
     fn every_format_is_found_by_its_name_and_renders_every_specimen() {
         for format in FORMATS {
             assert_eq!(Format::named(format.name).unwrap().purpose, format.purpose);
             for dossier in specimen::dossiers() {
-                match rendered(format, &dossier) {
+                match format.rendered(&dossier) {
                     Ok(text) => {
                         assert!(text.ends_with('\n') && text.len() > 2, "{}", format.name);
                     }

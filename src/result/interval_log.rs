@@ -1,14 +1,13 @@
 //! `HdrHistogram` interval logs, version 1.3: one tagged line for each series and window.
 
+use super::unpack::Unpacker;
 use crate::measure::histogram::{Bounds, Times};
 use crate::measure::series::{SeriesKey, TagError};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{
     IntervalLogHistogram, IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
 };
-use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 use std::collections::HashMap;
 use std::io::BufRead;
 use std::sync::Arc;
@@ -127,7 +126,7 @@ pub enum LogError {
 /// written when the writer was killed; it is passed over.
 pub fn read(mut log: impl BufRead, mut each: impl FnMut(Entry)) -> Result<(), LogError> {
     let mut keys = HashMap::new();
-    let mut deserializer = Deserializer::new();
+    let mut unpacker = Unpacker::default();
     let mut text = Vec::new();
     let mut line = 0;
     loop {
@@ -143,7 +142,7 @@ pub fn read(mut log: impl BufRead, mut each: impl FnMut(Entry)) -> Result<(), Lo
             LogEntry::Interval(found) => {
                 let key =
                     key_of(&found, &mut keys).map_err(|source| LogError::Tag { line, source })?;
-                let times = times_of(&found, &key, &mut deserializer);
+                let times = unpacker.unpack(found.encoded_histogram(), key.bounds());
                 let times = times.ok_or(LogError::Histogram { line })?;
                 let start_ms = whole_ms(found.start_timestamp());
                 let end_ms = start_ms.saturating_add(whole_ms(found.duration()));
@@ -164,16 +163,6 @@ fn key_of(
     let key = Arc::new(tag.parse::<SeriesKey>()?);
     keys.insert(tag.to_owned(), Arc::clone(&key));
     Ok(key)
-}
-
-fn times_of(
-    found: &IntervalLogHistogram<'_>,
-    key: &SeriesKey,
-    deserializer: &mut Deserializer,
-) -> Option<Times> {
-    let bytes = STANDARD.decode(found.encoded_histogram()).ok()?;
-    let histogram = deserializer.deserialize(&mut bytes.as_slice()).ok()?;
-    Times::from_histogram(&histogram, key.bounds())
 }
 
 /// To the nearest millisecond: seconds are written with three decimals and read as fractions.

@@ -5,6 +5,7 @@ pub mod interval_log;
 pub mod rebuild;
 pub mod run_dir;
 pub mod summary;
+mod unpack;
 pub mod writer;
 
 #[cfg(test)]
