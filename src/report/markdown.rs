@@ -18,8 +18,11 @@ const LIMIT: usize = 65_536;
 /// Kept for saying what was left out.
 const RESERVE: usize = 1_000;
 
+/// A time of a row.
+type Pick = fn(&TimeUs) -> u64;
+
 /// The columns of times, in order.
-const TIMES: &[(&str, fn(&TimeUs) -> u64)] = &[
+const TIMES: &[(&str, Pick)] = &[
     ("p50", |times| times.p50),
     ("p90", |times| times.p90),
     ("p95", |times| times.p95),
@@ -125,11 +128,12 @@ impl Page {
 
     fn finish(mut self) -> String {
         if !self.left_out.is_empty() {
-            self.text += &format!(
+            let left_out = format!(
                 "> Left out to fit into a comment of {LIMIT} characters: {}. \
                  `gander report RUN_DIR --format csv` has everything.\n",
                 self.left_out.join(", ")
             );
+            self.text.push_str(&left_out);
         }
         // Blocks are apart by an empty line; behind the last one there is nothing to be apart from.
         self.text.truncate(self.text.trim_end().len());

@@ -52,18 +52,22 @@ fn sentence_part(text: &str) -> String {
         let ends_word =
             rest.peek().is_none_or(|next| next.is_whitespace() || next.is_ascii_digit());
         match c {
-            '@' | '#' => safe += &format!("&#{};<!-- -->", u32::from(c)),
+            '@' | '#' => safe.extend([&by_number(c), "<!-- -->"]),
             ' ' | '.' | ',' | ';' | '%' | '?' | '(' | ')' | '\'' | '"' | '/' | '-' => safe.push(c),
             // Neither an address nor a picture by its name.
             ':' if ends_word => safe.push(c),
             // Only at the beginning of a line it quotes.
             '>' if !safe.trim().is_empty() => safe.push(c),
-            c if c.is_ascii_punctuation() => safe += &format!("&#{};", u32::from(c)),
+            c if c.is_ascii_punctuation() => safe.push_str(&by_number(c)),
             c => safe.push(c),
         }
     }
     // The one address that is recognised without a colon.
     safe.replace("www.", "www&#46;")
+}
+
+fn by_number(c: char) -> String {
+    format!("&#{};", u32::from(c))
 }
 
 #[cfg(test)]

@@ -26,11 +26,11 @@ const fn column(heading: &'static str, cell: fn(&Row<'_>) -> String) -> Column {
     Column { heading, cell }
 }
 
-/// The columns in order. A column for each fault of iterations follows them. Readings stand in the rows of the run alone and counts in those of journeys: no sum or mean over
-/// a column counts anything twice.
+/// The columns in order. A column for each fault of iterations follows them. Readings stand in the rows
+/// of the run alone and counts in those of journeys: no sum or mean over a column counts anything twice.
 #[rustfmt::skip]
 const COLUMNS: &[Column] = &[
-    column("time", |row| time_of(row)),
+    column("time", time_of),
     column("start_ms", |row| row.line.start_ms.to_string()),
     column("end_ms", |row| row.line.end_ms.to_string()),
     column("measured_ms", |row| row.line.measured_ms.to_string()),

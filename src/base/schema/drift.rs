@@ -97,7 +97,7 @@ impl Checker {
         let made_up = self.complaint_of_toml(&document).unwrap_or_default();
         assert!(made_up.contains(MADE_UP), "the schema takes any key in\n{document}{made_up}");
         for (key, property) in properties {
-            self.words(property, path, key, read, compared);
+            self.words(property, (path, key), read, compared);
             let property = self.resolved(property);
             let of_list = self.resolved(&property["items"]);
             let is_list = property["type"] == "array";
@@ -110,8 +110,7 @@ impl Checker {
     fn words(
         &self,
         property: &Value,
-        path: &[Part],
-        key: &str,
+        (path, key): (&[Part], &str),
         read: &dyn Fn(&str) -> Vec<Problem>,
         compared: &mut Compared,
     ) {
