@@ -146,13 +146,12 @@ fn live_page(
     terminal: &Terminal,
 ) -> Result<(Page, impl Listener), Failure> {
     let token = Token::unforeseen().map_err(|error| Failure::of(Exit::WrongInput, &error))?;
-    let (stop, spoken) = (stop.clone(), *terminal);
-    // Pressed twice, or after a Ctrl-C, it must not cut off what is under way.
+    let stop = stop.clone();
+    // Pressed twice, or after a Ctrl-C, it must not cut off what is under way. That somebody pressed it
+    // is an event of the run, which is told like any other.
     let button = move || {
         if stop.requests() == 0 {
-            stop.request();
-            let text = "stopped on the live page: no new iterations; those under way may finish";
-            std::thread::spawn(move || spoken.remark(text));
+            stop.request_by("the live page");
         }
     };
     let run = (setup.dir.clone(), setup.record.clone());

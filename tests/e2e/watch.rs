@@ -127,7 +127,7 @@ fn a_live_page_changes_while_the_run_goes_on_and_its_button_ends_it_in_order() {
 
     let ended = run.end();
     assert_eq!(ended.code, 130, "{}", ended.stderr);
-    assert!(ended.stderr.contains("stopped on the live page"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the live page: no new iterations"), "{}", ended.stderr);
     let summary = summary(&lab.path("reports/latest"));
     for row in summary["journeys"].as_array().expect("journeys") {
         let parts = ["completed", "failed", "dropped", "cut_off"].map(|part| number(&row[part]));
