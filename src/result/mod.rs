@@ -1,5 +1,6 @@
 //! What a run leaves behind: its directory, written as the run goes and read back by everything else.
 
+pub mod aside;
 pub mod dossier;
 pub mod interval_log;
 pub mod rebuild;

@@ -1,12 +1,13 @@
 //! The directory of a run: what is in it, making one, finding one.
 
+use super::aside::Aside;
 use super::interval_log::LogError;
 use super::summary::{Summary, WorkloadModel};
 use crate::base::names::{Journey, RunId, Variant};
 use crate::base::remedy::Remedy;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -258,13 +259,10 @@ impl RunDir {
     /// Replaces a file as a whole: whoever reads it, and whoever finds it after a kill, sees the
     /// old text or the new.
     pub fn replace(&self, name: &str, text: &[u8]) -> Result<(), RunDirError> {
-        let (path, new) = (self.file(name), self.file(&format!(".{name}.new")));
-        let written = File::create(&new).and_then(|mut file| {
-            file.write_all(text)?;
-            file.sync_data()
-        });
-        written.map_err(io_error("write", &new))?;
-        fs::rename(&new, &path).map_err(io_error("replace", &path))
+        let path = self.file(name);
+        let mut aside = Aside::of(&path).map_err(io_error("write", &path))?;
+        aside.write_all(text).map_err(io_error("write", &path))?;
+        aside.settle().map_err(io_error("replace", &path))
     }
 
     fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, RunDirError> {
