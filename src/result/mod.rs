@@ -3,6 +3,7 @@
 pub mod aside;
 pub mod dossier;
 pub mod interval_log;
+mod lines;
 pub mod rebuild;
 pub mod run_dir;
 pub mod summary;
