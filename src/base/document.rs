@@ -215,6 +215,11 @@ impl Table {
 }
 
 impl Item {
+    /// Whether it is a text that came from outside the document.
+    pub const fn is_filled_in(&self) -> bool {
+        matches!(self.value, Value::Text { filled_in: true, .. })
+    }
+
     fn fill_in(
         &mut self,
         problems: &Problems,
@@ -384,6 +389,10 @@ impl<'t> Section<'t> {
         };
         match text.parse() {
             Ok(value) => Some(Sited { place: item.place.clone(), value }),
+            Err(_) if item.is_filled_in() => {
+                self.unreadable(key, item);
+                None
+            }
             Err(error) => {
                 self.problems.note(
                     Some(&item.place),
@@ -415,13 +424,17 @@ impl<'t> Section<'t> {
         let item = self.item(key)?;
         let text = self.text_of(key, item)?.value;
         let words: Listing = choices.iter().map(|(word, _)| *word).collect();
+        let found = choices.iter().find(|(word, _)| *word == text);
+        if found.is_none() && item.is_filled_in() {
+            self.unreadable(key, item);
+            return None;
+        }
         if later.contains(&text.split(':').next().unwrap_or_default()) {
             let what =
                 format!("`{}` `{text}` is known to gander but not built yet", self.name(key));
             self.problems.note(Some(&item.place), what, Some(format!("so far: {words}")));
             return None;
         }
-        let found = choices.iter().find(|(word, _)| *word == text);
         if found.is_none() {
             let what = format!("`{}` is `{text}`, which it cannot be", self.name(key));
             self.problems.note(Some(&item.place), what, Some(format!("choose one of {words}")));
@@ -584,6 +597,15 @@ impl<'t> Section<'t> {
         Some(Sited { place: item.place.clone(), value: text.clone() })
     }
 
+    /// Notes that a value from outside the document cannot be what the key wants. What the value is
+    /// goes into no message: it may be a secret that was put into the wrong place.
+    pub fn unreadable(&self, key: &str, item: &Item) {
+        let what = format!("`{}`: the value that `${{…}}` gives cannot be read", self.name(key));
+        let remedy = "look at what the environment, the file or the command gives; \
+                      it is not shown, as it may be a secret";
+        self.problems.note(Some(&item.place), what, Some(remedy.to_owned()));
+    }
+
     fn unfit(&self, key: &str, item: &Item, wanted: &str) {
         let what = format!("`{}` is {}, not {wanted}", self.name(key), item.value.kind());
         self.problems.note(Some(&item.place), what, None);
@@ -627,6 +649,20 @@ mod tests {
         a.toml:4:1: unknown key `naem` (did you mean `name`?)
         a.toml:6:8: `deep.mode` is `fast`, which it cannot be (choose one of `slow`, `slower`)
         "#);
+    }
+
+    #[test]
+    fn a_value_from_outside_the_document_is_in_no_message() {
+        let mut table = Table::parse("a.toml", "wait = \"x\"\nmode = \"y\"\n").unwrap();
+        let problems = Problems::default();
+        table.fill_in(&problems, &|_| Ok(Some("hunter2".to_owned())));
+        let mut section = Section::document(&table, &problems);
+        assert_eq!(section.parsed::<Span>("wait"), None);
+        assert_eq!(section.choice("mode", &[("slow", 1)]), None);
+        let said = shown(problems);
+        assert!(!said.contains("hunter2"), "{said}");
+        assert!(said.starts_with("a.toml:1:8: `wait`: the value that `${…}` gives"), "{said}");
+        assert!(said.contains("a.toml:2:8: `mode`: the value that `${…}` gives"), "{said}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Values that must never be shown: passwords, codes, tokens, client secrets.
 
 use std::fmt;
+use url::Url;
 
 /// How a secret looks wherever it is printed or written.
 pub const STRUCK_OUT: &str = "***";
@@ -48,9 +49,63 @@ impl<T> From<T> for Secret<T> {
     }
 }
 
+/// A text without who somebody is to the servers of the addresses in it: what stands before an `@`
+/// in front of a host is struck out. Other texts stay as they are.
+pub fn without_user_info(text: &str) -> String {
+    let whole = Url::parse(text).ok().and_then(|mut url| {
+        let names_somebody = !url.username().is_empty() || url.password().is_some();
+        // Also where the two slashes are missing or turned round, which readers of addresses bear.
+        let is_struck = names_somebody
+            && url.set_password(None).is_ok()
+            && url.set_username(STRUCK_OUT).is_ok();
+        is_struck.then(|| String::from(url))
+    });
+    let text = whole.as_deref().unwrap_or(text);
+    let mut parts = text.split("://");
+    let mut struck = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let authority = part.split(['/', '?', '#']).next().unwrap_or_default();
+        struck.push_str("://");
+        match authority.rfind('@') {
+            Some(at) => {
+                struck.push_str(STRUCK_OUT);
+                struck.push_str(&part[at..]);
+            }
+            None => struck.push_str(part),
+        }
+    }
+    struck
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_somebody_is_to_a_server_is_struck_out_of_its_address() {
+        for (text, struck) in [
+            ("http://hidden@127.0.0.1:25700", "http://***@127.0.0.1:25700/"),
+            ("http://hidden:@p.example/", "http://***@p.example/"),
+            ("https://u:hidden@app.example/back?k=1", "https://***@app.example/back?k=1"),
+            ("app.example://u:hidden@back", "app.example://***@back"),
+            ("http:hidden@p.example", "http://***@p.example/"),
+            ("http:\\\\u:hidden@p.example", "http://***@p.example/"),
+            ("no address ://u:hid@den@p.example:x/@", "no address ://***@p.example:x/@"),
+            ("http://a.example,http://u:hidden@b.example", "http://a.example,http://***@b.example"),
+            (
+                "http://hidden@a.example/?b=http://hidden@b.example",
+                "http://***@a.example/?b=http://***@b.example",
+            ),
+            ("https://auth.pingone.eu", "https://auth.pingone.eu"),
+            ("https://auth.pingone.eu/a@b?c=d@e", "https://auth.pingone.eu/a@b?c=d@e"),
+            ("me@example.com", "me@example.com"),
+            ("", ""),
+        ] {
+            let found = without_user_info(text);
+            assert!(!found.contains("hid"), "{found}");
+            assert_eq!(found, struck, "{text}");
+        }
+    }
 
     #[test]
     fn a_secret_shows_itself_nowhere() {

@@ -14,6 +14,7 @@ mod progress;
 mod report;
 mod run;
 mod schema;
+mod sink;
 mod stand_in;
 mod terminal;
 mod tui;

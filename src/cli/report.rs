@@ -1,6 +1,7 @@
 //! `gander report`: a run directory shown again.
 
 use super::exit::{Exit, Failure};
+use super::sink::Sink;
 use super::terminal::Terminal;
 use crate::analysis::rule::Scope;
 use crate::base::remedy::{Listing, Remedy};
@@ -8,9 +9,7 @@ use crate::report::console::{self, About};
 use crate::report::{FORMATS, Format, Render, RenderError};
 use crate::result::run_dir::{REPORT, RunDir, RunRecord, TIMELINE};
 use crate::run::summarise::{dossier, of_directory};
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Show the result of a run again, also of one that was killed.
 #[derive(Debug, clap::Args)]
@@ -56,20 +55,20 @@ pub(super) fn report(args: &ReportArgs, terminal: &Terminal) -> Result<Exit, Fai
             let record = dir.run().map_err(|error| wrong(&error))?;
             let summary = of_directory(&dir).map_err(|error| wrong(&error))?;
             let text = render(&record, &summary).map_err(unfit)?;
-            Sink::open(args.to.as_deref(), terminal)?.take_all(&text)?;
+            Sink::open(args.to.as_deref(), &dir, terminal)?.take_all(&text)?;
         }
         Render::Whole(render) => {
             let text = render(&whole()?).map_err(unfit)?;
-            Sink::open(args.to.as_deref(), terminal)?.take_all(&text)?;
+            Sink::open(args.to.as_deref(), &dir, terminal)?.take_all(&text)?;
         }
         Render::Scoped(render) => {
             let text = render(&whole()?, &scope).map_err(unfit)?;
-            Sink::open(args.to.as_deref(), terminal)?.take_all(&text)?;
+            Sink::open(args.to.as_deref(), &dir, terminal)?.take_all(&text)?;
         }
         Render::Stream { head, line } => {
             let record = dir.run().map_err(|error| wrong(&error))?;
             let head = head().map_err(unfit)?;
-            let mut sink = Sink::open(args.to.as_deref(), terminal)?;
+            let mut sink = Sink::open(args.to.as_deref(), &dir, terminal)?;
             let mut outcome = sink.take(&head);
             let read = dir.each_line(TIMELINE, |interval| {
                 if outcome.is_ok() {
@@ -78,8 +77,11 @@ pub(super) fn report(args: &ReportArgs, terminal: &Terminal) -> Result<Exit, Fai
                 }
             });
             outcome?;
+            if let Err(error) = read {
+                sink.abandon();
+                return Err(wrong(&error));
+            }
             sink.close()?;
-            read.map_err(|error| wrong(&error))?;
         }
     }
     Ok(Exit::Passed)
@@ -113,47 +115,6 @@ fn scope(of: Option<&str>, format: Option<&'static Format>) -> Result<Scope, Fai
         }
         _ => of.parse().map_err(|error| wrong(&error)),
     }
-}
-
-/// Where a text goes.
-enum Sink<'t> {
-    Terminal(&'t Terminal),
-    File(BufWriter<File>, &'t Path),
-}
-
-impl<'t> Sink<'t> {
-    fn open(to: Option<&'t Path>, terminal: &'t Terminal) -> Result<Self, Failure> {
-        let Some(path) = to else { return Ok(Self::Terminal(terminal)) };
-        let file = File::create(path).map_err(|error| unwritten(path, &error))?;
-        Ok(Self::File(BufWriter::new(file), path))
-    }
-
-    /// Takes more of the text; lines are whole.
-    fn take(&mut self, text: &str) -> Result<(), Failure> {
-        match self {
-            Self::Terminal(terminal) => terminal.data(text.trim_end_matches('\n')),
-            Self::File(file, path) => {
-                file.write_all(text.as_bytes()).map_err(|error| unwritten(path, &error))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn take_all(mut self, text: &str) -> Result<(), Failure> {
-        self.take(text)?;
-        self.close()
-    }
-
-    fn close(self) -> Result<(), Failure> {
-        match self {
-            Self::File(mut file, path) => file.flush().map_err(|error| unwritten(path, &error)),
-            Self::Terminal(_) => Ok(()),
-        }
-    }
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::WrongInput, format!("`{}` cannot be written: {error}", path.display()), None)
 }
 
 /// What a person wants to know of a run besides its numbers.

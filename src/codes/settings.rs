@@ -111,9 +111,12 @@ fn source(section: &mut Section<'_>) -> SourceKind {
 
 /// The address to listen at. One that cannot be read is noted as a problem.
 fn listen(section: &mut Section<'_>) -> Option<SocketAddr> {
+    let item = section.item("listen")?;
     let sited = section.text("listen")?;
     let parsed = sited.value.parse().ok();
-    if parsed.is_none() {
+    if parsed.is_none() && item.is_filled_in() {
+        section.unreadable("listen", item);
+    } else if parsed.is_none() {
         section.problems().note(
             Some(&sited.place),
             format!(

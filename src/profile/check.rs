@@ -8,7 +8,7 @@ use crate::analysis::threshold::with_default;
 use crate::base::document::{Problem, Problems, Section, Sited, Table, Value};
 use crate::base::names::{Journey, Step};
 use crate::base::remedy::{Listing, Remedy, nearest};
-use crate::base::secret::STRUCK_OUT;
+use crate::base::secret::{STRUCK_OUT, without_user_info};
 use crate::identity::account::AccountState;
 use crate::journey::catalog;
 use crate::journey::perform::POLL;
@@ -68,8 +68,9 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
     checked
 }
 
-/// The document without secrets. Headers and extra parameters are struck out too: people put keys
-/// and tokens there.
+/// The document without secrets. Headers and extra parameters are struck out too, and so are the
+/// parameters of the redirect address and what stands in front of a host: people put keys and
+/// tokens there.
 fn plan(table: &Table) -> serde_json::Value {
     let mut plan = Value::Table(table.clone()).to_json();
     for table in ["/tenant/headers", "/tenant/authorize_parameters"] {
@@ -78,7 +79,24 @@ fn plan(table: &Table) -> serde_json::Value {
             *value = STRUCK_OUT.into();
         }
     }
+    if let Some(serde_json::Value::String(uri)) = plan.pointer_mut("/tenant/redirect_uri")
+        && let Some(at) = uri.find(['?', '#'])
+    {
+        uri.truncate(at + 1);
+        uri.push_str(STRUCK_OUT);
+    }
+    strike_user_info(&mut plan);
     plan
+}
+
+/// Strikes who somebody is to a server out of every address.
+fn strike_user_info(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => *text = without_user_info(text),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(strike_user_info),
+        serde_json::Value::Object(members) => members.values_mut().for_each(strike_user_info),
+        _ => {}
+    }
 }
 
 /// Built-in journeys by name; own ones of the same name stand in front of them.
@@ -344,4 +362,33 @@ impl Checked {
 /// The problems as a result, in the order of their places.
 pub fn settle<T>(value: T, problems: Problems) -> Result<T, Vec<Problem>> {
     if problems.is_empty() { Ok(value) } else { Err(problems.into_sorted()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_holds_no_secret_of_any_address() {
+        let text = r#"
+            [http]
+            proxy = "http://TOPSECRET@127.0.0.1:3128"
+            user_agent = "me@example.com"
+            [tenant]
+            auth_url = "https://auth.example.com"
+            redirect_uri = "https://u:TOPSECRET@app.example.com/callback?k=TOPSECRET#TOPSECRET"
+            hosts = ["http://u:TOPSECRET@a.example.com"]
+            headers = { "X-Key" = "TOPSECRET" }
+            authorize_parameters = { key = "TOPSECRET" }
+            [[variant]]
+            flow_policy = "x://TOPSECRET:@b.example.com"
+        "#;
+        let plan = plan(&Table::parse("p.toml", text).unwrap());
+        assert!(!plan.to_string().contains("TOPSECRET"), "{plan}");
+        let text = |place: &str| plan.pointer(place).unwrap().as_str().unwrap().to_owned();
+        assert_eq!(text("/tenant/redirect_uri"), "https://***@app.example.com/callback?***");
+        assert_eq!(text("/tenant/auth_url"), "https://auth.example.com");
+        assert_eq!(text("/http/proxy"), "http://***@127.0.0.1:3128/");
+        assert_eq!(text("/http/user_agent"), "me@example.com");
+    }
 }

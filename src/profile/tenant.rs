@@ -1,10 +1,11 @@
 //! `[tenant]`: where the tenant is, which application is used, and what may be called.
 
-use crate::base::document::{Place, Section, Sited};
-use crate::base::secret::Secret;
+use crate::base::document::{Item, Place, Section, Sited, Value};
+use crate::base::secret::{Secret, without_user_info};
 use crate::davinci::form::{Client, Dialect};
 use crate::journey::script::{STARTS, Start};
 use crate::management::settings::Worker;
+use crate::transport::AllowedHost;
 use url::{Host, Url};
 
 /// Everything that `[tenant]` says.
@@ -77,6 +78,7 @@ impl Tenant {
             "redirect_uri",
             "name a redirect address registered for the application; nothing is redirected",
         );
+        refuse_user_info(&mut section, "redirect_uri");
         let orchestrate_url = section
             .text("orchestrate_url")
             .and_then(|text| read_url(&section, "orchestrate_url", text));
@@ -84,6 +86,7 @@ impl Tenant {
         let custom_domain = section.flag("custom_domain").unwrap_or(environment_id.is_none());
         let urls = [auth_url.as_ref(), api_url.as_ref(), orchestrate_url.as_ref()];
         let named_hosts = urls.iter().flatten().map(|url| origin(&url.value));
+        refuse_unreadable_hosts(&mut section);
         let hosts = section.texts("hosts").map_or_else(
             || named_hosts.collect(),
             |hosts| hosts.into_iter().map(|host| host.value).collect(),
@@ -197,6 +200,31 @@ fn read_preflight(
     false
 }
 
+/// An address may say who somebody is to its server only if that comes from outside the document.
+fn refuse_user_info(section: &mut Section<'_>, key: &'static str) {
+    let Some(Item { place, value: Value::Text { text, filled_in: false } }) = section.item(key)
+    else {
+        return;
+    };
+    if without_user_info(text) != *text {
+        let what = format!("`{}` holds a user name or password", section.name(key));
+        let remedy = "leave it out, or take the address from outside: `${NAME}`".to_owned();
+        section.problems().note(Some(place), what, Some(remedy));
+    }
+}
+
+/// A host that came from outside the document and is none must not be shown, as later messages do.
+fn refuse_unreadable_hosts(section: &mut Section<'_>) {
+    let Some(Item { value: Value::List(hosts), .. }) = section.item("hosts") else { return };
+    for host in hosts {
+        if let Value::Text { text, filled_in: true } = &host.value
+            && text.parse::<AllowedHost>().is_err()
+        {
+            section.unreadable("hosts", host);
+        }
+    }
+}
+
 fn read_headers(section: &mut Section<'_>) -> Vec<(String, String)> {
     let mut headers = Vec::new();
     for (name, text) in section.text_map("headers") {
@@ -222,7 +250,8 @@ fn read_url(section: &Section<'_>, key: &str, text: Sited<String>) -> Option<Sit
     };
     let Ok(url) = Url::parse(&text.value) else {
         return note(
-            format!("`{}` is `{}`, which is no address", section.name(key), text.value),
+            // Without the address itself, which may have come from outside the document.
+            format!("`{}` is no address", section.name(key)),
             "write it whole: `https://auth.pingone.eu`",
         );
     };
@@ -275,6 +304,40 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::document::{Problems, Table};
+
+    fn problems_of(text: &str, filled: &str) -> String {
+        let mut table = Table::parse("p.toml", text).unwrap();
+        let problems = Problems::default();
+        table.fill_in(&problems, &|text| Ok((text == "${X}").then(|| filled.to_owned())));
+        let _ = Tenant::read(Section::document(&table, &problems));
+        problems.into_sorted().into_iter().map(|problem| problem.what + "\n").collect()
+    }
+
+    #[test]
+    fn a_redirect_address_in_the_document_says_not_who_somebody_is() {
+        let with = |uri: &str| {
+            let text = "auth_url = \"https://auth.example.com\"\nclient_id = \"a\"\n";
+            problems_of(&format!("{text}redirect_uri = \"{uri}\""), "https://u:hidden@a.example/")
+        };
+        let refused = "`redirect_uri` holds a user name or password\n";
+        assert_eq!(with("https://u:hidden@a.example/callback?k=1"), refused);
+        assert_eq!(with("app.example://hidden@callback"), refused);
+        assert_eq!(with("https://a.example/callback?k=me@b.example"), "");
+        assert_eq!(with("app.example://callback"), "");
+        assert_eq!(with("${X}"), "");
+    }
+
+    #[test]
+    fn a_host_from_outside_the_document_is_in_no_message() {
+        let text = "auth_url = \"${X}\"\nclient_id = \"a\"\nredirect_uri = \"https://a.example\"\n\
+                    hosts = [\"a.example\", \"${X}\"]";
+        let said = problems_of(text, "hidden/and more");
+        assert_eq!(
+            said,
+            "`auth_url` is no address\n`hosts`: the value that `${…}` gives cannot be read\n"
+        );
+    }
 
     #[test]
     fn only_this_machine_is_loopback() {

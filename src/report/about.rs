@@ -28,12 +28,23 @@ pub fn load(record: &RunRecord) -> String {
 
 /// The hosts that were called; the embedded stand-in by its name.
 pub fn tenant(record: &RunRecord) -> String {
-    let hosts = record.tenant_hosts.join(", ");
+    let hosts = hosts(record).join(", ");
     if record.plan.get("tenant").is_some() {
         hosts
     } else {
         format!("the embedded stand-in, {hosts}")
     }
+}
+
+/// The hosts that were called, each once, in the order in which they are named.
+pub fn hosts(record: &RunRecord) -> Vec<&str> {
+    let mut hosts: Vec<&str> = Vec::new();
+    for host in &record.tenant_hosts {
+        if !hosts.contains(&host.as_str()) {
+            hosts.push(host);
+        }
+    }
+    hosts
 }
 
 /// The name of the model, and what it means for the times.
@@ -100,6 +111,14 @@ mod tests {
         ] {
             assert_eq!(told(workload), words);
         }
+    }
+
+    #[test]
+    fn a_host_that_is_called_for_more_than_one_thing_is_listed_once() {
+        let mut record = specimen::dossier(specimen::passing()).record;
+        record.plan = json!({ "tenant": {} });
+        record.tenant_hosts = ["a.example", "b.example", "a.example"].map(str::to_owned).into();
+        assert_eq!(tenant(&record), "a.example, b.example");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! `pass`: what a run has to keep is said by its thresholds, here nothing is judged again.
 
 use super::columns::clean;
-use super::{RenderError, faults, figures};
+use super::{RenderError, about, faults, figures};
 use crate::analysis::rule::{Rule, Scope};
 use crate::result::run_dir::RunRecord;
 use crate::result::summary::{JourneySummary, Summary, ThresholdSummary, Verdict};
@@ -48,7 +48,7 @@ fn run(record: &RunRecord, summary: &Summary) -> TestSuite {
         ("run_id", record.run_id.to_string()),
         ("gander_version", record.gander_version.clone()),
         ("seed", record.seed.clone()),
-        ("tenant_hosts", record.tenant_hosts.join(", ")),
+        ("tenant_hosts", about::hosts(record).join(", ")),
         ("interrupted", record.interrupted.to_string()),
     ] {
         suite.add_property(Property::new(name, xml(&value)));

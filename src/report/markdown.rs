@@ -158,7 +158,7 @@ fn paragraph(record: &RunRecord, summary: &Summary) -> String {
     let per_s: f64 = summary.journeys.iter().map(|row| row.completed_per_s).sum();
     let (model, meaning) = about::model(summary.workload_model);
     let load = about::load(record);
-    let hosts: Vec<_> = record.tenant_hosts.iter().map(|host| code(host)).collect();
+    let hosts: Vec<_> = about::hosts(record).into_iter().map(code).collect();
     let is_stand_in = record.plan.get("tenant").is_none();
     let tenant = if is_stand_in { "the embedded stand-in".to_owned() } else { hosts.join(", ") };
     let interrupted =

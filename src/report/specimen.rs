@@ -81,6 +81,7 @@ pub(super) fn hostile() -> Dossier {
     let (record, summary) = (&mut dossier.record, &mut dossier.summary);
     record.tenant_hosts = vec![name.to_owned()];
     record.host.name = name.to_owned();
+    record.gander_version = name.to_owned();
     record.plan = serde_json::json!({ "journeys": { name: 1 }, "workload": { "users": name } });
     record.flows = vec![FlowRecord {
         variant: name.into(),

@@ -1,5 +1,6 @@
 //! `HdrHistogram` interval logs, version 1.3: one tagged line for each series and window.
 
+use super::lines::{LONGEST_LINE, Next, next_line};
 use super::unpack::Unpacker;
 use crate::measure::histogram::{Bounds, Times};
 use crate::measure::series::{SeriesKey, TagError};
@@ -106,6 +107,12 @@ pub enum LogError {
         /// Its number, from 1.
         line: usize,
     },
+    /// A line that does not end.
+    #[error("line {line} is longer than {LONGEST_LINE} bytes")]
+    TooLong {
+        /// Its number, from 1.
+        line: usize,
+    },
     /// A tag that is not one of ours.
     #[error("line {line}: {source}")]
     Tag {
@@ -130,12 +137,13 @@ pub fn read(mut log: impl BufRead, mut each: impl FnMut(Entry)) -> Result<(), Lo
     let mut text = Vec::new();
     let mut line = 0;
     loop {
-        text.clear();
-        log.read_until(b'\n', &mut text)?;
-        if text.last() != Some(&b'\n') {
-            return Ok(());
-        }
+        let next = next_line(&mut log, &mut text)?;
         line += 1;
+        match next {
+            Next::Line => {}
+            Next::End => return Ok(()),
+            Next::TooLong => return Err(LogError::TooLong { line }),
+        }
         let Some(found) = IntervalLogIterator::new(&text).next() else { continue };
         match found.map_err(|_| LogError::Line { line })? {
             LogEntry::StartTime(_) | LogEntry::BaseTime(_) => {}

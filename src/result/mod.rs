@@ -1,7 +1,9 @@
 //! What a run leaves behind: its directory, written as the run goes and read back by everything else.
 
+pub mod aside;
 pub mod dossier;
 pub mod interval_log;
+mod lines;
 pub mod rebuild;
 pub mod run_dir;
 pub mod summary;

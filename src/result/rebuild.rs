@@ -1,14 +1,15 @@
 //! Reads a run directory back: the tally of a run from its files alone, finished or killed.
 
 use super::interval_log::{self, Entry};
-use super::run_dir::{INTERVALS, RunDir, RunDirError, TAIL, TIMELINE, io_error};
+use super::lines::{Next, next_line};
+use super::run_dir::{INTERVALS, RunDir, RunDirError, TAIL, TIMELINE, check_version, io_error};
 use super::writer::window_ms;
 use crate::measure::course::Course;
 use crate::measure::tally::Tally;
-use crate::measure::timeline::Line;
+use crate::measure::timeline::{Line, SCHEMA_VERSION};
 use serde::de::DeserializeOwned;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 
 impl RunDir {
     /// Adds up all finished intervals, by the same additions as during the run, and settles the
@@ -76,11 +77,12 @@ impl RunDir {
         let Some(mut file) = self.reader(name)? else { return Ok(()) };
         let mut text = Vec::new();
         for line in 1.. {
-            text.clear();
-            file.read_until(b'\n', &mut text).map_err(io_error("read", &path))?;
-            if text.last() != Some(&b'\n') {
-                break;
+            match next_line(&mut file, &mut text).map_err(io_error("read", &path))? {
+                Next::Line => {}
+                Next::End => break,
+                Next::TooLong => return Err(RunDirError::TooLong { path, line }),
             }
+            check_version(&path, &text, SCHEMA_VERSION)?;
             let value = serde_json::from_slice(&text).map_err(|source| RunDirError::Json {
                 path: path.clone(),
                 line,
@@ -99,11 +101,6 @@ impl RunDir {
     }
 
     fn reader(&self, name: &str) -> Result<Option<BufReader<File>>, RunDirError> {
-        let path = self.file(name);
-        match File::open(&path) {
-            Ok(file) => Ok(Some(BufReader::new(file))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(io_error("open", &path)(error)),
-        }
+        Ok(self.open_file(name)?.map(BufReader::new))
     }
 }

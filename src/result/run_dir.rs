@@ -1,13 +1,15 @@
 //! The directory of a run: what is in it, making one, finding one.
 
+use super::aside::Aside;
 use super::interval_log::LogError;
-use super::summary::{Summary, WorkloadModel};
+use super::lines::LONGEST_LINE;
+use super::summary::{SCHEMA_VERSION, Summary, WorkloadModel};
 use crate::base::names::{Journey, RunId, Variant};
 use crate::base::remedy::Remedy;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// The plan as run. Written first; a directory without it is none of a run.
@@ -34,6 +36,12 @@ pub const JUNIT: &str = "junit.xml";
 pub const STEPS: &str = "steps.csv";
 /// The link to the newest run, beside the directories of runs.
 pub const LATEST: &str = "latest";
+
+/// What a run consists of; everything else in its directory can be made again.
+pub const OWN: &[&str] = &[RUN, TIMELINE, INTERVALS, TAIL, EXEMPLARS, FAULTS, LEDGER, SUMMARY];
+
+/// The longest file that is read as a whole, in bytes, far more than gander writes.
+const LONGEST_WHOLE: u64 = 64 << 20;
 
 /// What a run was, in `run.json`. Holds no secrets.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -128,6 +136,39 @@ pub enum RunDirError {
         /// The directory.
         path: PathBuf,
     },
+    /// What is named like a file of a run is a pipe, a device or a directory.
+    #[error("`{}` is not a regular file", path.display())]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that is read as a whole has no end, or a far one.
+    #[error("`{}` is longer than {LONGEST_WHOLE} bytes", path.display())]
+    TooMuch {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line has no end, or a far one.
+    #[error("`{}`, line {line}, is longer than {LONGEST_LINE} bytes", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A file was written by a gander that knows more.
+    #[error(
+        "`{}` has version {version} of its format, and this gander knows {known} and older ones",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u64,
+        /// The newest that is known here.
+        known: u32,
+    },
     /// A file is not what it should be.
     #[error("`{}`, line {line}: {source}", path.display())]
     Json {
@@ -166,7 +207,11 @@ impl Remedy for RunDirError {
             Self::NotARun { .. } => {
                 Some("name a directory that `gander run` made, such as `reports/latest`".to_owned())
             }
-            Self::Json { .. } | Self::Log { .. } => Some(
+            Self::NotAFile { .. } | Self::TooMuch { .. } => {
+                Some("take it out of the directory, or name another run".to_owned())
+            }
+            Self::Newer { .. } => Some("use a newer gander".to_owned()),
+            Self::Json { .. } | Self::Log { .. } | Self::TooLong { .. } => Some(
                 "read it with the version of gander that wrote it (`run.json` names it), \
                  or take the damaged line out"
                     .to_owned(),
@@ -199,10 +244,14 @@ impl RunDir {
         Ok(made)
     }
 
-    /// An existing one; `reports/latest` will do.
+    /// An existing one; `reports/latest` will do. Whatever of it is no regular file is an error,
+    /// before anything is read.
     pub fn open(path: &Path) -> Result<Self, RunDirError> {
         let path = path.canonicalize().map_err(io_error("open", path))?;
         let opened = Self { path };
+        for name in OWN {
+            opened.has_file(name)?;
+        }
         if opened.file(RUN).is_file() {
             Ok(opened)
         } else {
@@ -247,7 +296,7 @@ impl RunDir {
 
     /// The result of a finished run; none if it was killed before there was one.
     pub fn summary(&self) -> Result<Option<Summary>, RunDirError> {
-        if self.file(SUMMARY).exists() { self.read_json(SUMMARY).map(Some) } else { Ok(None) }
+        if self.has_file(SUMMARY)? { self.read_json(SUMMARY).map(Some) } else { Ok(None) }
     }
 
     /// Writes the result.
@@ -258,18 +307,43 @@ impl RunDir {
     /// Replaces a file as a whole: whoever reads it, and whoever finds it after a kill, sees the
     /// old text or the new.
     pub fn replace(&self, name: &str, text: &[u8]) -> Result<(), RunDirError> {
-        let (path, new) = (self.file(name), self.file(&format!(".{name}.new")));
-        let written = File::create(&new).and_then(|mut file| {
-            file.write_all(text)?;
-            file.sync_data()
-        });
-        written.map_err(io_error("write", &new))?;
-        fs::rename(&new, &path).map_err(io_error("replace", &path))
+        let path = self.file(name);
+        let mut aside = Aside::of(&path).map_err(io_error("write", &path))?;
+        aside.write_all(text).map_err(io_error("write", &path))?;
+        aside.settle().map_err(io_error("replace", &path))
+    }
+
+    /// Whether it has a file of this name. What is not a regular one is an error.
+    fn has_file(&self, name: &str) -> Result<bool, RunDirError> {
+        let path = self.file(name);
+        match fs::metadata(&path) {
+            Ok(found) if found.is_file() => Ok(true),
+            Ok(_) => Err(RunDirError::NotAFile { path }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(io_error("read", &path)(error)),
+        }
+    }
+
+    /// A file of it, to be read; none if there is none of this name. What is not a regular one is
+    /// never opened: a pipe might let us wait for ever.
+    pub(super) fn open_file(&self, name: &str) -> Result<Option<File>, RunDirError> {
+        if !self.has_file(name)? {
+            return Ok(None);
+        }
+        let path = self.file(name);
+        File::open(&path).map(Some).map_err(io_error("open", &path))
     }
 
     fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, RunDirError> {
         let path = self.file(name);
-        let text = fs::read(&path).map_err(io_error("read", &path))?;
+        let missing = || io_error("read", &path)(ErrorKind::NotFound.into());
+        let file = self.open_file(name)?.ok_or_else(missing)?;
+        let mut text = Vec::new();
+        file.take(LONGEST_WHOLE + 1).read_to_end(&mut text).map_err(io_error("read", &path))?;
+        if text.len() as u64 > LONGEST_WHOLE {
+            return Err(RunDirError::TooMuch { path });
+        }
+        check_version(&path, &text, SCHEMA_VERSION)?;
         serde_json::from_slice(&text).map_err(|source| RunDirError::Json {
             line: source.line(),
             path,
@@ -302,6 +376,23 @@ impl RunDir {
         #[cfg(not(unix))]
         let _ = aside;
         Ok(())
+    }
+}
+
+/// Looks whether a document, or a line of one, is of a version that is known here, before it is
+/// read: what a newer one means may not even have the same members. One without a version is fine.
+pub(super) fn check_version(path: &Path, text: &[u8], known: u32) -> Result<(), RunDirError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        #[serde(default)]
+        schema_version: u64,
+    }
+    match serde_json::from_slice(text) {
+        Ok(Versioned { schema_version: version }) if version > known.into() => {
+            Err(RunDirError::Newer { path: path.to_owned(), version, known })
+        }
+        // What else is wrong is said by whoever reads the rest.
+        _ => Ok(()),
     }
 }
 
@@ -375,6 +466,71 @@ mod tests {
         fs::write(empty.path().join(RUN), "{\n\"schema_version\": x}").unwrap();
         let error = RunDir::open(empty.path()).unwrap().run().unwrap_err();
         assert!(error.to_string().contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn what_a_newer_gander_wrote_is_refused_with_its_version() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = RunDir::create_at(home.path()).unwrap();
+        dir.write_run(&record("r1")).unwrap();
+        let newer =
+            |name: &str| format!("{}` has version 7 of its format", dir.file(name).display());
+        let line = "{\"schema_version\":7,\"other\":[1]}\n";
+        fs::write(dir.file(TIMELINE), line).unwrap();
+        let error = dir.timeline().unwrap_err();
+        assert!(error.to_string().contains(&newer(TIMELINE)), "{error}");
+        fs::write(dir.file(SUMMARY), line).unwrap();
+        let error = dir.summary().unwrap_err();
+        assert!(error.to_string().contains(&newer(SUMMARY)), "{error}");
+        assert_eq!(error.remedy().unwrap(), "use a newer gander");
+        fs::write(dir.file(RUN), line).unwrap();
+        let error = dir.run().unwrap_err();
+        assert!(error.to_string().contains(&newer(RUN)), "{error}");
+        // An older one is read as far as it can be.
+        let old = serde_json::to_string(&RunRecord { schema_version: 0, ..record("r1") }).unwrap();
+        fs::write(dir.file(RUN), old).unwrap();
+        assert_eq!(dir.run().unwrap().schema_version, 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_not_read() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = RunDir::create_at(home.path()).unwrap();
+        dir.write_run(&record("r1")).unwrap();
+        for name in OWN {
+            let (path, kept) = (dir.file(name), dir.file("kept"));
+            let was_there = fs::rename(&path, &kept).is_ok();
+            std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+            let error = RunDir::open(home.path()).unwrap_err();
+            let expected = format!("{name}` is not a regular file");
+            assert!(error.to_string().ends_with(&expected), "{error}");
+            fs::remove_file(&path).unwrap();
+            fs::create_dir(&path).unwrap();
+            let error = dir.open_file(name).unwrap_err();
+            assert!(error.to_string().ends_with(&expected), "{error}");
+            fs::remove_dir(&path).unwrap();
+            if was_there {
+                fs::rename(&kept, &path).unwrap();
+            }
+        }
+        assert!(RunDir::open(home.path()).is_ok());
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_not_read_to_its_end() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = RunDir::create_at(home.path()).unwrap();
+        // Holes take no room on the disk.
+        File::create(dir.file(RUN)).unwrap().set_len(LONGEST_WHOLE + 2).unwrap();
+        assert!(matches!(dir.run().unwrap_err(), RunDirError::TooMuch { .. }));
+        for name in [TIMELINE, TAIL] {
+            File::create(dir.file(name)).unwrap().set_len(2 * LONGEST_LINE as u64).unwrap();
+        }
+        let error = dir.timeline().unwrap_err();
+        assert!(error.to_string().ends_with("line 1, is longer than 16777216 bytes"), "{error}");
+        let error = dir.each_entry(TAIL, |_| ()).unwrap_err();
+        assert!(matches!(error, RunDirError::Log { source: LogError::TooLong { line: 1 }, .. }));
     }
 
     #[test]

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// Most lines of `faults.jsonl`.
-const MOST_FAULTS: usize = 1000;
+pub const MOST_FAULTS: usize = 1000;
 
 /// How often files are synced.
 const SYNC_EVERY_MS: u64 = 10_000;

@@ -4,11 +4,18 @@
 use crate::analysis::caution::Circumstances;
 use crate::analysis::rule::Rule;
 use crate::analysis::verdict::judge;
+use crate::base::names::{Journey, Variant};
 use crate::measure::tally::Tally;
+use crate::measure::{Exemplar, SAMPLED, SLOWEST};
 use crate::result::dossier::Dossier;
 use crate::result::run_dir::{EXEMPLARS, FAULTS, RunDir, RunDirError, RunRecord};
 use crate::result::summary::{Facts, Summary};
+use crate::result::writer::MOST_FAULTS;
+use std::collections::HashMap;
 use std::time::Duration;
+
+/// The most exemplars of a dossier, whatever its directory holds.
+const MOST_EXEMPLARS: usize = 20_000;
 
 /// Judges a settled tally by the rules on record. `stopped` is why the run ended early, if it did.
 pub fn summarise(record: &RunRecord, tally: &Tally, stopped: Option<String>) -> Summary {
@@ -49,10 +56,31 @@ pub fn dossier(dir: &RunDir) -> Result<Dossier, RunDirError> {
         Some(summary) => summary,
         None => summarise(&record, &tally, record.stopped.clone()),
     };
-    let (mut exemplars, mut failing) = (Vec::new(), Vec::new());
-    dir.each_line(EXEMPLARS, |exemplar| exemplars.push(exemplar))?;
-    dir.each_line(FAULTS, |sample| failing.push(sample))?;
+    let exemplars = exemplars(dir)?;
+    let mut failing = Vec::new();
+    dir.each_line(FAULTS, |sample| {
+        if failing.len() < MOST_FAULTS {
+            failing.push(sample);
+        }
+    })?;
     Ok(Dossier { record, summary, tally, course, exemplars, failing, is_running: false })
+}
+
+/// As many as a run keeps, whatever a damaged file holds.
+fn exemplars(dir: &RunDir) -> Result<Vec<Exemplar>, RunDirError> {
+    let mut exemplars = Vec::new();
+    let mut kept: HashMap<(Variant, Journey), usize> = HashMap::new();
+    dir.each_line(EXEMPLARS, |exemplar: Exemplar| {
+        if exemplars.len() < MOST_EXEMPLARS {
+            let key = (exemplar.variant.clone(), exemplar.journey.clone());
+            let of_journey = kept.entry(key).or_default();
+            if *of_journey < SAMPLED + SLOWEST {
+                *of_journey += 1;
+                exemplars.push(exemplar);
+            }
+        }
+    })?;
+    Ok(exemplars)
 }
 
 #[cfg(test)]
@@ -60,7 +88,7 @@ mod tests {
     use super::*;
     use crate::result::summary::Verdict;
 
-    fn of(ended_at: Option<&str>, stopped: Option<&str>) -> Summary {
+    fn record(ended_at: Option<&str>, stopped: Option<&str>) -> RunRecord {
         let record = serde_json::json!({
             "schema_version": 1, "gander_version": "0.1.0", "run_id": "r1",
             "started_at": "2026-11-21T18:34:41.000Z", "started_unix_ms": 1_795_286_081_000u64,
@@ -69,10 +97,45 @@ mod tests {
             "thresholds": [], "host": { "name": "", "system": "", "cores": 2 },
             "tenant_hosts": [], "flows": [], "plan": {},
         });
+        serde_json::from_value(record).unwrap()
+    }
+
+    fn of(ended_at: Option<&str>, stopped: Option<&str>) -> Summary {
         let home = tempfile::tempdir().unwrap();
         let dir = RunDir::create_at(home.path()).unwrap();
-        dir.write_run(&serde_json::from_value(record).unwrap()).unwrap();
+        dir.write_run(&record(ended_at, stopped)).unwrap();
         of_directory(&dir).unwrap()
+    }
+
+    #[test]
+    fn a_dossier_holds_no_more_samples_than_a_run_keeps() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = RunDir::create_at(home.path()).unwrap();
+        dir.write_run(&record(None, None)).unwrap();
+        let exemplar = |journey: &str| {
+            let exemplar = serde_json::json!({
+                "variant": "v1", "journey": journey, "slowest": false, "iteration": 1, "due_us": 0,
+                "response_us": 1, "service_us": 1, "elapsed_us": 1, "ending": "completed",
+                "exchanges": [],
+            });
+            format!("{exemplar}\n")
+        };
+        let one = SAMPLED + SLOWEST;
+        let lines = exemplar("a").repeat(one + 9) + &exemplar("b") + &exemplar("a");
+        std::fs::write(dir.file(EXEMPLARS), lines).unwrap();
+        let fault = serde_json::json!({
+            "at_us": 1, "iteration": 1, "variant": "v1", "journey": "a", "step": "", "capability": "",
+            "event": "", "action": "", "fault": "read-timeout", "status": null, "call_id": null,
+            "detail": "",
+        });
+        std::fs::write(dir.file(FAULTS), format!("{fault}\n").repeat(MOST_FAULTS + 9)).unwrap();
+        let dossier = dossier(&dir).unwrap();
+        assert_eq!(dossier.exemplars.len(), one + 1);
+        assert_eq!(dossier.failing.len(), MOST_FAULTS);
+        let many: String =
+            (0..MOST_EXEMPLARS + 9).map(|number| exemplar(&number.to_string())).collect();
+        std::fs::write(dir.file(EXEMPLARS), many).unwrap();
+        assert_eq!(exemplars(&dir).unwrap().len(), MOST_EXEMPLARS);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The proxy that everything goes through, if the profile names one.
 
-use crate::base::document::{Section, Value};
+use crate::base::document::Section;
 use crate::base::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -33,7 +33,7 @@ pub(super) enum Closed {
 }
 
 impl Proxy {
-    /// Takes the key `proxy`. Its password must come from outside the document, and no message
+    /// Takes the key `proxy`. Who we are to it must come from outside the document, and no message
     /// repeats what stands there.
     pub(super) fn take(section: &mut Section<'_>) -> Option<Self> {
         let item = section.item("proxy")?;
@@ -62,8 +62,12 @@ impl Proxy {
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return problem(format!("`{name}` has more than host and port"), example);
         }
-        if url.password().is_some() && matches!(item.value, Value::Text { filled_in: false, .. }) {
-            let what = format!("`{name}` holds a password, which may not stand in the document");
+        // A token may stand in either place.
+        let names_us = !url.username().is_empty() || url.password().is_some();
+        if names_us && !item.is_filled_in() {
+            let what = format!(
+                "`{name}` holds a user name or password, which may not stand in the document"
+            );
             return problem(
                 what,
                 "name where it is kept: `${NAME}`, `${file:PATH}` or `${cmd:COMMAND}`",

@@ -339,6 +339,8 @@ fn a_proxy_shows_where_it_is_and_never_who_we_are() {
     assert!(read("http://p.example:3128").0.is_some());
     let problems: Vec<_> = [
         "http://me:hidden@p.example:3128",
+        "http://hidden@p.example:3128",
+        "http://hidden:@p.example:3128",
         "https://p.example:3128",
         "p.example:3128",
         "hidden",
@@ -351,7 +353,9 @@ fn a_proxy_shows_where_it_is_and_never_who_we_are() {
     let problems = problems.join("\n");
     assert!(!problems.contains("hidden"), "{problems}");
     insta::assert_snapshot!(problems, @r"
-    p.toml:1:9: `proxy` holds a password, which may not stand in the document (name where it is kept: `${NAME}`, `${file:PATH}` or `${cmd:COMMAND}`)
+    p.toml:1:9: `proxy` holds a user name or password, which may not stand in the document (name where it is kept: `${NAME}`, `${file:PATH}` or `${cmd:COMMAND}`)
+    p.toml:1:9: `proxy` holds a user name or password, which may not stand in the document (name where it is kept: `${NAME}`, `${file:PATH}` or `${cmd:COMMAND}`)
+    p.toml:1:9: `proxy` holds a user name or password, which may not stand in the document (name where it is kept: `${NAME}`, `${file:PATH}` or `${cmd:COMMAND}`)
     p.toml:1:9: `proxy` is not an `http://` address (give the address at which the proxy takes CONNECT over plain HTTP)
     p.toml:1:9: `proxy` is not an `http://` address (give the address at which the proxy takes CONNECT over plain HTTP)
     p.toml:1:9: `proxy` is not the address of a proxy (write `http://host:port`, or with a password `http://user:${PROXY_PASSWORD}@host:port`, with `%2F` for a `/` in it)

@@ -173,3 +173,41 @@ fn a_run_shows_and_keeps_no_secret_even_of_what_failed() {
     ];
     nothing_leaks(&arguments, settings, 4);
 }
+
+#[test]
+fn what_stands_in_addresses_is_not_kept() {
+    let uri = "https://app.example.com/callback?k=TOPSECRET";
+    let tenant = Tenant::start(&format!(
+        "signing = \"ES256\"\n[application]\nredirect_uris = [\"{uri}\"]\n[mail]\nsmtp = \"127.0.0.1:1\"\n"
+    ));
+    let lab = Lab::new();
+    let profile = tenant.profile();
+    assert!(profile.contains(uri), "{profile}");
+    lab.file("p.toml", &format!("{profile}count = 4\n[journeys]\nsign-on = 1\n"));
+    let ended = tenant.gander(&lab, &["run", "p.toml", "-v", "-u", "1", "-n", "2"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("TOPSECRET"));
+    let files = lab.files();
+    assert!(files.len() >= 7, "{files:?}");
+    for (path, content) in files.iter().filter(|(path, _)| !path.ends_with("p.toml")) {
+        let content = String::from_utf8_lossy(content);
+        assert!(!content.contains("TOPSECRET"), "{}", path.display());
+    }
+    for setting in [
+        "http.proxy=\"http://TOPSECRET@127.0.0.1:1\"",
+        "http.proxy=\"http://TOPSECRET:@127.0.0.1:1\"",
+        "tenant.redirect_uri=\"https://u:TOPSECRET@app.example.com/callback\"",
+        "workload.duration=\"${SECRET}\"",
+        "codes.pattern=\"${SECRET}\"",
+        "tenant.hosts=[\"${SECRET}\"]",
+    ] {
+        let mut command = lab.command(&["run", "p.toml", "-u", "1", "--set", setting]);
+        command.env("WORKER_SECRET", tenant.worker_secret()).env("SECRET", "(TOPSECRET/ 1");
+        let ended = Ended::of(command.output().expect("a binary that starts"));
+        let key = setting.split(['.', '=']).nth(1).expect("a key");
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert!(ended.stderr.contains(key), "{}", ended.stderr);
+        // The place of a problem repeats the key, and the value nowhere.
+        assert!(!ended.stderr.contains("TOPSECRET"), "{}", ended.stderr);
+    }
+}

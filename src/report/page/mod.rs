@@ -102,6 +102,7 @@ fn policy(live: bool) -> &'static str {
 fn page(dossier: &Dossier, live: Option<&LiveChrome>) -> String {
     let sections = sections(dossier);
     let run = prose::name(dossier.record.run_id.to_string());
+    let version = prose::name(&dossier.record.gander_version);
     let (verdict, _) = verdict::word(dossier.summary.verdict);
     let word = if dossier.is_running { "Running" } else { verdict };
     let style = format!("{}{}{STYLE}", theme::variables(&charts::colours()), charts::rules());
@@ -113,7 +114,7 @@ fn page(dossier: &Dossier, live: Option<&LiveChrome>) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content=(policy(live.is_some()));
                 meta name="color-scheme" content="light dark";
-                meta name="generator" content={ "gander " (dossier.record.gander_version) };
+                meta name="generator" content={ "gander " (version) };
                 title { (word) " · " (run) " · gander" }
                 style { (PreEscaped(style)) }
             }
@@ -135,7 +136,7 @@ fn page(dossier: &Dossier, live: Option<&LiveChrome>) -> String {
                     }
                 }
                 footer { p {
-                    "Made by gander " (dossier.record.gander_version) ". Times of day are UTC. All numbers of this page are in "
+                    "Made by gander " (version) ". Times of day are UTC. All numbers of this page are in "
                     code { "summary.json" } " beside it, full histograms in " code { "intervals.hlog" } "."
                 } }
                 script { (PreEscaped(SCRIPT)) }
