@@ -3,6 +3,7 @@
 //! Keys come one by one and unseen, but Ctrl-C stays the signal that it is: the terminal itself makes
 //! it, so that it is heard whatever this program is doing.
 
+use crate::cli::aside;
 use crate::cli::terminal::{Terminal, hold_lines, release_lines};
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
@@ -107,7 +108,8 @@ pub(in crate::cli) struct Restored;
 
 impl Drop for Restored {
     fn drop(&mut self) {
-        restore();
+        // What was held must still be told by the end of the process, which waits for all of this.
+        aside::write(restore);
     }
 }
 
