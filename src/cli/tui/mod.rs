@@ -16,7 +16,7 @@ use crate::measure::timeline::Interval;
 use crate::report::paint::Paint;
 use crate::run::conduct::{Listener, Setup};
 use crate::run::players::Players;
-use keys::{Wish, wishes};
+use keys::{Presses, Typed, Wish};
 use screen::Canvas;
 pub(super) use screen::{Restored, restore, restore_within};
 use std::io::Read;
@@ -210,11 +210,18 @@ impl Shown {
 /// keep anybody from stopping a run.
 fn listen(controls: &Controls, news: &SyncSender<News>, over: &AtomicBool) {
     let clock = Clock::system();
-    let mut typed = [0; 64];
+    let (mut read, mut typed, mut stops) = ([0; 64], Typed::default(), Presses::default());
     while !over.load(Ordering::SeqCst) {
         let before = clock.now();
-        let count = std::io::stdin().read(&mut typed).unwrap_or(0);
-        for wish in wishes(typed.get(..count).unwrap_or_default()) {
+        let count = std::io::stdin().read(&mut read).unwrap_or(0);
+        if count == 0 {
+            typed.silence();
+        }
+        for wish in typed.wishes(read.get(..count).unwrap_or_default()) {
+            // Held down it must not go on to the next stage.
+            if wish == Wish::Stop && !stops.is_another(clock.now()) {
+                continue;
+            }
             controls.act(wish);
             let _ = news.try_send(News::Key(wish));
         }

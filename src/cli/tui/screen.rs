@@ -7,6 +7,7 @@ use crate::cli::aside;
 use crate::cli::terminal::{Terminal, hold_lines, release_lines};
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::style::force_color_output;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
@@ -56,7 +57,7 @@ pub(super) fn take(terminal: &Terminal, colour: bool) -> io::Result<Canvas> {
     *locked(&IS_UP) = true;
     let taken = tcsetattr(io::stdin(), OptionalActions::Now, &modes).map_err(io::Error::from);
     let made = taken.and_then(|()| {
-        execute!(terminal.screen(), EnterAlternateScreen, Hide)?;
+        execute!(terminal.screen(), EnterAlternateScreen, Hide, EnableBracketedPaste)?;
         let screen = BufWriter::with_capacity(1 << 16, Screen(*terminal));
         let viewport = Viewport::Fixed(size());
         let options = TerminalOptions { viewport };
@@ -87,7 +88,7 @@ pub(in crate::cli) fn restore() {
     }
     let mut is_up = locked(&IS_UP);
     if std::mem::take(&mut *is_up) {
-        let _ = execute!(io::stderr(), LeaveAlternateScreen, Show);
+        let _ = execute!(io::stderr(), DisableBracketedPaste, LeaveAlternateScreen, Show);
         release_lines();
     }
 }
@@ -173,6 +174,7 @@ mod tests {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let (before, after) = text.split_once("\x1b[?1049l").expect("the usual screen again");
         assert!(before.contains("\x1b[?1049h") && before.contains("\x1b[?25l"), "{text}");
+        assert!(before.contains("\x1b[?2004h") && before.ends_with("\x1b[?2004l"), "{text}");
         assert!(!before.contains("meanwhile") && !before.contains("on purpose"), "{text}");
         let said = after.find("said meanwhile").expect("what was said");
         let panic = after.find("on purpose").expect("what the panic said");
