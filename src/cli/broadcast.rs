@@ -212,7 +212,7 @@ impl Views {
         }
         #[cfg(feature = "otlp")]
         if let Some(exporter) = self.exporter {
-            let sendings = exporter.finish();
+            let sendings = exporter.finish(|| ending.is_to_go());
             if sendings.failed > 0 {
                 let of = sendings.failed + sendings.sent;
                 let last = match &sendings.last {
