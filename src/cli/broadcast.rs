@@ -1,6 +1,7 @@
 //! The flags by which a run can be watched from elsewhere: in a browser, by Prometheus, by a collector
 //! of OpenTelemetry.
 
+use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
@@ -200,7 +201,7 @@ impl Views {
         record: &RunRecord,
         summary: &Summary,
         tally: &Tally,
-        (stop, terminal): (&Stop, &Terminal),
+        (ending, terminal): (&Ending, &Terminal),
     ) {
         if let Some(page) = self.page {
             page.finish(record, summary, tally);
@@ -210,7 +211,7 @@ impl Views {
         }
         #[cfg(feature = "otlp")]
         if let Some(exporter) = self.exporter {
-            let sendings = exporter.finish();
+            let sendings = exporter.finish(|| ending.is_to_go());
             if sendings.failed > 0 {
                 let of = sendings.failed + sendings.sent;
                 let last = match &sendings.last {
@@ -222,19 +223,21 @@ impl Views {
             }
         }
         if let Some(scraped) = self.scraped {
-            wait_for_a_last_scrape(&scraped, stop, terminal);
+            wait_for_a_last_scrape(&scraped, ending, terminal);
             scraped.stop();
         }
     }
 }
 
 /// Whoever scrapes every few seconds would miss the last of them.
-fn wait_for_a_last_scrape(scraped: &Scraped, stop: &Stop, terminal: &Terminal) {
+fn wait_for_a_last_scrape(scraped: &Scraped, ending: &Ending, terminal: &Terminal) {
+    if ending.is_to_go() {
+        return;
+    }
     let Some(patience) = scraped.patience() else { return };
-    let asked = stop.requests();
     let seconds = patience.as_secs() + 1;
     terminal.say(&format!("waiting up to {seconds} s for the last scrape (Ctrl-C to go)"));
-    scraped.wait(patience, || stop.requests() > asked);
+    scraped.wait(patience, || ending.is_to_go());
 }
 
 fn announce(terminal: &Terminal, what: &str, link: &str) {

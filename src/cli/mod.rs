@@ -1,9 +1,11 @@
 //! The commands: the only part that talks to a person.
 
+mod aside;
 mod broadcast;
 mod check;
 mod dialogue;
 mod embedded;
+mod ending;
 mod exit;
 mod journeys;
 mod journeys_import;
@@ -87,6 +89,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
         Command::Journeys(command) => journeys::journeys(&command, &terminal),
         Command::Schema(args) => schema::schema(&args, &terminal),
     };
+    aside::settle();
     let outcome = outcome.and_then(|exit| {
         if Terminal::has_lost_data() {
             let what = "what was asked for could not be written to standard output";
@@ -99,6 +102,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
         Ok(exit) => exit,
         Err(failure) => {
             terminal.failure(&failure);
+            aside::settle();
             failure.exit
         }
     }

@@ -1,5 +1,6 @@
 //! A run in progress: a bar on a terminal, a plain line every ten seconds elsewhere.
 
+use super::aside;
 use super::terminal::Terminal;
 use crate::load::Plan;
 use crate::measure::series::{Phase, Phases};
@@ -9,7 +10,7 @@ use crate::report::figures;
 use crate::report::progress::{JourneyNow, LINE_EVERY, Snapshot, line, message};
 use crate::run::conduct::Listener;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ enum Told {
 /// Shows each interval as it ends.
 pub(super) struct Watcher {
     phases: Phases,
-    bar: Option<ProgressBar>,
+    has_bar: bool,
     last_line: Duration,
     lines: Option<SyncSender<Told>>,
     /// Never told: ends when the printer has.
@@ -38,9 +39,10 @@ impl Watcher {
     pub(super) fn new(terminal: &Terminal, plan: &Plan) -> Self {
         let length = plan.workload.closes_after().map(|closes| closes.as_secs().max(1));
         let bar = terminal.is_live().then(|| bar(length));
-        let (lines, printed) = printer(*terminal, bar.clone());
+        let has_bar = bar.is_some();
+        let (lines, printed) = printer(*terminal, bar);
         let lines = Some(lines);
-        Self { phases: plan.phases(), bar, last_line: Duration::ZERO, lines, printed }
+        Self { phases: plan.phases(), has_bar, last_line: Duration::ZERO, lines, printed }
     }
 }
 
@@ -65,16 +67,11 @@ impl Listener for Watcher {
             let at = figures::clock(Duration::from_millis(event.at_ms));
             self.tell(Told::Event(format!("{at}  {}", event.text)));
         }
-        match &self.bar {
-            Some(_) => {
-                self.tell(Told::Now(elapsed.as_secs(), message(&now)));
-            }
-            None => {
-                if elapsed.saturating_sub(self.last_line) >= LINE_EVERY {
-                    self.last_line = elapsed;
-                    self.tell(Told::Now(elapsed.as_secs(), line(&now)));
-                }
-            }
+        if self.has_bar {
+            self.tell(Told::Now(elapsed.as_secs(), message(&now)));
+        } else if elapsed.saturating_sub(self.last_line) >= LINE_EVERY {
+            self.last_line = elapsed;
+            self.tell(Told::Now(elapsed.as_secs(), line(&now)));
         }
     }
 }
@@ -87,7 +84,7 @@ impl Watcher {
     }
 }
 
-/// Prints on a thread of its own, which ends with the watcher.
+/// Prints on a thread of its own, which ends with the watcher and takes the bar away.
 fn printer(terminal: Terminal, bar: Option<ProgressBar>) -> (SyncSender<Told>, Receiver<()>) {
     let (lines, all_told) = sync_channel::<Told>(4);
     let (printing, printed) = sync_channel(1);
@@ -99,9 +96,12 @@ fn printer(terminal: Terminal, bar: Option<ProgressBar>) -> (SyncSender<Told>, R
                     bar.set_position(seconds);
                     bar.set_message(text);
                 }
-                (Some(bar), Told::Event(text)) => bar.suspend(|| terminal.say(&text)),
-                (None, Told::Now(_, text) | Told::Event(text)) => terminal.say(&text),
+                (Some(bar), Told::Event(text)) => bar.suspend(|| terminal.say_here(&text)),
+                (None, Told::Now(_, text) | Told::Event(text)) => terminal.say_here(&text),
             }
+        }
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
         }
     });
     (lines, printed)
@@ -110,10 +110,11 @@ fn printer(terminal: Terminal, bar: Option<ProgressBar>) -> (SyncSender<Told>, R
 impl Drop for Watcher {
     fn drop(&mut self) {
         drop(self.lines.take());
-        // A terminal that stands still is not waited for.
-        let _ = self.printed.recv_timeout(LAST_LINES);
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        // A terminal that stands still is not waited for, but what comes next is written after this.
+        if self.printed.recv_timeout(LAST_LINES) == Err(RecvTimeoutError::Timeout) {
+            let (_, nobody) = sync_channel(1);
+            let printed = std::mem::replace(&mut self.printed, nobody);
+            aside::write(move || _ = printed.recv());
         }
     }
 }

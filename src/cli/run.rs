@@ -1,6 +1,8 @@
 //! `gander run`: one run, its directory, its summary.
 
+use super::aside;
 use super::broadcast::Doors;
+use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::prepare::{self, Ground, Order, Selection};
 use super::report::about;
@@ -12,7 +14,7 @@ use crate::base::names::RunId;
 use crate::base::remedy::Remedy;
 use crate::identity::account::STATES;
 use crate::identity::pool::Pool;
-use crate::load::{self, Plan, Stop};
+use crate::load::{Plan, Stop};
 use crate::management::keeper::AccountsError;
 use crate::measure::recorder::Recorder;
 use crate::profile::load::Flags;
@@ -33,7 +35,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Put load on a tenant, or on the embedded stand-in, and measure what comes back.
 #[derive(Debug, clap::Args)]
@@ -82,19 +83,18 @@ pub(super) struct RunArgs {
 }
 
 pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+    // Nothing that is told holds up what is measured, written or ended.
+    aside::begin();
     let checked = prepare::read(&args.selection, args.flags()?)?;
     // With the runtime the limit of open files is raised.
     let runtime = super::runtime()?;
     check_room(&checked.profile.workload.model, terminal)?;
     watch::check(&args.watch, terminal)?;
     let doors = watch::open(&args.watch)?;
-    let stop = Stop::default();
-    let (asked, spoken) = (stop.clone(), *terminal);
-    load::on_interrupt(move || stop_by(&asked, &spoken, "Ctrl-C"));
-    runtime.spawn(end_on(SignalKind::terminate(), "SIGTERM", stop.clone()));
-    if !is_hangup_ignored() {
-        runtime.spawn(end_on(SignalKind::hangup(), "SIGHUP", stop.clone()));
-    }
+    let ending = Ending::new(terminal);
+    ending.listen().map_err(|error| {
+        Failure::new(Exit::Bug, format!("signals cannot be heard: {error}"), None)
+    })?;
     // However this ends, nothing is told behind a full-screen view.
     let _restored = tui::Restored;
     let clock = Clock::system();
@@ -110,12 +110,12 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
     let outcome = runtime.block_on(async {
         let ground = tokio::select! {
             ground = prepare::ground(&args.selection, checked, order) => ground?,
-            () = asked_to_stop(&stop) => {
+            () = asked_to_stop(ending.stop()) => {
                 terminal.say("stopped before any load; accounts made so far are on the ledger");
                 return Ok(Exit::Interrupted);
             }
         };
-        measure(args, &ground, dir, (clock, stop, doors), terminal).await
+        measure(args, &ground, dir, (clock, ending, doors), terminal).await
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.
     runtime.shutdown_background();
@@ -126,7 +126,7 @@ async fn measure(
     args: &RunArgs,
     ground: &Ground,
     dir: RunDir,
-    (clock, stop, doors): (Clock, Stop, Doors),
+    (clock, ending, doors): (Clock, Ending, Doors),
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let setup = setup(args, ground, dir)?;
@@ -134,17 +134,15 @@ async fn measure(
         "tenant at {}, seed {}",
         ground.tenant.auth_url, ground.opened.stage.seed
     ));
-    let (listeners, views) = watch::listeners(&args.watch, doors, &setup, &stop, terminal)?;
-    let conducted =
-        conduct(setup, clock, stop.clone(), listeners).await.map_err(|error| match error {
-            // A disk that is full is nobody's bug; what was written can be reported.
-            ConductError::Write(_) => Failure::of(Exit::WrongInput, &error),
-            _ => Failure::of(Exit::Bug, &error),
-        })?;
+    let (listeners, views) = watch::listeners(&args.watch, doors, &setup, &ending, terminal)?;
+    let conducted = conduct(setup, clock, ending.stop().clone(), listeners).await;
+    ending.load_is_over();
+    let conducted = conducted.map_err(|error| match error {
+        // A disk that is full is nobody's bug; what was written can be reported.
+        ConductError::Write(_) => Failure::of(Exit::WrongInput, &error),
+        _ => Failure::of(Exit::Bug, &error),
+    })?;
     let Conducted { dir, record, tally, load, unwritten, unmended, .. } = conducted;
-    if let Some(error) = unmended {
-        caution_of_accounts(&error, &ground.opened.stage.pool, terminal);
-    }
     let lost = unwritten.as_ref().map(|error| format!("the results could not be written: {error}"));
     let stopped = lost.or_else(|| record.stopped.clone());
     let mut summary = summarise(&record, &tally, stopped);
@@ -158,16 +156,23 @@ async fn measure(
     if unwritten.is_none() {
         leave_reports(&dir, terminal);
     }
+    ending.is_settled(match unwritten {
+        Some(_) => Exit::WrongInput,
+        None => Exit::of_run(summary.verdict, record.interrupted),
+    });
+    if let Some(error) = unmended {
+        caution_of_accounts(&error, &ground.opened.stage.pool, terminal);
+    }
     if args.json {
         let text = json::render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;
-        terminal.data(text.trim_end());
+        terminal.data_aside(text.trim_end().to_owned());
     }
     let (about, paint) = (about(&record, &dir), terminal.paint_of_text());
     terminal.say(&format!(
         "\n{}",
         console::render(&summary, &about, terminal.columns(), paint).trim_end()
     ));
-    views.finish(&record, &summary, &tally, (&stop, terminal));
+    views.finish(&record, &summary, &tally, (&ending, terminal));
     match unwritten {
         Some(error) => Err(Failure::of(Exit::WrongInput, &error)),
         None => Ok(Exit::of_run(summary.verdict, record.interrupted)),
@@ -304,47 +309,11 @@ fn make_dir(args: &RunArgs, run: &RunId) -> Result<RunDir, Failure> {
     made.map_err(|error| Failure::of(Exit::WrongInput, &error))
 }
 
-/// How long one who dies at once may take to give the terminal back.
-const LAST_WORD: Duration = Duration::from_millis(200);
-
-/// Once: no new iterations. Twice: stop now. Three times: die.
-#[expect(clippy::exit, reason = "the third Ctrl-C ends the process whatever it is doing")]
-pub(super) fn stop_by(stop: &Stop, terminal: &Terminal, who: &str) {
-    let text = match stop.request_by(who) {
-        1 => "\nno new iterations; those under way may finish (Ctrl-C again to stop now)",
-        2 => "\nstopping now; results are kept (Ctrl-C again to die)",
-        _ => {
-            tui::restore_within(LAST_WORD);
-            std::process::exit(130)
-        }
-    };
-    // A terminal that stands still must not keep the third from being heard.
-    let terminal = *terminal;
-    std::thread::spawn(move || terminal.remark(text));
-}
-
 /// Until somebody asks to stop. Nothing is under way yet that could finish.
 async fn asked_to_stop(stop: &Stop) {
     while stop.requests() == 0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-/// What a container's manager sends first, or a terminal that goes away, is a Ctrl-C of its kind.
-async fn end_on(kind: SignalKind, name: &str, stop: Stop) {
-    let Ok(mut signals) = signal(kind) else { return };
-    while signals.recv().await.is_some() {
-        stop.request_by(name);
-    }
-}
-
-/// Whether this was started to outlive its terminal (`nohup`), from the mask of ignored signals in
-/// `/proc/self/status`, whose lowest bit is SIGHUP. Where that is not told, SIGHUP keeps its way.
-fn is_hangup_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| mask.trim().chars().next_back()?.to_digit(16))
-        .is_none_or(|low| low & 1 == 1)
 }
 
 impl RunArgs {

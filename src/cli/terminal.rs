@@ -1,5 +1,6 @@
 //! The only place that prints. Text for people goes to stderr, data that was asked for to stdout.
 
+use super::aside;
 use super::exit::Failure;
 use super::{Colour, Manner, environment};
 use crate::report::columns::clean;
@@ -67,13 +68,20 @@ impl Terminal {
     /// A line for people. Behind a full-screen view it waits.
     pub(super) fn say(&self, line: &str) {
         if !self.quiet && !Self::hold(line) {
+            tell(line.to_owned());
+        }
+    }
+
+    /// The same, for a thread that nobody waits for: it stands still with the terminal.
+    pub(super) fn say_here(&self, line: &str) {
+        if !self.quiet && !Self::hold(line) {
             write_line(&mut std::io::stderr(), line);
         }
     }
 
     /// A line for people that was asked for, and is said to those who want to hear nothing else.
     pub(super) fn answer(&self, line: &str) {
-        write_line(&mut std::io::stderr(), line);
+        tell(line.to_owned());
     }
 
     /// A line for people that is of no use later: behind a full-screen view it is left out.
@@ -114,11 +122,13 @@ impl Terminal {
 
     /// A line of data that was asked for.
     pub(super) fn data(&self, line: &str) {
-        if let Err(error) = writeln!(std::io::stdout(), "{line}")
-            && error.kind() != ErrorKind::BrokenPipe
-        {
-            DATA_LOST.store(true, Ordering::Relaxed);
-        }
+        write_data(line);
+    }
+
+    /// The same in its turn among the lines for people, so that a terminal that stands still holds up
+    /// nothing that comes after it.
+    pub(super) fn data_aside(&self, line: String) {
+        aside::write(move || write_data(&line));
     }
 
     /// Whether data that was asked for could not be written, to a full disk for instance. A reader
@@ -145,23 +155,14 @@ impl Terminal {
 
     /// Everything that is wrong, each with its place and way out.
     pub(super) fn failure(&self, failure: &Failure) {
-        let mut err = std::io::stderr();
         for complaint in &failure.complaints {
-            write_line(
-                &mut err,
-                &format!("{} {}", self.paint(Style::Bad, "error:"), clean(&complaint.what)),
-            );
-            if let Some(place) = &complaint.place {
-                write_line(
-                    &mut err,
-                    &format!("   {} {}", self.paint(Style::Faint, "in:"), clean(place)),
-                );
-            }
-            if let Some(remedy) = &complaint.remedy {
-                write_line(
-                    &mut err,
-                    &format!(" {} {}", self.paint(Style::Hint, "help:"), clean(remedy)),
-                );
+            let mut lines = vec![(Style::Bad, "error:", &complaint.what)];
+            lines.extend(complaint.place.as_ref().map(|place| (Style::Faint, "   in:", place)));
+            lines.extend(complaint.remedy.as_ref().map(|remedy| (Style::Hint, " help:", remedy)));
+            for (style, name, text) in lines {
+                let indent = name.len() - name.trim_start().len();
+                let name = self.paint(style, name.trim_start());
+                tell(format!("{:indent$}{name} {}", "", clean(text)));
             }
         }
     }
@@ -172,15 +173,40 @@ pub(super) fn hold_lines() {
     held().get_or_insert_default();
 }
 
-/// Says what waited, and lets nothing wait any more.
+/// Says what waited, and lets nothing wait any more. Stands still with the terminal; whoever has a line
+/// meanwhile does not, and it comes in its turn.
 pub(super) fn release_lines() {
-    for line in held().take().unwrap_or_default() {
-        write_line(&mut std::io::stderr(), &line);
+    loop {
+        let lines = {
+            let mut held = held();
+            match held.as_mut().map(std::mem::take) {
+                Some(lines) if !lines.is_empty() => lines,
+                _ => {
+                    *held = None;
+                    return;
+                }
+            }
+        };
+        for line in lines {
+            write_line(&mut std::io::stderr(), &line);
+        }
     }
 }
 
 fn held() -> MutexGuard<'static, Option<Vec<String>>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn tell(line: String) {
+    aside::write(move || write_line(&mut std::io::stderr(), &line));
+}
+
+fn write_data(line: &str) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}")
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        DATA_LOST.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A reader that has gone away is no failure of ours.

@@ -1,11 +1,11 @@
 //! Who watches a run while it goes on: the terminal, a browser, a metrics system.
 
 use super::broadcast::{BroadcastArgs, Doors, Views};
+use super::ending::Ending;
 use super::exit::Failure;
 use super::progress::Watcher;
 use super::terminal::Terminal;
 use super::tui::{self, Tui};
-use crate::load::Stop;
 use crate::run::conduct::{Listener, Setup};
 use crate::run::players::Players;
 
@@ -35,12 +35,12 @@ pub(super) fn listeners(
     args: &WatchArgs,
     doors: Doors,
     setup: &Setup<Players>,
-    stop: &Stop,
+    ending: &Ending,
     terminal: &Terminal,
 ) -> Result<(Vec<Box<dyn Listener>>, Views), Failure> {
-    let (mut listeners, views) = doors.serve(setup, stop, terminal)?;
+    let (mut listeners, views) = doors.serve(setup, ending.stop(), terminal)?;
     let progress: Box<dyn Listener> = if args.tui {
-        Box::new(Tui::start(setup, stop, terminal)?)
+        Box::new(Tui::start(setup, ending, terminal)?)
     } else {
         Box::new(Watcher::new(terminal, &setup.plan))
     };

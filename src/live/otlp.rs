@@ -14,9 +14,9 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResp
 use prost::Message;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::{Builder, JoinHandle};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -31,6 +31,9 @@ const LAST_TRIES: usize = 3;
 
 /// Pause between those tries.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How often somebody looks whether the last message is still waited for.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Where a collector takes metrics, unless its address says otherwise.
 const PATH: &str = "/v1/metrics";
@@ -165,7 +168,10 @@ pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 #[derive(Debug)]
 pub struct Exporter {
     over: Sender<()>,
-    thread: JoinHandle<Sendings>,
+    /// Never told: ends when the thread does.
+    gone: Receiver<()>,
+    sendings: Arc<Mutex<Sendings>>,
+    clock: Clock,
 }
 
 impl Exporter {
@@ -181,40 +187,71 @@ impl Exporter {
         let client = collector.client(clock.clone())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (over, told) = channel();
+        let (going, gone) = channel::<()>();
+        let sendings = Arc::new(Mutex::new(Sendings::default()));
+        let (kept, own) = (Arc::clone(&sendings), clock.clone());
         let uri = collector.uri.clone();
         let post = Post { client, uri, board, source, clock };
-        let thread = Builder::new().name("otlp".to_owned()).spawn(move || {
+        Builder::new().name("otlp".to_owned()).spawn(move || {
+            let _until_the_end = going;
             give_way();
-            let mut sendings = Sendings::default();
             while told.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                 let done = runtime.block_on(post.send());
-                sendings.note(done, &say);
+                note(&kept, done, &say);
             }
             let done = runtime.block_on(post.send_the_last());
-            sendings.note(done, &say);
-            sendings
+            note(&kept, done, &say);
         })?;
-        Ok(Self { over, thread })
+        Ok(Self { over, gone, sendings, clock: own })
     }
 
-    /// Sends the last numbers and says how it went. Ends in bounded time.
-    pub fn finish(self) -> Sendings {
+    /// Sends the last numbers and says how it went. Ends within ten seconds, and as soon as somebody
+    /// has enough of it; a message that is on its way then counts as one that was not taken.
+    pub fn finish(self, is_enough: impl Fn() -> bool) -> Sendings {
         drop(self.over);
-        self.thread.join().unwrap_or_default()
+        let began = self.clock.now();
+        let is_late = || self.clock.now().saturating_duration_since(began) >= LAST;
+        let mut last = None;
+        while self.gone.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            if is_enough() {
+                last = Some("it was not waited for".to_owned());
+                break;
+            }
+            if is_late() {
+                last = Some(Trouble::Late.to_string());
+                break;
+            }
+        }
+        let mut sendings = locked(&self.sendings).clone();
+        if last.is_some() {
+            (sendings.failed, sendings.last) = (sendings.failed + 1, last);
+        }
+        sendings
+    }
+}
+
+fn locked(sendings: &Mutex<Sendings>) -> MutexGuard<'_, Sendings> {
+    sendings.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counts a message. Whoever is told of the first that was not taken may take their time.
+fn note(sendings: &Mutex<Sendings>, done: Result<(), Trouble>, say: &Say) {
+    let told = locked(sendings).note(done);
+    if let Some(text) = told {
+        say(&text);
     }
 }
 
 impl Sendings {
-    fn note(&mut self, done: Result<(), Trouble>, say: &Say) {
-        match done {
-            Ok(()) => (self.sent, self.last) = (self.sent + 1, None),
-            Err(trouble) => {
-                if self.failed == 0 {
-                    say(&format!("metrics were not taken: {trouble}; the run goes on"));
-                }
-                (self.failed, self.last) = (self.failed + 1, Some(trouble.to_string()));
-            }
-        }
+    /// Counts a message, and says what a person is to be told of it.
+    fn note(&mut self, done: Result<(), Trouble>) -> Option<String> {
+        let Err(trouble) = done else {
+            (self.sent, self.last) = (self.sent + 1, None);
+            return None;
+        };
+        let is_first = self.failed == 0;
+        (self.failed, self.last) = (self.failed + 1, Some(trouble.to_string()));
+        is_first.then(|| format!("metrics were not taken: {trouble}; the run goes on"))
     }
 }
 
@@ -312,5 +349,38 @@ mod tests {
             let found = collector(text).unwrap().check_is_none_of(&hosts);
             assert_eq!(found.is_ok(), is_fine, "{text}");
         }
+    }
+
+    /// Sends to one who takes connections and never answers.
+    fn exporter(clock: Clock) -> (Exporter, std::net::TcpListener) {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let collector = collector(&format!("http://{}", silent.local_addr().unwrap())).unwrap();
+        let board = Shared::new(super::super::board::Board::of_run("run", "1"));
+        let source =
+            Source { run_id: "run".to_owned(), version: "1".to_owned(), since: clock.wall() };
+        let say: Say = Arc::new(|_| ());
+        (Exporter::start(&collector, (board, source), &[], clock, say).unwrap(), silent)
+    }
+
+    #[test]
+    fn who_has_enough_does_not_wait_for_a_collector_that_is_silent() {
+        let (exporter, _silent) = exporter(Clock::system());
+        let why = "it was not waited for".to_owned();
+        let expected = Sendings { sent: 0, failed: 1, last: Some(why) };
+        assert_eq!(exporter.finish(|| true), expected);
+    }
+
+    #[test]
+    fn the_last_message_is_waited_for_ten_seconds_in_all() {
+        let clock = Clock::by_hand(std::time::SystemTime::UNIX_EPOCH);
+        let (exporter, _silent) = exporter(clock.clone());
+        let looks = std::cell::Cell::new(0);
+        let sendings = exporter.finish(|| {
+            looks.set(looks.get() + 1);
+            clock.advance(Duration::from_secs(2));
+            false
+        });
+        assert_eq!((looks.get(), sendings.failed), (5, 1));
+        assert_eq!(sendings.last.unwrap(), "the collector did not answer in time");
     }
 }

@@ -207,7 +207,13 @@ fn the_rate_of_an_open_run_is_changed_by_keys_and_q_ends_it_with_all_its_results
     session.shows("0/s  PAUSED of 20.0/s");
     session.press(" ");
     session.shows("rate 0/s → 24/s (×1.2)");
-    session.press("q");
+    // Arrows, the wheel, and what is pasted.
+    session.press("\x1b[A\x1b");
+    session.press("[B\x1b[<65;10;5M");
+    session.press("\x1b[200~q+++p");
+    session.press("\x1b[201~");
+    // Held down.
+    session.press("qqqqqqqqqqqqqqqq");
     let (code, screen) = session.end();
     assert_eq!(code, 130, "{}", screen.usual);
     is_given_back(&screen);
@@ -240,7 +246,7 @@ fn the_rate_of_an_open_run_is_changed_by_keys_and_q_ends_it_with_all_its_results
 }
 
 #[test]
-fn a_third_request_dies_and_gives_the_terminal_back() {
+fn a_third_ctrl_c_dies_and_gives_the_terminal_back() {
     let lab = Lab::new();
     let slow = ["-u", "3", "--set", "workload.drain=60s"];
     let delay = ["--set", "stand_in.delay=[{ delay = \"constant 30s\" }]"];
@@ -251,7 +257,14 @@ fn a_third_request_dies_and_gives_the_terminal_back() {
     session.shows("a closed run has no rate");
     session.press("\x03");
     session.shows("stopping (draining)");
-    session.press("qq");
+    // Signals that come at the same time are one.
+    let summary = lab.path("reports/latest/summary.json");
+    let process = std::fs::read_to_string(lab.path("pid")).expect("gander's number");
+    let process = PathBuf::from(format!("/proc/{}", process.trim()));
+    while process.exists() && !summary.exists() {
+        session.press("\x03");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
     let (code, screen) = session.end();
     assert_eq!(code, 130, "{}", screen.usual);
     is_given_back(&screen);
@@ -285,15 +298,120 @@ fn a_terminal_that_goes_away_leaves_a_run_that_ends_with_its_results_and_nobody_
     session.child.wait().expect("its end");
     let pid = std::fs::read_to_string(lab.path("pid")).expect("gander's number");
     let process = PathBuf::from(format!("/proc/{}", pid.trim()));
-    let look = Duration::from_millis(20);
-    let mut looks = PATIENCE.as_millis() / look.as_millis();
-    while process.exists() {
-        looks = looks.checked_sub(1).expect("it is still there");
-        std::thread::park_timeout(look);
-    }
+    wait_for("its end", || !process.exists());
     let summary = summary(&lab.path("reports/latest"));
     assert!(summary["measured_s"].as_f64().expect("seconds") < 30.0);
     assert!(events(&lab).iter().any(|event| event["text"].to_string().contains("SIGHUP")));
+}
+
+/// Over by itself after a few seconds.
+const SHORT: &[&str] = &[
+    "run",
+    "-u",
+    "2",
+    "-d",
+    "3s",
+    "--warm-up",
+    "0s",
+    "-j",
+    "register-cancel",
+    "--set",
+    "stand_in.delay=[]",
+    "--set",
+    "stand_in.signing=\"ES256\"",
+];
+
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Looks until it is so.
+fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let mut looks = PATIENCE.as_millis() / LOOK.as_millis();
+    while !is_so() {
+        looks = looks.checked_sub(1).unwrap_or_else(|| panic!("never: {what}"));
+        std::thread::park_timeout(LOOK);
+    }
+}
+
+/// A run whose terminal was stopped in the middle of it, with its results on disk.
+fn stopped_terminal(lab: &Lab, how: &[&str]) -> (Session, String) {
+    let mut session = Session::start(lab, &[SHORT, how].concat());
+    after_intervals(lab, 1);
+    session.press("\x13");
+    for file in ["summary.json", "report.html"] {
+        wait_for(file, || lab.path("reports/latest").join(file).exists());
+    }
+    let pid = std::fs::read_to_string(lab.path("pid")).expect("gander's number");
+    (session, pid.trim().to_owned())
+}
+
+#[test]
+fn a_terminal_that_stands_still_holds_up_no_results_and_a_signal_ends_who_waits_for_it() {
+    for how in [&[][..], &["--tui"]] {
+        for name in ["TERM", "HUP"] {
+            let lab = Lab::new();
+            let (mut session, pid) = stopped_terminal(&lab, how);
+            let process = PathBuf::from(format!("/proc/{pid}"));
+            assert!(process.exists(), "{how:?}: it waits for the terminal");
+            signal(&pid, name);
+            wait_for("the end", || !process.exists());
+            session.press("\x11");
+            let (code, screen) = session.end();
+            assert_eq!(code, 0, "{how:?} {name}: {}", screen.usual);
+        }
+    }
+}
+
+#[test]
+fn a_third_ctrl_c_ends_who_waits_for_a_terminal_with_the_exit_code_of_the_run() {
+    let lab = Lab::new();
+    // A Ctrl-C that is typed lets the terminal go on; one from elsewhere does not.
+    let (mut session, pid) = stopped_terminal(&lab, &[]);
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    wait_for("the end", || {
+        // Where it is gone already, there is nobody to be asked.
+        let _ = Command::new("kill").args(["-INT", &pid]).stderr(Stdio::null()).status();
+        !process.exists()
+    });
+    session.press("\x11");
+    let (code, screen) = session.end();
+    assert_eq!(code, 0, "{}", screen.usual);
+}
+
+#[test]
+fn a_terminal_that_goes_on_again_is_told_the_summary() {
+    for how in [&[][..], &["--tui"], &["--json"]] {
+        let lab = Lab::new();
+        let (mut session, _) = stopped_terminal(&lab, how);
+        session.press("\x11");
+        let (code, screen) = session.end();
+        assert_eq!(code, 0, "{how:?}: {}", screen.usual);
+        assert!(!screen.is_alternate && screen.usual.contains("Results"), "{}", screen.usual);
+        let is_told = screen.usual.contains("\"schema_version\"");
+        assert_eq!(is_told, how == ["--json"], "{}", screen.usual);
+    }
+}
+
+#[cfg(feature = "otlp")]
+#[test]
+fn a_ctrl_c_after_the_run_ends_the_waiting_and_leaves_the_exit_code_as_it_is() {
+    use std::io::{BufRead, BufReader};
+    let lab = Lab::new();
+    // Takes connections, and never answers.
+    let collector = std::net::TcpListener::bind("127.0.0.1:0").expect("an address");
+    let link = format!("http://{}", collector.local_addr().expect("an address"));
+    let mut command = lab.command(&[SHORT, &["--otlp", &link]].concat());
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("a binary that starts");
+    let mut said = BufReader::new(child.stderr.take().expect("standard error"));
+    let mut text = String::new();
+    while !text.contains("Results") {
+        assert!(said.read_line(&mut text).expect("text") > 0, "{text}");
+    }
+    signal(child.id(), "INT");
+    said.read_to_string(&mut text).expect("text");
+    assert_eq!(child.wait().expect("an end").code(), Some(0), "{text}");
+    assert!(text.contains("the run is over; nothing more is waited for"), "{text}");
+    assert!(text.contains("the collector lacks the end: it was not waited for"), "{text}");
+    assert!(!text.contains("no new iterations"), "{text}");
 }
 
 #[test]

@@ -816,7 +816,7 @@ offered   40.4/s                  faults    0
 completed 39.8/s                  response  p50 81.0 ms  p95 162 ms  p99 243 ms
 
 complete┌ keys ────────────────────────────────────────────────────────┐0 ms
-   █   █│ q  stop in order; again: now; a third time: die (as Ctrl-C)  │
+   █   █│ q  stop in order; a second later: now (Ctrl-C, thrice: die)  │
  ▁██ ▁██│ +  10 % of the planned rate more                             │
 ▁███▁███│ -  10 % of the planned rate less                             │
         │ ]  1 % of the planned rate more                              │

@@ -6,17 +6,17 @@ mod keys;
 mod screen;
 mod view;
 
+use super::ending::Ending;
 use super::exit::{Exit, Failure};
-use super::run::stop_by;
 use super::terminal::Terminal;
 use crate::base::clock::Clock;
-use crate::load::{RateControl, Stop};
+use crate::load::RateControl;
 use crate::measure::tally::Tally;
 use crate::measure::timeline::Interval;
 use crate::report::paint::Paint;
 use crate::run::conduct::{Listener, Setup};
 use crate::run::players::Players;
-use keys::{Wish, wishes};
+use keys::{Presses, Typed, Wish};
 use screen::Canvas;
 pub(super) use screen::{Restored, restore, restore_within};
 use std::io::Read;
@@ -71,15 +71,14 @@ pub(super) struct Tui {
 #[derive(Clone)]
 struct Controls {
     rate: Option<RateControl>,
-    stop: Stop,
-    terminal: Terminal,
+    ending: Ending,
 }
 
 impl Tui {
     /// Takes the terminal over and shows the run as it starts.
     pub(super) fn start(
         setup: &Setup<Players>,
-        stop: &Stop,
+        ending: &Ending,
         terminal: &Terminal,
     ) -> Result<Self, Failure> {
         let paint = terminal.paint_of_text();
@@ -88,7 +87,7 @@ impl Tui {
             Failure::new(Exit::WrongInput, what, Some("leave `--tui` out"))
         })?;
         let rate = setup.plan.rate.clone();
-        let controls = Controls { rate, stop: stop.clone(), terminal: *terminal };
+        let controls = Controls { rate, ending: ending.clone() };
         let view = View::new(Facts::of(&setup.plan, &setup.record), paint);
         let (news, heard) = sync_channel(WAITING);
         let (going, gone) = channel();
@@ -187,7 +186,7 @@ impl Shown {
         self.view.elapsed = self.view.now.as_ref().map(|now| now.ended + since);
         let elapsed = self.view.elapsed.unwrap_or_default();
         self.view.rate = self.controls.rate.as_ref().map(|control| Rate::of(control, elapsed));
-        self.view.stops = self.controls.stop.requests();
+        self.view.stops = self.controls.ending.stop().requests();
     }
 
     /// What a key changes in the view itself.
@@ -199,7 +198,7 @@ impl Shown {
             wish if wish.is_of_rate() && self.controls.rate.is_none() => {
                 self.view.answer = Some("a closed run has no rate: its users set the pace");
             }
-            wish if wish.is_of_rate() && self.controls.stop.requests() > 0 => {
+            wish if wish.is_of_rate() && self.controls.ending.stop().requests() > 0 => {
                 self.view.answer = Some("nothing more is due: the run is being stopped");
             }
             _ => (),
@@ -211,11 +210,18 @@ impl Shown {
 /// keep anybody from stopping a run.
 fn listen(controls: &Controls, news: &SyncSender<News>, over: &AtomicBool) {
     let clock = Clock::system();
-    let mut typed = [0; 64];
+    let (mut read, mut typed, mut stops) = ([0; 64], Typed::default(), Presses::default());
     while !over.load(Ordering::SeqCst) {
         let before = clock.now();
-        let count = std::io::stdin().read(&mut typed).unwrap_or(0);
-        for wish in wishes(typed.get(..count).unwrap_or_default()) {
+        let count = std::io::stdin().read(&mut read).unwrap_or(0);
+        if count == 0 {
+            typed.silence();
+        }
+        for wish in typed.wishes(read.get(..count).unwrap_or_default()) {
+            // Held down it must not go on to the next stage.
+            if wish == Wish::Stop && !stops.is_another(clock.now()) {
+                continue;
+            }
             controls.act(wish);
             let _ = news.try_send(News::Key(wish));
         }
@@ -228,9 +234,11 @@ fn listen(controls: &Controls, news: &SyncSender<News>, over: &AtomicBool) {
 impl Controls {
     fn act(&self, wish: Wish) {
         if wish == Wish::Stop {
-            return stop_by(&self.stop, &self.terminal, "the terminal");
+            return self.ending.key();
         }
-        let Some(rate) = self.rate.as_ref().filter(|_| self.stop.requests() == 0) else { return };
+        let Some(rate) = self.rate.as_ref().filter(|_| self.ending.stop().requests() == 0) else {
+            return;
+        };
         match wish {
             Wish::Change(hundredths) => {
                 // In whole hundredths, so that up and down again is where it was.
@@ -261,7 +269,7 @@ mod tests {
             verbose: false,
             color: crate::cli::Colour::Never,
         });
-        Controls { rate: RateControl::of(&model), stop: Stop::default(), terminal }
+        Controls { rate: RateControl::of(&model), ending: Ending::new(&terminal) }
     }
 
     #[test]
@@ -309,7 +317,7 @@ mod tests {
         controls.act(Wish::Change(10));
         assert_eq!(controls.rate.as_ref().map(RateControl::factor), Some(1.0));
         controls.act(Wish::Stop);
-        let asked = controls.stop.asked();
+        let asked = controls.ending.stop().asked();
         assert_eq!(asked, [(1, "the terminal".to_owned()), (2, "the terminal".to_owned())]);
     }
 }

@@ -3,9 +3,11 @@
 //! Keys come one by one and unseen, but Ctrl-C stays the signal that it is: the terminal itself makes
 //! it, so that it is heard whatever this program is doing.
 
+use crate::cli::aside;
 use crate::cli::terminal::{Terminal, hold_lines, release_lines};
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::style::force_color_output;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
@@ -55,7 +57,7 @@ pub(super) fn take(terminal: &Terminal, colour: bool) -> io::Result<Canvas> {
     *locked(&IS_UP) = true;
     let taken = tcsetattr(io::stdin(), OptionalActions::Now, &modes).map_err(io::Error::from);
     let made = taken.and_then(|()| {
-        execute!(terminal.screen(), EnterAlternateScreen, Hide)?;
+        execute!(terminal.screen(), EnterAlternateScreen, Hide, EnableBracketedPaste)?;
         let screen = BufWriter::with_capacity(1 << 16, Screen(*terminal));
         let viewport = Viewport::Fixed(size());
         let options = TerminalOptions { viewport };
@@ -86,7 +88,7 @@ pub(in crate::cli) fn restore() {
     }
     let mut is_up = locked(&IS_UP);
     if std::mem::take(&mut *is_up) {
-        let _ = execute!(io::stderr(), LeaveAlternateScreen, Show);
+        let _ = execute!(io::stderr(), DisableBracketedPaste, LeaveAlternateScreen, Show);
         release_lines();
     }
 }
@@ -107,7 +109,8 @@ pub(in crate::cli) struct Restored;
 
 impl Drop for Restored {
     fn drop(&mut self) {
-        restore();
+        // What was held must still be told by the end of the process, which waits for all of this.
+        aside::write(restore);
     }
 }
 
@@ -171,6 +174,7 @@ mod tests {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let (before, after) = text.split_once("\x1b[?1049l").expect("the usual screen again");
         assert!(before.contains("\x1b[?1049h") && before.contains("\x1b[?25l"), "{text}");
+        assert!(before.contains("\x1b[?2004h") && before.ends_with("\x1b[?2004l"), "{text}");
         assert!(!before.contains("meanwhile") && !before.contains("on purpose"), "{text}");
         let said = after.find("said meanwhile").expect("what was said");
         let panic = after.find("on purpose").expect("what the panic said");
