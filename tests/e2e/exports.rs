@@ -10,6 +10,27 @@ fn report(lab: &Lab, more: &[&str]) -> Ended {
     lab.run(&[&["report", "reports/latest"], more].concat())
 }
 
+/// Leaves the directory of a run of two iterations.
+fn little(lab: &Lab) {
+    let ended = lab.run(&[
+        "run",
+        "-q",
+        "-u",
+        "1",
+        "-n",
+        "2",
+        "-j",
+        "sign-on",
+        "--set",
+        "accounts.count=2",
+        "--set",
+        "stand_in.delay=[]",
+        "--set",
+        "stand_in.signing=\"ES256\"",
+    ]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+}
+
 fn rows(text: &str) -> Vec<BTreeMap<String, String>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     reader.deserialize().map(|row| row.expect("a row")).collect()
@@ -101,23 +122,7 @@ fn a_run_leaves_its_reports_and_every_format_can_be_made_again() {
 #[test]
 fn what_cannot_be_rendered_is_said_with_a_way_out() {
     let lab = Lab::new();
-    let ended = lab.run(&[
-        "run",
-        "-q",
-        "-u",
-        "1",
-        "-n",
-        "2",
-        "-j",
-        "sign-on",
-        "--set",
-        "accounts.count=2",
-        "--set",
-        "stand_in.delay=[]",
-        "--set",
-        "stand_in.signing=\"ES256\"",
-    ]);
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    little(&lab);
     for (arguments, error, help) in [
         (
             &["--format", "csv", "--of", "sign-on"][..],
@@ -133,6 +138,17 @@ fn what_cannot_be_rendered_is_said_with_a_way_out() {
         (&["--format", "markdwon"], "markdwon", "markdown"),
         (&["--of", "sign-on"], "--format", "--format"),
         (&["--format", "csv", "--to", "no/such/folder/x.csv"], "cannot be written", ""),
+        (&["--format", "csv", "--to", "/dev/full"], "`/dev/full` cannot be written", ""),
+        (
+            &["--format", "json", "--to", "reports/latest/summary.json"],
+            "is the `summary.json` of the run itself",
+            "write elsewhere",
+        ),
+        (
+            &["--format", "csv-timeline", "--to", "reports/latest/../latest/timeline.jsonl"],
+            "is the `timeline.jsonl` of the run itself",
+            "write elsewhere",
+        ),
     ] {
         let ended = report(&lab, arguments);
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{arguments:?}: {}", ended.stderr);
@@ -209,4 +225,63 @@ fn schemas_are_printed_and_real_results_obey_theirs() {
         panic!("{error:#}");
     }
     assert_eq!(lab.run(&["schema", "weather"]).code, 2);
+}
+
+#[test]
+fn a_report_that_does_not_fit_on_the_disk_leaves_the_older_one() {
+    let lab = Lab::new();
+    little(&lab);
+    lab.file("page.html", "older");
+    let before = std::fs::read_dir(lab.path(".")).expect("a folder").count();
+    // Nothing may grow beyond a block, as if the disk were full.
+    let script = "trap '' XFSZ; ulimit -f 1; exec \"$@\"";
+    for target in ["page.html", "new.html"] {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_gander"), "report"]);
+        command.args(["reports/latest", "--format", "html", "--to", target]);
+        let ended = Ended::of(command.current_dir(lab.path(".")).output().expect("a shell"));
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert!(ended.stderr.contains("cannot be written"), "{}", ended.stderr);
+    }
+    assert_eq!(std::fs::read_to_string(lab.path("page.html")).expect("a page"), "older");
+    assert_eq!(std::fs::read_dir(lab.path(".")).expect("a folder").count(), before);
+    let ended = report(&lab, &["--format", "csv", "--to", "/dev/stdout"]);
+    assert_eq!((ended.code, ended.stdout), (0, report(&lab, &["--format", "csv"]).stdout));
+}
+
+#[test]
+fn a_damaged_directory_is_said_to_be_one_at_once() {
+    let lab = Lab::new();
+    little(&lab);
+    let dir = lab.path("reports/latest");
+    for name in ["run.json", "summary.json", "timeline.jsonl", "tail.hlog", "faults.jsonl"] {
+        let (path, kept) = (dir.join(name), dir.join("kept"));
+        std::fs::rename(&path, &kept).expect("a file of the run");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("a command").success());
+        let ended = report(&lab, &["--format", "html"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{name}: {}", ended.stderr);
+        let expected = format!("{name}` is not a regular file");
+        assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
+        std::fs::remove_file(&path).expect("a pipe");
+        std::fs::rename(&kept, &path).expect("a file of the run");
+    }
+    for name in ["run.json", "summary.json", "timeline.jsonl"] {
+        let path = dir.join(name);
+        let whole = std::fs::read_to_string(&path).expect("a file of the run");
+        let newer = whole.replacen("\"schema_version\": 1", "\"schema_version\": 9", 1).replacen(
+            "\"schema_version\":1",
+            "\"schema_version\":9",
+            1,
+        );
+        assert_ne!(newer, whole);
+        std::fs::write(&path, newer).expect("a written file");
+        let ended = report(&lab, &["--format", "html"]);
+        assert_eq!(ended.code, 2, "{name}: {}", ended.stderr);
+        let expected = format!("{name}` has version 9 of its format");
+        assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
+        assert!(ended.stderr.contains("use a newer gander"), "{}", ended.stderr);
+        std::fs::write(&path, whole).expect("a written file");
+    }
+    assert_eq!(report(&lab, &["--format", "html"]).code, 0);
 }
