@@ -2,6 +2,7 @@
 //! (Ctrl-S) must not hold up a run, its results or its end.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
@@ -81,7 +82,8 @@ impl Aside {
             let desk = self.0.changed.wait_while(self.desk(), idle);
             let job = desk.unwrap_or_else(PoisonError::into_inner).waiting.pop_front();
             if let Some(job) = job {
-                job();
+                // Whoever waits must not wait for ever; what a panic says is told by its hook.
+                let _ = catch_unwind(AssertUnwindSafe(job));
             }
             let mut desk = self.desk();
             desk.done += 1;
@@ -173,6 +175,13 @@ mod tests {
         let _going_on = terminal_that_stands_still(&aside);
         aside.hurry();
         // Would block for ever.
+        aside.settle(SOON);
+    }
+
+    #[test]
+    fn who_panics_aside_keeps_nobody_waiting() {
+        let aside = Aside::start().unwrap();
+        aside.give(Box::new(|| panic!("on purpose")), LONG);
         aside.settle(SOON);
     }
 }

@@ -17,7 +17,7 @@ static DATA_LOST: AtomicBool = AtomicBool::new(false);
 /// Lines for people that wait until a full-screen view is gone; none while there is no such view.
 static HELD: Mutex<Option<Vec<String>>> = Mutex::new(None);
 
-/// More than this nobody reads afterwards.
+/// More than this nobody reads afterwards; the last of them is the summary.
 const MOST_HELD: usize = 200;
 
 /// Standard output and error with the person's wishes.
@@ -96,9 +96,10 @@ impl Terminal {
         held()
             .as_mut()
             .map(|held| {
-                if held.len() < MOST_HELD {
-                    held.push(line.to_owned());
+                if held.len() >= MOST_HELD {
+                    held.remove(0);
                 }
+                held.push(line.to_owned());
             })
             .is_some()
     }
