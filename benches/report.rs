@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench report -- [--hours 24] [--keep DIR]`
 
+use gander::base::clock::Clock;
 use gander::base::names::RunId;
 use gander::base::random::{Seed, unit};
 use gander::measure::catalogue::{JourneyId, Row, RowId, StepId};
@@ -25,7 +26,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 /// Iterations due in each second.
 const RATE: u64 = 20;
@@ -89,11 +90,12 @@ fn main() {
     let hours = value("--hours").and_then(|hours| hours.parse().ok()).unwrap_or(24u64);
     let home = tempfile::tempdir().expect("a temporary folder");
     let folder = value("--keep").map_or_else(|| home.path().join("run"), PathBuf::from);
-    let begun = Instant::now();
+    let clock = Clock::system();
+    let begun = clock.now();
     make(&folder, hours * 3600);
-    say(&format!("a run of {hours} h made in {:.0} s", begun.elapsed().as_secs_f64()));
+    say(&format!("a run of {hours} h made in {:.0} s", (clock.now() - begun).as_secs_f64()));
     for format in ["html", "json", "csv-timeline"] {
-        render(&folder, format, &home.path().join(format));
+        render(&folder, format, &home.path().join(format), &clock);
     }
 }
 
@@ -103,8 +105,8 @@ fn say(text: &str) {
 }
 
 /// Has the binary render it, and says what that took.
-fn render(folder: &Path, format: &str, to: &Path) {
-    let begun = Instant::now();
+fn render(folder: &Path, format: &str, to: &Path, clock: &Clock) {
+    let begun = clock.now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_gander"))
         .arg("report")
         .arg(folder)
@@ -120,7 +122,8 @@ fn render(folder: &Path, format: &str, to: &Path) {
         }
         std::thread::sleep(Duration::from_millis(2));
     };
-    let (seconds, length) = (begun.elapsed().as_secs_f64(), to.metadata().map_or(0, |m| m.len()));
+    let (seconds, length) =
+        ((clock.now() - begun).as_secs_f64(), to.metadata().map_or(0, |m| m.len()));
     let (peak, size) = (peak_kib / 1024, length / 1024);
     say(&format!("{format}: {seconds:.2} s, peak memory {peak} MiB, {size} KiB, {code}"));
 }
