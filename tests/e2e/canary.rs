@@ -77,24 +77,72 @@ pub(crate) fn quantile(sorted: &[i64], per_mille: usize) -> i64 {
     sorted[index]
 }
 
+/// What an attempt did not show.
+pub(crate) struct Miss {
+    told: String,
+    /// Percentiles that missed, in thousandths, and by how many microseconds more than they may.
+    /// Empty where something else missed.
+    beyond: Vec<(usize, i64)>,
+}
+
+impl From<String> for Miss {
+    fn from(told: String) -> Self {
+        Self { told, beyond: Vec::new() }
+    }
+}
+
+impl Miss {
+    /// A percentile, in thousandths, that is further off than it may be, by so many microseconds.
+    pub(crate) fn of_percentile(told: String, per_mille: usize, beyond_us: i64) -> Self {
+        Self { told, beyond: vec![(per_mille, beyond_us)] }
+    }
+
+    /// One of several. No miss, no error.
+    pub(crate) fn unless_none(misses: Vec<Self>) -> Result<(), Self> {
+        let told: Vec<&str> = misses.iter().map(|miss| miss.told.as_str()).collect();
+        let told = told.join("; ");
+        // One that is not of a percentile makes the whole one that is not.
+        let excusable = misses.iter().all(|miss| !miss.beyond.is_empty());
+        let beyond = misses.into_iter().flat_map(|miss| miss.beyond);
+        let beyond = if excusable { beyond.collect() } else { Vec::new() };
+        if told.is_empty() { Ok(()) } else { Err(Self { told, beyond }) }
+    }
+
+    /// Whether it is no more than the machine itself was late by, at the same percentiles: three
+    /// wake-ups lie between the two records of a call, the tenant's reader and writer and gander's
+    /// reader.
+    fn is_the_machines(&self, late: &Lateness) -> bool {
+        let machines = |(per_mille, beyond): &(usize, i64)| *beyond <= 3 * late.at(*per_mille);
+        !self.beyond.is_empty() && self.beyond.iter().all(machines)
+    }
+}
+
 /// An attempt that fails while the machine stands still proves nothing: it is discarded, told, and made
-/// again; there are at most three. One that fails on a machine that did not, fails the test.
-pub(crate) fn unless_the_machine_stalls(mut attempt: impl FnMut() -> Result<(), String>) {
+/// again; there are at most three. One that fails on a machine that did not, fails the test. Where all
+/// three met stalls, what one of them is off by has to be within the machine's own lateness: then the
+/// test is undecided, which `./scripts/prove instrument` counts and makes again.
+pub(crate) fn unless_the_machine_stalls<E: Into<Miss>>(mut attempt: impl FnMut() -> Result<(), E>) {
     let mut discarded = Vec::new();
+    let mut is_the_machines = false;
     for number in 1..=3 {
         let canary = Canary::start();
         let outcome = attempt();
         let late = canary.stop();
-        let Err(what) = outcome else {
+        let Err(miss) = outcome else {
             tell(&format!("attempt {number} holds; the machine was late by {late}"));
             return;
         };
-        let told = format!("{what}; the machine itself was late by {late}");
+        let miss = miss.into();
+        let told = format!("{}; the machine itself was late by {late}", miss.told);
         assert!(late.is_stalled(), "{told}");
         tell(&format!("attempt {number} discarded: {told}"));
         discarded.push(told);
+        is_the_machines |= miss.is_the_machines(&late);
     }
-    panic!("the machine stalled in all three attempts: {discarded:#?}");
+    assert!(is_the_machines, "the machine stalled in all three attempts: {discarded:#?}");
+    tell(
+        "undecided: the machine stalled in all three attempts, and by no less than what was missed",
+    );
 }
 
 /// Figures for whoever asks the harness to show them; `./scripts/prove instrument` does.

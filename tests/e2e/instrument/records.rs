@@ -1,6 +1,6 @@
 //! The two records of the same calls, gander's and the tenant's, joined by call id.
 
-use crate::canary::{quantile, tell};
+use crate::canary::{Miss, quantile, tell};
 use crate::lab::Lab;
 use crate::tenant::Tenant;
 use serde_json::Value;
@@ -59,16 +59,16 @@ pub(super) fn sorted(calls: &[Both], figure: impl Fn(&Both) -> i64) -> Vec<i64> 
 pub(super) const QUANTILES: &[(usize, &str)] =
     &[(500, "p50"), (900, "p90"), (990, "p99"), (999, "p99_9")];
 
-/// Whether the percentiles of a summary's times are those of the record: within 1 % and 1 ms.
-pub(super) fn agree(what: &str, reported: &Value, recorded: &[i64]) -> Result<(), String> {
-    for (per_mille, name) in QUANTILES {
+/// The percentiles of a summary's times that are not those of the record, within 1 % and 1 ms.
+pub(super) fn misses(what: &str, reported: &Value, recorded: &[i64]) -> Vec<Miss> {
+    let miss = |(per_mille, name): &(usize, &str)| {
         let expected = quantile(recorded, *per_mille);
         let seen = reported[*name].as_i64().expect("a time");
         let off = seen - expected;
         tell(&format!("{what}: {name} {seen} µs, recorded {expected} µs, {off:+} µs"));
-        if off.abs() > expected / 100 + 1_000 {
-            return Err(format!("{what}: {name} is {seen} µs, recorded {expected} µs"));
-        }
-    }
-    Ok(())
+        let beyond = off.abs() - (expected / 100 + 1_000);
+        let told = format!("{what}: {name} is {seen} µs, recorded {expected} µs");
+        (beyond > 0).then(|| Miss::of_percentile(told, *per_mille, beyond))
+    };
+    QUANTILES.iter().filter_map(miss).collect()
 }
