@@ -7,6 +7,7 @@ use super::writer::window_ms;
 use crate::measure::course::Course;
 use crate::measure::tally::Tally;
 use crate::measure::timeline::{Line, SCHEMA_VERSION};
+use crate::measure::windows::Windows;
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::BufReader;
@@ -39,6 +40,20 @@ impl RunDir {
         })?;
         tally.settle();
         Ok((tally, course))
+    }
+
+    /// The measured part of the run, window by window: as many windows as its files tell apart, at most
+    /// `most`.
+    pub fn windows(&self, most: usize) -> Result<Windows, RunDirError> {
+        let mut elapsed_ms = 0;
+        self.each_line(TIMELINE, |line: Line| elapsed_ms = line.end_ms)?;
+        let width_ms = window_ms(self.run()?.planned_ms.unwrap_or(elapsed_ms));
+        let mut windows = Windows::new(width_ms, most);
+        self.each_line(TIMELINE, |line: Line| windows.absorb_line(&line))?;
+        self.each_times(elapsed_ms, |entry| {
+            windows.absorb_times(&entry.key, (entry.start_ms, entry.end_ms), &entry.times);
+        })?;
+        Ok(windows)
     }
 
     /// The times of all finished intervals, each once, in no order. `finished_ms` is the end of the

@@ -1,0 +1,366 @@
+//! A run cut into windows of equal length, by journey and step: what statistics of a run are made of.
+
+use super::counts::FaultCounts;
+use super::histogram::{Bounds, Times};
+use super::series::{Kind, Outcome, Phase, SeriesKey};
+use super::tally::Pool;
+use super::timeline::{Interval, Line};
+use crate::base::names::{Capability, Journey, Step, Variant};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The measured part of a run, window by window. Neighbouring samples share their fate, so that what a
+/// run shows is judged by how its windows differ, never by how many samples it has.
+///
+/// Only iterations due in the measured part count, with all their samples; each belongs to the window in
+/// which it ended. What ends after the measured part, in the drain, belongs to the last window. The sum
+/// of all windows is the [`Tally`](super::tally::Tally) of the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Windows {
+    width_ms: u64,
+    most: usize,
+    /// How much of each is measured.
+    measured_ms: Vec<u64>,
+    tracks: BTreeMap<Track, Vec<Cell>>,
+}
+
+/// What is followed from window to window.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Track {
+    /// Whole iterations, with their response times.
+    Iterations {
+        /// Which configuration was under test.
+        variant: Variant,
+        /// What the users wanted to achieve.
+        journey: Journey,
+    },
+    /// Exchanges, with their service times.
+    Exchanges {
+        /// Which configuration was under test.
+        variant: Variant,
+        /// What the users wanted to achieve.
+        journey: Journey,
+        /// The name of the rule.
+        step: Step,
+        /// What the tenant was doing.
+        capability: Capability,
+        /// The event type of the answer; empty for calls outside a flow.
+        event: Arc<str>,
+        /// The key of the action taken; empty for calls outside a flow.
+        action: Arc<str>,
+    },
+}
+
+impl Track {
+    /// Which configuration it belongs to.
+    pub const fn variant(&self) -> &Variant {
+        match self {
+            Self::Iterations { variant, .. } | Self::Exchanges { variant, .. } => variant,
+        }
+    }
+
+    /// Which journey it belongs to.
+    pub const fn journey(&self) -> &Journey {
+        match self {
+            Self::Iterations { journey, .. } | Self::Exchanges { journey, .. } => journey,
+        }
+    }
+
+    const fn bounds(&self) -> Bounds {
+        match self {
+            Self::Iterations { .. } => Bounds::Journey,
+            Self::Exchanges { .. } => Bounds::Exchange,
+        }
+    }
+}
+
+/// What one track saw in one window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// How much of the window is measured.
+    pub measured_ms: u64,
+    /// The samples.
+    pub pool: Pool,
+    /// Iterations planned to start; of exchanges none.
+    pub due: u64,
+    /// Iterations that found no free user in time.
+    pub dropped: u64,
+    /// Iterations that completed in the measured time, whenever they were due, in thousandths: of an
+    /// interval that is measured in part, that part.
+    pub completed_in_time_m: u64,
+}
+
+impl Cell {
+    fn new(bounds: Bounds) -> Self {
+        let pool = Pool { good: Times::new(bounds), faults: FaultCounts::default(), beyond: 0 };
+        Self { measured_ms: 0, pool, due: 0, dropped: 0, completed_in_time_m: 0 }
+    }
+
+    /// Whether nothing was seen.
+    pub fn is_empty(&self) -> bool {
+        self.pool.samples() + self.pool.beyond + self.due + self.dropped + self.completed_in_time_m
+            == 0
+    }
+
+    /// Adds all of another cell of the same window: another track's.
+    pub fn add(&mut self, other: &Self) {
+        self.pool.good.add(&other.pool.good);
+        self.pool.faults.merge(&other.pool.faults);
+        self.pool.beyond += other.pool.beyond;
+        self.due += other.due;
+        self.dropped += other.dropped;
+        self.completed_in_time_m += other.completed_in_time_m;
+    }
+
+    /// Adds all of a cell of another window, its measured time included.
+    pub fn append(&mut self, later: &Self) {
+        self.measured_ms += later.measured_ms;
+        self.add(later);
+    }
+}
+
+impl Windows {
+    /// No windows yet. `width_ms` is the length of one, at least 1; when there would be more than
+    /// `most`, each two become one of twice the length.
+    pub fn new(width_ms: u64, most: usize) -> Self {
+        let (width_ms, most) = (width_ms.max(1), most.max(1));
+        Self { width_ms, most, measured_ms: Vec::new(), tracks: BTreeMap::new() }
+    }
+
+    /// Length of a window.
+    pub const fn width_ms(&self) -> u64 {
+        self.width_ms
+    }
+
+    /// Everything that was followed, in order.
+    pub fn tracks(&self) -> impl Iterator<Item = &Track> {
+        self.tracks.keys()
+    }
+
+    /// The first and the number of the windows that are measured at least in part. Windows are counted
+    /// from the start of the run.
+    pub fn measured(&self) -> std::ops::Range<usize> {
+        let is_measured = |length: &u64| *length > 0;
+        let first = self.measured_ms.iter().position(is_measured);
+        let last = self.measured_ms.iter().rposition(is_measured);
+        match (first, last) {
+            (Some(first), Some(last)) => first..last + 1,
+            _ => 0..0,
+        }
+    }
+
+    /// One cell for each measured window, in order, with all tracks of one's choice together.
+    pub fn cells(&self, chosen: impl Fn(&Track) -> bool) -> Vec<Cell> {
+        let measured = self.measured();
+        let chosen: Vec<_> = self.tracks.iter().filter(|(track, _)| chosen(track)).collect();
+        // Of the wider bounds, so that nothing is clipped where both kinds come together.
+        let is_of_exchanges =
+            chosen.iter().all(|(track, _)| matches!(track, Track::Exchanges { .. }));
+        let bounds = if is_of_exchanges { Bounds::Exchange } else { Bounds::Journey };
+        let mut cells: Vec<Cell> = measured
+            .clone()
+            .map(|place| Cell { measured_ms: self.measured_ms[place], ..Cell::new(bounds) })
+            .collect();
+        let Some(last) = cells.len().checked_sub(1) else { return cells };
+        for (_, found) in chosen {
+            for (place, cell) in found.iter().enumerate() {
+                // The first iterations that are due may end only in the drain, never before their window.
+                cells[place.saturating_sub(measured.start).min(last)].add(cell);
+            }
+        }
+        cells
+    }
+
+    /// Adds an interval.
+    pub fn absorb(&mut self, interval: &Interval) {
+        self.absorb_line(&interval.line);
+        let span = (interval.line.start_ms, interval.line.end_ms);
+        interval.series.iter().for_each(|(key, times)| self.absorb_times(key, span, times));
+    }
+
+    /// Adds the counters of an interval; its times have to be added too.
+    pub fn absorb_line(&mut self, line: &Line) {
+        let at_ms = middle((line.start_ms, line.end_ms));
+        let place = self.place(at_ms);
+        if line.measured_ms > 0 {
+            if place >= self.measured_ms.len() {
+                self.measured_ms.resize(place + 1, 0);
+            }
+            self.measured_ms[place] += line.measured_ms;
+        }
+        let length_ms = line.end_ms.saturating_sub(line.start_ms).max(1);
+        for row in &line.journeys {
+            let in_time_m = row.completed * line.measured_ms * 1000 / length_ms;
+            // The exchanges of `other` belong to no journey.
+            if row.journey.as_str().is_empty() || (row.phase != Phase::Measured && in_time_m == 0) {
+                continue;
+            }
+            let (variant, journey) = (row.variant.clone(), row.journey.clone());
+            let cell = self.cell(Track::Iterations { variant, journey }, at_ms);
+            cell.completed_in_time_m += in_time_m;
+            if row.phase == Phase::Measured {
+                cell.due += row.due;
+                cell.dropped += row.dropped;
+                cell.pool.faults.merge(&row.faults);
+                cell.pool.beyond += row.faults.beyond_any_limit() + row.cut_off;
+            }
+        }
+    }
+
+    /// Adds times of one series that were measured between two moments of the run. Those that are
+    /// neither response times nor exchanges of the measured part are passed over.
+    pub fn absorb_times(&mut self, key: &SeriesKey, span: (u64, u64), times: &Times) {
+        if key.phase != Phase::Measured || key.journey.as_str().is_empty() {
+            return;
+        }
+        let (variant, journey) = (key.variant.clone(), key.journey.clone());
+        match (key.kind, key.outcome) {
+            (Kind::Response, _) => {
+                let cell = self.cell(Track::Iterations { variant, journey }, middle(span));
+                cell.pool.good.add(times);
+            }
+            (Kind::Exchange, Some(outcome)) => {
+                let track = Track::Exchanges {
+                    variant,
+                    journey,
+                    step: key.step.clone(),
+                    capability: key.capability.clone(),
+                    event: key.event.clone(),
+                    action: key.action.clone(),
+                };
+                let pool = &mut self.cell(track, middle(span)).pool;
+                match outcome {
+                    Outcome::Advanced | Outcome::Refused => pool.good.add(times),
+                    Outcome::Fault(fault) => {
+                        pool.faults.add(fault, times.count());
+                        let is_beyond = fault.is_beyond_any_limit();
+                        pool.beyond += if is_beyond { times.count() } else { 0 };
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn cell(&mut self, track: Track, at_ms: u64) -> &mut Cell {
+        let place = self.place(at_ms);
+        let bounds = track.bounds();
+        let cells = self.tracks.entry(track).or_default();
+        if place >= cells.len() {
+            cells.resize_with(place + 1, || Cell::new(bounds));
+        }
+        &mut cells[place]
+    }
+
+    fn place(&mut self, at_ms: u64) -> usize {
+        while at_ms / self.width_ms >= self.most as u64 {
+            let doubled = self.width_ms.saturating_mul(2);
+            if doubled == self.width_ms {
+                break;
+            }
+            self.width_ms = doubled;
+            self.measured_ms = self.measured_ms.chunks(2).map(|pair| pair.iter().sum()).collect();
+            for cells in self.tracks.values_mut() {
+                *cells = in_pairs(std::mem::take(cells));
+            }
+        }
+        usize::try_from(at_ms / self.width_ms).unwrap_or(0).min(self.most)
+    }
+}
+
+fn in_pairs(cells: Vec<Cell>) -> Vec<Cell> {
+    let mut cells = cells.into_iter();
+    let pair = move || {
+        let mut first = cells.next()?;
+        cells.next().iter().for_each(|second| first.add(second));
+        Some(first)
+    };
+    std::iter::from_fn(pair).collect()
+}
+
+/// What belongs to a span of time belongs to the window in which its middle lies.
+const fn middle((start_ms, end_ms): (u64, u64)) -> u64 {
+    start_ms + end_ms.saturating_sub(start_ms) / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::fault::Fault;
+    use crate::measure::tally::Tally;
+    use crate::measure::timeline::JourneyLine;
+    use proptest::prelude::*;
+
+    fn row(phase: Phase, due: u64, completed: u64, refused: u64, cut_off: u64) -> JourneyLine {
+        let faults: FaultCounts = [(Fault::Refused, refused)].into_iter().collect();
+        serde_json::from_value(serde_json::json!({
+            "phase": phase, "variant": "v1", "journey": "sign-on", "due": due, "completed": completed,
+            "cut_off": cut_off, "faults": faults,
+        }))
+        .unwrap()
+    }
+
+    fn key(kind: Kind) -> SeriesKey {
+        SeriesKey::of_journey(Phase::Measured, &"v1".into(), &"sign-on".into(), kind)
+    }
+
+    proptest! {
+        /// Whatever the interval lengths, and however few windows there may be.
+        #[test]
+        fn the_windows_of_a_run_add_up_to_its_tally(
+            seconds in prop::collection::vec((0u64..3, 1u64..9, 0u64..4, 0u64..3, 1u64..90_000), 1..60),
+            most in 1usize..30,
+        ) {
+            let (mut tally, mut windows) = (Tally::default(), Windows::new(1000, most));
+            let key = Arc::new(key(Kind::Response));
+            for (second, (warm, completed, refused, cut_off, time)) in (0u64..).zip(&seconds) {
+                let start_ms = second * 1000;
+                let measured_ms = if second < 2 { 0 } else { 1000 - warm * 100 };
+                let line = Line {
+                    interval: second,
+                    start_ms,
+                    end_ms: start_ms + 1000,
+                    measured_ms,
+                    journeys: vec![row(
+                        if measured_ms > 0 { Phase::Measured } else { Phase::WarmUp },
+                        completed + refused + cut_off, *completed, *refused, *cut_off,
+                    )],
+                    ..Line::default()
+                };
+                tally.absorb_line(&line);
+                windows.absorb_line(&line);
+                if measured_ms > 0 {
+                    let mut times = Times::new(Bounds::Journey);
+                    (0..*completed).for_each(|step| times.record(time + step));
+                    tally.absorb_times(&key, &times);
+                    windows.absorb_times(&key, (start_ms, start_ms + 1000), &times);
+                }
+            }
+            tally.settle();
+            let mut whole = Cell::new(Bounds::Journey);
+            let cells = windows.cells(|_| true);
+            prop_assert!(cells.len() <= most);
+            cells.iter().for_each(|cell| whole.append(cell));
+            prop_assert_eq!(&whole.pool, &tally.iterations(Kind::Response, |_, _| true));
+            prop_assert_eq!(whole.measured_ms, tally.run.measured_ms);
+            let journey = tally.journeys.values().next();
+            let due = journey.map_or(0, |journey| journey.due);
+            prop_assert_eq!(whole.due, if whole.measured_ms > 0 { due } else { 0 });
+        }
+    }
+
+    #[test]
+    fn what_ends_in_the_drain_belongs_to_the_last_measured_window() {
+        let mut windows = Windows::new(1000, 100);
+        for (start_ms, measured_ms) in [(0, 0), (1000, 1000), (2000, 1000), (3000, 0)] {
+            let line = Line { start_ms, end_ms: start_ms + 1000, measured_ms, ..Line::default() };
+            windows.absorb_line(&line);
+        }
+        let mut times = Times::new(Bounds::Journey);
+        times.record(5);
+        windows.absorb_times(&key(Kind::Response), (3000, 4000), &times);
+        let counts: Vec<_> =
+            windows.cells(|_| true).iter().map(|cell| cell.pool.good.count()).collect();
+        assert_eq!((windows.measured(), counts), (1..3, vec![0, 1]));
+    }
+}
