@@ -17,7 +17,7 @@ use gander::workload::shape::{Shape, Stage};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -29,6 +29,7 @@ const fn ms(milliseconds: u64) -> Duration {
 struct Work<F> {
     perform: F,
     tickets: Mutex<Vec<Ticket>>,
+    finished: Mutex<Vec<Ticket>>,
     unfinished: Mutex<Vec<(Ticket, Option<u64>, Ending)>>,
     due: Mutex<Vec<Ticket>>,
     late: AtomicUsize,
@@ -41,6 +42,7 @@ impl<F> Work<F> {
         Arc::new(Self {
             perform,
             tickets: Mutex::default(),
+            finished: Mutex::default(),
             unfinished: Mutex::default(),
             due: Mutex::default(),
             late: AtomicUsize::new(0),
@@ -94,6 +96,10 @@ where
         self.tickets.lock().expect("no panic while held").push(ticket);
         self.started.send_modify(|started| *started += 1);
         (self.perform)(ticket).await
+    }
+
+    fn finished(&self, ticket: Ticket, _user: &mut u64, _ending: Ending) {
+        self.finished.lock().expect("no panic while held").push(ticket);
     }
 
     fn unfinished(&self, ticket: Ticket, user: Option<u64>, ending: Ending) {
@@ -396,6 +402,10 @@ impl Performer for Clumsy {
         }
         tokio::time::sleep(ms(1)).await;
         Ending::Completed
+    }
+
+    fn finished(&self, _ticket: Ticket, (): &mut (), _ending: Ending) {
+        panic!("on purpose");
     }
 
     fn unfinished(&self, _ticket: Ticket, _user: Option<()>, _ending: Ending) {
@@ -907,13 +917,17 @@ fn child_blocked_threads() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let work = Work::new(|ticket: Ticket| async move {
-        if ticket.user < 2 {
-            loop {
-                std::thread::park();
+    let blocked = Arc::new(RwLock::new(()));
+    let held = blocked.write().expect("nobody panics");
+    let waiting = blocked.clone();
+    let work = Work::new(move |ticket: Ticket| {
+        let waiting = waiting.clone();
+        async move {
+            if ticket.user < 2 {
+                drop(waiting.read().expect("nobody panics"));
             }
+            Ending::Completed
         }
-        Ending::Completed
     });
     let mut plan = plan(3, |workload| {
         workload.duration = Some(ms(100));
@@ -928,8 +942,11 @@ fn child_blocked_threads() {
     assert!(is_exact(&end.total()), "{end:?}");
     assert_eq!(end.total().cut_off, 2);
     assert_eq!(work.unfinished().iter().filter(|(_, user, _)| user.is_none()).count(), 2);
-    // The threads stay blocked: the runtime cannot be waited for.
-    runtime.shutdown_background();
+    // An iteration that comes to its end after it was given up is not booked once more.
+    drop(held);
+    runtime.shutdown_timeout(Duration::from_secs(10));
+    let finished = work.finished.lock().expect("no panic while held");
+    assert!(finished.iter().all(|ticket| ticket.user == 2), "{finished:?}");
 }
 
 #[test]

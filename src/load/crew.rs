@@ -149,7 +149,7 @@ impl<P: Performer> Crew<P> {
         if locked(&seat.ticket).take().is_some() {
             match outcome {
                 Outcome::Ended(ending) => {
-                    self.book(&ticket, ending);
+                    self.finished(ticket, user.as_mut(), ending);
                     *locked(&seat.user) = user;
                 }
                 Outcome::CutOff => self.unfinished(ticket, user, Ending::CutOff),
@@ -173,6 +173,12 @@ impl<P: Performer> Crew<P> {
         }
         drop(waker);
         if self.cut.load(Ordering::SeqCst) { Poll::Ready(Outcome::CutOff) } else { Poll::Pending }
+    }
+
+    fn finished(&self, ticket: Ticket, user: Option<&mut P::User>, ending: Ending) {
+        self.book(&ticket, ending);
+        let told = || user.map(|user| self.performer.finished(ticket, user, ending));
+        let _ = catch_unwind(AssertUnwindSafe(told));
     }
 
     fn unfinished(&self, ticket: Ticket, user: Option<P::User>, ending: Ending) {

@@ -50,9 +50,14 @@ pub trait Performer: Send + Sync + 'static {
     fn new_user(&self, number: usize) -> Self::User;
 
     /// Performs one iteration and says how it ended. Is polled at least once, and dropped at an
-    /// await when the iteration is cut off.
+    /// await when the iteration is cut off. Its end is put on record by [`Performer::finished`] and
+    /// not here: one that does not heed a cut may come to its end after it was given up.
     fn perform(&self, ticket: Ticket, user: &mut Self::User)
     -> impl Future<Output = Ending> + Send;
+
+    /// Told, exactly once, of each iteration that [`Performer::perform`] brought to its end before it
+    /// was given up.
+    fn finished(&self, ticket: Ticket, user: &mut Self::User, ending: Ending);
 
     /// Told, exactly once, of each iteration that [`Performer::perform`] did not bring to its end:
     /// it was cut off, it panicked, or nobody ever performed it. `user` is what it left behind;

@@ -15,14 +15,23 @@ const REST: Duration = Duration::from_millis(500);
 /// How often the halt is repeated once the gate is closed.
 const REPEAT: Duration = Duration::from_millis(20);
 
+/// A look away that took longer than this was a pause of the process or of the whole machine: nobody could
+/// heed the cut meanwhile, and it does not count against their patience.
+const LONGEST_LOOK: Duration = Duration::from_millis(200);
+
 /// Watches a crew until its attack is `over` or has to be given up: then the answer is how many
 /// iterations are stuck.
 pub(super) fn watch<P: Performer>(crew: &Crew<P>, over: &AtomicBool) -> Option<usize> {
     let gate = &crew.gate;
-    let mut cut_at = None;
+    let mut is_cut = false;
+    let mut waited = Duration::ZERO;
+    let mut looked = gate.clock.now();
     loop {
         let seen = gate.stop.rings();
         let now = gate.clock.now();
+        let away = now.saturating_duration_since(looked).min(LONGEST_LOOK);
+        waited += if is_cut { away } else { Duration::ZERO };
+        looked = now;
         if over.load(Ordering::SeqCst) {
             if gate.closing().is_none() {
                 // Goose went on its own account. Whoever it left is not to work unseen.
@@ -46,12 +55,11 @@ pub(super) fn watch<P: Performer>(crew: &Crew<P>, over: &AtomicBool) -> Option<u
         }
         let drained =
             closing.at.checked_add(gate.plan.workload.drain).is_some_and(|end| end <= now);
-        if cut_at.is_none() && (drained || gate.is_urgent()) {
-            cut_at = Some(now);
+        if !is_cut && (drained || gate.is_urgent()) {
+            is_cut = true;
             crew.cut();
         }
-        if cut_at.is_some_and(|cut_at| now.saturating_duration_since(cut_at) >= gate.plan.patience)
-        {
+        if is_cut && waited >= gate.plan.patience {
             return Some(crew.abandon());
         }
         gate.stop.wait(seen, REPEAT);

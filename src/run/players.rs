@@ -200,8 +200,13 @@ impl Performer for Players {
             Err(fault) => Ending::Failed(fault),
         };
         self.keep_failing(ticket, choice, trace, &played);
-        self.record(ticket, choice, trace, ending);
         ending
+    }
+
+    fn finished(&self, ticket: Ticket, user: &mut User, ending: Ending) {
+        if let Some(choice) = self.choices.get(ticket.choice) {
+            self.record(ticket, choice, &user.trace, ending);
+        }
     }
 
     fn unfinished(&self, ticket: Ticket, user: Option<User>, ending: Ending) {
