@@ -1,6 +1,7 @@
 //! A figure of a timeline with its 95 % interval: the block bootstrap as thresholds use it.
 
 use super::statistics::blocks::Deck;
+use super::statistics::evidence::Evidence;
 use super::statistics::figure;
 use super::statistics::grid::Grid;
 use super::statistics::ratio::Ratio;
@@ -79,7 +80,7 @@ pub fn estimate(cells: &[Cell], figure: Figure, draws: Draws) -> Option<Estimate
 
 /// Part and whole of a figure that is a ratio, for each cell; of percentiles nothing.
 #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 samples")]
-fn ratio(cells: &[Cell], figure: Figure) -> Ratio {
+pub(super) fn ratio(cells: &[Cell], figure: Figure) -> Ratio {
     Ratio::of(cells.iter().map(|cell| {
         let pool = &cell.pool;
         let samples = pool.samples() as f64;
@@ -116,9 +117,8 @@ fn of_share(ratio: &Ratio, deck: &mut Deck, draws: Draws) -> Option<Estimate> {
         let effect = design_effect(seen, share.variance_if_independent());
         let (centre, error) = share.alone(effect);
         let freedom = resampled.freedom;
-        let (low, high) =
-            super::statistics::evidence::Evidence::Student { centre, error, freedom }
-                .interval(draws.confidence);
+        let evidence = Evidence::Student { centre, error, freedom };
+        let (low, high) = evidence.interval(draws.confidence);
         (low.max(0.0).min(value), high.min(1.0).max(value))
     });
     Some(Estimate { value, interval })
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn an_interval_may_end_beyond_any_limit() {
         let cells: Vec<Cell> =
-            (0..60u64).map(|at| cell((0..20).map(|n| 1000 + n), 0, at % 2 + u64::from(at > 40))).collect();
+            (0..60u64).map(|at| cell((0..20).map(|n| 1000 + n), 0, at % 2 + u64::from(at > 30))).collect();
         let found = estimate(&cells, P95, DRAWS).unwrap();
         assert_eq!(found.value, 1019.0);
         let (low, high) = found.interval.unwrap();

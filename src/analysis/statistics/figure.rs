@@ -25,9 +25,9 @@ pub const FEWEST_WINDOWS: usize = 8;
 /// With fewer samples beyond a percentile nothing is said of its error: what lies there is not seen.
 pub const FEWEST_BEYOND: u64 = 5;
 
-/// No time is known better than the counters of a histogram tell it apart: a thousandth, evenly spread,
-/// on the logarithmic scale.
-const RESOLUTION: f64 = 0.001 * 0.288_675;
+/// No time is known better than the counters of a histogram tell it apart: the variance of a thousandth,
+/// evenly spread, on the logarithmic scale.
+pub const RESOLUTION_VARIANCE: f64 = 0.001 * 0.001 / 12.0;
 
 /// A standard error from resamples, or all of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,7 +141,7 @@ impl Figure<'_> {
     }
 
     fn resolution(&self) -> f64 {
-        if self.is_time() { RESOLUTION * RESOLUTION } else { 0.0 }
+        if self.is_time() { RESOLUTION_VARIANCE } else { 0.0 }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "windows are few")]

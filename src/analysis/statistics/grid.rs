@@ -93,18 +93,25 @@ impl Grid {
 
     /// How much each window moves the logarithm of the percentile: (its own part of samples at or below
     /// it that is missing) × the sparsity, over the mean number of samples, so that the error of the
-    /// figure is nearly that of the mean of these (Bahadur's representation of a quantile). Empty where
-    /// the percentile is none or beyond any limit.
+    /// figure is nearly that of the mean of these (Bahadur's representation of a quantile). Where the
+    /// percentile is beyond any limit, how much each window moves the part that is. Empty without samples.
     #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 samples")]
     pub fn influence(&self, percentile: Percentile) -> Vec<f64> {
         let all = vec![1; self.windows];
-        let Some(Place::Counter(counter)) = self.place(&all, percentile, 0) else {
-            return Vec::new();
+        let Some(place) = self.place(&all, percentile, 0) else { return Vec::new() };
+        let mean = self.samples() as f64 / self.windows as f64;
+        let (row, part, scale) = match place {
+            Place::Counter(counter) => {
+                let part = 1.0 - percentile.beyond_thousandths() as f64 / 1e5;
+                (self.row(counter), part, self.sparsity(part) / mean)
+            }
+            Place::Beyond => {
+                let good: f64 = self.last().iter().map(|count| f64::from(*count)).sum();
+                (self.last(), good / self.samples() as f64, 1.0 / mean)
+            }
         };
-        let part = 1.0 - percentile.beyond_thousandths() as f64 / 1e5;
-        let scale = self.sparsity(part) * self.windows as f64 / self.samples() as f64;
-        let row = self.row(counter);
-        let missing = |window: usize| part * self.samples_in(window) - f64::from(row[window]);
+        let counted = |window: usize| row.get(window).map_or(0.0, |count| f64::from(*count));
+        let missing = |window: usize| part * self.samples_in(window) - counted(window);
         (0..self.windows).map(|window| missing(window) * scale).collect()
     }
 
@@ -270,7 +277,7 @@ mod tests {
         let beyond = Grid::new(&[cell(&[], 2), cell(&[], 0)]);
         assert_eq!(beyond.judged(Percentile::P50), Some(Judged::BeyondAnyLimit));
         assert_eq!((beyond.samples(), beyond.occupied()), (2, 1));
-        assert!(beyond.influence(Percentile::P50).is_empty());
+        assert_eq!(beyond.influence(Percentile::P50), [0.0, 0.0]);
         assert_eq!(Grid::new(&[]).judged(Percentile::P50), None);
     }
 }
