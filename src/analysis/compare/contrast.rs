@@ -76,10 +76,8 @@ fn of_pairs(strands: &Strands, metric: Metric, decks: &mut [Deck]) -> Option<Con
             before.figure(metric).value().is_some() && mine.figure(metric).value().is_some()
         })
         .collect();
-    let values = |strand: fn(&(&Strand, &Strand)) -> &Strand| {
-        pooled(pairs.iter().map(strand), metric)
-    };
-    let (baseline, candidate) = (values(|(before, _)| before)?, values(|(_, mine)| mine)?);
+    let baseline = pooled(pairs.iter().map(|(before, _)| *before), metric)?;
+    let candidate = pooled(pairs.iter().map(|(_, mine)| *mine), metric)?;
     let mut missing: f64 = 0.0;
     let mut found = Vec::new();
     for (before, mine) in &pairs {
@@ -116,10 +114,10 @@ fn together(
     let Some(parts) = parts.filter(|_| change.is_finite()) else {
         return Some(Evidence::counted(means(runs.iter().map(|(_, run)| &run.draws[..]))));
     };
-    let variance = parts.iter().map(|(variance, _)| variance).sum();
+    let variance: f64 = parts.iter().map(|(variance, _)| variance).sum();
     let freedom = student::of_sum(&parts).min(parts.iter().map(|(_, freedom)| freedom).sum());
     Some(if metric.is_time() {
-        Evidence::Student { centre: change, error: f64::sqrt(variance), freedom }
+        Evidence::Student { centre: change, error: variance.sqrt(), freedom }
     } else {
         of_shares(baseline.share, candidate.share, variance, freedom)
     })
@@ -134,7 +132,7 @@ fn disagreement(runs: &[(f64, Resampled)]) -> Option<Evidence> {
     let squares: f64 = runs.iter().map(|(change, _)| (change - centre).powi(2)).sum();
     let expected: f64 =
         runs.iter().map(|(_, run)| run.variance.unwrap_or(f64::INFINITY)).sum::<f64>() / number;
-    if runs.len() < 2 || !(squares > expected * student::chi_squared(number - 1.0, 0.9)) {
+    if runs.len() < 2 || squares <= expected * student::chi_squared(number - 1.0, 0.9) {
         return None;
     }
     let error = (squares / (number - 1.0) / number).sqrt();
@@ -150,7 +148,7 @@ fn of_sides(
 ) -> Option<Contrast> {
     let present = |side: &[Option<Strand>]| pooled(side.iter().flatten(), metric);
     let (baseline, candidate) = (present(&strands.baseline)?, present(&strands.candidate)?);
-    let mut of = |pooled: &Pooled, side| within(pooled, side, metric, decks);
+    let mut of = |pooled: &Pooled, side: &[Option<Strand>]| within(pooled, side, metric, decks);
     let (before, mine) = (of(&baseline, &strands.baseline), of(&candidate, &strands.candidate));
     let windows = before.as_ref().zip(mine.as_ref()).map(|(before, mine)| {
         let change = difference(candidate.scaled, baseline.scaled);

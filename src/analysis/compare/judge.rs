@@ -164,3 +164,185 @@ pub(super) fn together(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
         Verdict::Same
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::compare::contrast::Between;
+    use crate::analysis::statistics::evidence::Evidence;
+
+    fn method(margin: f64) -> Method {
+        Method {
+            margin,
+            floor_us: 0.0,
+            fault_margin: 0.005,
+            significance: 0.05,
+            resamples: 100,
+            seed: 1,
+            metrics: vec![Metric::P95],
+            journeys: Vec::new(),
+        }
+    }
+
+    /// A change of p95 by a part, known to an error on the logarithmic scale.
+    fn contrast(change: f64, error: f64) -> Contrast {
+        let centre = change.ln_1p();
+        Contrast {
+            metric: Metric::P95,
+            baseline: 100_000.0,
+            candidate: 100_000.0 * (1.0 + change),
+            change: centre,
+            evidence: vec![Evidence::Student { centre, error, freedom: 100.0 }],
+            missing: 0.5,
+            between: None,
+        }
+    }
+
+    fn weighed(contrasts: Vec<Contrast>, method: &Method) -> Weighed {
+        let changes = contrasts.iter().map(|contrast| described(contrast, method)).collect();
+        let row = Row {
+            journey: Some("sign-on".to_owned()),
+            step: None,
+            capability: None,
+            event: None,
+            action: None,
+            verdict: None,
+            baseline_samples: Some(1000),
+            candidate_samples: Some(1000),
+            changes,
+        };
+        Weighed { row, contrasts }
+    }
+
+    fn judged(contrasts: Vec<Contrast>, method: &Method, claims: Claims) -> Vec<Weighed> {
+        let mut rows: Vec<Weighed> =
+            contrasts.into_iter().map(|contrast| weighed(vec![contrast], method)).collect();
+        judge(&mut rows.iter_mut().collect::<Vec<_>>(), method, claims, 5.0);
+        rows
+    }
+
+    #[test]
+    fn verdicts_of_a_change_against_a_margin() {
+        for (change, error, margin, expected) in [
+            // Within the margin, and the whole interval too.
+            (0.0, 0.01, 0.05, Verdict::Same),
+            (0.02, 0.01, 0.05, Verdict::Same),
+            (-0.02, 0.01, 0.05, Verdict::Same),
+            // The interval reaches over the margin.
+            (0.04, 0.01, 0.05, Verdict::CannotTell),
+            (0.0, 0.1, 0.05, Verdict::CannotTell),
+            (0.06, 0.01, 0.05, Verdict::CannotTell),
+            (-0.06, 0.01, 0.05, Verdict::CannotTell),
+            // Beyond it for sure.
+            (0.09, 0.01, 0.05, Verdict::Worse),
+            (-0.09, 0.01, 0.05, Verdict::Better),
+            // Any change at all.
+            (0.03, 0.01, 0.0, Verdict::Worse),
+            (-0.03, 0.01, 0.0, Verdict::Better),
+            (0.0, 0.01, 0.0, Verdict::CannotTell),
+            // Half of it cannot be lost twice.
+            (-0.9, 0.01, 1.5, Verdict::Same),
+            (2.0, 0.01, 1.5, Verdict::Worse),
+        ] {
+            let rows = judged(vec![contrast(change, error)], &method(margin), Claims::Open);
+            assert_eq!(rows[0].row.verdict, Some(expected), "{change} ± {error} by {margin}");
+            let p = rows[0].row.changes[0].p.unwrap();
+            assert_eq!(p <= 0.05, matches!(expected, Verdict::Worse | Verdict::Better), "{p}");
+            let withheld = judged(vec![contrast(change, error)], &method(margin), Claims::Withheld);
+            assert_eq!(withheld[0].row.verdict, Some(Verdict::CannotTell));
+            assert_eq!(withheld[0].row.changes[0].p, None);
+        }
+    }
+
+    #[test]
+    fn what_is_claimed_together_is_corrected_together() {
+        // Alone it would be worse: p is 0.03.
+        let doubtful = || contrast(0.0222, 0.01);
+        let alone = judged(vec![doubtful()], &method(0.0), Claims::Open);
+        assert_eq!(alone[0].row.verdict, Some(Verdict::Worse));
+        let many: Vec<_> = std::iter::once(doubtful())
+            .chain((0..9).map(|_| contrast(0.0, 0.01)))
+            .collect();
+        let rows = judged(many, &method(0.0), Claims::Open);
+        let change = &rows[0].row.changes[0];
+        assert_eq!(change.verdict, Some(Verdict::CannotTell));
+        assert!(change.p < Some(0.05) && change.p_corrected > Some(0.2), "{change:?}");
+    }
+
+    #[test]
+    fn the_floor_stands_in_for_the_margin_where_times_are_short() {
+        let short = Contrast { baseline: 4000.0, ..contrast(0.1, 0.01) };
+        let method = Method { floor_us: 1000.0, ..method(0.05) };
+        let rows = judged(vec![short], &method, Claims::Open);
+        let change = &rows[0].row.changes[0];
+        assert_eq!((change.margin, change.verdict), (0.25, Some(Verdict::Same)));
+    }
+
+    #[test]
+    fn the_most_doubtful_evidence_counts() {
+        let mut runs = contrast(0.09, 0.01);
+        let centre = runs.change;
+        runs.evidence.push(Evidence::Student { centre, error: 0.01, freedom: 1.0 });
+        let rows = judged(vec![runs], &method(0.05), Claims::Open);
+        assert_eq!(rows[0].row.verdict, Some(Verdict::CannotTell));
+        let change = &rows[0].row.changes[0];
+        assert!(change.low < Some(0.0) && change.high > Some(0.2), "{change:?}");
+    }
+
+    #[test]
+    fn several_verdicts_come_to_one() {
+        use Verdict::{Better, CannotTell, Same, Worse};
+        for (verdicts, expected) in [
+            (&[][..], CannotTell),
+            (&[Same, Same], Same),
+            (&[Same, CannotTell], CannotTell),
+            (&[Better, Same, CannotTell], Better),
+            (&[Better, Worse, CannotTell], Worse),
+        ] {
+            assert_eq!(together(verdicts.iter().copied()), expected, "{verdicts:?}");
+        }
+    }
+
+    #[test]
+    fn minutes_needed_shrink_the_interval_until_it_fits() {
+        // Half of the interval is 1.984 · 0.04; the distance to the margin is 0.0488.
+        let rows = judged(vec![contrast(0.0, 0.04)], &method(0.05), Claims::Open);
+        let minutes = rows[0].row.changes[0].minutes_needed.unwrap();
+        let expected = 5.0 * ((1.984 * 0.04 / 1.05f64.ln()).powi(2) - 1.0);
+        assert!((minutes - expected).abs() < 0.05, "{minutes} {expected}");
+        // On the margin itself no time is enough.
+        let rows = judged(vec![contrast(0.05, 0.04)], &method(0.05), Claims::Open);
+        assert_eq!(rows[0].row.changes[0].minutes_needed, None);
+        // Too few samples for any error: twice the time for twice the samples.
+        let sparse = Contrast { evidence: Vec::new(), missing: 2.0, ..contrast(0.0, 0.01) };
+        let rows = judged(vec![sparse], &method(0.05), Claims::Open);
+        assert_eq!(rows[0].row.changes[0].minutes_needed, Some(5.0));
+        assert_eq!(rows[0].row.changes[0].verdict, Some(Verdict::CannotTell));
+    }
+
+    #[test]
+    fn runs_needed_are_as_many_as_make_the_interval_fit() {
+        let between = Between { variance: 0.0009, baseline: 2.0, candidate: 2.0, freedom: 2.0 };
+        let evidence = vec![Evidence::Student { centre: 0.0, error: 0.03, freedom: 2.0 }];
+        let few = Contrast { evidence, between: Some(between), ..contrast(0.0, 0.01) };
+        let rows = judged(vec![few], &method(0.05), Claims::Open);
+        let change = &rows[0].row.changes[0];
+        // t(8) is 2.306: 0.03 · √(2 ÷ 5) · 2.306 = 0.0438 < 0.0488, and with one run less it is more.
+        assert_eq!((change.runs_needed, change.minutes_needed), (Some(3.0), None));
+    }
+
+    #[test]
+    fn what_is_beyond_any_limit_on_both_sides_is_no_change() {
+        let beyond = Contrast {
+            baseline: f64::INFINITY,
+            candidate: f64::INFINITY,
+            change: 0.0,
+            evidence: vec![Evidence::counted(vec![0.0; 100])],
+            ..contrast(0.0, 0.01)
+        };
+        let rows = judged(vec![beyond], &method(0.05), Claims::Open);
+        let change = &rows[0].row.changes[0];
+        assert_eq!((change.baseline, change.change, change.low, change.p), (None, None, None, None));
+        assert_eq!(change.verdict, Some(Verdict::CannotTell));
+    }
+}
