@@ -21,5 +21,6 @@ mod run;
 mod secrets;
 mod stand_in;
 mod tenant;
+mod variants;
 mod watch;
 mod terminal;
