@@ -246,7 +246,7 @@ pub(super) fn chosen_policy(section: &mut Section<'_>, policies: &[FlowPolicy]) 
     if found.is_none() {
         let names = || policies.iter().map(|policy| policy.name.as_str());
         let remedy = nearest(&wanted, names()).map_or_else(
-            || format!("there are {}", names().collect::<Listing>()),
+            || format!("known: {}", names().collect::<Listing>()),
             |near| format!("did you mean `{near}`?"),
         );
         let what = format!("there is no flow policy `{wanted}`");

