@@ -1,5 +1,6 @@
 //! One run from start to end: everything put in place, conducted, and wound up.
 
+mod accounts;
 pub mod bearer;
 pub mod call_log;
 pub mod conduct;

@@ -22,5 +22,6 @@ mod secrets;
 mod stand_in;
 mod tenant;
 mod versions;
+mod variants;
 mod watch;
 mod terminal;
