@@ -1,6 +1,7 @@
 //! One run from start to end: everything put in place, conducted, and wound up.
 
 pub mod bearer;
+mod by_flow;
 pub mod call_log;
 pub mod conduct;
 pub mod cores;
