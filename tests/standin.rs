@@ -34,3 +34,5 @@ mod screen;
 mod seeds;
 #[path = "standin/tokens.rs"]
 mod tokens;
+#[path = "standin/versions.rs"]
+mod versions;

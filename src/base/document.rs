@@ -312,6 +312,11 @@ impl<'t> Section<'t> {
         Self { table: Some(table), path: String::new(), problems, taken: BTreeSet::new() }
     }
 
+    /// A table that was put together elsewhere, under the name that messages show.
+    pub fn at(path: &str, table: &'t Table, problems: &'t Problems) -> Self {
+        Self { path: path.to_owned(), ..Self::document(table, problems) }
+    }
+
     /// Dotted name of a key of this section, as a message shows it.
     pub fn name(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }

@@ -10,6 +10,7 @@ use crate::profile::check::Checked;
 use crate::profile::load::Flags;
 use crate::report::columns::clean;
 use crate::run::stage::{Opened, run_id};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,8 +31,11 @@ pub(super) fn check(args: &CheckArgs, terminal: &Terminal) -> Result<Exit, Failu
     let checked = prepare::read(&args.selection, Flags::default())?;
     let journeys: Vec<_> =
         checked.journeys.iter().map(|(script, _)| script.name.as_str()).collect();
+    let tenants: BTreeSet<_> =
+        checked.profile.tenants().map(|(_, tenant)| tenant.auth_url.as_str()).collect();
+    let tenants: Vec<_> = tenants.into_iter().collect();
     let tenant =
-        checked.profile.tenant.as_ref().map_or("the embedded stand-in", |tenant| &tenant.auth_url);
+        if tenants.is_empty() { "the embedded stand-in".to_owned() } else { tenants.join(", ") };
     terminal.say(&format!(
         "{} {}: {} on {tenant}",
         terminal.paint(Style::Good, "sound"),
@@ -49,8 +53,8 @@ pub(super) fn check(args: &CheckArgs, terminal: &Terminal) -> Result<Exit, Failu
 }
 
 async fn walk(args: &CheckArgs, checked: Checked, terminal: &Terminal) -> Result<Exit, Failure> {
-    // One account for each walk of each journey is all that is needed.
-    let walks = checked.profile.variants.len() * checked.journeys.len();
+    // Each variant has accounts of its own; one for each journey is all that it needs.
+    let walks = checked.journeys.len();
     let run = run_id(&Clock::system());
     let folder = args.out.join(run.as_str());
     let order = Order { run, folder, accounts: u64::try_from(walks).ok(), call_ids: false };
@@ -65,8 +69,8 @@ async fn walk(args: &CheckArgs, checked: Checked, terminal: &Terminal) -> Result
 async fn walk_each(ground: &prepare::Ground, terminal: &Terminal) -> Result<Exit, Failure> {
     let mut complaints = Vec::new();
     let mut index = ground.opened.next_index;
-    let Opened { stage, transport, .. } = &ground.opened;
-    for variant in &ground.checked.profile.variants {
+    let Opened { stages, transport, .. } = &ground.opened;
+    for (variant, stage) in ground.checked.profile.variants.iter().zip(stages) {
         for (script, _) in &ground.checked.journeys {
             let title = format!("{} ({})", script.name, variant.name);
             terminal.data(&format!("\n{}", terminal.paint(Style::Strong, &title)));

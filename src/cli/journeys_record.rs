@@ -106,13 +106,16 @@ async fn rehearse(args: &RecordArgs, terminal: &Terminal) -> Result<Exit, Failur
     terminal.say(&format!(
         "recording `{}` on {}; Enter takes what stands in brackets, `{LEFT_ALONE}` leaves a field alone, `{QUIT}` ends",
         clean(&name),
-        ground.embedded.as_ref().map_or(ground.tenant.auth_url.as_str(), |_| "the embedded stand-in"),
+        ground.embedded.as_ref().map_or(ground.addresses(), |_| "the embedded stand-in".to_owned()),
     ));
-    let variant = ground.checked.profile.variants.first();
-    let policy = variant.and_then(|variant| variant.policy(&name.as_str().into()));
+    let variant = ground.checked.profile.variants.first().zip(ground.opened.stages.first());
+    let Some((variant, stage)) = variant else {
+        return Err(Failure::new(Exit::Bug, "there is no variant", None));
+    };
+    let policy = variant.policy(&name.as_str().into());
     let mut session = ground.opened.transport.session();
     let start = (policy, ground.opened.next_index);
-    let started = Rehearsal::start(&ground.opened.stage, &mut session, start, state).await;
+    let started = Rehearsal::start(stage, &mut session, start, state).await;
     let (rehearsal, met) =
         started.map_err(|what| Failure::new(Exit::TenantNotUsable, what, None))?;
     if let Met::Broken(what) = met {

@@ -6,20 +6,18 @@ use super::environment;
 use super::exit::{Exit, Failure};
 use super::stand_in::settings_of;
 use crate::base::clock::Clock;
-use crate::base::document::Problems;
+use crate::base::document::{Problem, Problems, Table};
 use crate::base::names::{Journey, RunId};
 use crate::base::random::Seed;
 use crate::base::remedy::{Listing, nearest};
 use crate::base::units::Rate;
 use crate::codes::CodeSource;
 use crate::codes::office::Office;
-use crate::davinci::form::Dialect;
-use crate::journey::script::Start;
-use crate::management::settings::Worker;
 use crate::profile::check::{self, Checked, Typed};
+use crate::profile::document::Variant;
 use crate::profile::load::{self, Flags, Origin};
 use crate::profile::reference::Surroundings;
-use crate::profile::tenant::{SdkToken, Tenant};
+use crate::profile::tenant::Tenant;
 use crate::run::stage::{self, Opened, Wishes};
 use crate::standin::Ready;
 use std::collections::BTreeMap;
@@ -105,8 +103,8 @@ pub(super) fn read(selection: &Selection, mut flags: Flags) -> Result<Checked, F
 pub(super) struct Ground {
     pub(super) checked: Checked,
     pub(super) opened: Opened,
-    /// The tenant, or the stand-in as one.
-    pub(super) tenant: Tenant,
+    /// The tenant of each variant, or the stand-in as one.
+    pub(super) tenants: Vec<Tenant>,
     /// Present unless the profile names a tenant. Ends with the ground.
     pub(super) embedded: Option<Embedded>,
 }
@@ -117,7 +115,7 @@ pub(super) struct Order {
     pub(super) run: RunId,
     /// Where its ledger is written.
     pub(super) folder: PathBuf,
-    /// How many accounts of each state; none for as many as the profile says.
+    /// How many accounts of each state for each variant; none for as many as the profile says.
     pub(super) accounts: Option<u64>,
     /// Whether calls carry ids.
     pub(super) call_ids: bool,
@@ -138,16 +136,15 @@ pub(super) async fn ground(
         codes = Some((source.map_err(|error| Failure::of(Exit::WrongInput, &error))?, office));
     }
     let mut embedded = None;
-    let tenant = match &checked.profile.tenant {
-        Some(tenant) => tenant.clone(),
-        None => {
-            let mail = codes.as_ref().map(|(source, _)| source.address());
-            let child = Embedded::start(checked.profile.stand_in.as_ref(), mail).await?;
-            let ready = &embedded.insert(child).ready;
-            name_policies(&mut checked, &ready.policies)?;
-            checked.profile.http.ca_pem.clone_from(&ready.ca_pem);
-            as_tenant(ready)
-        }
+    let tenants = if checked.profile.names_tenant {
+        checked.profile.tenants().map(|(_, tenant)| tenant.clone()).collect()
+    } else {
+        let mail = codes.as_ref().map(|(source, _)| source.address());
+        let child = Embedded::start(checked.profile.stand_in.as_ref(), mail).await?;
+        let ready = &embedded.insert(child).ready;
+        name_policies(&mut checked, &ready.policies)?;
+        checked.profile.http.ca_pem.clone_from(&ready.ca_pem);
+        as_tenants(ready, &checked.profile.variants).map_err(Failure::of_problems)?
     };
     let password_key = environment("GANDER_PASSWORD_KEY").filter(|key| !key.is_empty());
     let Some(state_folder) =
@@ -169,11 +166,24 @@ pub(super) async fn ground(
         call_ids: order.call_ids,
         accounts: order.accounts,
     };
-    let opened = stage::open(&checked, &tenant, codes, wishes, clock).await.map_err(|error| {
+    let opened = stage::open(&checked, &tenants, codes, wishes, clock).await.map_err(|error| {
         let exit = if error.is_of_tenant() { Exit::TenantNotUsable } else { Exit::WrongInput };
         Failure::of(exit, &error)
     })?;
-    Ok(Ground { checked, opened, tenant, embedded })
+    Ok(Ground { checked, opened, tenants, embedded })
+}
+
+impl Ground {
+    /// Where calls go, each address once.
+    pub(super) fn addresses(&self) -> String {
+        let mut addresses: Vec<&str> = Vec::new();
+        for tenant in &self.tenants {
+            if !addresses.contains(&tenant.auth_url.as_str()) {
+                addresses.push(&tenant.auth_url);
+            }
+        }
+        addresses.join(", ")
+    }
 }
 
 /// Policies of the stand-in go by their names. A journey starts the one that has its own name,
@@ -211,36 +221,44 @@ fn name_policies(
     Ok(())
 }
 
+/// A stand-in that is ready as the tenant of each variant.
+fn as_tenants(ready: &Ready, variants: &[Variant]) -> Result<Vec<Tenant>, Vec<Problem>> {
+    let problems = Problems::default();
+    let table = as_document(ready)?;
+    let tenant = |variant: &Variant| match &variant.overlay {
+        None => Tenant::of(&table, &problems),
+        Some(overlay) => overlay.over(&table, &problems),
+    };
+    let tenants = variants.iter().filter_map(tenant).collect();
+    check::settle(tenants, problems)
+}
+
 /// A stand-in that is ready, as a profile would describe it.
-fn as_tenant(ready: &Ready) -> Tenant {
-    Tenant {
-        auth_url: ready.auth_url.clone(),
-        api_url: Some(ready.api_url.clone()),
-        orchestrate_url: Some(ready.orchestrate_url.clone()),
-        environment_id: Some(ready.environment_id.clone()),
-        custom_domain: ready.custom_domain,
-        hosts: vec![ready.auth_url.clone()],
-        client_id: ready.client_id.clone(),
-        client_secret: None,
-        redirect_uri: ready.redirect_uri.clone(),
-        scopes: ready.scopes.clone(),
-        client: Default::default(),
-        start: Start::Authorize,
-        start_dialect: Dialect::Screen,
-        sdk_token: Some(SdkToken::ApiKey(ready.api_key.clone().into())),
-        preflight: false,
-        authorize_parameters: Vec::new(),
-        headers: Vec::new(),
-        acknowledge: None,
-        worker: Some(Worker {
-            client_id: ready.worker.client_id.clone(),
-            client_secret: ready.worker.client_secret.clone().into(),
-            environment_id: None,
-            rate: STAND_IN_RATE,
-        }),
-        is_loopback: true,
-        place: None,
-    }
+fn as_document(ready: &Ready) -> Result<Table, Vec<Problem>> {
+    // Every JSON text is one of TOML.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let scopes: Vec<String> = ready.scopes.iter().map(|scope| quoted(scope)).collect();
+    let text = format!(
+        "auth_url = {auth}\napi_url = {}\norchestrate_url = {}\nhosts = [{auth}]\n\
+         environment_id = {}\ncustom_domain = {}\nclient_id = {}\nredirect_uri = {}\nscopes = [{}]\n\
+         sdk_token = {{ api_key = {} }}\nworker = {{ client_id = {}, client_secret = {}, rate = {} }}\n",
+        quoted(&ready.api_url),
+        quoted(&ready.orchestrate_url),
+        quoted(&ready.environment_id),
+        ready.custom_domain,
+        quoted(&ready.client_id),
+        quoted(&ready.redirect_uri),
+        scopes.join(", "),
+        quoted(&ready.api_key),
+        quoted(&ready.worker.client_id),
+        quoted(&ready.worker.client_secret),
+        quoted(&STAND_IN_RATE.to_string()),
+        auth = quoted(&ready.auth_url),
+    );
+    let mut table = Table::parse("stand-in", &text)?;
+    // It told us, nobody wrote it down: its secrets may stand here.
+    table.fill_in(&Problems::default(), &|text| Ok(Some(text.to_owned())));
+    Ok(table)
 }
 
 /// Where gander keeps what outlives a run: the key of passwords.

@@ -17,11 +17,12 @@ use crate::base::remedy::Remedy;
 use crate::identity::account::STATES;
 use crate::identity::pool::Pool;
 use crate::load::{Plan, Stop};
-use crate::management::keeper::AccountsError;
+use crate::management::keeper::{AccountsError, Keeper};
 use crate::measure::recorder::Recorder;
 use crate::profile::check::Checked;
 use crate::profile::document::VariantBy;
 use crate::profile::load::Flags;
+use crate::profile::tenant::Tenant;
 use crate::report::{FORMATS, console, json};
 use crate::result::run_dir::{HostRecord, RunDir, RunRecord};
 use crate::result::summary::{Verdict, WorkloadModel};
@@ -35,6 +36,7 @@ use crate::run::summarise::{dossier, summarise};
 use crate::workload::mix::Mix;
 use crate::workload::settings::Model;
 use std::error::Error;
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -155,10 +157,7 @@ async fn measure(
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
     let setup = setup(args, ground, dir)?;
-    terminal.explain(&format!(
-        "tenant at {}, seed {}",
-        ground.tenant.auth_url, ground.opened.stage.seed
-    ));
+    terminal.explain(&format!("tenant at {}, seed {}", ground.addresses(), ground.opened.seed));
     let (listeners, views) = watch::listeners(&args.watch, doors, &setup, &ending, terminal)?;
     let conducted = conduct(setup, clock, ending.stop().clone(), listeners).await;
     ending.load_is_over();
@@ -186,7 +185,7 @@ async fn measure(
         None => Exit::of_run(summary.verdict, record.interrupted),
     });
     if let Some(error) = unmended {
-        caution_of_accounts(&error, &ground.opened.stage.pool, terminal);
+        caution_of_accounts(&error, &ground.opened.kept, terminal);
     }
     if args.json {
         let render = if args.repeat.is_some() { json::render_line } else { json::render };
@@ -232,20 +231,24 @@ fn leave_reports(dir: &RunDir, terminal: &Terminal) {
 }
 
 fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>, Failure> {
-    let Ground { checked, opened, tenant, .. } = ground;
-    let (profile, stage) = (&checked.profile, &opened.stage);
+    let Ground { checked, opened, tenants, .. } = ground;
+    let profile = &checked.profile;
     let mut choices = Vec::new();
     let mut weights = Vec::new();
-    for variant in &profile.variants {
+    for (variant, stage) in profile.variants.iter().zip(&opened.stages) {
         for (script, weight) in &checked.journeys {
-            let policy = variant.policy(&script.name).map(str::to_owned);
-            choices.push(Choice { script: script.clone(), variant: variant.name.clone(), policy });
-            weights.push(*weight);
+            choices.push(Choice {
+                script: script.clone(),
+                variant: variant.name.clone(),
+                policy: variant.policy(&script.name).map(str::to_owned),
+                stage: stage.clone(),
+            });
+            weights.push(variant.weight * weight);
         }
     }
     let mix =
-        Mix::new(&weights, stage.seed).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
-    let plan = Plan::new(profile.workload.clone(), mix, stage.seed);
+        Mix::new(&weights, opened.seed).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
+    let plan = Plan::new(profile.workload.clone(), mix, opened.seed);
     let calls = args.calls.as_deref().map(CallLog::create).transpose().map_err(|error| {
         Failure::new(
             Exit::WrongInput,
@@ -254,10 +257,10 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         )
     })?;
     // The runtime's workers record, and the thread that waits for them may.
-    let recorder = Recorder::new(cores() as usize + 1, stage.seed);
+    let recorder = Recorder::new(cores() as usize + 1, opened.seed);
     let numbering = (opened.next_index, calls);
-    let players =
-        Players::new(stage.clone(), opened.transport.clone(), recorder.clone(), choices, numbering);
+    let transport = opened.transport.clone();
+    let players = Players::new(Clock::system(), transport, recorder.clone(), choices, numbering);
     let is_open = profile.workload.model.is_open();
     let players = if is_open { players.on_a_schedule() } else { players };
     let players = match profile.variant_by {
@@ -268,13 +271,13 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
     let record = RunRecord {
         schema_version: crate::result::summary::SCHEMA_VERSION,
         gander_version: env!("CARGO_PKG_VERSION").to_owned(),
-        run_id: stage.run.clone(),
+        run_id: opened.run.clone(),
         started_at: String::new(),
         started_unix_ms: 0,
         ended_at: None,
         interrupted: false,
         stopped: None,
-        seed: stage.seed.to_string(),
+        seed: opened.seed.to_string(),
         workload_model: if is_open { WorkloadModel::Open } else { WorkloadModel::Closed },
         max_users: is_open.then(|| profile.workload.model.users() as u64),
         planned_ms: planned.map(|planned| u64::try_from(planned.as_millis()).unwrap_or(u64::MAX)),
@@ -288,7 +291,7 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             cores: cores().into(),
         },
-        tenant_hosts: tenant.hosts.clone(),
+        tenant_hosts: hosts(tenants),
         flows: Vec::new(),
         plan: checked.plan.clone(),
     };
@@ -300,9 +303,20 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         record,
         guards: profile.guards.clone(),
         first_index: opened.next_index,
-        ledger: stage.ledger.clone(),
-        keeper: opened.keeper.clone().map(|keeper| (keeper, stage.pool.clone())),
+        ledger: opened.ledger.clone(),
+        kept: opened.kept.clone(),
     })
+}
+
+/// The hosts that may be called, each once.
+fn hosts(tenants: &[Tenant]) -> Vec<String> {
+    let mut hosts: Vec<String> = Vec::new();
+    for host in tenants.iter().flat_map(|tenant| &tenant.hosts) {
+        if !hosts.contains(host) {
+            hosts.push(host.clone());
+        }
+    }
+    hosts
 }
 
 /// Users in turn are all at work at once; of those who wait for arrivals as many as the tenant is slow.
@@ -319,8 +333,12 @@ fn check_room(model: &Model, terminal: &Terminal) -> Result<(), Failure> {
 }
 
 /// Accounts that could not be put right are missing to journeys, whose faults do not say why.
-fn caution_of_accounts(error: &AccountsError, pool: &Pool, terminal: &Terminal) {
-    let out = STATES.into_iter().map(|state| pool.supply(state));
+fn caution_of_accounts(
+    error: &AccountsError,
+    kept: &[(Arc<Keeper<File>>, Pool)],
+    terminal: &Terminal,
+) {
+    let out = kept.iter().flat_map(|(_, pool)| STATES.map(|state| pool.supply(state)));
     let out: usize = out.map(|supply| supply.spoiled + supply.set_aside).sum();
     let remedy = error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
     let why = std::iter::successors(error.source(), |source: &&dyn Error| (*source).source());

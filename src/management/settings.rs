@@ -19,7 +19,7 @@ pub struct Worker {
 }
 
 /// Everything a management client has to know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Where tokens come from.
     pub auth_url: Url,

@@ -1,6 +1,6 @@
 //! What no single key can get wrong: rules across sections. Collects every problem.
 
-use super::document::{AccountSource, Profile, Variant, VariantBy};
+use super::document::{AccountSource, Profile, VariantBy};
 use super::load::Loaded;
 use super::tenant::{SdkToken, Tenant};
 use crate::analysis::rule::{Known, Rule, Scope};
@@ -64,6 +64,7 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
     checked.check_journeys(problems);
     checked.check_starts(problems);
     checked.check_accounts(problems);
+    checked.check_environments(problems);
     checked.check_acknowledged(typed, problems);
     checked
 }
@@ -73,20 +74,33 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
 /// tokens there.
 fn plan(table: &Table) -> serde_json::Value {
     let mut plan = Value::Table(table.clone()).to_json();
-    for table in ["/tenant/headers", "/tenant/authorize_parameters"] {
-        let values = plan.pointer_mut(table).and_then(serde_json::Value::as_object_mut);
+    if let Some(tenant) = plan.get_mut("tenant") {
+        strike_tenant(tenant);
+    }
+    let variants = plan.get_mut("variant").and_then(serde_json::Value::as_array_mut);
+    for variant in variants.into_iter().flatten() {
+        if let Some(tenant) = variant.get_mut("tenant") {
+            strike_tenant(tenant);
+        }
+    }
+    strike_user_info(&mut plan);
+    plan
+}
+
+/// Strikes what may be a secret out of `[tenant]`, or of what a variant changes about it.
+fn strike_tenant(tenant: &mut serde_json::Value) {
+    for table in ["headers", "authorize_parameters"] {
+        let values = tenant.get_mut(table).and_then(serde_json::Value::as_object_mut);
         for value in values.into_iter().flat_map(serde_json::Map::values_mut) {
             *value = STRUCK_OUT.into();
         }
     }
-    if let Some(serde_json::Value::String(uri)) = plan.pointer_mut("/tenant/redirect_uri")
+    if let Some(serde_json::Value::String(uri)) = tenant.get_mut("redirect_uri")
         && let Some(at) = uri.find(['?', '#'])
     {
         uri.truncate(at + 1);
         uri.push_str(STRUCK_OUT);
     }
-    strike_user_info(&mut plan);
-    plan
 }
 
 /// Strikes who somebody is to a server out of every address.
@@ -206,8 +220,9 @@ impl Checked {
     fn check_rules(&self, problems: &Problems) {
         let steps = |script: &Script| {
             // A form that is only polled has its step without a rule.
-            let start = self.start_of(script).step();
-            let outside = [start, POLL].into_iter().map(Step::from);
+            let starts =
+                self.profile.variants.iter().map(|variant| variant.start_of(script).step());
+            let outside = starts.chain([POLL]).map(Step::from);
             let ends = script.ends.iter().map(|end| Step::from(end.name()));
             let rules = script.rules.iter().map(|rule| rule.name.clone());
             outside.chain(rules).chain(ends).collect::<Vec<_>>()
@@ -246,12 +261,6 @@ impl Checked {
         with_default(self.profile.thresholds.iter().map(|rule| rule.value.clone()).collect())
     }
 
-    /// How a journey starts its flow.
-    fn start_of(&self, script: &Script) -> Start {
-        let of_tenant = || self.profile.tenant.as_ref().map(|tenant| tenant.start);
-        script.start.or_else(of_tenant).unwrap_or_default()
-    }
-
     /// Whether some journey starts its flow at a tenant by policy.
     pub fn starts_by_policy_at(&self, tenant: &Tenant) -> bool {
         let start = |script: &Script| script.start.unwrap_or(tenant.start);
@@ -260,39 +269,40 @@ impl Checked {
 
     /// A start by policy needs a policy, and a token that comes from somewhere.
     fn check_starts(&self, problems: &Problems) {
-        let by_policy = |tenant: &&Tenant| self.starts_by_policy_at(tenant);
-        let Some(tenant) = self.profile.tenant.as_ref().filter(by_policy) else { return };
-        let note = |what: String, remedy: &str| {
-            problems.note(tenant.place.as_ref(), what, Some(remedy.to_owned()));
-        };
-        let scripts = self.journeys.iter().map(|(script, _)| script);
-        for script in scripts.filter(|script| self.start_of(script) == Start::Policy) {
-            let lacks = |variant: &&Variant| variant.policy(&script.name).is_none();
-            for variant in self.profile.variants.iter().filter(lacks) {
-                note(
+        for (variant, tenant) in self.profile.tenants() {
+            let scripts = self.journeys.iter().map(|(script, _)| script);
+            let by_policy = scripts.filter(|script| variant.start_of(script) == Start::Policy);
+            for script in by_policy.filter(|script| variant.policy(&script.name).is_none()) {
+                problems.note(
+                    tenant.place.as_ref(),
                     format!(
                         "journey `{}` starts a policy, and variant `{}` names none",
                         script.name, variant.name
                     ),
-                    "add `[[variant]]` with `flow_policy`, or `policies` for this journey",
+                    Some(
+                        "add `[[variant]]` with `flow_policy`, or `policies` for this journey"
+                            .to_owned(),
+                    ),
                 );
             }
         }
-        match &tenant.sdk_token {
-            None => note(
-                "a start by policy needs a token".to_owned(),
-                "add `[tenant.sdk_token]` with `api_key = \"${…}\"` or `bearer = \"${…}\"`",
-            ),
-            Some(SdkToken::ApiKey(_)) if tenant.orchestrate_url.is_none() => note(
-                "`tenant.sdk_token.api_key` is good at the orchestration API only".to_owned(),
-                "add `orchestrate_url = \"https://orchestrate-api.pingone.eu\"`",
-            ),
-            Some(SdkToken::ApiKey(_)) if tenant.environment_id.is_none() => note(
-                "tokens of the orchestration API belong to an environment".to_owned(),
-                "add `environment_id`, and `custom_domain = true` if no path has it",
-            ),
-            Some(_) => {}
+        for tenant in self.different_tenants() {
+            let missing = Some(tenant).filter(|tenant| self.starts_by_policy_at(tenant));
+            if let Some((what, remedy)) = missing.and_then(lacks_token) {
+                problems.note(tenant.place.as_ref(), what, Some(remedy.to_owned()));
+            }
         }
+    }
+
+    /// The tenants of the variants, each table once.
+    fn different_tenants(&self) -> Vec<&Tenant> {
+        let mut tenants: Vec<&Tenant> = Vec::new();
+        for (_, tenant) in self.profile.tenants() {
+            if tenants.iter().all(|known| known.place != tenant.place) {
+                tenants.push(tenant);
+            }
+        }
+        tenants
     }
 
     /// States of which fewer accounts will be there than users may want at the same time, as texts
@@ -325,58 +335,84 @@ impl Checked {
     fn check_accounts(&self, problems: &Problems) {
         let needed = self.journeys.iter().filter(|(script, _)| script.account.is_some());
         let needed: Listing = needed.map(|(script, _)| script.name.as_str()).collect();
-        let Some(tenant) = &self.profile.tenant else { return };
         if needed == Listing::default() {
             return;
         }
-        let place = tenant.place.as_ref();
-        match self.profile.accounts.source {
-            None => problems.note(
-                place,
-                format!("{needed} need accounts, and `accounts.source` does not say where from"),
-                Some("add `[accounts]` `source = \"provision\"`: gander makes them and keeps a ledger".to_owned()),
-            ),
-            Some(AccountSource::Provision) if tenant.worker.is_none() || tenant.api_url.is_none() => {
-                problems.note(
+        for tenant in self.different_tenants() {
+            let place = tenant.place.as_ref();
+            match self.profile.accounts.source {
+                None => problems.note(
                     place,
-                    "`accounts.source = \"provision\"` needs the management API",
-                    Some("add `tenant.api_url` and `[tenant.worker]` with the worker application's id and secret".to_owned()),
-                );
+                    format!("{needed} need accounts, and `accounts.source` does not say where from"),
+                    Some("add `[accounts]` `source = \"provision\"`: gander makes them and keeps a ledger".to_owned()),
+                ),
+                Some(AccountSource::Provision) if tenant.worker.is_none() || tenant.api_url.is_none() => {
+                    problems.note(
+                        place,
+                        "`accounts.source = \"provision\"` needs the management API",
+                        Some("add `tenant.api_url` and `[tenant.worker]` with the worker application's id and secret".to_owned()),
+                    );
+                }
+                Some(AccountSource::Provision) if tenant.environment_id.is_none() => problems.note(
+                    place,
+                    "`accounts.source = \"provision\"` needs the environment that accounts are made in",
+                    Some("add `environment_id`, and `custom_domain = true` if no path has it".to_owned()),
+                ),
+                Some(AccountSource::Provision) => {}
             }
-            Some(AccountSource::Provision) if tenant.environment_id.is_none() => problems.note(
-                place,
-                "`accounts.source = \"provision\"` needs the environment that accounts are made in",
-                Some("add `environment_id`, and `custom_domain = true` if no path has it".to_owned()),
-            ),
-            Some(AccountSource::Provision) => {}
         }
     }
 
     /// Nothing but this machine is called unless the owner was asked and the environment is typed.
     fn check_acknowledged(&self, typed: Typed<'_>, problems: &Problems) {
-        let Some(tenant) = self.profile.tenant.as_ref().filter(|tenant| !tenant.is_loopback) else {
-            return;
-        };
-        let name = tenant.typed_name();
-        let Some(case) = tenant.acknowledge.as_ref().filter(|case| !case.trim().is_empty()) else {
-            problems.note(
-                tenant.place.as_ref(),
-                format!("{} is not this machine, and the profile does not acknowledge that", tenant.auth_url),
-                Some(format!(
-                    "open a support case before any load test, put its number in `tenant.acknowledge`, and type `--acknowledge CASE --environment {name}`"
-                )),
-            );
-            return;
-        };
-        let is_typed = typed.acknowledge == Some(case) && typed.environment == Some(name.as_str());
-        if !is_typed || name.trim().is_empty() {
-            problems.note(
-                tenant.place.as_ref(),
-                format!("{} is not this machine", tenant.auth_url),
-                Some(format!(
-                    "to show that it is meant, type `--acknowledge {case} --environment {name}`"
-                )),
-            );
+        for tenant in self.different_tenants().into_iter().filter(|tenant| !tenant.is_loopback) {
+            let name = tenant.typed_name();
+            let Some(case) = tenant.acknowledge.as_ref().filter(|case| !case.trim().is_empty())
+            else {
+                problems.note(
+                    tenant.place.as_ref(),
+                    format!("{} is not this machine, and the profile does not acknowledge that", tenant.auth_url),
+                    Some(format!(
+                        "open a support case before any load test, put its number in `tenant.acknowledge`, and type `--acknowledge CASE --environment {name}`"
+                    )),
+                );
+                continue;
+            };
+            let is_typed =
+                typed.acknowledge == Some(case) && typed.environment == Some(name.as_str());
+            if !is_typed || name.trim().is_empty() {
+                problems.note(
+                    tenant.place.as_ref(),
+                    format!("{} is not this machine", tenant.auth_url),
+                    Some(format!(
+                        "to show that it is meant, type `--acknowledge {case} --environment {name}`"
+                    )),
+                );
+            }
+        }
+    }
+
+    /// An owner acknowledges one environment, and a ledger of accounts belongs to one: where a variant
+    /// leaves this machine, all of them go to the same.
+    fn check_environments(&self, problems: &Problems) {
+        let mut others = self.profile.tenants().filter(|(_, tenant)| !tenant.is_loopback);
+        let Some((_, outside)) = others.next() else { return };
+        for (variant, tenant) in self.profile.tenants() {
+            if tenant.is_loopback || tenant.typed_name() != outside.typed_name() {
+                let (one, other) = (outside.typed_name(), tenant.typed_name());
+                problems.note(
+                    tenant.place.as_ref(),
+                    format!(
+                        "variant `{}` is on another environment than the others: `{other}`, not `{one}`",
+                        variant.name
+                    ),
+                    Some(
+                        "the owner of one environment acknowledges a run: make a run on each, and hold them \
+                         against each other with `gander compare`"
+                            .to_owned(),
+                    ),
+                );
+            }
         }
     }
 
@@ -384,9 +420,27 @@ impl Checked {
     pub fn is_acknowledged(&self) -> bool {
         // `check` noted a problem unless everything matched, and a profile with problems never runs.
         self.profile
-            .tenant
-            .as_ref()
-            .is_some_and(|tenant| !tenant.is_loopback && tenant.acknowledge.is_some())
+            .tenants()
+            .any(|(_, tenant)| !tenant.is_loopback && tenant.acknowledge.is_some())
+    }
+}
+
+/// What keeps a tenant from starting flows by their policy, and what to do about it.
+fn lacks_token(tenant: &Tenant) -> Option<(&'static str, &'static str)> {
+    match &tenant.sdk_token {
+        None => Some((
+            "a start by policy needs a token",
+            "add `[tenant.sdk_token]` with `api_key = \"${…}\"` or `bearer = \"${…}\"`",
+        )),
+        Some(SdkToken::ApiKey(_)) if tenant.orchestrate_url.is_none() => Some((
+            "`tenant.sdk_token.api_key` is good at the orchestration API only",
+            "add `orchestrate_url = \"https://orchestrate-api.pingone.eu\"`",
+        )),
+        Some(SdkToken::ApiKey(_)) if tenant.environment_id.is_none() => Some((
+            "tokens of the orchestration API belong to an environment",
+            "add `environment_id`, and `custom_domain = true` if no path has it",
+        )),
+        Some(_) => None,
     }
 }
 
@@ -413,6 +467,10 @@ mod tests {
             authorize_parameters = { key = "TOPSECRET" }
             [[variant]]
             flow_policy = "x://TOPSECRET:@b.example.com"
+            [variant.tenant]
+            redirect_uri = "https://u:TOPSECRET@app.example.com/callback?k=TOPSECRET"
+            headers = { "X-Key" = "TOPSECRET" }
+            authorize_parameters = { key = "TOPSECRET" }
         "#;
         let plan = plan(&Table::parse("p.toml", text).unwrap());
         assert!(!plan.to_string().contains("TOPSECRET"), "{plan}");
@@ -421,5 +479,77 @@ mod tests {
         assert_eq!(text("/tenant/auth_url"), "https://auth.example.com");
         assert_eq!(text("/http/proxy"), "http://***@127.0.0.1:3128/");
         assert_eq!(text("/http/user_agent"), "me@example.com");
+        assert_eq!(text("/variant/0/tenant/headers/X-Key"), "***");
+    }
+
+    /// What is wrong with a profile, typed with these words.
+    fn problems_of(text: &str, typed: Typed<'_>) -> String {
+        let text = format!("[journeys]\nregister = 1\n{text}");
+        let loaded = Loaded { table: Table::parse("p.toml", &text).unwrap(), folder: "".into() };
+        let problems = Problems::default();
+        check(&loaded, typed, &problems);
+        let line = |problem: Problem| {
+            let place = problem.place.map(|place| place.to_string()).unwrap_or_default();
+            format!("{place} {} ({})\n", problem.what, problem.remedy.unwrap_or_default())
+        };
+        problems.into_sorted().into_iter().map(line).collect()
+    }
+
+    const OUTSIDE: &str = "[tenant]\nauth_url = \"https://auth.example.com\"\nenvironment_id = \"one\"\n\
+                           client_id = \"a\"\nredirect_uri = \"https://a.example\"\nacknowledge = \"C1\"\n";
+    const TYPED: Typed<'_> = Typed { acknowledge: Some("C1"), environment: Some("one") };
+
+    #[test]
+    fn two_variants_of_one_environment_are_acknowledged_once() {
+        let text = format!(
+            "{OUTSIDE}[[variant]]\nname = \"v1\"\n[[variant]]\nname = \"v2\"\n[variant.tenant]\nclient_id = \"b\"\n"
+        );
+        assert_eq!(problems_of(&text, TYPED), "");
+        let said = problems_of(&text, Typed::default());
+        assert_eq!(said.matches("is not this machine").count(), 2, "one for each table: {said}");
+    }
+
+    #[test]
+    fn variants_on_different_environments_are_refused() {
+        let with = |change: &str| {
+            let text = format!(
+                "{OUTSIDE}[[variant]]\nname = \"v1\"\n[[variant]]\nname = \"v2\"\n[variant.tenant]\n{change}\n"
+            );
+            problems_of(&text, TYPED)
+        };
+        insta::assert_snapshot!(with("environment_id = \"two\""), @r"
+        p.toml:13:1 variant `v2` is on another environment than the others: `two`, not `one` (the owner of one environment acknowledges a run: make a run on each, and hold them against each other with `gander compare`)
+        p.toml:13:1 https://auth.example.com is not this machine (to show that it is meant, type `--acknowledge C1 --environment two`)
+        ");
+        let local = with("auth_url = \"http://127.0.0.1:1\"\nenvironment_id = \"here\"");
+        assert!(local.contains("`here`, not `one`"), "{local}");
+        let case = with("acknowledge = \"C2\"");
+        assert!(case.contains("type `--acknowledge C2 --environment one`"), "{case}");
+    }
+
+    #[test]
+    fn on_this_machine_variants_may_be_anywhere() {
+        let text = "[tenant]\nauth_url = \"http://127.0.0.1:1\"\nenvironment_id = \"one\"\nclient_id = \"a\"\n\
+                    redirect_uri = \"https://a.example\"\n[[variant]]\nname = \"v1\"\n[[variant]]\nname = \"v2\"\n\
+                    [variant.tenant]\nauth_url = \"http://127.0.0.1:2\"\nenvironment_id = \"two\"\n";
+        assert_eq!(problems_of(text, Typed::default()), "");
+    }
+
+    #[test]
+    fn a_weight_of_a_variant_is_above_nothing() {
+        let with = |weight: &str| {
+            problems_of(
+                &format!("[[variant]]\nname = \"v\"\nweight = {weight}\n"),
+                Typed::default(),
+            )
+        };
+        assert_eq!([with("0.5"), with("9")], ["", ""]);
+        for wrong in ["0", "-1", "1e10"] {
+            assert!(
+                with(wrong).contains("p.toml:5:10 `variant.weight` is not a weight"),
+                "{wrong}"
+            );
+        }
+        assert!(with("\"often\"").contains("`variant.weight` is a text, not a number"));
     }
 }

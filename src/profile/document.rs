@@ -1,5 +1,6 @@
 //! The sections of a profile, composed of the settings that each module defines for itself.
 
+use super::overlay::{self, Overlay};
 use super::tenant::Tenant;
 use crate::analysis::guard::Guard;
 use crate::analysis::rule::Rule;
@@ -8,9 +9,10 @@ use crate::base::names::{Journey, Variant as VariantName};
 use crate::base::remedy::Remedy;
 use crate::codes;
 use crate::identity;
+use crate::journey::script::{Script, Start};
 use crate::transport;
 use crate::workload;
-use crate::workload::mix::read_weights;
+use crate::workload::mix::{MOST_WEIGHT, read_weights};
 use crate::workload::pacing::ThinkTime;
 
 /// A profile as read: every section understood, nothing cross-checked yet.
@@ -18,8 +20,8 @@ use crate::workload::pacing::ThinkTime;
 pub struct Profile {
     /// Patterns of journey files, relative to the profile.
     pub journey_files: Vec<Sited<String>>,
-    /// The tenant; absent for the stand-in.
-    pub tenant: Option<Tenant>,
+    /// Whether there is a `[tenant]`; without it the embedded stand-in is meant.
+    pub names_tenant: bool,
     /// Settings of the stand-in, which it reads itself.
     pub stand_in: Option<Table>,
     /// Connections and time-outs.
@@ -69,6 +71,13 @@ pub struct Variant {
     pub flow_policy: Option<String>,
     /// Flow policies of single journeys.
     pub policies: Vec<(Journey, String)>,
+    /// How many iterations it gets, compared with the others; above 0.
+    pub weight: f64,
+    /// Where its calls go: `[tenant]` with what the variant changes about it. Without a `[tenant]`
+    /// there is one only where the variant changes something, and its addresses are nobody's.
+    pub tenant: Option<Tenant>,
+    /// What it changes.
+    pub overlay: Option<Overlay>,
 }
 
 impl Variant {
@@ -76,6 +85,12 @@ impl Variant {
     pub fn policy(&self, journey: &Journey) -> Option<&str> {
         let own = self.policies.iter().find(|(name, _)| name == journey).map(|(_, policy)| policy);
         own.or(self.flow_policy.as_ref()).map(String::as_str)
+    }
+
+    /// How a journey starts its flow.
+    pub fn start_of(&self, script: &Script) -> Start {
+        let of_tenant = || self.tenant.as_ref().map(|tenant| tenant.start);
+        script.start.or_else(of_tenant).unwrap_or_default()
     }
 }
 
@@ -104,7 +119,7 @@ impl Profile {
         let stand_in = section.section("stand_in");
         let profile = Self {
             journey_files: section.texts("journey_files").unwrap_or_default(),
-            tenant: Tenant::read(section.section("tenant")),
+            names_tenant: section.section("tenant").is_present(),
             stand_in: stand_in.table().cloned(),
             http: whole(section.section("http"), transport::Settings::read),
             variants: read_variants(&mut section),
@@ -120,6 +135,12 @@ impl Profile {
         };
         section.finish();
         profile
+    }
+
+    /// The tenants that are called, one for each variant; none for the embedded stand-in.
+    pub fn tenants(&self) -> impl Iterator<Item = (&Variant, &Tenant)> {
+        let variants = self.variants.iter().filter(|_| self.names_tenant);
+        variants.filter_map(|variant| Some((variant, variant.tenant.as_ref()?)))
     }
 }
 
@@ -142,14 +163,41 @@ fn read_variants(section: &mut Section<'_>) -> Vec<Variant> {
                 .into_iter()
                 .map(|(journey, policy)| (journey.into(), policy.value))
                 .collect(),
+            weight: read_weight(&mut variant),
+            tenant: None,
+            overlay: Overlay::read(&mut variant),
         });
-        variant.not_built_yet("tenant");
         variant.finish();
     }
     if variants.is_empty() {
-        variants.push(Variant { name: "default".into(), flow_policy: None, policies: Vec::new() });
+        variants.push(Variant {
+            name: "default".into(),
+            flow_policy: None,
+            policies: Vec::new(),
+            weight: 1.0,
+            tenant: None,
+            overlay: None,
+        });
+    }
+    let overlays: Vec<_> = variants.iter().map(|variant| variant.overlay.clone()).collect();
+    let tenants = overlay::read_all(section, &overlays);
+    for (variant, tenant) in variants.iter_mut().zip(tenants) {
+        variant.tenant = tenant;
     }
     variants
+}
+
+/// How many iterations a variant gets, compared with the others.
+fn read_weight(variant: &mut Section<'_>) -> f64 {
+    let Some(weight) = variant.number("weight") else { return 1.0 };
+    if weight > 0.0 && weight <= MOST_WEIGHT {
+        return weight;
+    }
+    let place = variant.item("weight").map(|item| &item.place);
+    let remedy = "write a number above 0; 9 and 1 give one variant nine of ten iterations, and a \
+                  variant that gets none is left out";
+    variant.problems().note(place, "`variant.weight` is not a weight", Some(remedy.to_owned()));
+    1.0
 }
 
 fn read_think_time(mut section: Section<'_>) -> Option<ThinkTime> {

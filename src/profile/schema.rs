@@ -66,6 +66,8 @@ described! {
     Guard = text_like(r"[^<>]+>=?[^<>]+\sover\s[^<>]+");
     /// How often compared with the others.
     Weight = json_schema!({ "type": "number", "minimum": 0, "maximum": MOST_WEIGHT });
+    /// How often compared with the others; above 0.
+    VariantWeight = json_schema!({ "type": "number", "exclusiveMinimum": 0, "maximum": MOST_WEIGHT });
     /// How many users; at least 1.
     Users = json_schema!({ "type": "integer", "minimum": 1, "maximum": MOST_USERS });
     /// How many users at the end of a stage.
@@ -241,6 +243,11 @@ struct Variant {
     flow_policy: Option<String>,
     /// Policies of single journeys, where they differ.
     policies: Option<BTreeMap<String, String>>,
+    /// How many iterations it gets, compared with the other variants; 1 by default.
+    weight: Option<VariantWeight>,
+    /// What it changes about `[tenant]`; the rest is as there. With the embedded stand-in it can change
+    /// the application (`client_id`, `headers`, `start` and so on), not the place.
+    tenant: Option<Tenant>,
 }
 
 /// How much load, and until when.
@@ -397,10 +404,7 @@ mod tests {
             .with("workload", json!({ "rate": "1/s" }))
             .against(&read);
         // The last one is the command line's to refuse: a profile has nobody to let in.
-        assert_eq!(
-            compared.only_read,
-            names(&["limits", "variant.tenant", "stand_in.beyond_loopback"])
-        );
+        assert_eq!(compared.only_read, names(&["limits", "stand_in.beyond_loopback"]));
         assert_eq!(compared.only_described, names(&["extends"]));
         // The reader lists those that are not built, too, and refuses them afterwards.
         let [sources] = compared.other_words.as_slice() else {
@@ -412,13 +416,8 @@ mod tests {
 
     #[test]
     fn keys_that_are_not_described_are_not_built() {
-        for document in
-            ["[limits]\nx = 1\n", "[[variant]]\nname = \"v\"\n[variant.tenant]\nx = 1\n"]
-        {
-            assert!(
-                read(document).iter().any(|problem| problem.what.ends_with("but not built yet"))
-            );
-        }
+        let problems = read("[limits]\nx = 1\n");
+        assert!(problems.iter().any(|problem| problem.what.ends_with("but not built yet")));
     }
 
     /// Every block of TOML in a page.
@@ -439,7 +438,13 @@ mod tests {
         }
         assert!(met >= 3);
         assert_eq!(checker.complaint_of_toml(DEFAULT), None);
-        for page in ["README.md", "docs/workload.md", "docs/stand-in.md", "docs/faults.md"] {
+        for page in [
+            "README.md",
+            "docs/workload.md",
+            "docs/variants.md",
+            "docs/stand-in.md",
+            "docs/faults.md",
+        ] {
             let text = std::fs::read_to_string(root.join(page)).unwrap();
             for block in blocks(&text) {
                 let table = Table::parse(page, block).unwrap();
@@ -519,6 +524,9 @@ mod tests {
             "[workload]\nstages = { over = \"1s\" }",
             "[think_time]\nbetween_steps = \"lognormal 2s\"",
             "[[variant]]\nflow_policy = \"x\"",
+            "[[variant]]\nname = \"v\"\nweight = 0",
+            "[[variant]]\nname = \"v\"\ntenant = { scopes = \"openid\" }",
+            "[[variant]]\nname = \"v\"\ntenant = { client_secret = \"open\" }",
             "[[threshold]]\nrule = \"sign-on\"",
             "[[threshold]]\nrul = \"faults < 1%\"",
             "[guards]\nstop_when = [\"faults > 20%\"]",

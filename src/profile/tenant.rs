@@ -1,6 +1,6 @@
 //! `[tenant]`: where the tenant is, which application is used, and what may be called.
 
-use crate::base::document::{Item, Place, Section, Sited, Value};
+use crate::base::document::{Item, Place, Problems, Section, Sited, Table, Value};
 use crate::base::secret::{Secret, without_user_info};
 use crate::davinci::form::{Client, Dialect};
 use crate::journey::script::{STARTS, Start};
@@ -56,7 +56,7 @@ pub struct Tenant {
 }
 
 /// `[tenant.sdk_token]`: what lets a flow be started by its policy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SdkToken {
     /// API key of the DaVinci application, with which tokens are fetched and renewed.
     ApiKey(Secret),
@@ -65,6 +65,11 @@ pub enum SdkToken {
 }
 
 impl Tenant {
+    /// The tenant that a table describes, as `[tenant]` would.
+    pub fn of(table: &Table, problems: &Problems) -> Option<Self> {
+        Self::read(Section::at("tenant", table, problems))
+    }
+
     /// Reads `[tenant]`; absent means the stand-in.
     pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
         let place = section.place()?.clone();
@@ -304,7 +309,6 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::document::{Problems, Table};
 
     fn problems_of(text: &str, filled: &str) -> String {
         let mut table = Table::parse("p.toml", text).unwrap();

@@ -1,12 +1,13 @@
 //! The token that lets flows be started by their policy: brought along, or fetched with an API key
 //! before the load and renewed in the background, outside everything that is measured.
 
+use super::stage::StageError;
 use crate::base::clock::Clock;
 use crate::base::remedy::Remedy;
 use crate::base::secret::Secret;
 use crate::davinci::oidc::{BadValue, SdkToken, read_sdk_token, sdk_token_request};
 use crate::profile::tenant::{self, Tenant};
-use crate::transport::{ApiClient, TransportFault};
+use crate::transport::{ApiClient, Transport, TransportFault};
 use bytes::Bytes;
 use http::Request;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,6 +21,39 @@ pub struct Bearer {
     pub token: watch::Receiver<Secret>,
     /// Ends with the bearer; none for a token that cannot be renewed.
     renewing: Option<JoinHandle<()>>,
+}
+
+/// The tokens of a run, one for each place that they come from: variants that share it share a token.
+#[derive(Debug, Default)]
+pub struct Bearers(Vec<(Source, Bearer)>);
+
+/// Where a token comes from: address, environment, key.
+type Source = (Option<String>, Option<String>, Option<tenant::SdkToken>);
+
+impl Bearers {
+    /// The token for flows of a tenant, as it is from time to time.
+    pub async fn token_of(
+        &mut self,
+        tenant: &Tenant,
+        transport: &Transport,
+        clock: &Clock,
+    ) -> Result<watch::Receiver<Secret>, StageError> {
+        let of = |tenant: &Tenant| {
+            (
+                tenant.orchestrate_url.clone(),
+                tenant.environment_id.clone(),
+                tenant.sdk_token.clone(),
+            )
+        };
+        let source = of(tenant);
+        if let Some((_, bearer)) = self.0.iter().find(|(known, _)| *known == source) {
+            return Ok(bearer.token.clone());
+        }
+        let bearer = Bearer::open(tenant, transport.api_client()?, clock.clone()).await?;
+        let token = bearer.token.clone();
+        self.0.push((source, bearer));
+        Ok(token)
+    }
 }
 
 /// Why there is no token.

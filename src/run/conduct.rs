@@ -70,7 +70,7 @@ pub struct Setup<P> {
     /// The ledger of accounts, brought to the disk with every interval.
     pub ledger: Arc<Ledger<File>>,
     /// Who puts spoiled accounts right while the run goes, and whose they are.
-    pub keeper: Option<(Arc<Keeper<File>>, Pool)>,
+    pub kept: Vec<(Arc<Keeper<File>>, Pool)>,
 }
 
 /// A run that is over.
@@ -126,7 +126,7 @@ pub async fn conduct<P: Performer>(
 ) -> Result<Conducted, ConductError> {
     let Setup { plan, performer, recorder, dir, mut record, .. } = setup;
     let phases = plan.phases();
-    let mending = setup.keeper.map(|(keeper, pool)| Mending::start(keeper, pool));
+    let mending = Mending::start(setup.kept);
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let (progress, events) = (launched.progress(), launched.events());
     let (wall, start) = (clock.wall(), clock.now());
@@ -164,10 +164,7 @@ pub async fn conduct<P: Performer>(
     let load = finish(&over, load, phases)?;
     // Whoever stops a run wants it over; then nothing more is asked of the tenant.
     let patience = if stopped { Duration::ZERO } else { LAST_MENDING };
-    let unmended = match mending {
-        Some(mending) => mending.finish(patience).await,
-        None => None,
-    };
+    let unmended = mending.finish(patience).await;
     let done = tokio::task::spawn_blocking(move || writing.join()).await;
     let (writer, mut tally, breach, unwritten) = match done {
         Ok(Ok(done)) => done,

@@ -14,39 +14,49 @@ const SOON: Duration = Duration::from_millis(100);
 /// How soon after a failure: the tenant gets a moment.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// Somebody who puts spoiled accounts right as they come in, outside of every measured exchange.
+/// Those who put spoiled accounts right as they come in, outside of every measured exchange: one for
+/// each pool, so that a tenant in trouble keeps nobody else's accounts waiting.
 /// What cannot be put right stays aside: no journey gets it, and one that finds no account says so.
-/// Dropped, it ends at once.
+/// Dropped, they end at once.
 pub struct Mending {
     over: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
     failed: Arc<Mutex<Option<AccountsError>>>,
 }
 
 impl Mending {
-    /// Starts with the accounts of a pool. To be called within a runtime.
-    pub fn start<W: Write + Send + 'static>(keeper: Arc<Keeper<W>>, pool: Pool) -> Self {
+    /// Starts with the accounts of each pool. To be called within a runtime.
+    pub fn start<W: Write + Send + 'static>(
+        kept: impl IntoIterator<Item = (Arc<Keeper<W>>, Pool)>,
+    ) -> Self {
         let (over, ends) = watch::channel(false);
         let failed = Arc::default();
-        let task = tokio::spawn(mend(keeper, pool, ends, Arc::clone(&failed)));
-        Self { over, task, failed }
+        let start =
+            |(keeper, pool)| tokio::spawn(mend(keeper, pool, ends.clone(), Arc::clone(&failed)));
+        let tasks = kept.into_iter().map(start).collect();
+        Self { over, tasks, failed }
     }
 
-    /// Lets it finish what it is at and puts right what was spoiled until now, so that the accounts
+    /// Lets them finish what they are at and put right what was spoiled until now, so that the accounts
     /// are left in their states. Not at any price: whoever waits for the result should not have to
-    /// wait longer than `patience` for a tenant in trouble. Returns the last thing that went wrong
+    /// wait longer than `patience` for tenants in trouble. Returns the last thing that went wrong
     /// in all the time, if anything did.
     pub async fn finish(mut self, patience: Duration) -> Option<AccountsError> {
-        // A task that is gone hears nothing, and is not waited for.
+        // Tasks that are gone hear nothing, and are not waited for.
         let _ = self.over.send(true);
-        let _ = tokio::time::timeout(patience, &mut self.task).await;
+        let all = async {
+            for task in &mut self.tasks {
+                let _ = task.await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, all).await;
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl Drop for Mending {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -1,5 +1,6 @@
 //! One run from start to end: everything put in place, conducted, and wound up.
 
+mod accounts;
 pub mod bearer;
 mod by_flow;
 pub mod call_log;

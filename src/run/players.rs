@@ -2,6 +2,7 @@
 
 use super::by_flow::{ByFlow, Held};
 use super::call_log::CallLog;
+use crate::base::clock::Clock;
 use crate::base::names::Variant;
 use crate::davinci::walk::Fingerprint;
 use crate::journey::cast::Stage;
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 
 /// Performs journeys and records what happens.
 pub struct Players {
-    stage: Arc<Stage>,
+    clock: Clock,
     transport: Transport,
     recorder: Recorder,
     choices: Vec<Choice>,
@@ -43,6 +44,8 @@ pub struct Choice {
     pub variant: Variant,
     /// The flow policy it starts.
     pub policy: Option<String>,
+    /// The stage of its variant.
+    pub stage: Arc<Stage>,
 }
 
 impl Choice {
@@ -90,16 +93,16 @@ impl Trace {
 }
 
 impl Players {
-    /// Users that play these choices on a stage. Iterations are numbered from `first_index`.
+    /// Users that play these choices, each on its stage. Iterations are numbered from `first_index`.
     pub fn new(
-        stage: Arc<Stage>,
+        clock: Clock,
         transport: Transport,
         recorder: Recorder,
         choices: Vec<Choice>,
         (first_index, calls): (u64, Option<CallLog>),
     ) -> Self {
         let (has_lag, by_flow) = (false, None);
-        Self { stage, transport, recorder, choices, first_index, calls, has_lag, by_flow }
+        Self { clock, transport, recorder, choices, first_index, calls, has_lag, by_flow }
     }
 
     /// The same users in the open model, where iterations can begin later than they were due.
@@ -122,7 +125,7 @@ impl Players {
 
     /// Puts the end of an iteration on record.
     fn record(&self, ticket: Ticket, journey: JourneyId, trace: &Trace, ending: Ending) {
-        let now = self.stage.clock.now();
+        let now = self.clock.now();
         let elapsed = now.saturating_duration_since(ticket.due);
         let lag =
             trace.began.map_or(Duration::ZERO, |began| began.saturating_duration_since(ticket.due));
@@ -150,7 +153,7 @@ impl Players {
             self.recorder.failing(Failing {
                 journey,
                 row: trace.last_row,
-                at: ticket.after + self.stage.clock.now().saturating_duration_since(ticket.due),
+                at: ticket.after + self.clock.now().saturating_duration_since(ticket.due),
                 iteration: ticket.number,
                 fault,
                 status: trace.last_status,
@@ -186,7 +189,7 @@ impl Performer for Players {
         let Some(choice) = self.choices.get(ticket.choice) else { return Ending::Dropped };
         let User { session, trace } = user;
         session.next_iteration();
-        let began = self.stage.clock.now();
+        let began = self.clock.now();
         trace.begin(began);
         let by_flow = self.by_flow.as_ref();
         let journey =
@@ -198,7 +201,7 @@ impl Performer for Players {
         };
         let mut witness = Recording { players: self, ticket, journey, unmet: by_flow, trace };
         witness.lag(began);
-        let played = perform(&self.stage, part, session, &mut witness).await;
+        let played = perform(&choice.stage, part, session, &mut witness).await;
         witness.meet(None);
         let journey = witness.journey;
         if let Some(print) = &played.fingerprint {
@@ -223,13 +226,13 @@ impl Performer for Players {
         // An exchange that was still waiting is slower than any limit, and percentiles that judge
         // have to see it.
         if let (Ending::CutOff, Some((row, since))) = (ending, trace.in_flight) {
-            let service = self.stage.clock.now().saturating_duration_since(since);
+            let service = self.clock.now().saturating_duration_since(since);
             let outcome = Outcome::Fault(Fault::CutOff);
             let sample = Sample { service, outcome, connect: None, first_byte: None };
             self.recorder.exchange(ticket.phase, row, &sample);
         }
         if let (Ending::CutOff, Some(since)) = (ending, trace.asking) {
-            let time = self.stage.clock.now().saturating_duration_since(since);
+            let time = self.clock.now().saturating_duration_since(since);
             self.recorder.wait(ticket.phase, journey, Kind::Preflight, time);
         }
         self.record(ticket, journey, &trace, ending);
@@ -327,7 +330,7 @@ impl Witness for Recording<'_> {
     fn sending(&mut self, sending: &Sending<'_>) {
         let row = self.reach(sending.label);
         self.trace.is_announced = false;
-        self.trace.in_flight = Some((row, self.players.stage.clock.now()));
+        self.trace.in_flight = Some((row, self.players.clock.now()));
         self.trace.last_call = sending.call.map(str::to_owned);
     }
 
@@ -358,7 +361,7 @@ impl Witness for Recording<'_> {
     fn preflighting(&mut self, label: &Label) {
         self.reach(label);
         self.trace.is_announced = true;
-        self.trace.asking = Some(self.players.stage.clock.now());
+        self.trace.asking = Some(self.players.clock.now());
     }
 
     fn preflighted(&mut self, _: &Request<Bytes>, exchange: &Exchange) {
@@ -392,25 +395,16 @@ mod held_back;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::clock::Clock;
     use crate::base::random::Seed;
-    use crate::base::secret::Secret;
     use crate::davinci::form::{Client, Dialect};
     use crate::davinci::oidc::{Application, Endpoints};
     use crate::davinci::walk::Walk;
-    use crate::identity::domain::EmailDomain;
-    use crate::identity::ledger::Ledger;
-    use crate::identity::login::Logins;
-    use crate::identity::password::PasswordKey;
-    use crate::identity::persona::Locale;
-    use crate::identity::pool::Pool;
-    use crate::journey::script::Start;
     use crate::measure::series::Phase;
     use crate::transport::{Guard, Resolver, Settings, Timing};
     use http::Response;
 
-    pub(super) fn stage(clock: &Clock) -> Stage {
-        let application = Application {
+    pub(super) fn application() -> Arc<Application> {
+        Arc::new(Application {
             endpoints: Endpoints::new("http://127.0.0.1:1", Some("env")),
             client_id: "app".to_owned(),
             client_secret: None,
@@ -420,38 +414,20 @@ mod tests {
             start_dialect: Dialect::default(),
             authorize_parameters: Vec::new(),
             headers: Vec::new(),
-        };
-        Stage {
-            run: "r1".into(),
-            application: Arc::new(application),
-            clock: clock.clone(),
-            seed: Seed(1),
-            locale: Locale::default(),
-            logins: Logins::new(&"r1".into(), 0, EmailDomain::default()),
-            key: PasswordKey::new(&Secret::new("0123456789abcdef".repeat(2))).unwrap(),
-            pool: Pool::default(),
-            ledger: Arc::new(Ledger::new(tempfile::tempfile().unwrap())),
-            codes: None,
-            code_timeout: Duration::ZERO,
-            think: None,
-            call_ids: false,
-            start: Start::default(),
-            bearer: None,
-            page: None,
-        }
+        })
     }
 
     #[test]
     fn a_preflight_belongs_to_the_step_that_it_goes_before() {
         let clock = Clock::system();
-        let stage = Arc::new(stage(&clock));
         let recorder = Recorder::new(1, Seed(1));
         let transport =
             Transport::new(Guard::new([]), &Settings::default(), Resolver::System, clock.clone());
         let journey = recorder.journey(&"v".into(), &"j".into());
-        let application = stage.application.clone();
+        let application = application();
+        let transport = transport.unwrap();
         let players =
-            Players::new(stage, transport.unwrap(), recorder.clone(), Vec::new(), (0, None));
+            Players::new(clock.clone(), transport, recorder.clone(), Vec::new(), (0, None));
         let (now, after) = (clock.now(), Duration::ZERO);
         let phase = Phase::Measured;
         let ticket = Ticket {

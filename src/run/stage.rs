@@ -1,7 +1,8 @@
-//! Puts the stage up: guard and connections for the tenant, the ledger on disk, the accounts that
-//! the journeys need.
+//! Puts the stages up, one for each variant: guard and connections for the tenants, the ledger on disk,
+//! the accounts that the journeys need.
 
-use super::bearer::{Bearer, BearerError};
+use super::accounts::{Keepers, counts, provision};
+use super::bearer::{BearerError, Bearers};
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::RunId;
 use crate::base::random::{ALPHANUMERIC, Seed, text};
@@ -11,32 +12,23 @@ use crate::codes::CodeSource;
 use crate::codes::office::Office;
 use crate::davinci::oidc::{Application, BadValue, Endpoints};
 use crate::davinci::walk::Walk;
-use crate::identity::account::{Account, AccountState};
 use crate::identity::ledger::{Ledger, LedgerEntry};
 use crate::identity::login::Logins;
 use crate::identity::password::{KeyError, PasswordKey};
 use crate::identity::pool::Pool;
 use crate::journey::cast::Stage;
 use crate::journey::script::Start;
-use crate::management::api::Api;
 use crate::management::error::ManagementError;
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::management::key_file::{self, KeyFileError};
-use crate::management::provision::Order;
-use crate::management::settings::Settings;
 use crate::profile::check::Checked;
-use crate::profile::document::Profile;
+use crate::profile::document::Variant;
 use crate::profile::tenant::Tenant;
 use crate::transport::{AllowedHost, Guard, HostError, Resolver, SetUpError, Transport};
 use http::{HeaderName, HeaderValue};
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use url::Url;
-
-/// Accounts being made at the same time; the worker's rate limits them further.
-const PROVISIONING: usize = 8;
 
 /// What the command line adds to a profile.
 #[derive(Debug)]
@@ -53,26 +45,33 @@ pub struct Wishes {
     pub folder: PathBuf,
     /// Whether each request carries an id under which a stand-in keeps its own record.
     pub call_ids: bool,
-    /// How many accounts of each state to make; none for as many as the profile says.
+    /// How many accounts of each state to make for each variant; none for as many as the profile says.
     pub accounts: Option<u64>,
 }
 
-/// A stage that iterations can play on.
+/// Stages that iterations can play on.
 pub struct Opened {
-    /// What all iterations share.
-    pub stage: Arc<Stage>,
+    /// What the iterations of each variant share, in the order of the variants. Run, seed, time, logins,
+    /// ledger, key and codes are those of all; nothing else is.
+    pub stages: Vec<Arc<Stage>>,
+    /// The run.
+    pub run: RunId,
+    /// Where all its randomness comes from.
+    pub seed: Seed,
+    /// Where accounts are noted before they are made.
+    pub ledger: Arc<Ledger<File>>,
     /// Makes the sessions of users.
     pub transport: Transport,
     /// Where the ledger is.
     pub ledger_path: PathBuf,
     /// Index of the first iteration; those below belong to provisioned accounts.
     pub next_index: u64,
-    /// Looks after the accounts, if the profile gives access to the management API.
-    pub keeper: Option<Arc<Keeper<File>>>,
+    /// Who looks after whose accounts, as far as the profile gives access to management APIs.
+    pub kept: Vec<(Arc<Keeper<File>>, Pool)>,
     /// Keeps codes arriving.
     pub codes: Option<CodeSource>,
-    /// Keeps the token for starts by policy fresh.
-    pub bearer: Option<Bearer>,
+    /// Keep the tokens for starts by policy fresh.
+    pub bearers: Bearers,
 }
 
 /// Why the stage could not be put up.
@@ -173,73 +172,133 @@ pub fn run_id(clock: &Clock) -> RunId {
     format!("{}-{letters}", at.compact()).into()
 }
 
-/// Puts the stage up for a checked profile whose tenant is known by now.
+/// Puts the stages up for a checked profile whose tenants, one for each variant, are known by now.
+/// What is wrong with any of them is found before an account is made for the first.
 pub async fn open(
     checked: &Checked,
-    tenant: &Tenant,
+    tenants: &[Tenant],
     codes: Option<(CodeSource, Office)>,
     wishes: Wishes,
     clock: Clock,
 ) -> Result<Opened, StageError> {
     let profile = &checked.profile;
-    let guard = guard(tenant, checked.is_acknowledged())?;
+    let guard = guard(tenants, checked.is_acknowledged())?;
     let transport =
         Transport::new(guard, &profile.http, Resolver::System, clock.clone())?.of_run(&wishes.run);
     let key = match &wishes.password_key {
         Some(text) => PasswordKey::new(text)?,
         None => key_file::read_or_make(&wishes.state_folder.join("password.key"))?,
     };
-    let run = wishes.run;
+    let (run, seed) = (wishes.run, wishes.seed);
     let (ledger, ledger_path) = open_ledger(&wishes.folder)?;
-    let bearer = match checked.starts_by_policy_at(tenant) {
-        true => {
-            let client = transport.api_client()?;
-            Some(Bearer::open(tenant, client, clock.clone()).await?)
-        }
-        false => None,
-    };
-    let mut stage = Stage {
-        application: Arc::new(application(tenant)?),
-        seed: wishes.seed,
-        locale: profile.identities.locale,
-        logins: Logins::new(&run, 0, profile.identities.email_domain.clone()),
-        key,
-        pool: Pool::default(),
-        ledger: Arc::new(ledger),
-        code_timeout: profile.codes.timeout,
-        codes: codes.as_ref().map(|(_, office)| office.clone()),
-        think: profile.think,
-        call_ids: wishes.call_ids,
-        start: tenant.start,
-        bearer: bearer.as_ref().map(|bearer| bearer.token.clone()),
-        page: page(tenant)?,
-        clock,
-        run,
-    };
-    check_starts(checked, &stage)?;
-    let opening = LedgerEntry::Opened {
-        at: Utc::of(stage.clock.wall()).stamp(),
-        run: stage.run.to_string(),
-        environment: tenant.typed_name(),
-        key: stage.key.fingerprint(),
-    };
-    let failed = |source| StageError::Folder { path: ledger_path.display().to_string(), source };
-    stage.ledger.append(&opening).map_err(failed)?;
-    let counts = counts(checked, wishes.accounts);
-    let next_index = counts.iter().map(|(_, count)| count).sum();
-    let mut keeper = None;
-    if let (false, Some(settings)) = (counts.is_empty(), management(tenant)?) {
-        let keeping = keep(settings, &transport, &stage).await?;
-        stage.pool = Pool::new(provision(counts, &keeping, &stage, profile).await?);
-        keeper = Some(keeping);
+    let ledger = Arc::new(ledger);
+    let mut bearers = Bearers::default();
+    let mut stages = Vec::new();
+    for (variant, tenant) in profile.variants.iter().zip(tenants) {
+        let bearer = match checked.starts_by_policy_at(tenant) {
+            true => Some(bearers.token_of(tenant, &transport, &clock).await?),
+            false => None,
+        };
+        let stage = Stage {
+            application: Arc::new(application(tenant)?),
+            seed,
+            locale: profile.identities.locale,
+            logins: Logins::new(&run, 0, profile.identities.email_domain.clone()),
+            key: key.clone(),
+            pool: Pool::default(),
+            ledger: ledger.clone(),
+            code_timeout: profile.codes.timeout,
+            codes: codes.as_ref().map(|(_, office)| office.clone()),
+            think: profile.think,
+            call_ids: wishes.call_ids,
+            start: tenant.start,
+            bearer,
+            page: page(tenant)?,
+            clock: clock.clone(),
+            run: run.clone(),
+        };
+        check_starts(checked, variant, &stage)?;
+        stages.push(stage);
     }
-    let codes = codes.map(|(source, _)| source);
-    let stage = Arc::new(stage);
-    Ok(Opened { stage, transport, ledger_path, next_index, keeper, codes, bearer })
+    let mut opened = Opened {
+        stages: Vec::new(),
+        run,
+        seed,
+        ledger,
+        transport,
+        ledger_path,
+        next_index: 0,
+        kept: Vec::new(),
+        codes: codes.map(|(source, _)| source),
+        bearers,
+    };
+    opened.sign_ledger(tenants, &key, &clock)?;
+    opened.make_accounts((checked, wishes.accounts), tenants, &mut stages).await?;
+    opened.stages = stages.into_iter().map(Arc::new).collect();
+    Ok(opened)
 }
 
-fn guard(tenant: &Tenant, acknowledged: bool) -> Result<Guard, StageError> {
-    let hosts = tenant.hosts.iter().map(|host| host.parse::<AllowedHost>());
+impl Opened {
+    /// Says on the ledger whose accounts it will have: one line for each environment.
+    fn sign_ledger(
+        &self,
+        tenants: &[Tenant],
+        key: &PasswordKey,
+        clock: &Clock,
+    ) -> Result<(), StageError> {
+        let path = || self.ledger_path.display().to_string();
+        let mut signed: Vec<String> = Vec::new();
+        for environment in tenants.iter().map(Tenant::typed_name) {
+            if signed.contains(&environment) {
+                continue;
+            }
+            let opening = LedgerEntry::Opened {
+                at: Utc::of(clock.wall()).stamp(),
+                run: self.run.to_string(),
+                environment: environment.clone(),
+                key: key.fingerprint(),
+            };
+            let failed = |source| StageError::Folder { path: path(), source };
+            self.ledger.append(&opening).map_err(failed)?;
+            signed.push(environment);
+        }
+        Ok(())
+    }
+
+    /// Makes the accounts of every variant, after all management APIs have let us in.
+    async fn make_accounts(
+        &mut self,
+        (checked, wanted): (&Checked, Option<u64>),
+        tenants: &[Tenant],
+        stages: &mut [Stage],
+    ) -> Result<(), StageError> {
+        let counts = counts(checked, wanted);
+        let each: u64 = counts.iter().map(|(_, count)| count).sum();
+        let mut keepers = Keepers::default();
+        let mut keeping = Vec::new();
+        for (tenant, stage) in tenants.iter().zip(stages.iter()) {
+            keeping.push(match counts.is_empty() {
+                true => None,
+                false => keepers.of(tenant, &self.transport, stage).await?,
+            });
+        }
+        let population = &checked.profile.accounts.population;
+        for (stage, keeper) in stages.iter_mut().zip(keeping) {
+            let first = self.next_index;
+            self.next_index += each;
+            let Some(keeper) = keeper else { continue };
+            let accounts = provision((counts.clone(), first), &keeper, stage, population).await?;
+            stage.pool = Pool::new(accounts);
+            self.kept.push((keeper, stage.pool.clone()));
+        }
+        Ok(())
+    }
+}
+
+/// Whatever one variant may call, all may.
+fn guard(tenants: &[Tenant], acknowledged: bool) -> Result<Guard, StageError> {
+    let hosts = tenants.iter().flat_map(|tenant| &tenant.hosts);
+    let hosts = hosts.map(|host| host.parse::<AllowedHost>());
     let guard = Guard::new(hosts.collect::<Result<Vec<_>, _>>()?);
     Ok(if acknowledged { guard.acknowledged() } else { guard })
 }
@@ -265,17 +324,15 @@ fn application(tenant: &Tenant) -> Result<Application, StageError> {
     })
 }
 
-/// Puts the start of every journey together once. What no request takes is wrong in the profile, and
-/// must not be held against the tenant later.
-fn check_starts(checked: &Checked, stage: &Stage) -> Result<(), StageError> {
+/// Puts the start of every journey of a variant together once. What no request takes is wrong in the
+/// profile, and must not be held against the tenant later.
+fn check_starts(checked: &Checked, variant: &Variant, stage: &Stage) -> Result<(), StageError> {
     let bearer = stage.bearer.as_ref().map(|bearer| bearer.borrow().clone());
-    for variant in &checked.profile.variants {
-        for (script, _) in &checked.journeys {
-            let policy = variant.policy(&script.name);
-            let start = (script.start.unwrap_or(stage.start), policy, bearer.as_ref());
-            first_request(&stage.application, start)
-                .map_err(|source| StageError::Start { journey: script.name.to_string(), source })?;
-        }
+    for (script, _) in &checked.journeys {
+        let policy = variant.policy(&script.name);
+        let start = (script.start.unwrap_or(stage.start), policy, bearer.as_ref());
+        first_request(&stage.application, start)
+            .map_err(|source| StageError::Start { journey: script.name.to_string(), source })?;
     }
     Ok(())
 }
@@ -309,73 +366,6 @@ fn open_ledger(folder: &Path) -> Result<(Ledger<File>, PathBuf), StageError> {
     fs::create_dir_all(folder).map_err(failed)?;
     let file = fs::OpenOptions::new().append(true).create_new(true).open(&path).map_err(failed)?;
     Ok((Ledger::new(file), path))
-}
-
-/// How many accounts of each state the journeys need.
-fn counts(checked: &Checked, wanted: Option<u64>) -> Vec<(AccountState, u64)> {
-    let states: BTreeSet<_> =
-        checked.journeys.iter().filter_map(|(script, _)| script.account).collect();
-    let count = wanted.unwrap_or(checked.profile.accounts.count);
-    states.into_iter().map(|state| (state, count)).collect()
-}
-
-/// The management API, if the profile gives access to it.
-fn management(tenant: &Tenant) -> Result<Option<Settings>, StageError> {
-    let (Some(worker), Some(api_url), Some(environment_id)) =
-        (&tenant.worker, &tenant.api_url, &tenant.environment_id)
-    else {
-        return Ok(None);
-    };
-    let url =
-        |text: &str| Url::parse(text).map_err(|_| StageError::Address { text: text.to_owned() });
-    Ok(Some(Settings {
-        auth_url: url(&tenant.auth_url)?,
-        api_url: url(api_url)?,
-        custom_domain: tenant.custom_domain,
-        environment_id: environment_id.clone(),
-        worker: worker.clone(),
-    }))
-}
-
-/// Whoever looks after the accounts, let in by the management API.
-async fn keep(
-    settings: Settings,
-    transport: &Transport,
-    stage: &Stage,
-) -> Result<Arc<Keeper<File>>, StageError> {
-    let api = Api::new(transport.api_client()?, settings, stage.clock.clone(), stage.seed);
-    api.authorize().await?;
-    Ok(Arc::new(Keeper {
-        api,
-        ledger: stage.ledger.clone(),
-        key: stage.key.clone(),
-        clock: stage.clock.clone(),
-        concurrency: PROVISIONING,
-    }))
-}
-
-/// Makes the accounts that the journeys lease.
-async fn provision(
-    counts: Vec<(AccountState, u64)>,
-    keeper: &Arc<Keeper<File>>,
-    stage: &Stage,
-    profile: &Profile,
-) -> Result<Vec<Account>, StageError> {
-    let population = keeper.api.population(&profile.accounts.population).await?;
-    let wanted = counts.iter().map(|(_, count)| count).sum();
-    let order = Order {
-        counts,
-        first_persona: 0,
-        seed: stage.seed,
-        locale: stage.locale,
-        logins: stage.logins.clone(),
-        population: Some(population.id),
-    };
-    let made = keeper.provision(&order, |_| {}).await;
-    match made.stopped_by {
-        None => Ok(made.accounts),
-        Some(source) => Err(StageError::Provision { made: made.accounts.len(), wanted, source }),
-    }
 }
 
 #[cfg(test)]

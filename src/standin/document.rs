@@ -13,7 +13,7 @@ use super::settings::{
 use super::stall::Stall;
 use crate::base::document::{Section, Sited};
 use crate::base::random::Seed;
-use crate::base::remedy::{Listing, Remedy};
+use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::base::units::Share;
 use crate::base::units::Span;
 use std::net::SocketAddr;
@@ -36,6 +36,7 @@ impl Settings {
     /// capability = "customHTMLTemplate"
     /// event = "submit"
     /// action = "SIGNON"
+    /// policy = "stock"                 # name or id: calls of flows that were started with it
     /// delay = "lognormal 25ms 0.5"     # or "constant 50ms"
     /// [password_policy]
     /// base = "standard"                # "passphrase", "basic", "none"; the rest overrides it
@@ -51,6 +52,7 @@ impl Settings {
     pub fn read(section: &mut Section<'_>) -> Self {
         let usual = Self::default();
         let before = section.problems().is_empty();
+        let policies = policies(section).unwrap_or(usual.policies);
         let settings = Self {
             listen: address(section, "listen").unwrap_or(usual.listen),
             public_url: section
@@ -62,12 +64,12 @@ impl Settings {
             application: application(section, usual.application),
             worker: usual.worker,
             davinci_application: davinci_application(section, usual.davinci_application),
-            policies: policies(section).unwrap_or(usual.policies),
             signing: section
                 .choice("signing", &[("RS256", Signing::Rs256), ("ES256", Signing::Es256)])
                 .unwrap_or(usual.signing),
-            delays: delays(section),
-            faults: fault_document::read(section),
+            delays: delays(section, &policies),
+            faults: fault_document::read(section, &policies),
+            policies,
             rate_limits: RateLimits::read(section),
             tls: tls(section),
             mail: mail(section, usual.mail),
@@ -237,18 +239,35 @@ fn polling(outer: &mut Section<'_>, usual: PollingSettings) -> PollingSettings {
     read
 }
 
-fn delays(outer: &mut Section<'_>) -> Vec<DelayRule> {
+/// Takes `policy`, by name or id, and gives its id. One that there is not is noted.
+pub(super) fn chosen_policy(section: &mut Section<'_>, policies: &[FlowPolicy]) -> Option<String> {
+    let Sited { place, value: wanted } = section.text("policy")?;
+    let found = policies.iter().find(|policy| policy.name == wanted || policy.id == wanted);
+    if found.is_none() {
+        let names = || policies.iter().map(|policy| policy.name.as_str());
+        let remedy = nearest(&wanted, names()).map_or_else(
+            || format!("known: {}", names().collect::<Listing>()),
+            |near| format!("did you mean `{near}`?"),
+        );
+        let what = format!("there is no flow policy `{wanted}`");
+        section.problems().note(Some(&place), what, Some(remedy));
+    }
+    found.map(|policy| policy.id.clone()).or(Some(wanted))
+}
+
+fn delays(outer: &mut Section<'_>, policies: &[FlowPolicy]) -> Vec<DelayRule> {
     let read = |mut section: Section<'_>| {
         let mut selector = |key| section.text(key).map(|text| text.value);
         let (capability, event, action) =
             (selector("capability"), selector("event"), selector("action"));
+        let policy = chosen_policy(&mut section, policies);
         let delay = section.parsed::<Delay>("delay");
         if delay.is_none() && section.item("delay").is_none() {
             section.missing("delay", "write `delay = \"constant 50ms\"`");
         }
         let share = section.parsed::<Share>("share").map_or(Share(1.0), |share| share.value);
         section.finish();
-        Some(DelayRule { capability, event, action, delay: delay?.value, share })
+        Some(DelayRule { capability, event, action, policy, delay: delay?.value, share })
     };
     outer.sections("delay").into_iter().filter_map(read).collect()
 }
@@ -488,6 +507,22 @@ mod tests {
         let seconds = Duration::from_secs;
         assert_eq!(settings.stalls, [Stall { at: seconds(3), lasts: seconds(1) }]);
         assert_eq!(settings.delays[0].delay, capacity.service);
+    }
+
+    #[test]
+    fn a_delay_is_of_a_policy_by_its_name_or_its_id() {
+        let policies = "[[flow_policy]]\nname = \"one\"\nid = \"0123\"\n\
+                        [[flow_policy]]\nname = \"two\"\nid = \"4567\"\n";
+        let delay = |policy: &str| {
+            let (settings, problems) = read(&format!(
+                "{policies}[[delay]]\npolicy = \"{policy}\"\ndelay = \"constant 1ms\"\n"
+            ));
+            (settings.delays[0].policy.clone(), problems)
+        };
+        let found = (Some("4567".to_owned()), String::new());
+        assert_eq!([delay("two"), delay("4567")], [found.clone(), found]);
+        let unknown = "stand-in.toml:8:10: there is no flow policy `stock`\n";
+        assert_eq!(delay("stock"), (Some("stock".to_owned()), unknown.to_owned()));
     }
 
     #[test]

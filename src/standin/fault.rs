@@ -1,7 +1,7 @@
 //! Faults put into replies: the kinds as a table, the rows that select calls, and what became of
 //! each row so far.
 
-use super::latency::{chance, matches, specificity};
+use super::latency::{Selectors, chance, matches, specificity};
 use super::reply::Key;
 use crate::base::random::Seed;
 use crate::base::units::Share;
@@ -112,6 +112,8 @@ pub struct FaultRule {
     pub event: Option<String>,
     /// Action, such as `SIGNON`.
     pub action: Option<String>,
+    /// Id of the flow policy that the flow of the call was started with.
+    pub policy: Option<String>,
     /// In which share of the matching calls.
     pub share: Share,
     /// In how many calls at most; none for any number.
@@ -144,6 +146,7 @@ impl FaultRule {
             capability: None,
             event: None,
             action: None,
+            policy: None,
             share: Share(1.0),
             count: None,
             burst: 0,
@@ -154,8 +157,8 @@ impl FaultRule {
         }
     }
 
-    const fn selectors(&self) -> [&Option<String>; 3] {
-        [&self.capability, &self.event, &self.action]
+    const fn selectors(&self) -> Selectors<'_> {
+        [&self.capability, &self.event, &self.action, &self.policy]
     }
 }
 
@@ -205,13 +208,19 @@ impl Faults {
         self.rules.is_empty()
     }
 
-    /// The fault for a call: of all rows that match and whose share comes up, the one with the most
-    /// selectors, and among equals the one that stands first.
-    pub fn draw(&self, key: &Key, in_flow: bool) -> Option<Drawn<'_>> {
+    /// Whether some row is about the calls of one policy.
+    pub fn are_of_policies(&self) -> bool {
+        self.rules.iter().any(|rule| rule.policy.is_some())
+    }
+
+    /// The fault for a call of a policy, which is empty where nobody can tell: of all rows that match
+    /// and whose share comes up, the one with the most selectors, and among equals the one that stands
+    /// first.
+    pub fn draw(&self, (key, policy): (&Key, &str), in_flow: bool) -> Option<Drawn<'_>> {
         let mut state = self.lock();
         self.order.iter().find_map(|place| {
             let (rule, state) = (self.rules.get(*place)?, state.get_mut(*place)?);
-            let fits = matches(rule.selectors(), key.parts());
+            let fits = matches(rule.selectors(), key.traits(policy));
             let can = (in_flow || !rule.kind.row().flow_only)
                 && rule.count.is_none_or(|count| state.struck < count);
             let purpose = || format!("fault {place}");
@@ -260,7 +269,7 @@ mod tests {
     }
 
     fn drawn(faults: &Faults, calls: usize) -> Vec<Option<Kind>> {
-        let draw = |_| faults.draw(&key("NEXT"), true).map(|drawn| drawn.rule.kind);
+        let draw = |_| faults.draw((&key("NEXT"), ""), true).map(|drawn| drawn.rule.kind);
         (0..calls).map(draw).collect()
     }
 
@@ -303,7 +312,7 @@ mod tests {
         // Three standard deviations of the binomial.
         assert!((918..=1082).contains(&of(Kind::Http500)), "{}", of(Kind::Http500));
         assert_eq!(of(Kind::Http500) + of(Kind::Reset), 4000);
-        let other = faults.draw(&key("OTHER"), true).map(|drawn| drawn.rule.kind);
+        let other = faults.draw((&key("OTHER"), ""), true).map(|drawn| drawn.rule.kind);
         assert_eq!(other, Some(Kind::Reset));
     }
 
@@ -330,13 +339,29 @@ mod tests {
         assert_eq!(struck.iter().filter(|struck| **struck).count(), 10);
         let drawn = Drawn { rule: &faults.rules[0], place: 0 };
         faults.take_back(drawn);
-        assert!((0..5000).any(|_| faults.draw(&key("NEXT"), true).is_some()));
+        assert!((0..5000).any(|_| faults.draw((&key("NEXT"), ""), true).is_some()));
+    }
+
+    #[test]
+    fn a_row_of_a_policy_strikes_its_calls_only() {
+        let of = |policy: &str| FaultRule {
+            policy: Some(policy.to_owned()),
+            ..FaultRule::everywhere(Kind::Reset)
+        };
+        let faults = Faults::new(&[FaultRule::everywhere(Kind::Http500), of("two")], Seed(1));
+        let drawn = |policy| faults.draw((&key("NEXT"), policy), true).unwrap().rule.kind;
+        assert_eq!(
+            [drawn("two"), drawn("one"), drawn("")],
+            [Kind::Reset, Kind::Http500, Kind::Http500]
+        );
+        assert!(faults.are_of_policies());
+        assert!(!Faults::new(&[FaultRule::everywhere(Kind::Reset)], Seed(1)).are_of_policies());
     }
 
     #[test]
     fn faults_of_a_flow_do_not_strike_outside_it() {
         let faults = Faults::new(&[FaultRule::everywhere(Kind::TimedOut)], Seed(1));
-        assert!(faults.draw(&Key::outside("token"), false).is_none());
-        assert!(faults.draw(&Key::outside("authorize"), true).is_some());
+        assert!(faults.draw((&Key::outside("token"), ""), false).is_none());
+        assert!(faults.draw((&Key::outside("authorize"), ""), true).is_some());
     }
 }

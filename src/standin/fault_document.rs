@@ -1,6 +1,8 @@
 //! Reading the table of faults, `[[fault]]`.
 
+use super::document::chosen_policy;
 use super::fault::{FaultRule, KINDS, Kind, LONGEST};
+use super::settings::FlowPolicy;
 use crate::base::document::Section;
 use crate::base::remedy::Listing;
 use crate::base::units::{Share, Size, Span};
@@ -9,8 +11,8 @@ use std::time::Duration;
 /// Statuses that an author may choose (documented).
 const AUTHORS: &[u64] = &[400, 403, 404, 405, 429, 500];
 
-/// Takes every `[[fault]]`: `kind`, the selectors `capability`, `event` and `action`, `share`,
-/// `count`, and the keys that the kind has of its own.
+/// Takes every `[[fault]]`: `kind`, the selectors `capability`, `event`, `action` and `policy`,
+/// `share`, `count`, and the keys that the kind has of its own.
 ///
 /// ```toml
 /// [[fault]]
@@ -19,11 +21,11 @@ const AUTHORS: &[u64] = &[400, 403, 404, 405, 429, 500];
 /// share = "5%"
 /// retry_after = "2s"
 /// ```
-pub(super) fn read(outer: &mut Section<'_>) -> Vec<FaultRule> {
-    outer.sections("fault").into_iter().filter_map(rule).collect()
+pub(super) fn read(outer: &mut Section<'_>, policies: &[FlowPolicy]) -> Vec<FaultRule> {
+    outer.sections("fault").into_iter().filter_map(|section| rule(section, policies)).collect()
 }
 
-fn rule(mut section: Section<'_>) -> Option<FaultRule> {
+fn rule(mut section: Section<'_>, policies: &[FlowPolicy]) -> Option<FaultRule> {
     let kinds: Vec<(&'static str, Kind)> = KINDS.iter().map(|row| (row.slug, row.kind)).collect();
     if section.item("kind").is_none() {
         section.missing("kind", "write `kind = \"http-500\"`");
@@ -37,6 +39,7 @@ fn rule(mut section: Section<'_>) -> Option<FaultRule> {
         capability,
         event,
         action,
+        policy: chosen_policy(&mut section, policies),
         share: section.parsed::<Share>("share").map_or(usual.share, |share| share.value),
         count: section.count("count"),
         burst: section.count("burst").unwrap_or(usual.burst),
@@ -104,7 +107,7 @@ mod tests {
         let table = Table::parse("s.toml", text).unwrap();
         let problems = Problems::default();
         let mut section = Section::document(&table, &problems);
-        let rules = read(&mut section);
+        let rules = read(&mut section, &[FlowPolicy::of("two", "0123", "stock")]);
         section.finish();
         let lines = problems.into_sorted().into_iter().map(|problem| {
             let (place, remedy) = (problem.place.unwrap(), problem.remedy.unwrap_or_default());
@@ -127,7 +130,7 @@ mod tests {
             let keys: String = keys.collect();
             let text = format!(
                 "[[fault]]\nkind = \"{}\"\ncapability = \"c\"\nevent = \"e\"\naction = \"A\"\n\
-                 share = \"5%\"\ncount = 7\n{keys}",
+                 policy = \"two\"\nshare = \"5%\"\ncount = 7\n{keys}",
                 row.slug
             );
             let (rules, problems) = read_text(&text);
@@ -139,6 +142,7 @@ mod tests {
                 capability: Some("c".to_owned()),
                 event: Some("e".to_owned()),
                 action: Some("A".to_owned()),
+                policy: Some("0123".to_owned()),
                 share: Share(0.05),
                 count: Some(7),
                 burst: if has("burst") { 4 } else { usual.burst },
@@ -157,7 +161,8 @@ mod tests {
         let (_, problems) = read_text(
             "[[fault]]\nshare = \"5%\"\n[[fault]]\nkind = \"stal\"\n\
              [[fault]]\nkind = \"reset\"\nstatus = 500\n[[fault]]\nkind = \"author-error\"\nstatus = 418\n\
-             [[fault]]\nkind = \"stall\"\nfor = \"1h\"\nsise = \"1KiB\"\n",
+             [[fault]]\nkind = \"stall\"\nfor = \"1h\"\nsise = \"1KiB\"\n\
+             [[fault]]\nkind = \"reset\"\npolicy = \"tow\"\n",
         );
         insta::assert_snapshot!(problems, @r#"
         s.toml:1:1: `fault.kind` is missing (write `kind = "http-500"`)
@@ -166,6 +171,7 @@ mod tests {
         s.toml:10:10: `fault.status` 418 is not for `author-error` (choose one of `400`, `403`, `404`, `405`, `429`, `500`)
         s.toml:13:7: `fault.for` is 1h, longer than any call lasts (at most `10m`)
         s.toml:14:1: unknown key `fault.sise` (did you mean `size`?)
+        s.toml:17:10: there is no flow policy `tow` (known: `two`)
         "#);
     }
 }

@@ -1,5 +1,6 @@
 //! The frame around every call: limits and faults, the handler, delay, CORS headers, the record.
 
+use super::assigned::policy_of;
 use super::call::Call;
 use super::fault::{Drawn, Kind, LONGEST, When};
 use super::fault_reply::{instead, rate_limited, spoil, spoiled_body};
@@ -63,6 +64,8 @@ pub(super) async fn framed(
         let reply = Reply::platform(StatusCode::PAYLOAD_TOO_LARGE, "INVALID_REQUEST", message);
         return finish(&tenant, &call, (None, (reply, None)), &line, note).await;
     }
+    // Before the handler, which may end what tells it.
+    note.policy = served.place.and_then(|place| policy_of(&tenant, place, &call));
     let replied = match decide(&tenant, served, &call, &line, &mut note) {
         Decision::Reply(reply, fault) => (reply, fault),
         Decision::Silence(time) => {
@@ -100,7 +103,7 @@ fn decide<'t>(
         note.answered.fault = Some(REFUSED);
         return Decision::Reply(rate_limited(wait).of(key), None);
     }
-    let Some(drawn) = tenant.faults.draw(&key, place.is_in_flow()) else {
+    let Some(drawn) = tenant.faults.draw((&key, note.policy()), place.is_in_flow()) else {
         return Decision::Reply((served.handler)(tenant, call), None);
     };
     let kind = drawn.rule.kind;
@@ -145,7 +148,7 @@ async fn finish(
     let letters = std::mem::take(&mut reply.letters);
     note.answered.key = std::mem::take(&mut reply.key);
     let now = tenant.clock.now();
-    let Held { until, served } = hold(tenant, place, &note.answered, now);
+    let Held { until, served } = hold(tenant, place, &note, now);
     note.answered.asked = until.saturating_duration_since(now);
     note.answered.served = served;
     if !note.answered.asked.is_zero() {
@@ -175,6 +178,8 @@ async fn finish(
 struct Note<'t> {
     tenant: &'t Tenant,
     answered: Answered,
+    /// Id of the flow policy whose call it is, if some row asks for that and it can be told.
+    policy: Option<String>,
 }
 
 impl<'t> Note<'t> {
@@ -190,13 +195,17 @@ impl<'t> Note<'t> {
             service: Duration::ZERO,
             fault: None,
         };
-        Self { tenant, answered }
+        Self { tenant, answered, policy: None }
+    }
+
+    fn policy(&self) -> &str {
+        self.policy.as_deref().unwrap_or_default()
     }
 }
 
 impl Drop for Note<'_> {
     fn drop(&mut self) {
-        let Self { tenant, answered } = self;
+        let Self { tenant, answered, .. } = self;
         let service = tenant.clock.now().duration_since(answered.received);
         let (call, key) = (answered.call.take(), std::mem::take(&mut answered.key));
         tenant.record.note(Answered { call, key, service, ..*answered });
@@ -204,10 +213,11 @@ impl Drop for Note<'_> {
 }
 
 /// How a reply is held back. What the limits turned down needs no server.
-fn hold(tenant: &Tenant, place: Option<Place>, answered: &Answered, now: Instant) -> Held {
+fn hold(tenant: &Tenant, place: Option<Place>, note: &Note<'_>, now: Instant) -> Held {
+    let answered = &note.answered;
     let place = place.filter(|_| answered.fault != Some(REFUSED));
-    let times = (answered.received, now);
-    tenant.holds.hold(&tenant.settings, (place, &answered.key), times, || tenant.next_draw())
+    let (call, times) = ((place, &answered.key, note.policy()), (answered.received, now));
+    tenant.holds.hold(&tenant.settings, call, times, || tenant.next_draw())
 }
 
 /// The response to a reply whose text is its whole body.

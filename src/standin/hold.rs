@@ -49,13 +49,14 @@ impl Holds {
         }
     }
 
-    /// When the reply to a call of `key` goes that was received at `received` and is ready `now`.
+    /// When the reply to a call of `key` and a policy goes that was received at `received` and is
+    /// ready `now`.
     /// Draw number `draw` of the settings' seed is its delay. The end of its service is computed from
     /// its arrival, so that a late timer delays one reply and never the queue.
     pub(super) fn hold(
         &self,
         settings: &Settings,
-        (place, key): (Option<Place>, &Key),
+        (place, key, policy): (Option<Place>, &Key, &str),
         (received, now): (Instant, Instant),
         draw: impl FnOnce() -> u64,
     ) -> Held {
@@ -67,7 +68,7 @@ impl Holds {
         let mut until = served.map_or(now, |served| now.max(self.started + served.ended));
         if !settings.delays.is_empty() {
             let draw = (settings.seed, draw());
-            let delay = delay_for(&settings.delays, key.parts(), draw);
+            let delay = delay_for(&settings.delays, key.traits(policy), draw);
             until += delay.map_or(Duration::ZERO, |delay| delay.draw(draw.0, draw.1));
         }
         if let Some(first) = self.first.get().filter(|_| protocol) {
@@ -105,7 +106,7 @@ mod tests {
             let at = start + MS(*at);
             holds.received(Some(*place), at);
             let key = Key::outside("authorize");
-            let held = holds.hold(settings, (Some(*place), &key), (at, at), || 1);
+            let held = holds.hold(settings, (Some(*place), &key, ""), (at, at), || 1);
             held.until.duration_since(start).as_millis()
         };
         calls.iter().map(go).collect()

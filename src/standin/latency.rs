@@ -136,6 +136,8 @@ pub struct DelayRule {
     pub event: Option<String>,
     /// Action, such as `SIGNON`.
     pub action: Option<String>,
+    /// Id of the flow policy that the flow of the call was started with.
+    pub policy: Option<String>,
     /// The delay.
     pub delay: Delay,
     /// In which share of the calls it counts; in the others the next row does.
@@ -145,7 +147,7 @@ pub struct DelayRule {
 impl DelayRule {
     /// A delay for everything.
     pub const fn everywhere(delay: Delay) -> Self {
-        Self { capability: None, event: None, action: None, delay, share: Share(1.0) }
+        Self { capability: None, event: None, action: None, policy: None, delay, share: Share(1.0) }
     }
 
     /// Whether it counts for a call of this draw.
@@ -153,35 +155,39 @@ impl DelayRule {
         chance(self.share, || seed.stream("delay share", index))
     }
 
-    const fn selectors(&self) -> [&Option<String>; 3] {
-        [&self.capability, &self.event, &self.action]
+    const fn selectors(&self) -> Selectors<'_> {
+        [&self.capability, &self.event, &self.action, &self.policy]
     }
 }
+
+/// What a row is about: capability, event, action, and the id of a flow policy. An absent one matches
+/// everything.
+pub(super) type Selectors<'r> = [&'r Option<String>; 4];
+
+/// What a call has of that; its policy is empty where nobody can tell.
+pub type Traits<'c> = [&'c str; 4];
 
 /// The delay for a call: of all rows that match and whose share comes up, the one with the most
 /// selectors, and among equals the one that stands first.
 pub fn delay_for<'r>(
     rules: &'r [DelayRule],
-    key: (&str, &str, &str),
+    call: Traits<'_>,
     (seed, index): (Seed, u64),
 ) -> Option<&'r Delay> {
     let applying = rules.iter().filter(|rule| rule.applies(seed, index));
-    let matching = applying.filter(|rule| matches(rule.selectors(), key));
+    let matching = applying.filter(|rule| matches(rule.selectors(), call));
     // `max_by_key` keeps the last of equals.
     matching.rev().max_by_key(|rule| specificity(rule.selectors())).map(|rule| &rule.delay)
 }
 
-/// Whether selectors fit a call's capability, event and action.
-pub(super) fn matches(
-    selectors: [&Option<String>; 3],
-    (capability, event, action): (&str, &str, &str),
-) -> bool {
-    let mut pairs = selectors.into_iter().zip([capability, event, action]);
+/// Whether selectors fit a call.
+pub(super) fn matches(selectors: Selectors<'_>, call: Traits<'_>) -> bool {
+    let mut pairs = selectors.into_iter().zip(call);
     pairs.all(|(selector, value)| selector.as_deref().is_none_or(|selector| selector == value))
 }
 
 /// How many selectors there are.
-pub(super) fn specificity(selectors: [&Option<String>; 3]) -> usize {
+pub(super) fn specificity(selectors: Selectors<'_>) -> usize {
     selectors.into_iter().filter(|selector| selector.is_some()).count()
 }
 
@@ -195,39 +201,46 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn rule(selectors: [&str; 3], ms: u64) -> DelayRule {
-        let [capability, event, action] =
+    fn rule(selectors: [&str; 4], ms: u64) -> DelayRule {
+        let [capability, event, action, policy] =
             selectors.map(|selector| (selector != "*").then(|| selector.to_owned()));
         let delay = Delay::Constant(Duration::from_millis(ms));
-        DelayRule { capability, event, action, delay, share: Share(1.0) }
+        DelayRule { capability, event, action, policy, delay, share: Share(1.0) }
     }
 
     #[test]
     fn the_most_specific_row_wins_and_the_first_of_equals() {
         let rules = [
-            rule(["*", "*", "*"], 1),
-            rule(["form", "*", "*"], 2),
-            rule(["form", "submit", "UPDATE"], 3),
-            rule(["*", "*", "NEXT"], 4),
+            rule(["*", "*", "*", "*"], 1),
+            rule(["form", "*", "*", "*"], 2),
+            rule(["form", "submit", "UPDATE", "*"], 3),
+            rule(["*", "*", "NEXT", "*"], 4),
+            rule(["form", "*", "UPDATE", "two"], 5),
+            rule(["*", "*", "*", "two"], 6),
         ];
         for (call, ms) in [
-            (("token", "", ""), 1),
-            (("form", "action", "CANCEL"), 2),
-            (("form", "submit", "UPDATE"), 3),
-            (("form", "submit", "NEXT"), 2),
-            (("other", "submit", "NEXT"), 4),
+            (["token", "", "", ""], 1),
+            (["token", "", "", "two"], 6),
+            (["form", "action", "CANCEL", ""], 2),
+            (["form", "submit", "UPDATE", "one"], 3),
+            // Three selectors each: the first of equals.
+            (["form", "submit", "UPDATE", "two"], 3),
+            (["form", "action", "UPDATE", "two"], 5),
+            (["form", "submit", "NEXT", ""], 2),
+            (["other", "submit", "NEXT", ""], 4),
         ] {
             let expected = Delay::Constant(Duration::from_millis(ms));
             assert_eq!(delay_for(&rules, call, (Seed(1), 0)), Some(&expected), "{call:?}");
         }
-        assert_eq!(delay_for(&rules[1..2], ("token", "", ""), (Seed(1), 0)), None);
+        assert_eq!(delay_for(&rules[1..2], ["token", "", "", ""], (Seed(1), 0)), None);
     }
 
     #[test]
     fn a_row_with_a_share_leaves_the_other_calls_to_the_next_row() {
-        let rare = DelayRule { share: Share(0.06), ..rule(["*", "*", "*"], 9) };
-        let rules = [rare, rule(["*", "*", "*"], 1)];
-        let drawn = (0..10_000).map(|index| delay_for(&rules, ("token", "", ""), (Seed(5), index)));
+        let rare = DelayRule { share: Share(0.06), ..rule(["*"; 4], 9) };
+        let rules = [rare, rule(["*"; 4], 1)];
+        let token = ["token", "", "", ""];
+        let drawn = (0..10_000).map(|index| delay_for(&rules, token, (Seed(5), index)));
         let held = drawn.filter(|delay| *delay == Some(&rules[0].delay)).count();
         // Three standard deviations of the binomial.
         assert!((530..=670).contains(&held), "{held} of 10,000 at 6 %");

@@ -12,6 +12,7 @@
 
 pub mod answer;
 pub mod applications;
+mod assigned;
 pub mod authorize;
 mod body;
 pub mod call;

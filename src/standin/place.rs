@@ -90,7 +90,8 @@ impl Place {
         self.is_answer() || self.path.ends_with("/start") || self.path == "/as/authorize"
     }
 
-    fn is_answer(self) -> bool {
+    /// Whether calls here answer a form.
+    pub(super) fn is_answer(self) -> bool {
         self.path.ends_with("/{capability}")
     }
 

@@ -49,7 +49,7 @@ impl Capacity {
 
     /// Whether a call needs one of the servers.
     pub fn counts_for(&self, key: &Key) -> bool {
-        matches([&self.capability, &self.event, &self.action], key.parts())
+        matches([&self.capability, &self.event, &self.action, &None], key.traits(""))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a handler gives back: status, JSON body, headers, the key of the call, mail to send.
 
+use super::latency::Traits;
 use super::mail::Letter;
 use axum::http::{HeaderName, StatusCode, header};
 use serde_json::{Value, json};
@@ -33,6 +34,11 @@ impl Key {
     /// The three parts.
     pub fn parts(&self) -> (&str, &str, &str) {
         (&self.capability, &self.event, &self.action)
+    }
+
+    /// What rows of delays and faults select by, for a call of a policy; empty where nobody can tell.
+    pub fn traits<'k>(&'k self, policy: &'k str) -> Traits<'k> {
+        [&self.capability, &self.event, &self.action, policy]
     }
 }
 

@@ -184,13 +184,17 @@ impl Tenant {
     /// A policy and one of its flows, drawn by their weights: the first of the wanted ids that is
     /// known, or the first policy if none is wanted.
     pub fn policy(&self, wanted: &str) -> Option<(&FlowPolicy, &'static Flow)> {
-        let policies = &self.settings.policies;
-        let policy = if wanted.trim().is_empty() {
-            policies.first()
-        } else {
-            wanted.split_whitespace().find_map(|id| policies.iter().find(|p| p.id == id))
-        }?;
+        let policy = self.assigned(wanted)?;
         Some((policy, named(self.version_of(policy)?)?))
+    }
+
+    /// The first of the wanted ids that is known, or the first policy if none is wanted.
+    pub fn assigned(&self, wanted: &str) -> Option<&FlowPolicy> {
+        let policies = &self.settings.policies;
+        if wanted.trim().is_empty() {
+            return policies.first();
+        }
+        wanted.split_whitespace().find_map(|id| policies.iter().find(|p| p.id == id))
     }
 
     /// A flow version of a policy, drawn by the weights.

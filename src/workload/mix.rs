@@ -73,8 +73,11 @@ impl Remedy for MixError {
     }
 }
 
-/// Most places of a block.
+/// Most places of a block whose weights are rounded, and most choices.
 const BLOCK: usize = 1000;
+
+/// Most places of a block whose weights are exact: thousandths of four variants.
+const LARGEST: usize = 4 * BLOCK;
 
 /// Fewest picks before the deck is dealt again from the top.
 const DECK: usize = 1 << 16;
@@ -84,8 +87,14 @@ const DECK: usize = 1 << 16;
 /// Choices are dealt in shuffled blocks, each of which holds every choice exactly as often as its
 /// weight says: weights of 70, 20 and 10 make blocks of 7, 2 and 1. So the shares are exact every
 /// ten iterations, two variants stay interleaved, and no pattern of the mix beats with one of the
-/// tenant. Weights with no common measure below a thousand are rounded to thousandths, none above
-/// zero to nothing. The shuffled deck has at least 65,536 cards and is then dealt again.
+/// tenant. Weights with no common measure below four thousand are rounded to thousandths, none above
+/// zero to nothing.
+///
+/// Every shuffled block is followed by its mirror image, which for two variants makes ABBA or BAAB.
+/// Over such a pair of blocks all choices have the same mean place, and of any two each comes before
+/// the other equally often, whatever their weights: a tenant that grows steadily slower or faster
+/// treats them alike, and whatever going first is worth goes to all. The deck has at least 65,536
+/// cards and is then dealt again.
 #[derive(Clone, Debug)]
 pub struct Mix {
     deck: Box<[u16]>,
@@ -97,7 +106,7 @@ impl Mix {
     /// A mix of the choices with these weights, shuffled by the seed. The weight of a variant's
     /// journey is the product of theirs.
     pub fn new(weights: &[f64], seed: Seed) -> Result<Self, MixError> {
-        if weights.iter().any(|weight| !(0.0..=MOST_WEIGHT).contains(weight)) {
+        if weights.iter().any(|weight| !(0.0..=MOST_WEIGHT * MOST_WEIGHT).contains(weight)) {
             return Err(MixError::NotAWeight);
         }
         let choices = weights.iter().filter(|weight| **weight > 0.0).count();
@@ -115,9 +124,14 @@ impl Mix {
         if block.is_empty() {
             return Err(MixError::Empty);
         }
-        let blocks = DECK.div_ceil(block.len());
+        let pairs = DECK.div_ceil(2 * block.len());
         let mut random = seed.stream("mix", 0);
-        let deck = (0..blocks).flat_map(|_| shuffled(block.clone(), &mut random)).collect();
+        let mut deck = Vec::with_capacity(2 * pairs * block.len());
+        for _ in 0..pairs {
+            let first = shuffled(block.clone(), &mut random);
+            deck.extend(first.iter().chain(first.iter().rev()));
+        }
+        let deck = deck.into_boxed_slice();
         Ok(Self { deck, block: block.len(), choices: weights.len() })
     }
 
@@ -149,7 +163,7 @@ fn exact(weights: &[f64]) -> Option<Vec<usize>> {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
-                reason = "at most a million million, never negative"
+                reason = "never negative; what is too large fits no block either"
             )]
             near.then_some(scaled.round() as u64)
         };
@@ -157,7 +171,8 @@ fn exact(weights: &[f64]) -> Option<Vec<usize>> {
         let measure = wholes.iter().fold(0, |a, b| greatest_common_divisor(a, *b)).max(1);
         let times: Vec<usize> =
             wholes.iter().filter_map(|whole| usize::try_from(whole / measure).ok()).collect();
-        (times.iter().sum::<usize>() <= BLOCK).then_some(times)
+        let all = times.iter().try_fold(0usize, |sum, times| sum.checked_add(*times));
+        all.is_some_and(|all| all <= LARGEST).then_some(times)
     })
 }
 
@@ -226,20 +241,107 @@ mod tests {
     }
 
     #[test]
-    fn the_order_within_blocks_is_by_chance_and_repeatable() {
+    fn the_order_of_pairs_of_blocks_is_by_chance_and_repeatable() {
         let sequence = |seed| {
             let mix = Mix::new(&[1.0, 1.0], Seed(seed)).unwrap();
-            (0..2000).map(|iteration| mix.pick(iteration)).collect::<Vec<_>>()
+            (0..4000).map(|iteration| mix.pick(iteration)).collect::<Vec<_>>()
         };
         let dealt = sequence(5);
         assert_eq!(dealt, sequence(5));
         assert_ne!(dealt, sequence(6));
-        // Half of the blocks of two begin with the first choice: 500 ± 5 standard deviations.
-        let first = dealt.chunks(2).filter(|block| block[0] == 0).count();
+        let pairs: Vec<&[usize]> = dealt.chunks(4).collect();
+        assert!(pairs.iter().all(|pair| *pair == [0, 1, 1, 0] || *pair == [1, 0, 0, 1]));
+        // Half of the pairs begin with the first choice: 500 ± 5 standard deviations.
+        let first = pairs.iter().filter(|pair| pair[0] == 0).count();
         assert!((421..=579).contains(&first), "{first}");
-        // Whether a block repeats the one before is a toss of a coin, too.
-        let repeated = dealt.chunks(2).zip(dealt.chunks(2).skip(1)).filter(|(a, b)| a == b).count();
+        // Whether a pair repeats the one before is a toss of a coin, too.
+        let repeated = pairs.windows(2).filter(|two| two[0] == two[1]).count();
         assert!((421..=579).contains(&repeated), "{repeated}");
+    }
+
+    /// Two variants of three journeys: choice 3 v + j is journey j of variant v.
+    const JOURNEYS: [f64; 3] = [7.0, 2.0, 1.0];
+
+    fn variants(of: [f64; 2]) -> Vec<f64> {
+        of.iter().flat_map(|variant| JOURNEYS.map(|journey| variant * journey)).collect()
+    }
+
+    #[test]
+    fn in_a_pair_of_blocks_all_choices_have_the_same_mean_place_and_precede_each_other_alike() {
+        for weights in [variants([1.0, 1.0]), variants([9.0, 1.0]), variants([0.5, 1.5])] {
+            let mix = Mix::new(&weights, Seed(3)).unwrap();
+            let size = 2 * mix.block();
+            for pair in 0..50 {
+                let first = (pair * size) as u64;
+                let dealt: Vec<usize> = (0..size as u64).map(|n| mix.pick(first + n)).collect();
+                for choice in 0..weights.len() {
+                    let places = (0..size).filter(|place| dealt[*place] == choice);
+                    let (count, sum) = places.fold((0, 0), |(n, sum), place| (n + 1, sum + place));
+                    // Twice the mean is the sum of the first and the last place: exact.
+                    assert_eq!(2 * sum, count * (size - 1), "choice {choice} of {weights:?}");
+                }
+                for (one, other) in (0..3).flat_map(|a| [(a, a + 3), (a, (a + 1) % 3)]) {
+                    let before = |a, b| {
+                        let of = |from: usize| dealt[from..].iter().filter(|c| **c == b).count();
+                        (0..size).filter(|at| dealt[*at] == a).map(of).sum::<usize>()
+                    };
+                    assert_eq!(before(one, other), before(other, one), "{one} {other} {weights:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_variant_of_a_journey_is_first_equally_often() {
+        let mix = Mix::new(&variants([1.0, 1.0]), Seed(8)).unwrap();
+        let block = mix.block() as u64;
+        for journey in 0..3 {
+            let first = |number: u64| {
+                let mut dealt = (number * block..(number + 1) * block).map(|n| mix.pick(n));
+                dealt.find(|choice| choice % 3 == journey).unwrap() / 3
+            };
+            let firsts: Vec<usize> = (0..2000).map(first).collect();
+            let of_one = firsts.iter().filter(|variant| **variant == 0).count();
+            if journey == 2 {
+                // Once in each block: the mirror image turns it round.
+                assert_eq!(of_one, 1000);
+            }
+            // Else by chance: 1000 ± 5 standard deviations of 1000 tosses that count twice.
+            assert!((842..=1158).contains(&of_one), "{journey}: {of_one}");
+        }
+    }
+
+    #[test]
+    fn no_journey_goes_with_one_variant() {
+        let mix = Mix::new(&variants([1.0, 1.0]), Seed(8)).unwrap();
+        let block = mix.block() as u64;
+        for number in 0..200 {
+            let counts = counted(&mix, number * block..(number + 1) * block, 6);
+            assert_eq!(counts, [7, 2, 1, 7, 2, 1]);
+        }
+        // Nor does a place within the block: each holds either variant about as often.
+        for place in 0..block {
+            let of_one = (0..1000).filter(|pair| mix.pick(2 * pair * block + place) < 3).count();
+            assert!((421..=579).contains(&of_one), "place {place}: {of_one}");
+        }
+    }
+
+    #[test]
+    fn different_pairs_of_blocks_are_shuffled_differently() {
+        let mix = Mix::new(&variants([1.0, 1.0]), Seed(8)).unwrap();
+        let pair = |number: u64| {
+            let size = 2 * mix.block() as u64;
+            (number * size..(number + 1) * size).map(|n| mix.pick(n)).collect::<Vec<_>>()
+        };
+        let orders: std::collections::BTreeSet<_> = (0..500).map(pair).collect();
+        assert_eq!(orders.len(), 500);
+    }
+
+    #[test]
+    fn thousandths_stay_exact_with_several_variants() {
+        let weights: Vec<f64> = [1.0, 1.0].iter().flat_map(|v| [v * 99.9, v * 0.1]).collect();
+        let mix = Mix::new(&weights, Seed(8)).unwrap();
+        assert_eq!(counted(&mix, 0..mix.block() as u64, 4), [999, 1, 999, 1]);
     }
 
     #[test]
@@ -260,6 +362,8 @@ mod tests {
         assert_eq!(refused(&[1.0, -1.0]), MixError::NotAWeight);
         assert_eq!(refused(&[f64::NAN]), MixError::NotAWeight);
         assert_eq!(refused(&vec![1.0; 1001]), MixError::TooMany { choices: 1001 });
+        // The largest weights of a variant and a journey still make one.
+        assert_eq!(Mix::new(&[MOST_WEIGHT * MOST_WEIGHT, 1.0], Seed(1)).unwrap().block(), 1001);
     }
 
     #[test]

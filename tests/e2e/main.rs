@@ -23,5 +23,6 @@ mod run;
 mod secrets;
 mod stand_in;
 mod tenant;
+mod variants;
 mod watch;
 mod terminal;

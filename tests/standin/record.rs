@@ -50,6 +50,7 @@ async fn a_delay_is_put_into_the_calls_it_is_meant_for_and_is_recorded() {
             capability: Some("customHTMLTemplate".to_owned()),
             event: Some("action".to_owned()),
             action: None,
+            policy: None,
             delay,
             share: gander::base::units::Share(1.0),
         };

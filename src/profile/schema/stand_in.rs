@@ -167,6 +167,8 @@ struct DelayRule {
     event: Option<String>,
     /// Action, such as `SIGNON`; any when absent.
     action: Option<String>,
+    /// Name or id of a flow policy: only calls of flows that were started with it; any when absent.
+    policy: Option<String>,
     /// How long.
     delay: Delay,
     /// Of the calls that fit; the others get the next fitting delay. All of them when absent.
@@ -185,6 +187,8 @@ struct FaultRule {
     event: Option<String>,
     /// Action, such as `SIGNON`; any when absent.
     action: Option<String>,
+    /// Name or id of a flow policy: only calls of flows that were started with it; any when absent.
+    policy: Option<String>,
     /// Of the calls that fit; all of them when absent.
     share: Option<Share>,
     /// In so many calls at most.

@@ -1,12 +1,19 @@
 //! Iterations that are counted by flow, played by hand: whatever becomes of one, its account balances
 //! where it is counted, and nowhere else is anything of it.
 
-use super::tests::stage;
+use super::tests::application;
 use super::*;
-use crate::base::clock::Clock;
 use crate::base::random::Seed;
+use crate::base::secret::Secret;
 use crate::davinci::walk::Walk;
+use crate::identity::domain::EmailDomain;
+use crate::identity::ledger::Ledger;
+use crate::identity::login::Logins;
+use crate::identity::password::PasswordKey;
+use crate::identity::persona::Locale;
+use crate::identity::pool::Pool;
 use crate::journey::catalog;
+use crate::journey::script::Start;
 use crate::measure::collector::Collector;
 use crate::measure::series::{Phase, Phases};
 use crate::measure::timeline::{Interval, JourneyLine, Readings};
@@ -26,6 +33,28 @@ fn label() -> Label {
     Label { step: name.into(), capability: name.into(), event: None, action: String::new() }
 }
 
+/// Nothing of it is used: the iterations are played by hand.
+fn stage(clock: &Clock) -> Stage {
+    Stage {
+        run: "r1".into(),
+        application: application(),
+        clock: clock.clone(),
+        seed: Seed(1),
+        locale: Locale::default(),
+        logins: Logins::new(&"r1".into(), 0, EmailDomain::default()),
+        key: PasswordKey::new(&Secret::new("0123456789abcdef".repeat(2))).unwrap(),
+        pool: Pool::default(),
+        ledger: Arc::new(Ledger::new(tempfile::tempfile().unwrap())),
+        codes: None,
+        code_timeout: Duration::ZERO,
+        think: None,
+        call_ids: false,
+        start: Start::default(),
+        bearer: None,
+        page: None,
+    }
+}
+
 impl Play {
     fn new() -> Self {
         let clock = Clock::by_hand(std::time::SystemTime::UNIX_EPOCH);
@@ -33,9 +62,10 @@ impl Play {
         let transport =
             Transport::new(Guard::new([]), &Settings::default(), Resolver::System, clock.clone());
         let script = Arc::new(catalog::built_in("sign-on").unwrap().unwrap());
-        let choice = Choice { script, variant: "default".into(), policy: None };
-        let stage = Arc::new(stage(&clock));
-        let players = Players::new(stage, transport.unwrap(), recorder, vec![choice], (0, None));
+        let (policy, stage) = (None, Arc::new(stage(&clock)));
+        let choices = vec![Choice { script, variant: "default".into(), policy, stage }];
+        let (transport, numbering) = (transport.unwrap(), (0, None));
+        let players = Players::new(clock.clone(), transport, recorder, choices, numbering);
         Self { players: players.on_a_schedule().by_flow(4), clock, next: 0 }
     }
 
@@ -74,7 +104,7 @@ impl Play {
     }
 
     fn walk(&self) -> (Walk, Request<Bytes>) {
-        Walk::authorize(self.players.stage.application.clone(), None, &[0; 64]).unwrap()
+        Walk::authorize(application(), None, &[0; 64]).unwrap()
     }
 
     /// The tenant answers with the first form of a flow, or with no form.

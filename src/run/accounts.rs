@@ -1,0 +1,103 @@
+//! The accounts of a run: who looks after them at which tenant, and how many every variant gets.
+
+use super::stage::StageError;
+use crate::identity::account::{Account, AccountState};
+use crate::journey::cast::Stage;
+use crate::management::api::Api;
+use crate::management::keeper::Keeper;
+use crate::management::provision::Order;
+use crate::management::settings::Settings;
+use crate::profile::check::Checked;
+use crate::profile::tenant::Tenant;
+use crate::transport::Transport;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::sync::Arc;
+use url::Url;
+
+/// Accounts being made at the same time; the worker's rate limits them further.
+const PROVISIONING: usize = 8;
+
+/// Those who look after accounts, one for each management API and worker: variants of the same tenant
+/// share one, because they share the rate at which it may call.
+#[derive(Default)]
+pub(super) struct Keepers(Vec<(Settings, Arc<Keeper<File>>)>);
+
+impl Keepers {
+    /// Whoever looks after the accounts of a tenant, let in by the management API; none if the profile
+    /// gives no access to it.
+    pub(super) async fn of(
+        &mut self,
+        tenant: &Tenant,
+        transport: &Transport,
+        stage: &Stage,
+    ) -> Result<Option<Arc<Keeper<File>>>, StageError> {
+        let Some(settings) = management(tenant)? else { return Ok(None) };
+        if let Some((_, keeper)) = self.0.iter().find(|(known, _)| *known == settings) {
+            return Ok(Some(keeper.clone()));
+        }
+        let client = transport.api_client()?;
+        let api = Api::new(client, settings.clone(), stage.clock.clone(), stage.seed);
+        api.authorize().await?;
+        let keeper = Arc::new(Keeper {
+            api,
+            ledger: stage.ledger.clone(),
+            key: stage.key.clone(),
+            clock: stage.clock.clone(),
+            concurrency: PROVISIONING,
+        });
+        self.0.push((settings, keeper.clone()));
+        Ok(Some(keeper))
+    }
+}
+
+/// How many accounts of each state the journeys of one variant need.
+pub(super) fn counts(checked: &Checked, wanted: Option<u64>) -> Vec<(AccountState, u64)> {
+    let states: BTreeSet<_> =
+        checked.journeys.iter().filter_map(|(script, _)| script.account).collect();
+    let count = wanted.unwrap_or(checked.profile.accounts.count);
+    states.into_iter().map(|state| (state, count)).collect()
+}
+
+/// Makes the accounts that the journeys of one variant lease. Their personas begin at `first_persona`,
+/// so that no two variants have the same.
+pub(super) async fn provision(
+    (counts, first_persona): (Vec<(AccountState, u64)>, u64),
+    keeper: &Arc<Keeper<File>>,
+    stage: &Stage,
+    population: &str,
+) -> Result<Vec<Account>, StageError> {
+    let population = keeper.api.population(population).await?;
+    let wanted = counts.iter().map(|(_, count)| count).sum();
+    let order = Order {
+        counts,
+        first_persona,
+        seed: stage.seed,
+        locale: stage.locale,
+        logins: stage.logins.clone(),
+        population: Some(population.id),
+    };
+    let made = keeper.provision(&order, |_| {}).await;
+    match made.stopped_by {
+        None => Ok(made.accounts),
+        Some(source) => Err(StageError::Provision { made: made.accounts.len(), wanted, source }),
+    }
+}
+
+/// The management API, if the profile gives access to it.
+fn management(tenant: &Tenant) -> Result<Option<Settings>, StageError> {
+    let (Some(worker), Some(api_url), Some(environment_id)) =
+        (&tenant.worker, &tenant.api_url, &tenant.environment_id)
+    else {
+        return Ok(None);
+    };
+    let url =
+        |text: &str| Url::parse(text).map_err(|_| StageError::Address { text: text.to_owned() });
+    Ok(Some(Settings {
+        auth_url: url(&tenant.auth_url)?,
+        api_url: url(api_url)?,
+        custom_domain: tenant.custom_domain,
+        environment_id: environment_id.clone(),
+        worker: worker.clone(),
+    }))
+}
