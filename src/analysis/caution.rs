@@ -1,7 +1,7 @@
 //! Reasons to distrust a number, each with what to do about it.
 
 use super::verdict::OVERLOADED_PART;
-use crate::base::names::{Journey, Variant};
+use crate::base::names::{Journey, MOST_FLOW_VARIANTS, OTHER_FLOW, UNKNOWN_FLOW, Variant};
 use crate::base::units::Share;
 use crate::measure::catalogue::MOST_SERIES;
 use crate::measure::histogram::{Percentile, Times};
@@ -9,7 +9,7 @@ use crate::measure::series::Kind;
 use crate::measure::tally::{FlowTally, Tally, share};
 use crate::measure::timeline::allowed_lag_us;
 use crate::result::summary::{Caution, WorkloadModel};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What of a run the tally does not know.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Circumstances {
     /// Whether the run has no end on record, because gander was killed or could not write on: the
     /// result was put together from the files.
     pub unfinished: bool,
+    /// Whether variants are the flows that iterations met.
+    pub by_flow: bool,
 }
 
 /// One reason of the table: when it applies, with its text.
@@ -45,6 +47,8 @@ const REASONS: &[Reason] = &[
     Reason { slug: "ports-short", advice: PORTS, text: ports_short },
     Reason { slug: "flow-changed", advice: CHANGED, text: flow_changed },
     Reason { slug: "several-flows", advice: FLOWS, text: several_flows },
+    Reason { slug: "flow-unknown", advice: UNMET, text: flow_unknown },
+    Reason { slug: "too-many-flows", advice: MANY, text: too_many_flows },
     Reason { slug: "few-samples", advice: FEW, text: few_samples },
     Reason { slug: "cut-off", advice: CUT_OFF, text: cut_off },
     Reason { slug: "closed-model", advice: CLOSED, text: closed_model },
@@ -63,8 +67,12 @@ const FILES: &str =
     "raise the hard limit of open files (`ulimit -Hn`, `LimitNOFILE=`), or use fewer users";
 const PORTS: &str = "send from more addresses (`http.local_addresses`), keep connections longer \
      (`http.connections = \"per-user\"`), or widen `net.ipv4.ip_local_port_range`";
-const FLOWS: &str = "keep the policy as it is during a run; if it splits traffic on purpose, run each flow \
-     version under a policy of its own";
+const FLOWS: &str = "keep the policy as it is during a run; if it splits traffic on purpose, count by flow \
+     (`--variant-by flow`), or run each flow version under a policy of its own";
+const UNMET: &str =
+    "look at the faults of `unknown` before you compare flows: they may all be those of one";
+const MANY: &str =
+    "look for a flow whose id changes with every start, or run fewer versions at once";
 const CHANGED: &str = "repeat the run: one half measured another flow version than the other";
 const FEW: &str = "run longer: a 99th percentile wants a thousand samples, a 95th two hundred";
 const CUT_OFF: &str = "make `workload.drain` longer than the slowest journey, think time included";
@@ -179,10 +187,21 @@ fn ports_short(tally: &Tally, _: &Circumstances) -> Option<String> {
     ))
 }
 
-/// The flows that each journey of each variant met.
-fn flows_met(tally: &Tally) -> BTreeMap<(&Variant, &Journey), Vec<&FlowTally>> {
+/// A journey, of a variant unless variants are the flows themselves, as cautions name it.
+type Met<'t> = (Option<&'t Variant>, &'t Journey);
+
+fn named((variant, journey): Met<'_>) -> String {
+    variant.map_or_else(|| format!("`{journey}`"), |variant| format!("`{journey}` of `{variant}`"))
+}
+
+/// The flows that each journey of each variant met. Where variants are flows, those of all of them.
+fn flows_met<'t>(
+    tally: &'t Tally,
+    circumstances: &Circumstances,
+) -> BTreeMap<Met<'t>, Vec<&'t FlowTally>> {
     let mut met: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for ((variant, journey, _), flow) in &tally.flows {
+        let variant = (!circumstances.by_flow).then_some(variant);
         met.entry((variant, journey)).or_default().push(flow);
     }
     met
@@ -199,29 +218,61 @@ fn changed_at(flows: &[&FlowTally]) -> Option<u64> {
     (first.last_ms < last.last_ms && together * OVERLAP_PART <= whole).then_some(last.first_ms)
 }
 
-fn flow_changed(tally: &Tally, _: &Circumstances) -> Option<String> {
-    let text = |((variant, journey), flows): (_, Vec<&FlowTally>)| {
+fn flow_changed(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    let text = |(met, flows): (Met<'_>, Vec<&FlowTally>)| {
         let at = changed_at(&flows)? / 1000;
-        Some(format!("`{journey}` of `{variant}` met another flow from second {at} on"))
+        Some(format!("{} met another flow from second {at} on", named(met)))
     };
-    let texts: Vec<_> = flows_met(tally).into_iter().filter_map(text).collect();
+    let texts: Vec<_> = flows_met(tally, circumstances).into_iter().filter_map(text).collect();
     (!texts.is_empty()).then(|| texts.join("; "))
 }
 
-fn several_flows(tally: &Tally, _: &Circumstances) -> Option<String> {
-    let several = flows_met(tally)
-        .into_iter()
-        .filter(|(_, flows)| flows.len() > 1 && changed_at(flows).is_none());
+/// Not where variants are flows: there it is what was asked for.
+fn several_flows(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    let several = flows_met(tally, circumstances).into_iter().filter(|(_, flows)| {
+        !circumstances.by_flow && flows.len() > 1 && changed_at(flows).is_none()
+    });
     let texts: Vec<_> = several
-        .map(|((variant, journey), flows)| {
-            format!("`{journey}` of `{variant}` met {} different flows", flows.len())
-        })
+        .map(|(met, flows)| format!("{} met {} different flows", named(met), flows.len()))
         .collect();
     (!texts.is_empty()).then(|| texts.join("; "))
 }
 
-fn few_samples(tally: &Tally, _: &Circumstances) -> Option<String> {
-    let few = tally.journeys.iter().filter(|(_, counts)| counts.completed < FEW_SAMPLES);
+/// Faults that are nobody's: a flow that fails at its start does not say which it is.
+fn flow_unknown(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    let text = |journey: &Journey| {
+        let of = |chosen: &dyn Fn(&Variant) -> bool| {
+            let its = tally.journeys.iter().filter(|((v, j), _)| j == journey && chosen(v));
+            its.map(|(_, counts)| counts.failed()).sum::<u64>()
+        };
+        let failed = of(&|variant| variant.as_str() == UNKNOWN_FLOW);
+        let (all, at) = (of(&|_| true), "before they met their flow, and count for none");
+        (failed > 0)
+            .then(|| format!("{failed} of {all} failed iterations of `{journey}` failed {at}"))
+    };
+    let journeys: BTreeSet<_> = tally.journeys.keys().map(|(_, journey)| journey).collect();
+    let texts: Vec<_> = journeys.into_iter().filter_map(text).collect();
+    (circumstances.by_flow && !texts.is_empty()).then(|| texts.join("; "))
+}
+
+fn too_many_flows(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    let beyond = tally.journeys.iter().filter(|((variant, _), _)| variant.as_str() == OTHER_FLOW);
+    let due: u64 = beyond.map(|(_, counts)| counts.due).sum();
+    (circumstances.by_flow && due > 0).then(|| {
+        format!(
+            "{due} iterations met flows beyond the first {MOST_FLOW_VARIANTS} and are in `other`"
+        )
+    })
+}
+
+fn few_samples(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    // What met no flow has hardly a chance to complete.
+    let is_asked_for =
+        |variant: &Variant| !circumstances.by_flow || variant.as_str() != UNKNOWN_FLOW;
+    let few = tally
+        .journeys
+        .iter()
+        .filter(|((variant, _), counts)| counts.completed < FEW_SAMPLES && is_asked_for(variant));
     let texts: Vec<_> = few
         .map(|((variant, journey), counts)| {
             format!("`{journey}` of `{variant}` completed {} times", counts.completed)
@@ -268,7 +319,6 @@ mod tests {
     use crate::measure::series::{Phase, SeriesKey};
     use crate::measure::tally::JourneyTally;
     use crate::measure::timeline::{Line, Readings};
-    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     fn met(first_ms: u64, last_ms: u64) -> FlowTally {
@@ -337,6 +387,45 @@ mod tests {
     }
 
     #[test]
+    fn where_variants_are_flows_it_is_told_what_cannot_be_compared() {
+        let mut tally = Tally::default();
+        for (variant, completed, faults) in
+            [("f1/n1", 5000, 4), ("f2/n1", 5000, 0), ("unknown", 0, 3), ("other", 2000, 0)]
+        {
+            let mut counts = JourneyTally { due: completed, completed, ..JourneyTally::default() };
+            counts.faults.add(crate::measure::fault::Fault::Reset, faults);
+            tally.journeys.insert((variant.into(), "sign-on".into()), counts);
+        }
+        let told = |spans: [(u64, u64); 2], by_flow| {
+            let mut tally = tally.clone();
+            for (flow, (first, last)) in ["f1/n1", "f2/n1"].into_iter().zip(spans) {
+                let variant = if by_flow { flow } else { "v1" };
+                tally
+                    .flows
+                    .insert((variant.into(), "sign-on".into(), flow.into()), met(first, last));
+            }
+            let model = Some(WorkloadModel::Open);
+            let circumstances =
+                Circumstances { by_flow, workload_model: model, ..Circumstances::default() };
+            let cautions = all(&tally, &circumstances).into_iter();
+            cautions.map(|it| format!("{}: {}\n", it.slug, it.text)).collect::<String>()
+        };
+        insta::assert_snapshot!(told([(0, 60_000), (0, 60_000)], true), @r"
+        flow-unknown: 3 of 7 failed iterations of `sign-on` failed before they met their flow, and count for none
+        too-many-flows: 2000 iterations met flows beyond the first 16 and are in `other`
+        ");
+        let turns = told([(0, 31_000), (30_000, 60_000)], true);
+        assert!(
+            turns.starts_with("flow-changed: `sign-on` met another flow from second 30 on\n"),
+            "{turns}"
+        );
+        insta::assert_snapshot!(told([(0, 60_000), (0, 60_000)], false), @r"
+        several-flows: `sign-on` of `v1` met 2 different flows
+        few-samples: `sign-on` of `unknown` completed 0 times
+        ");
+    }
+
+    #[test]
     fn every_caution_says_what_and_what_to_do() {
         let mut tally = Tally::default();
         let counts = JourneyTally { due: 12, completed: 10, cut_off: 2, ..JourneyTally::default() };
@@ -378,8 +467,9 @@ mod tests {
             (lines.concat(), cautions.len())
         };
         let (text, number) = told(false, false);
-        // Neither interrupted nor unfinished, and where the CPU is unknown nothing is said of it.
-        assert_eq!(number, REASONS.len() - 3);
+        // Neither interrupted nor unfinished, and where the CPU is unknown nothing is said of it. Two are
+        // for variants that are flows.
+        assert_eq!(number, REASONS.len() - 5);
         insta::assert_snapshot!(text, @r#"
 rate-changed: the rate was changed by hand 2 times while the run went on: it is not the run of its plan
   read it as a trial; to rely on it, write the stages that you found into `workload.stages` and run those
@@ -396,7 +486,7 @@ ports-short: 27000 of 28232 local ports were in use towards one address, closed 
 flow-changed: `register` of `v1` met another flow from second 3 on
   repeat the run: one half measured another flow version than the other
 several-flows: `sign-on` of `v1` met 2 different flows
-  keep the policy as it is during a run; if it splits traffic on purpose, run each flow version under a policy of its own
+  keep the policy as it is during a run; if it splits traffic on purpose, count by flow (`--variant-by flow`), or run each flow version under a policy of its own
 few-samples: `sign-on` of `v1` completed 10 times
   run longer: a 99th percentile wants a thousand samples, a 95th two hundred
 cut-off: 2 iterations were still under way when the drain ended
@@ -410,6 +500,6 @@ counter-full: 2 samples are not counted because their counter is full
 too-many-series: 4 samples beyond the first 2000 series are in `other`
   look for an action or capability name that changes with every iteration
 "#);
-        assert_eq!(told(true, true).1, REASONS.len() - 2, "an interrupted run cuts off");
+        assert_eq!(told(true, true).1, REASONS.len() - 4, "an interrupted run cuts off");
     }
 }

@@ -50,3 +50,13 @@ names! {
     /// One execution of a plan; also the name of its directory.
     RunId;
 }
+
+/// Where variants are told apart by flow: the variant of iterations that ended before they met one.
+pub const UNKNOWN_FLOW: &str = "unknown";
+
+/// Where variants are told apart by flow: the variant of those that met one more.
+pub const OTHER_FLOW: &str = "other";
+
+/// Most flows that are told apart as variants. A policy splits its traffic among a handful, and a table
+/// of more says nothing any more.
+pub const MOST_FLOW_VARIANTS: usize = 16;

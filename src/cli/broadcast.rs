@@ -24,7 +24,7 @@ use crate::run::players::Players;
 use std::net::{SocketAddr, TcpListener};
 
 /// Views of a run from elsewhere.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct BroadcastArgs {
     /// Serve the page of the run in progress, with a button to stop it; without ADDR on a free port
     /// of this machine
@@ -38,6 +38,13 @@ pub(super) struct BroadcastArgs {
     #[cfg(feature = "otlp")]
     #[arg(long, value_name = "URL", value_parser = otlp::collector)]
     otlp: Option<Collector>,
+}
+
+impl BroadcastArgs {
+    /// Whether the page of the run is to be served.
+    pub(super) const fn has_page(&self) -> bool {
+        self.live.is_some()
+    }
 }
 
 /// Addresses that are listened on, and nobody served yet.

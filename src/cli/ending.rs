@@ -7,7 +7,7 @@ use super::tui;
 use crate::load::{Stop, on_interrupt};
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,6 +24,8 @@ pub(super) struct Ending {
     stop: Stop,
     terminal: Terminal,
     far: Arc<Far>,
+    /// Other runs come after it, so its results are not the end of the process.
+    is_one_of_several: bool,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +47,13 @@ enum Answer {
 
 impl Ending {
     pub(super) fn new(terminal: &Terminal) -> Self {
-        Self { stop: Stop::default(), terminal: *terminal, far: Arc::default() }
+        let (stop, far) = (Stop::default(), Arc::default());
+        Self { stop, terminal: *terminal, far, is_one_of_several: false }
+    }
+
+    /// The same for a run after which others come.
+    pub(super) fn of_series(terminal: &Terminal) -> Self {
+        Self { is_one_of_several: true, ..Self::new(terminal) }
     }
 
     /// The signal that the load hears.
@@ -53,39 +61,24 @@ impl Ending {
         &self.stop
     }
 
-    /// Hears Ctrl-C and the signals from now on, on threads that nothing else holds up.
+    /// Hears Ctrl-C and the signals from now on, on threads that nothing else holds up, in place of the
+    /// ending of a run before.
     pub(super) fn listen(&self) -> io::Result<()> {
+        let is_first = heard().replace(self.clone()).is_none();
         let own = self.clone();
         on_interrupt(move || own.interrupt());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let of_runtime = runtime.enter();
-        let terminated = signal(SignalKind::terminate())?;
-        let hung_up = (!is_hangup_ignored()).then(|| signal(SignalKind::hangup())).transpose()?;
-        drop(of_runtime);
-        let own = self.clone();
-        let hear = move || {
-            runtime.block_on(async {
-                tokio::join!(own.obey(terminated, "SIGTERM"), async {
-                    if let Some(hung_up) = hung_up {
-                        own.obey(hung_up, "SIGHUP").await;
-                    }
-                })
-            })
-        };
-        thread::Builder::new().name("signals".to_owned()).spawn(hear).map(drop)
+        if is_first { hear_signals() } else { Ok(()) }
     }
 
     /// What a container's manager sends first, or a terminal that goes away, stops a run as a Ctrl-C
     /// does, however often it comes. Where the results are on disk it ends the process.
-    async fn obey(&self, mut signals: Signal, name: &str) {
-        while signals.recv().await.is_some() {
-            self.stop.request_by(name);
-            aside::hurry();
-            if let Some(exit) = self.far.exit.get() {
-                // Time to end by itself, which leaves nobody without the last line.
-                tokio::time::sleep(LAST_WORD).await;
-                die(exit.code());
-            }
+    async fn obey(&self, name: &str) {
+        self.stop.request_by(name);
+        aside::hurry();
+        if let Some(exit) = self.far.exit.get() {
+            // Time to end by itself, which leaves nobody without the last line.
+            tokio::time::sleep(LAST_WORD).await;
+            die(exit.code());
         }
     }
 
@@ -140,9 +133,11 @@ impl Ending {
         let _ = self.far.over.set(self.stop.requests());
     }
 
-    /// The results are on disk, and this is how the process ends.
+    /// The results are on disk, and this is how the process ends, unless there are more runs to come.
     pub(super) fn is_settled(&self, exit: Exit) {
-        let _ = self.far.exit.set(exit);
+        if !self.is_one_of_several {
+            let _ = self.far.exit.set(exit);
+        }
     }
 
     /// Whether somebody wants to go since the load is over.
@@ -155,6 +150,40 @@ impl Ending {
 fn die(code: u8) -> ! {
     tui::restore_within(LAST_WORD);
     std::process::exit(code.into())
+}
+
+/// Whose ending it is that is heard: one run after another may have one.
+static HEARD: Mutex<Option<Ending>> = Mutex::new(None);
+
+fn heard() -> MutexGuard<'static, Option<Ending>> {
+    HEARD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn hear_signals() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let of_runtime = runtime.enter();
+    let terminated = signal(SignalKind::terminate())?;
+    let hung_up = (!is_hangup_ignored()).then(|| signal(SignalKind::hangup())).transpose()?;
+    drop(of_runtime);
+    let hear = move || {
+        runtime.block_on(async {
+            tokio::join!(pass_on(terminated, "SIGTERM"), async {
+                if let Some(hung_up) = hung_up {
+                    pass_on(hung_up, "SIGHUP").await;
+                }
+            })
+        })
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(hear).map(drop)
+}
+
+async fn pass_on(mut signals: Signal, name: &str) {
+    while signals.recv().await.is_some() {
+        let ending = heard().clone();
+        if let Some(ending) = ending {
+            ending.obey(name).await;
+        }
+    }
 }
 
 /// Whether this was started to outlive its terminal (`nohup`), from the mask of ignored signals in
@@ -202,6 +231,16 @@ mod tests {
         let ending = ending();
         ending.stop.now();
         assert!(says(&ending, "no new iterations"));
+    }
+
+    #[test]
+    fn the_results_of_one_run_of_several_are_not_the_end_of_the_process() {
+        let ending = Ending { is_one_of_several: true, ..ending() };
+        ending.load_is_over();
+        ending.is_settled(Exit::Passed);
+        assert!(says(&ending, "results are being written") && ending.is_to_go());
+        ending.wish("Ctrl-C");
+        assert_eq!(ending.answer(ending.wish("Ctrl-C")), Answer::Die(130));
     }
 
     #[test]

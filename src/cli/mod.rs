@@ -13,6 +13,7 @@ mod journeys_record;
 mod narrator;
 mod prepare;
 mod progress;
+mod repeat;
 mod report;
 mod run;
 mod schema;

@@ -34,7 +34,7 @@ const STAND_IN_RATE: Rate = Rate { per_second: 5000.0 };
 const STOCK: &str = "stock";
 
 /// Which profile, and what is changed in it.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Selection {
     /// Profile to use; without one, the quick start against the embedded stand-in
     profile: Option<PathBuf>,
@@ -53,6 +53,16 @@ pub(super) struct Selection {
 }
 
 impl Selection {
+    /// The seed that was asked for.
+    pub(super) const fn seed(&self) -> Option<Seed> {
+        self.seed
+    }
+
+    /// The same with this seed.
+    pub(super) fn with_seed(&self, seed: Seed) -> Self {
+        Self { seed: Some(seed), ..self.clone() }
+    }
+
     /// The profile's name for people.
     pub(super) fn name(&self) -> String {
         self.profile

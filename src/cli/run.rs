@@ -5,18 +5,22 @@ use super::broadcast::Doors;
 use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::prepare::{self, Ground, Order, Selection};
+use super::repeat::repeat;
 use super::report::about;
 use super::terminal::{Style, Terminal};
 use super::tui;
 use super::watch::{self, WatchArgs};
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
+use crate::base::random::Seed;
 use crate::base::remedy::Remedy;
 use crate::identity::account::STATES;
 use crate::identity::pool::Pool;
 use crate::load::{Plan, Stop};
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::measure::recorder::Recorder;
+use crate::profile::check::Checked;
+use crate::profile::document::VariantBy;
 use crate::profile::load::Flags;
 use crate::profile::tenant::Tenant;
 use crate::report::{FORMATS, console, json};
@@ -39,10 +43,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Put load on a tenant, or on the embedded stand-in, and measure what comes back.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     /// Users in turn (closed model)
     #[arg(short, long, visible_alias = "vus", value_name = "N", conflicts_with = "rate")]
     users: Option<u64>,
@@ -67,33 +71,53 @@ pub(super) struct RunArgs {
     /// A flow policy under a name, instead of the profile's variants (repeatable)
     #[arg(long = "variant", value_name = "NAME=POLICY")]
     variants: Vec<String>,
+    /// What iterations are counted under: the variants of the profile, or the flow that answers each,
+    /// where one policy splits its traffic among versions
+    #[arg(long, value_name = "WHAT", value_parser = ["profile", "flow"])]
+    variant_by: Option<String>,
     /// A rule that the result has to keep, such as `sign-on.p95 < 800ms` (repeatable)
     #[arg(long = "threshold", value_name = "RULE")]
     thresholds: Vec<String>,
     /// Where the run is written; without it, a new folder in `reports`
     #[arg(short, long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Print the summary as JSON to standard output
+    pub(super) out: Option<PathBuf>,
+    /// Make so many whole runs, one after another, with seeds that follow each other: what differs
+    /// between them is what a comparison has to be larger than
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
+    repeat: Option<u16>,
+    /// Print the summary as JSON to standard output; with --repeat each on a line of its own
     #[arg(long)]
     json: bool,
     /// Write the service time of every exchange with its call id to this file, to be held against a
     /// stand-in's own record
     #[arg(long, value_name = "FILE")]
-    calls: Option<PathBuf>,
+    pub(super) calls: Option<PathBuf>,
     #[command(flatten)]
-    watch: WatchArgs,
+    pub(super) watch: WatchArgs,
 }
 
 pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     // Nothing that is told holds up what is measured, written or ended.
     aside::begin();
     let checked = prepare::read(&args.selection, args.flags()?)?;
+    match args.repeat {
+        Some(times) => repeat(args, &checked, times, terminal),
+        None => once(args, checked, Ending::new(terminal), terminal).map(|(exit, _)| exit),
+    }
+}
+
+/// One run, and where it was written.
+pub(super) fn once(
+    args: &RunArgs,
+    checked: Checked,
+    ending: Ending,
+    terminal: &Terminal,
+) -> Result<(Exit, RunDir), Failure> {
     // With the runtime the limit of open files is raised.
     let runtime = super::runtime()?;
     check_room(&checked.profile.workload.model, terminal)?;
     watch::check(&args.watch, terminal)?;
     let doors = watch::open(&args.watch)?;
-    let ending = Ending::new(terminal);
     ending.listen().map_err(|error| {
         Failure::new(Exit::Bug, format!("signals cannot be heard: {error}"), None)
     })?;
@@ -102,6 +126,7 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
     let clock = Clock::system();
     let run = run_id(&clock);
     let dir = make_dir(args, &run)?;
+    let made = dir.clone();
     let order = Order {
         run,
         folder: dir.path().to_owned(),
@@ -121,7 +146,7 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.
     runtime.shutdown_background();
-    outcome
+    outcome.map(|exit| (exit, made))
 }
 
 async fn measure(
@@ -163,7 +188,8 @@ async fn measure(
         caution_of_accounts(&error, &ground.opened.kept, terminal);
     }
     if args.json {
-        let text = json::render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;
+        let render = if args.repeat.is_some() { json::render_line } else { json::render };
+        let text = render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;
         terminal.data_aside(text.trim_end().to_owned());
     }
     let (about, paint) = (about(&record, &dir), terminal.paint_of_text());
@@ -237,6 +263,10 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
     let players = Players::new(Clock::system(), transport, recorder.clone(), choices, numbering);
     let is_open = profile.workload.model.is_open();
     let players = if is_open { players.on_a_schedule() } else { players };
+    let players = match profile.variant_by {
+        VariantBy::Flow => players.by_flow(profile.workload.model.users()),
+        VariantBy::Profile => players,
+    };
     let planned = profile.workload.closes_after().map(|closes| closes + profile.workload.drain);
     let record = RunRecord {
         schema_version: crate::result::summary::SCHEMA_VERSION,
@@ -335,9 +365,16 @@ async fn asked_to_stop(stop: &Stop) {
 }
 
 impl RunArgs {
+    /// The same for one run of several.
+    pub(super) fn for_one(&self, seed: Seed, out: Option<PathBuf>) -> Self {
+        Self { selection: self.selection.with_seed(seed), out, ..self.clone() }
+    }
+
     /// What the flags say, as a document laid over the profile.
     fn flags(&self) -> Result<Flags, Failure> {
-        let mut lines = Vec::new();
+        // What stands in no table stands first.
+        let by = self.variant_by.iter().map(|by| format!("variant_by = {}", quoted(by)));
+        let mut lines: Vec<String> = by.collect();
         // Exactly so many iterations should all be in the numbers.
         let none = self.iterations.map(|_| "0s".to_owned());
         let workload = [

@@ -10,7 +10,7 @@ use crate::run::conduct::{Listener, Setup};
 use crate::run::players::Players;
 
 /// Views of a run in progress.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct WatchArgs {
     /// Show the run on the whole screen of the terminal, with keys to stop it and to change its rate
     #[arg(long)]
@@ -22,6 +22,12 @@ pub(super) struct WatchArgs {
 /// Refuses views that cannot be shown, before anything is begun.
 pub(super) fn check(args: &WatchArgs, terminal: &Terminal) -> Result<(), Failure> {
     if args.tui { tui::check(terminal) } else { Ok(()) }
+}
+
+/// The flag of a view that ends with the run that it shows, if there is one.
+pub(super) fn of_one_run(args: &WatchArgs) -> Option<&'static str> {
+    let live = args.broadcast.has_page().then_some("--live");
+    args.tui.then_some("--tui").or(live)
 }
 
 /// Takes the addresses that others are to watch at, before anything is sent to anybody.

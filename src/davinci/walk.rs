@@ -11,6 +11,7 @@ use crate::base::secret::Secret;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use serde_json::{Map, Value};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,13 @@ pub struct Fingerprint {
     pub flow: String,
     /// Node of the first form.
     pub first_node: String,
+}
+
+/// As `run.json` has it: flow id and first node.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.flow, self.first_node)
+    }
 }
 
 /// A conversation with one flow.

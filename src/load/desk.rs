@@ -58,7 +58,7 @@ impl Desk {
             waker.wake();
             return Served::AtOnce;
         }
-        inner.waiting.push_back(ticket);
+        inner.waiting.push_back(Ticket { late: true, ..ticket });
         Served::Waits
     }
 
@@ -146,7 +146,8 @@ mod tests {
     fn ticket(clock: &Clock, number: u64) -> Ticket {
         let due = clock.now();
         let (after, phase) = (Duration::ZERO, Phase::Measured);
-        Ticket { number, due, dispatched: due, handed: due, after, phase, user: 0, choice: 0 }
+        let (dispatched, handed, late) = (due, due, false);
+        Ticket { number, due, dispatched, handed, late, after, phase, user: 0, choice: 0 }
     }
 
     fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {

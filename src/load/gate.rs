@@ -244,7 +244,8 @@ impl Gate {
     fn blank(&self, number: u64, due: Instant, after: Duration) -> Ticket {
         let now = self.clock.now();
         let (phase, choice) = (self.phases.of(after), self.plan.mix.pick(number));
-        Ticket { number, due, dispatched: now, handed: now, after, phase, user: 0, choice }
+        let (dispatched, handed, late) = (now, now, false);
+        Ticket { number, due, dispatched, handed, late, after, phase, user: 0, choice }
     }
 
     fn make(&self, ticket: Ticket) -> Ticket {

@@ -16,6 +16,8 @@ pub struct Ticket {
     pub dispatched: Instant,
     /// When a user got it: at once where one was free.
     pub handed: Instant,
+    /// All users were busy when it was due, so it waits or waited for one. Never in the closed model.
+    pub late: bool,
     /// When it is due, counted from the start of the run.
     pub after: Duration,
     /// The phase of its due time, for it and all its samples.

@@ -187,6 +187,7 @@ mod tests {
             due,
             dispatched: due,
             handed: due,
+            late: false,
             after: Duration::ZERO,
             phase,
             user: 0,

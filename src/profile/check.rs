@@ -1,12 +1,12 @@
 //! What no single key can get wrong: rules across sections. Collects every problem.
 
-use super::document::{AccountSource, Profile};
+use super::document::{AccountSource, Profile, VariantBy};
 use super::load::Loaded;
 use super::tenant::{SdkToken, Tenant};
-use crate::analysis::rule::{Known, Rule};
+use crate::analysis::rule::{Known, Rule, Scope};
 use crate::analysis::threshold::with_default;
 use crate::base::document::{Problem, Problems, Section, Sited, Table, Value};
-use crate::base::names::{Journey, Step};
+use crate::base::names::{Journey, OTHER_FLOW, Step, UNKNOWN_FLOW};
 use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::base::secret::{STRUCK_OUT, without_user_info};
 use crate::identity::account::AccountState;
@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A profile in which everything fits together.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Checked {
     /// The profile.
     pub profile: Profile,
@@ -113,6 +113,16 @@ fn strike_user_info(value: &mut serde_json::Value) {
     }
 }
 
+/// How a variant is called that is a flow.
+const NAME_OF_A_FLOW: &str = "which flows there are is known once the run has met them; write \
+     `variant:FLOW-ID/FIRST-NODE` as `run.json` of an earlier run has it under `flows` (one that is not met \
+     fails), or `variant:unknown`";
+
+/// Whether a variant of a run that counts by flow could be called so.
+fn is_of_a_flow(variant: &str) -> bool {
+    [UNKNOWN_FLOW, OTHER_FLOW].contains(&variant) || variant.contains('/')
+}
+
 /// Built-in journeys by name; own ones of the same name stand in front of them.
 fn find(name: &Journey, own: &[Arc<Script>]) -> Option<Arc<Script>> {
     let of_person = own.iter().find(|script| script.name == *name).cloned();
@@ -190,6 +200,20 @@ impl Checked {
                 Some("name them apart".to_owned()),
             );
         }
+        if self.counts_by_flow() && names.len() > 1 {
+            let what = format!(
+                "`variant_by = \"flow\"` counts each iteration under the flow that it meets, and the \
+                 profile has {} variants to deal them out among",
+                names.len()
+            );
+            let remedy = "keep one `[[variant]]`, or leave `variant_by` out".to_owned();
+            problems.note(None, what, Some(remedy));
+        }
+    }
+
+    /// Whether variants are known only once the tenant has answered.
+    fn counts_by_flow(&self) -> bool {
+        self.profile.variant_by == VariantBy::Flow
     }
 
     /// A rule that names nothing of this run would silently hold, or silently fail.
@@ -213,14 +237,21 @@ impl Checked {
             // Which capabilities a flow has is known only once it was walked.
             capabilities: None,
         };
-        for rule in &self.profile.thresholds {
-            if let Err(error) = rule.value.check(&known) {
-                problems.note(Some(&rule.place), error.to_string(), error.remedy());
-            }
-        }
-        for guard in &self.profile.guards {
-            if let Err(error) = guard.rule().check(&known) {
-                problems.note(None, error.to_string(), error.remedy());
+        let thresholds = self.profile.thresholds.iter().map(|it| (Some(&it.place), &it.value));
+        let guards = self.profile.guards.iter().map(|guard| (None, guard.rule()));
+        for (place, rule) in thresholds.chain(guards) {
+            match &rule.scope {
+                Scope::Variant(variant) if self.counts_by_flow() => {
+                    if !is_of_a_flow(variant.as_str()) {
+                        let what = format!("`{rule}` names no flow, and `variant_by` is `flow`");
+                        problems.note(place, what, Some(NAME_OF_A_FLOW.to_owned()));
+                    }
+                }
+                _ => {
+                    if let Err(error) = rule.check(&known) {
+                        problems.note(place, error.to_string(), error.remedy());
+                    }
+                }
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::workload::mix::{MOST_WEIGHT, read_weights};
 use crate::workload::pacing::ThinkTime;
 
 /// A profile as read: every section understood, nothing cross-checked yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Profile {
     /// Patterns of journey files, relative to the profile.
     pub journey_files: Vec<Sited<String>>,
@@ -28,6 +28,8 @@ pub struct Profile {
     pub http: transport::Settings,
     /// What is compared; at least one.
     pub variants: Vec<Variant>,
+    /// What iterations are counted under.
+    pub variant_by: VariantBy,
     /// How much load, and until when.
     pub workload: workload::settings::Settings,
     /// Pauses before each answer; none without.
@@ -45,6 +47,20 @@ pub struct Profile {
     /// Where codes come from.
     pub codes: codes::settings::Settings,
 }
+
+/// What makes a variant.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum VariantBy {
+    /// The profile: iterations are dealt out among its variants.
+    #[default]
+    Profile,
+    /// The tenant: an iteration belongs to the flow that answers its start.
+    Flow,
+}
+
+/// The words for what makes a variant.
+pub const VARIANT_BY: &[(&str, VariantBy)] =
+    &[("profile", VariantBy::Profile), ("flow", VariantBy::Flow)];
 
 /// One flow version or configuration.
 #[derive(Clone, Debug)]
@@ -107,6 +123,7 @@ impl Profile {
             stand_in: stand_in.table().cloned(),
             http: whole(section.section("http"), transport::Settings::read),
             variants: read_variants(&mut section),
+            variant_by: section.choice("variant_by", VARIANT_BY).unwrap_or_default(),
             workload: whole(section.section("workload"), workload::settings::Settings::read),
             think: read_think_time(section.section("think_time")),
             journeys: read_weights(section.section("journeys")),

@@ -11,6 +11,7 @@ use crate::base::schema::{
 use crate::codes::settings::SOURCES;
 use crate::identity::persona::LOCALES;
 use crate::journey::script::STARTS;
+use crate::profile::document::VARIANT_BY;
 use crate::transport::{CONNECTIONS, VERSIONS};
 use crate::workload::mix::MOST_WEIGHT;
 use crate::workload::settings::MOST_USERS;
@@ -50,6 +51,9 @@ described! {
     CodeSource = words_or_reference(built_sources());
     /// Language and country that people are invented for.
     Locale = words_or_reference(LOCALES.iter().map(|locale| locale.name()));
+    /// What iterations are counted under: the variants that the profile names, or the flow that answers
+    /// the start of each.
+    VariantBy = words_or_reference(VARIANT_BY.iter().map(|(word, _)| *word));
     /// What becomes of status 429.
     RateLimited = words_or_reference(["count"]);
     /// A pause: `none`, `2s`, any time between two with `1s..3s`, or `lognormal 2s 0.5` with the median
@@ -103,6 +107,9 @@ struct Profile {
     http: Option<Http>,
     /// Which flow policies are run, one or several; without any, the application's first.
     variant: Option<Vec<Variant>>,
+    /// What iterations are counted under; with `flow`, for a policy that splits traffic by itself, the
+    /// flow that answers the start of each. `profile` by default.
+    variant_by: Option<VariantBy>,
     /// How much load, and until when.
     workload: Option<Workload>,
     /// Which journeys, and their weights: `sign-on = 7`. Replaces that of profiles below as a whole.
@@ -491,6 +498,7 @@ mod tests {
         let checker = Checker::new(schema());
         for wrong in [
             "naem = 1",
+            "variant_by = \"weight\"",
             "[http]\nreply_timeout = 30",
             "[http]\nreply_timeout = \"30\"",
             "[http]\nmax_reply = \"4MB\"",

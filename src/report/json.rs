@@ -11,6 +11,11 @@ pub fn render(summary: &Summary) -> Result<String, RenderError> {
     Ok(text)
 }
 
+/// The same in one line without its line break, where several documents follow each other.
+pub fn render_line(summary: &Summary) -> Result<String, RenderError> {
+    serde_json::to_string(summary).map_err(|source| RenderError::Json { source })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,6 +30,9 @@ mod tests {
             dir.write_summary(&summary).unwrap();
             let written = std::fs::read_to_string(dir.file(SUMMARY)).unwrap();
             assert_eq!(render(&summary).unwrap(), written);
+            let line = render_line(&summary).unwrap();
+            let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+            assert!(!line.contains('\n') && read(&line) == read(&written), "{line}");
         }
     }
 }

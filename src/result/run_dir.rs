@@ -87,6 +87,13 @@ pub struct RunRecord {
     pub plan: serde_json::Value,
 }
 
+impl RunRecord {
+    /// Whether its variants are the flows that iterations met, not those that the profile names.
+    pub fn counts_by_flow(&self) -> bool {
+        self.plan.get("variant_by").and_then(serde_json::Value::as_str) == Some("flow")
+    }
+}
+
 /// The machine of a run.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct HostRecord {

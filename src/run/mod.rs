@@ -2,6 +2,7 @@
 
 mod accounts;
 pub mod bearer;
+mod by_flow;
 pub mod call_log;
 pub mod conduct;
 pub mod cores;

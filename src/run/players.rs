@@ -1,8 +1,10 @@
 //! The users of a run: each ticket becomes one iteration of a journey, recorded as it happens.
 
+use super::by_flow::{ByFlow, Held};
 use super::call_log::CallLog;
 use crate::base::clock::Clock;
 use crate::base::names::Variant;
+use crate::davinci::walk::Fingerprint;
 use crate::journey::cast::Stage;
 use crate::journey::outcome::{Outcome as Played, Verdict};
 use crate::journey::perform::{Answered, Label, Part, Sending, Wait, Witness, perform};
@@ -30,6 +32,8 @@ pub struct Players {
     calls: Option<CallLog>,
     /// Iterations are due on a schedule of their own, so that they can be late.
     has_lag: bool,
+    /// Iterations are counted under the flow that they meet, not under the variant of their choice.
+    by_flow: Option<ByFlow>,
 }
 
 /// A journey of a variant.
@@ -60,6 +64,8 @@ pub struct User {
 #[derive(Default)]
 struct Trace {
     began: Option<Instant>,
+    /// Where the iteration is counted, once it is performed.
+    journey: Option<JourneyId>,
     steps: Vec<StepId>,
     exchanges: Vec<Traced>,
     in_flight: Option<(RowId, Instant)>,
@@ -72,6 +78,8 @@ struct Trace {
     last_call: Option<String>,
     /// Waiting for things other than replies.
     waited: Duration,
+    /// What goes on record once the iteration has met its flow, where it is counted under that.
+    held: Held,
 }
 
 impl Trace {
@@ -79,9 +87,10 @@ impl Trace {
     fn begin(&mut self, now: Instant) {
         self.steps.clear();
         self.exchanges.clear();
-        let (steps, exchanges) =
-            (std::mem::take(&mut self.steps), std::mem::take(&mut self.exchanges));
-        *self = Self { began: Some(now), steps, exchanges, ..Self::default() };
+        self.held.clear();
+        let before = std::mem::take(self);
+        let (steps, exchanges, held) = (before.steps, before.exchanges, before.held);
+        *self = Self { began: Some(now), steps, exchanges, held, ..Self::default() };
     }
 }
 
@@ -94,7 +103,8 @@ impl Players {
         choices: Vec<Choice>,
         (first_index, calls): (u64, Option<CallLog>),
     ) -> Self {
-        Self { clock, transport, recorder, choices, first_index, calls, has_lag: false }
+        let (has_lag, by_flow) = (false, None);
+        Self { clock, transport, recorder, choices, first_index, calls, has_lag, by_flow }
     }
 
     /// The same users in the open model, where iterations can begin later than they were due.
@@ -103,15 +113,12 @@ impl Players {
         Self { has_lag: true, ..self }
     }
 
-    /// Puts on record how late an iteration begins, and which part of that is the generator's own:
-    /// all but the wait for a free user.
-    fn record_lag(&self, ticket: Ticket, journey: JourneyId, began: Instant) {
-        if self.has_lag {
-            let lag = began.saturating_duration_since(ticket.due);
-            self.recorder.wait(ticket.phase, journey, Kind::Lag, lag);
-            let own = lag.saturating_sub(ticket.queued());
-            self.recorder.wait(ticket.phase, journey, Kind::DispatchLag, own);
-        }
+    /// So many users whose iterations are counted under the flow that each meets.
+    #[must_use]
+    pub fn by_flow(self, users: usize) -> Self {
+        let journeys = self.choices.iter().map(|choice| choice.script.name.clone()).collect();
+        let by_flow = Some(ByFlow::new(self.recorder.clone(), journeys, users));
+        Self { by_flow, ..self }
     }
 
     fn index(&self, ticket: Ticket) -> u64 {
@@ -119,7 +126,7 @@ impl Players {
     }
 
     /// Puts the end of an iteration on record.
-    fn record(&self, ticket: Ticket, choice: &Choice, trace: &Trace, ending: Ending) {
+    fn record(&self, ticket: Ticket, journey: JourneyId, trace: &Trace, ending: Ending) {
         let now = self.clock.now();
         let elapsed = now.saturating_duration_since(ticket.due);
         let lag =
@@ -127,7 +134,7 @@ impl Players {
         let response = elapsed.saturating_sub(trace.waited);
         self.recorder.iteration(
             ticket.phase,
-            choice.id(&self.recorder),
+            journey,
             &Iteration {
                 index: ticket.number,
                 due: ticket.after,
@@ -142,9 +149,8 @@ impl Players {
     }
 
     /// Keeps a sample of what went wrong, with a detail that names keys and never values.
-    fn keep_failing(&self, ticket: Ticket, choice: &Choice, trace: &Trace, played: &Played) {
+    fn keep_failing(&self, ticket: Ticket, journey: JourneyId, trace: &Trace, played: &Played) {
         let Err(fault) = played.result else { return };
-        let journey = choice.id(&self.recorder);
         if self.recorder.wants_failing(journey, trace.last_row, fault) {
             self.recorder.failing(Failing {
                 journey,
@@ -164,13 +170,14 @@ impl Performer for Players {
     type User = User;
 
     fn due(&self, ticket: &Ticket) {
-        if let Some(choice) = self.choices.get(ticket.choice) {
+        // Where it is counted by flow, that is known later, and so is this.
+        if let (None, Some(choice)) = (&self.by_flow, self.choices.get(ticket.choice)) {
             self.recorder.due(ticket.phase, choice.id(&self.recorder));
         }
     }
 
     fn late(&self, ticket: &Ticket) {
-        if let Some(choice) = self.choices.get(ticket.choice) {
+        if let (None, Some(choice)) = (&self.by_flow, self.choices.get(ticket.choice)) {
             self.recorder.late(ticket.phase, choice.id(&self.recorder));
         }
     }
@@ -186,35 +193,44 @@ impl Performer for Players {
         session.next_iteration();
         let began = self.clock.now();
         trace.begin(began);
-        let journey = choice.id(&self.recorder);
-        self.record_lag(ticket, journey, began);
+        let by_flow = self.by_flow.as_ref();
+        let journey =
+            by_flow.map_or_else(|| choice.id(&self.recorder), |by_flow| by_flow.begin(&ticket));
         let part = Part {
             script: &choice.script,
             policy: choice.policy.as_deref(),
             index: self.index(ticket),
         };
-        let mut witness = Recording { players: self, ticket, journey, trace };
+        let mut witness = Recording { players: self, ticket, journey, unmet: by_flow, trace };
+        witness.lag(began);
         let played = perform(&choice.stage, part, session, &mut witness).await;
+        witness.meet(None);
+        let journey = witness.journey;
         if let Some(print) = &played.fingerprint {
-            self.recorder.flow(journey, &format!("{}/{}", print.flow, print.first_node));
+            self.recorder.flow(journey, &print.to_string());
         }
         let ending = match played.result {
             Ok(()) => Ending::Completed,
             Err(fault) => Ending::Failed(fault),
         };
-        self.keep_failing(ticket, choice, trace, &played);
+        self.keep_failing(ticket, journey, trace, &played);
+        trace.journey = Some(journey);
         ending
     }
 
     fn finished(&self, ticket: Ticket, user: &mut User, ending: Ending) {
-        if let Some(choice) = self.choices.get(ticket.choice) {
-            self.record(ticket, choice, &user.trace, ending);
+        if let Some(journey) = user.trace.journey {
+            self.record(ticket, journey, &user.trace, ending);
         }
     }
 
     fn unfinished(&self, ticket: Ticket, user: Option<User>, ending: Ending) {
         let Some(choice) = self.choices.get(ticket.choice) else { return };
-        let trace = user.map(|user| user.trace).unwrap_or_default();
+        let mut trace = user.map(|user| user.trace).unwrap_or_default();
+        let journey = match &self.by_flow {
+            Some(by_flow) => by_flow.count(&ticket, None, &mut trace.held),
+            None => choice.id(&self.recorder),
+        };
         // An exchange that was still waiting is slower than any limit, and percentiles that judge
         // have to see it.
         if let (Ending::CutOff, Some((row, since))) = (ending, trace.in_flight) {
@@ -225,9 +241,9 @@ impl Performer for Players {
         }
         if let (Ending::CutOff, Some(since)) = (ending, trace.asking) {
             let time = self.clock.now().saturating_duration_since(since);
-            self.recorder.wait(ticket.phase, choice.id(&self.recorder), Kind::Preflight, time);
+            self.recorder.wait(ticket.phase, journey, Kind::Preflight, time);
         }
-        self.record(ticket, choice, &trace, ending);
+        self.record(ticket, journey, &trace, ending);
     }
 }
 
@@ -241,6 +257,8 @@ struct Recording<'a> {
     players: &'a Players,
     ticket: Ticket,
     journey: JourneyId,
+    /// Who decides where the iteration is counted, until that is decided.
+    unmet: Option<&'a ByFlow>,
     trace: &'a mut Trace,
 }
 
@@ -253,6 +271,15 @@ impl Recording<'_> {
     /// Takes the iteration to what is sent next, or asked for first: whatever goes wrong from here
     /// on is charged to it.
     fn reach(&mut self, label: &Label) -> RowId {
+        let row = self.name(label);
+        self.trace.last_row = Some(row);
+        self.trace.last_status = None;
+        self.trace.last_call = None;
+        row
+    }
+
+    /// The row of what is sent next. Its step is from now on among those that the iteration reached.
+    fn name(&mut self, label: &Label) -> RowId {
         let Self { players: Players { recorder, .. }, journey, trace, .. } = self;
         let row = Row {
             step: label.step.as_str(),
@@ -264,9 +291,45 @@ impl Recording<'_> {
         if !trace.is_announced {
             trace.steps.push(recorder.step(*journey, label.step.as_str()));
         }
-        trace.last_row = Some(row);
-        trace.last_status = None;
-        trace.last_call = None;
+        row
+    }
+
+    /// Puts on record how late the iteration begins, and which part of that is the generator's own:
+    /// all but the wait for a free user.
+    fn lag(&mut self, began: Instant) {
+        if self.players.has_lag {
+            let lag = began.saturating_duration_since(self.ticket.due);
+            self.time(Kind::Lag, lag);
+            self.time(Kind::DispatchLag, lag.saturating_sub(self.ticket.queued()));
+        }
+    }
+
+    /// A time of the journey, put on record as soon as it is known where.
+    fn time(&mut self, kind: Kind, time: Duration) {
+        match self.unmet {
+            Some(_) => self.trace.held.push(kind, time),
+            None => self.players.recorder.wait(self.ticket.phase, self.journey, kind, time),
+        }
+    }
+
+    /// Decides where the iteration is counted, if nobody has. Says whether that is elsewhere than
+    /// where it stood.
+    fn meet(&mut self, print: Option<&Fingerprint>) -> bool {
+        let Some(by_flow) = self.unmet.take() else { return false };
+        let before = self.journey;
+        self.journey = by_flow.count(&self.ticket, print, &mut self.trace.held);
+        self.journey != before
+    }
+
+    /// The row of an exchange that was answered. The first of an iteration is the start of its flow:
+    /// who answered it is what the iteration is counted under, this exchange included.
+    fn row(&mut self, row: RowId, answered: &Answered<'_>) -> RowId {
+        if !self.meet(answered.walk.fingerprint()) {
+            return row;
+        }
+        self.trace.steps.clear();
+        let row = self.name(answered.label);
+        self.trace.last_row = Some(row);
         row
     }
 }
@@ -281,6 +344,7 @@ impl Witness for Recording<'_> {
 
     fn answered(&mut self, answered: &Answered<'_>) {
         let Some((row, _)) = self.trace.in_flight.take() else { return };
+        let row = self.row(row, answered);
         let timing = &answered.exchange.timing;
         let from = timing.sent.unwrap_or(timing.began);
         let service =
@@ -309,18 +373,17 @@ impl Witness for Recording<'_> {
     }
 
     fn preflighted(&mut self, _: &Request<Bytes>, exchange: &Exchange) {
-        let Self { players: Players { recorder, .. }, ticket, journey, trace } = self;
         let timing = &exchange.timing;
-        trace.asking = None;
-        trace.last_status = exchange.reply.as_ref().ok().map(|reply| reply.status().as_u16());
+        self.trace.asking = None;
+        self.trace.last_status = exchange.reply.as_ref().ok().map(|reply| reply.status().as_u16());
         for (kind, time) in timing.connect.map(parts).into_iter().flat_map(Connect::series) {
-            recorder.wait(ticket.phase, *journey, kind, time);
+            self.time(kind, time);
         }
         // One without an answer took until it was given up.
         let from = timing.sent.unwrap_or(timing.began);
         let service =
             timing.service.unwrap_or_else(|| timing.ended.saturating_duration_since(from));
-        recorder.wait(ticket.phase, *journey, Kind::Preflight, service);
+        self.time(Kind::Preflight, service);
     }
 
     fn waited(&mut self, wait: Wait, time: Duration) {
@@ -330,9 +393,12 @@ impl Witness for Recording<'_> {
             Wait::Think => Kind::Think,
         };
         self.trace.waited += time;
-        self.players.recorder.wait(self.ticket.phase, self.journey, kind, time);
+        self.time(kind, time);
     }
 }
+
+#[cfg(test)]
+mod held_back;
 
 #[cfg(test)]
 mod tests {
@@ -345,7 +411,7 @@ mod tests {
     use crate::transport::{Guard, Resolver, Settings, Timing};
     use http::Response;
 
-    fn application() -> Arc<Application> {
+    pub(super) fn application() -> Arc<Application> {
         Arc::new(Application {
             endpoints: Endpoints::new("http://127.0.0.1:1", Some("env")),
             client_id: "app".to_owned(),
@@ -377,6 +443,7 @@ mod tests {
             due: now,
             dispatched: now,
             handed: now,
+            late: false,
             after,
             phase,
             user: 0,
@@ -384,7 +451,7 @@ mod tests {
         };
         let mut trace = Trace::default();
         let players = &players;
-        let mut witness = Recording { players, ticket, journey, trace: &mut trace };
+        let mut witness = Recording { players, ticket, journey, unmet: None, trace: &mut trace };
         let label = Label {
             step: "credentials".into(),
             capability: "c".into(),

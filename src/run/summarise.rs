@@ -31,6 +31,7 @@ pub fn summarise(record: &RunRecord, tally: &Tally, stopped: Option<String>) -> 
         max_users: record.max_users,
         interrupted: record.interrupted,
         unfinished: record.ended_at.is_none(),
+        by_flow: record.counts_by_flow(),
     };
     let timeout = Duration::from_millis(record.reply_timeout_ms);
     Summary::new(facts, tally, judge(tally, &rules, timeout, stopped, &circumstances))

@@ -1,6 +1,7 @@
 //! The real binary, as a person uses it.
 
 mod arrivals;
+mod by_flow;
 mod canary;
 mod check;
 mod connections;
@@ -17,6 +18,7 @@ mod journeys;
 mod lab;
 mod leash;
 mod one_call;
+mod repeat;
 mod run;
 mod secrets;
 mod stand_in;

@@ -236,6 +236,7 @@ impl Gatherer {
         let circumstances = Circumstances {
             workload_model: Some(record.workload_model),
             max_users: record.max_users,
+            by_flow: record.counts_by_flow(),
             ..Circumstances::default()
         };
         Self::new(rules, Duration::from_millis(record.reply_timeout_ms), circumstances)
