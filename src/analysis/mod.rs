@@ -2,7 +2,11 @@
 
 pub mod caution;
 pub mod compare;
+pub mod drift;
+pub mod early;
 pub mod guard;
+pub mod observed;
 pub mod rule;
+pub mod sliding;
 pub mod threshold;
 pub mod verdict;

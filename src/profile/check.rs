@@ -3,8 +3,9 @@
 use super::document::{AccountSource, Profile, Variant};
 use super::load::Loaded;
 use super::tenant::{SdkToken, Tenant};
+use crate::analysis::early::Lookout;
 use crate::analysis::rule::{Known, Rule};
-use crate::analysis::threshold::with_default;
+use crate::analysis::threshold::{Threshold, with_default};
 use crate::base::document::{Problem, Problems, Section, Sited, Table, Value};
 use crate::base::names::{Journey, Step};
 use crate::base::remedy::{Listing, Remedy, nearest};
@@ -198,9 +199,9 @@ impl Checked {
             // Which capabilities a flow has is known only once it was walked.
             capabilities: None,
         };
-        for rule in &self.profile.thresholds {
-            if let Err(error) = rule.value.check(&known) {
-                problems.note(Some(&rule.place), error.to_string(), error.remedy());
+        for threshold in &self.profile.thresholds {
+            if let Err(error) = threshold.value.rule.check(&known) {
+                problems.note(Some(&threshold.place), error.to_string(), error.remedy());
             }
         }
         for guard in &self.profile.guards {
@@ -212,7 +213,21 @@ impl Checked {
 
     /// The rules that the result is judged by.
     pub fn rules(&self) -> Vec<Rule> {
-        with_default(self.profile.thresholds.iter().map(|rule| rule.value.clone()).collect())
+        self.thresholds().into_iter().map(|threshold| threshold.rule).collect()
+    }
+
+    /// Those that stop the run when they do not hold: what the profile says, or all.
+    pub fn lookouts(&self, all: bool) -> Vec<Lookout> {
+        let reply_timeout = self.profile.http.reply_timeout;
+        let mut thresholds = self.thresholds();
+        thresholds.retain(|threshold| all || threshold.abort_on_fail);
+        let lookouts = thresholds.iter();
+        lookouts.filter_map(|threshold| Lookout::new(threshold, reply_timeout)).collect()
+    }
+
+    fn thresholds(&self) -> Vec<Threshold> {
+        let given = self.profile.thresholds.iter();
+        with_default(given.map(|threshold| threshold.value.clone()).collect())
     }
 
     /// How a journey starts its flow.

@@ -174,13 +174,23 @@ impl Page {
         if summary.thresholds.is_empty() {
             return;
         }
+        let has_intervals = summary.thresholds.iter().any(|found| found.low.is_some());
+        let headings = ["observed", "95 % interval"];
+        let shown = if has_intervals { 2 } else { 1 };
         let mut grid = Grid::new(&[]);
-        grid.head("Thresholds", "", &["observed"]);
+        grid.head("Thresholds", "", &headings[..shown]);
         for threshold in &summary.thresholds {
             let (mark, style) =
                 if threshold.holds { ("✓", Style::Good) } else { ("✗", Style::Bad) };
             let name = Cell::new(format!("{mark} {}", threshold.rule), style);
-            grid.row(2, name, vec![Cell::plain(&threshold.observed)]);
+            let interval = threshold.interval().unwrap_or_else(|| figures::NONE.to_owned());
+            let cells = [Cell::plain(&threshold.observed), Cell::plain(interval)];
+            grid.row(2, name, cells.into_iter().take(shown).collect());
+            let worst = threshold.worst().map(|worst| format!("worst at {worst}"));
+            let notes: Vec<_> = worst.into_iter().chain(threshold.remark.clone()).collect();
+            if !notes.is_empty() {
+                grid.note(4, Cell::new(notes.join("; "), Style::Faint));
+            }
         }
         self.blank();
         self.grid(&grid);
@@ -238,6 +248,9 @@ pub(super) fn in_short(summary: &Summary) -> String {
         return "gander was the limit: the numbers say nothing about the tenant".to_owned();
     }
     let missed = summary.thresholds.iter().filter(|threshold| !threshold.holds).count();
+    if summary.measured_s == 0.0 && missed > 0 {
+        return "nothing was measured".to_owned();
+    }
     match (summary.thresholds.len(), missed) {
         (0, _) => String::new(),
         // Something else than a threshold failed it; the reasons say what.

@@ -64,16 +64,21 @@ fn thresholds(summary: &Summary) -> TestSuite {
         let status = match summary.verdict {
             Verdict::Invalid => skipped(),
             _ if found.holds => TestCaseStatus::success(),
-            _ => {
-                let what = format!("`{}` does not hold: {}", found.rule, found.observed);
-                wrong(NonSuccessKind::Failure, "threshold", &[what])
-            }
+            _ => wrong(NonSuccessKind::Failure, "threshold", &[found.broken()]),
         };
         let mut case = case("gander.thresholds", &names.apart(&found.rule), status);
-        case.set_system_out(xml(&format!("observed {}", found.observed)));
+        case.set_system_out(xml(&observed(found)));
         case
     }));
     suite
+}
+
+/// What was observed, for whoever opens the case of a threshold.
+fn observed(found: &ThresholdSummary) -> String {
+    let interval = found.interval().map(|interval| format!("95 % interval {interval}"));
+    let worst = found.worst().map(|worst| format!("worst at {worst}"));
+    let more = [interval, worst, found.remark.clone()].into_iter().flatten();
+    more.fold(format!("observed {}", found.observed), |text, more| format!("{text}; {more}"))
 }
 
 fn journeys(summary: &Summary) -> TestSuite {
@@ -107,7 +112,7 @@ fn journeys(summary: &Summary) -> TestSuite {
 /// nobody got through it.
 fn reasons(row: &JourneySummary, summary: &Summary) -> Vec<String> {
     let missed = summary.thresholds.iter().filter(|found| !found.holds && is_about(found, row));
-    let missed = missed.map(|found| format!("`{}` does not hold: {}", found.rule, found.observed));
+    let missed = missed.map(ThresholdSummary::broken);
     let nobody = (row.due > 0 && row.completed == 0)
         .then(|| format!("none of {} iterations reached the goal", row.due));
     missed.chain(nobody).collect()

@@ -90,16 +90,25 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn threshold()(
+        (rule, observed, holds) in (name(), name(), any::<bool>()),
+        (low, high, remark) in (option(name()), option(name()), option(name())),
+        (worst_from_s, worst_to_s) in (option(figure()), option(figure())),
+    ) -> ThresholdSummary {
+        ThresholdSummary { rule, observed, low, high, worst_from_s, worst_to_s, remark, holds }
+    }
+}
+
+prop_compose! {
     fn remarks()(
         reasons in prop::collection::vec(name(), 0..3),
-        thresholds in prop::collection::vec((name(), name(), any::<bool>()), 0..4),
+        thresholds in prop::collection::vec(threshold(), 0..4),
         cautions in prop::collection::vec((name(), name(), name()), 0..3),
     ) -> (Vec<String>, Vec<ThresholdSummary>, Vec<Caution>) {
-        let threshold = |(rule, observed, holds)| ThresholdSummary { rule, observed, holds };
         let caution = |(slug, text, advice)| Caution { slug, text, advice };
         (
             reasons,
-            thresholds.into_iter().map(threshold).collect(),
+            thresholds,
             cautions.into_iter().map(caution).collect(),
         )
     }
@@ -139,7 +148,10 @@ fn longest_name(summary: &Summary) -> usize {
     let actions = summary.capabilities.iter().flat_map(|row| &row.actions);
     let actions = actions.map(|row| row.action.as_str());
     let thresholds = summary.thresholds.iter();
-    let thresholds = thresholds.flat_map(|row| [row.rule.as_str(), row.observed.as_str()]);
+    let thresholds = thresholds.flat_map(|row| {
+        let interval = width(row.interval().as_deref().unwrap_or_default());
+        [row.rule.as_str(), row.observed.as_str(), row.remark.as_deref().unwrap_or_default()]
+    });
     let reasons = summary.reasons.iter().map(String::as_str);
     let cautions = summary.cautions.iter();
     let cautions = cautions.flat_map(|row| [&*row.slug, &*row.text, &*row.advice]);

@@ -1,0 +1,173 @@
+//! Thresholds looked at while a run goes, for those that stop it.
+
+use super::observed::Observed;
+use super::rule::{Metric, Rule};
+use super::sliding::{Sliding, slack_ms};
+use super::threshold::Threshold;
+use crate::base::units::Span;
+use crate::measure::timeline::Interval;
+use crate::measure::windows::{Cell, Windows};
+use std::fmt;
+use std::time::Duration;
+
+/// With fewer events nothing is judged before the end.
+pub const FEWEST_EVENTS: u64 = 20;
+
+/// Nor is a percentile with fewer events beyond it.
+pub const FEWEST_BEYOND: u64 = 10;
+
+/// The newest stretch of a rule is kept in at most so many pieces, however long it is.
+const PIECES: u64 = 120;
+
+/// A threshold that stops the run when it does not hold. What it keeps does not grow with the run.
+#[derive(Clone, Debug)]
+pub struct Lookout {
+    rule: Rule,
+    delay_ms: u64,
+    reply_timeout: Duration,
+    measured_ms: u64,
+    /// Iterations of its scope that were due so far.
+    due: u64,
+    seen: Seen,
+}
+
+#[derive(Clone, Debug)]
+enum Seen {
+    /// Everything so far.
+    All(Option<Cell>),
+    /// The newest stretch, as long as the rule asks for.
+    Newest(Newest),
+}
+
+/// The newest stretch of a run, in pieces of which the oldest go as new ones come.
+#[derive(Clone, Debug)]
+struct Newest {
+    length_ms: u64,
+    piece_ms: u64,
+    /// The piece that is being filled.
+    open: Option<Cell>,
+    pieces: Sliding,
+}
+
+/// Why a run was stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Broken {
+    /// The rule.
+    pub rule: String,
+    /// What was observed instead, with its unit.
+    pub observed: String,
+    /// How much had been measured by then.
+    pub measured: Duration,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, observed, measured } = self;
+        write!(f, "threshold `{rule}` did not hold after {} measured: {observed}", Span(*measured))
+    }
+}
+
+/// An interval of a run by itself, for all who look out: one window, if it is measured at all.
+pub fn moment(interval: &Interval) -> Windows {
+    // So wide that everything is in the first.
+    let mut moment = Windows::new(u64::MAX, 1);
+    moment.absorb(interval);
+    moment
+}
+
+impl Lookout {
+    /// None for a drift: it is known at the end.
+    pub fn new(threshold: &Threshold, reply_timeout: Duration) -> Option<Self> {
+        let Threshold { rule, abort_delay, .. } = threshold;
+        if matches!(rule.metric, Metric::Drift(_)) {
+            return None;
+        }
+        let seen = match &rule.over {
+            None => Seen::All(None),
+            Some(over) => Seen::Newest(Newest::new(millis(over.value.0))),
+        };
+        let delay_ms = millis(*abort_delay);
+        Some(Self { rule: rule.clone(), delay_ms, reply_timeout, measured_ms: 0, due: 0, seen })
+    }
+
+    /// Looks at the next moment and says whether to stop.
+    pub fn observe(&mut self, moment: &Windows) -> Option<Broken> {
+        let cell = moment.cells(|track| self.rule.scope.has(track)).pop()?;
+        self.measured_ms += cell.measured_ms;
+        self.due += cell.due;
+        let is_due = self.measured_ms >= self.delay_ms;
+        let (rule, due, reply_timeout) = (&self.rule, self.due, self.reply_timeout);
+        let judge = |sum: &Cell| {
+            let is_enough = is_due && is_enough(rule.metric, sum, due);
+            let seen = rule.metric.of(sum, reply_timeout).filter(|_| is_enough)?;
+            (!rule.holds(seen)).then_some(seen)
+        };
+        let broken = match &mut self.seen {
+            Seen::All(all) => judge(add(all, cell)),
+            Seen::Newest(newest) => newest.take(cell).and_then(|pieces| pieces.with_sum(judge)?),
+        };
+        broken.map(|seen: Observed| Broken {
+            rule: rule.to_string(),
+            observed: seen.shown(reply_timeout),
+            measured: Duration::from_millis(self.measured_ms),
+        })
+    }
+}
+
+impl Newest {
+    const fn new(length_ms: u64) -> Self {
+        let sliding = Sliding::EMPTY;
+        Self { length_ms, piece_ms: length_ms / PIECES, open: None, pieces: sliding }
+    }
+
+    /// Adds what came last. Shows the pieces when a new one is whole and they are together as long as asked for.
+    fn take(&mut self, cell: Cell) -> Option<&Sliding> {
+        // A second, which may be a few milliseconds short.
+        let slack_ms = slack_ms(cell.measured_ms);
+        let measured_ms = add(&mut self.open, cell).measured_ms;
+        if measured_ms + slack_ms < self.piece_ms {
+            return None;
+        }
+        self.pieces.push(self.open.take()?);
+        let enough_ms = self.length_ms.saturating_sub(slack_ms).max(1);
+        while self.pieces.len() > 1
+            && self.pieces.measured_ms() >= enough_ms + self.pieces.oldest_ms()
+        {
+            self.pieces.pop();
+        }
+        (self.pieces.measured_ms() >= enough_ms).then_some(&self.pieces)
+    }
+}
+
+fn add(sum: &mut Option<Cell>, cell: Cell) -> &Cell {
+    match sum {
+        Some(sum) => {
+            sum.append(&cell);
+            sum
+        }
+        none => none.insert(cell),
+    }
+}
+
+/// Whether a cell has events enough to be judged before the end. A rate is judged by what was `due` so far: of
+/// a tenant that answers nothing nothing ends.
+fn is_enough(metric: Metric, cell: &Cell, due: u64) -> bool {
+    let timed = cell.pool.good.count() + cell.pool.beyond;
+    let beyond = |timed: u64, part: u64| timed.saturating_mul(part) / 100_000;
+    match metric {
+        // Of the highest percentile of all nothing is beyond: it is the longest time.
+        Metric::Percentile(percentile) if percentile.beyond_thousandths() > 0 => {
+            timed >= FEWEST_EVENTS
+                && beyond(timed, percentile.beyond_thousandths()) >= FEWEST_BEYOND
+        }
+        Metric::Percentile(_) | Metric::Mean | Metric::Max => timed >= FEWEST_EVENTS,
+        Metric::Faults | Metric::Fault(_) => cell.pool.samples() >= FEWEST_EVENTS,
+        Metric::Dropped => cell.due >= FEWEST_EVENTS,
+        Metric::CompletedRate => due >= FEWEST_EVENTS,
+        Metric::Drift(_) => false,
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
