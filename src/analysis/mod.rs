@@ -1,5 +1,6 @@
 //! Judgement: rules, guards, the verdict and reasons to distrust it. Pure.
 
+pub mod bootstrap;
 pub mod caution;
 pub mod compare;
 pub mod drift;
@@ -8,5 +9,6 @@ pub mod guard;
 pub mod observed;
 pub mod rule;
 pub mod sliding;
+pub mod statistics;
 pub mod threshold;
 pub mod verdict;
