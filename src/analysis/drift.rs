@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn few_samples_make_longer_stretches_and_too_few_none() {
-        // 20 samples need five seconds: 24 stretches of 60, 30 and 15 are too short, of 8 seconds are not.
+        // 20 samples need five seconds: of 60 and 30 stretches each is too short, of 15 none.
         let thin: Vec<_> = (0..120).map(|_| second(4, 1e6)).collect();
         assert_eq!(points(&thin, 60, Percentile::P95, TIMEOUT).len(), 0);
         assert_eq!(points(&thin, 15, Percentile::P95, TIMEOUT).len(), 15);

@@ -171,3 +171,105 @@ fn is_enough(metric: Metric, cell: &Cell, due: u64) -> bool {
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::lab::{Second, fine, interval};
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// In which second a rule stops the run, and with what.
+    fn stops(rule: &str, delay_s: u64, seconds: &[Second]) -> Option<(u64, Broken)> {
+        let rule = rule.parse().unwrap();
+        let abort_delay = Duration::from_secs(delay_s);
+        let threshold = Threshold { rule, abort_on_fail: true, abort_delay };
+        let mut lookout = Lookout::new(&threshold, TIMEOUT)?;
+        (0..).zip(seconds).find_map(|(number, second)| {
+            let broken = lookout.observe(&moment(&interval(number, *second)))?;
+            Some((number, broken))
+        })
+    }
+
+    fn second_of(rule: &str, seconds: &[Second]) -> Option<u64> {
+        stops(rule, 0, seconds).map(|(number, _)| number)
+    }
+
+    #[test]
+    fn nothing_is_judged_on_a_few_events() {
+        let slow = [fine(10, 900_000); 200];
+        for (rule, second) in [
+            // Twenty events, and ten beyond the percentile: 20, 100, 200, 1000 of them.
+            ("p50 < 1ms", Some(1)),
+            ("p90 < 1ms", Some(9)),
+            ("p95 < 1ms", Some(19)),
+            ("p99 < 1ms", Some(99)),
+            ("p99.9 < 1ms", None),
+            ("mean < 1ms", Some(1)),
+            ("max < 1ms", Some(1)),
+            ("p100 < 1ms", Some(1)),
+            ("completed-rate > 20/s", Some(1)),
+            ("p95 < 1s", None),
+            ("drift(p95) < 0%", None),
+        ] {
+            assert_eq!(second_of(rule, &slow), second, "{rule}");
+        }
+        let faulty = [Second { timed_out: 2, dropped: 2, ..fine(3, 1000) }; 200];
+        assert_eq!(second_of("faults < 10%", &faulty), Some(3));
+        assert_eq!(second_of("dropped < 10%", &faulty), Some(2));
+    }
+
+    #[test]
+    fn a_delay_counts_from_where_measuring_begins() {
+        let warm_up = Second { measured_ms: 0, ..fine(100, 900_000) };
+        let mut seconds = vec![warm_up; 10];
+        seconds.extend([fine(100, 900_000); 60]);
+        let (number, broken) = stops("p50 < 1ms", 30, &seconds).unwrap();
+        assert_eq!((number, broken.measured), (39, Duration::from_secs(30)));
+        assert_eq!(
+            broken.to_string(),
+            "threshold `p50 < 1ms` did not hold after 30s measured: 900.095ms"
+        );
+    }
+
+    #[test]
+    fn the_newest_stretch_is_looked_at_once_it_is_full() {
+        let mut seconds = vec![fine(100, 1000); 60];
+        seconds[40..].iter_mut().for_each(|second| second.time_us = 900_000);
+        assert_eq!(second_of("p50 < 10ms", &seconds), None);
+        assert_eq!(second_of("p50 < 10ms over 10s", &seconds), Some(45));
+        assert_eq!(second_of("p90 < 10ms over 10s", &seconds), Some(41));
+        // A full one at the start, not before.
+        assert_eq!(second_of("p50 > 1s over 10s", &seconds), Some(9));
+        assert_eq!(second_of("p50 > 1s over 2m", &seconds), None);
+        assert_eq!(second_of("completed-rate > 200/s over 1s", &seconds), Some(0));
+    }
+
+    #[test]
+    fn a_tenant_that_answers_nothing_any_more_is_noticed() {
+        let mut seconds = vec![fine(10, 1000); 30];
+        seconds[10..].iter_mut().for_each(|second| second.completed = 0);
+        assert_eq!(second_of("completed-rate >= 5/s over 5s", &seconds), Some(12));
+        assert_eq!(second_of("p95 < 1s over 5s", &seconds), None);
+    }
+
+    #[test]
+    fn what_is_kept_does_not_grow_with_the_run() {
+        let mut lookout =
+            Lookout::new(&"p95 < 1h over 1h".parse::<Rule>().unwrap().into(), TIMEOUT).unwrap();
+        for number in 0..8000 {
+            assert_eq!(lookout.observe(&moment(&interval(number, fine(2, 1000)))), None);
+        }
+        let Seen::Newest(newest) = &lookout.seen else { panic!("a window") };
+        assert_eq!((newest.pieces.len(), newest.pieces.measured_ms()), (120, 3_600_000));
+    }
+
+    #[test]
+    fn the_exchanges_of_a_step_are_looked_at_too() {
+        let slow = [fine(100, 900_000); 5];
+        for scope in ["sign-on/credentials", "capability:customHTMLTemplate submit"] {
+            assert_eq!(second_of(&format!("{scope}.p50 < 1ms"), &slow), Some(0));
+        }
+        assert_eq!(second_of("register.p50 < 1ms", &slow), None);
+    }
+}

@@ -6,6 +6,8 @@ pub mod compare;
 pub mod drift;
 pub mod early;
 pub mod guard;
+#[cfg(test)]
+mod lab;
 pub mod observed;
 pub mod rule;
 pub mod sliding;

@@ -83,10 +83,12 @@ impl Metric {
         let good = pool.good.count();
         let timed = good + pool.beyond;
         match self {
-            Self::Percentile(percentile) => Some(Observed::Time(match pool.judged(percentile)? {
-                Judged::Within(time_us) => time_us as f64,
-                Judged::BeyondAnyLimit => f64::INFINITY,
-            })),
+            Self::Percentile(percentile) => {
+                Some(Observed::Time(match pool.judged(percentile)? {
+                    Judged::Within(time_us) => time_us as f64,
+                    Judged::BeyondAnyLimit => f64::INFINITY,
+                }))
+            }
             Self::Max if pool.beyond > 0 => Some(Observed::Time(f64::INFINITY)),
             Self::Max => (timed > 0).then(|| Observed::Time(pool.good.max_us() as f64)),
             Self::Mean => (timed > 0).then(|| {
@@ -125,6 +127,18 @@ impl Scope {
         }
     }
 
+    /// Whether the times of a series are among those that it is about.
+    pub fn has_times(&self, key: &SeriesKey) -> bool {
+        match self {
+            Self::Step(..) | Self::Capability { .. } => {
+                key.kind == Kind::Exchange && self.has_exchange(key)
+            }
+            Self::Run => key.kind == Kind::Response,
+            Self::Journey(one) => key.kind == Kind::Response && key.journey == *one,
+            Self::Variant(one) => key.kind == Kind::Response && key.variant == *one,
+        }
+    }
+
     /// All of it that a run measured, as one cell.
     pub fn whole(&self, tally: &Tally) -> Cell {
         let mut cell = Cell {
@@ -148,19 +162,22 @@ impl Scope {
             Self::Run => tally.iterations(Kind::Response, |_, _| true),
             Self::Journey(one) => tally.iterations(Kind::Response, |_, journey| journey == one),
             Self::Variant(one) => tally.iterations(Kind::Response, |variant, _| variant == one),
-            Self::Step(journey, step) => {
-                tally.exchanges(|key| key.journey == *journey && key.step == *step)
+            Self::Step(..) | Self::Capability { .. } => {
+                tally.exchanges(|key| self.has_exchange(key))
             }
-            Self::Capability { .. } => tally.exchanges(|key: &SeriesKey| {
-                self.is_row(key.capability.as_str(), &key.event, &key.action)
-            }),
+        }
+    }
+
+    fn has_exchange(&self, key: &SeriesKey) -> bool {
+        match self {
+            Self::Step(journey, step) => key.journey == *journey && key.step == *step,
+            _ => self.is_row(key.capability.as_str(), &key.event, &key.action),
         }
     }
 
     fn journeys<'t>(&self, tally: &'t Tally) -> impl Iterator<Item = &'t JourneyTally> {
         tally.journeys.iter().filter_map(|((variant, journey), counts)| {
-            let track =
-                Track::Iterations { variant: variant.clone(), journey: journey.clone() };
+            let track = Track::Iterations { variant: variant.clone(), journey: journey.clone() };
             self.has(&track).then_some(counts)
         })
     }

@@ -122,3 +122,86 @@ impl Sliding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::lab::{fine, run};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Cells of so many measured milliseconds, the n-th with n sign-ons.
+    fn cells(measured_ms: &[u64]) -> Vec<Cell> {
+        let cells = (1..).zip(measured_ms).map(|(number, measured_ms)| {
+            let (_, windows) = run(&[fine(number, 1000)], 1000);
+            Cell { measured_ms: *measured_ms, ..windows.cells(|_| true).remove(0) }
+        });
+        cells.collect()
+    }
+
+    fn found(measured_ms: &[u64], length_ms: u64) -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        stretches(&cells(measured_ms), (length_ms, 0), |place, sum| {
+            let (first, last) = (*place.start(), *place.end());
+            let whole: u64 = measured_ms[first..=last].iter().sum();
+            assert_eq!(sum.measured_ms, whole);
+            found.push((first, last));
+        });
+        found
+    }
+
+    #[test]
+    fn stretches_slide_by_a_cell_and_leave_no_cell_out() {
+        for (measured_ms, length_ms, expected) in [
+            (&[1000; 4][..], 2000, &[(0, 1), (1, 2), (2, 3)][..]),
+            (&[1000; 4], 1000, &[(0, 0), (1, 1), (2, 2), (3, 3)]),
+            (&[1000; 4], 4000, &[(0, 3)]),
+            (&[1000; 4], 4001, &[]),
+            (&[1000; 4], 1500, &[(0, 1), (1, 2), (2, 3)]),
+            // The measured part begins and ends within a cell.
+            (&[300, 1000, 1000, 400], 2000, &[(0, 2), (1, 2), (1, 3)]),
+            // A pause of the machine: one interval of three seconds.
+            (&[1000, 0, 3000, 0, 1000], 2000, &[(0, 2), (2, 2), (2, 3), (2, 4)]),
+            (&[], 1000, &[]),
+        ] {
+            assert_eq!(found(measured_ms, length_ms), expected, "{measured_ms:?} {length_ms}");
+        }
+    }
+
+    #[test]
+    fn a_stretch_may_be_a_little_short_but_not_by_a_cell() {
+        let late = [998, 1001, 999, 1002];
+        assert_eq!(found(&late, 2000), [(0, 2), (1, 2), (2, 3)]);
+        let mut places = Vec::new();
+        stretches(&cells(&late), (2000, slack_ms(1000)), |place, _| places.push(place));
+        assert_eq!(places, [0..=1, 1..=2, 2..=3]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_is_that_of_what_is_in(
+            steps in prop::collection::vec((any::<bool>(), 1u64..1500), 1..60),
+        ) {
+            let (mut sliding, mut plain) = (Sliding::default(), Vec::new());
+            for (comes, measured_ms) in steps {
+                if comes {
+                    let cell = cells(&[measured_ms]).remove(0);
+                    plain.push(cell.clone());
+                    sliding.push(cell);
+                } else {
+                    sliding.pop();
+                    if !plain.is_empty() {
+                        plain.remove(0);
+                    }
+                }
+                let sum = plain.clone().into_iter().reduce(|mut sum, cell| {
+                    sum.append(&cell);
+                    sum
+                });
+                prop_assert_eq!(sliding.with_sum(Clone::clone), sum);
+                prop_assert_eq!(sliding.len(), plain.len());
+                prop_assert_eq!(sliding.is_empty(), plain.is_empty());
+                prop_assert_eq!(sliding.oldest_ms(), plain.first().map_or(0, |cell| cell.measured_ms));
+            }
+        }
+    }
+}

@@ -27,7 +27,7 @@ use crate::run::cores::cores;
 use crate::run::descriptors;
 use crate::run::players::{Choice, Players};
 use crate::run::stage::run_id;
-use crate::run::summarise::{MOST_WINDOWS, dossier, summarise};
+use crate::run::summarise::{dossier, summarise, windows};
 use crate::workload::mix::Mix;
 use crate::workload::settings::Model;
 use std::error::Error;
@@ -147,7 +147,7 @@ async fn measure(
     })?;
     let Conducted { dir, record, tally, load, unwritten, unmended, .. } = conducted;
     // Judged by what is on file, as everybody will who finds it there.
-    let (windows, unwritten) = match (unwritten, dir.windows(MOST_WINDOWS)) {
+    let (windows, unwritten) = match (unwritten, windows(&dir, &record)) {
         (None, Ok(windows)) => (Some(windows), None),
         (unwritten, windows) => (None, unwritten.or(windows.err())),
     };

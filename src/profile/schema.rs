@@ -437,7 +437,13 @@ mod tests {
         }
         assert!(met >= 3);
         assert_eq!(checker.complaint_of_toml(DEFAULT), None);
-        for page in ["README.md", "docs/workload.md", "docs/stand-in.md", "docs/faults.md"] {
+        for page in [
+            "README.md",
+            "docs/workload.md",
+            "docs/stand-in.md",
+            "docs/faults.md",
+            "docs/thresholds.md",
+        ] {
             let text = std::fs::read_to_string(root.join(page)).unwrap();
             for block in blocks(&text) {
                 let table = Table::parse(page, block).unwrap();
@@ -518,6 +524,8 @@ mod tests {
             "[[variant]]\nflow_policy = \"x\"",
             "[[threshold]]\nrule = \"sign-on\"",
             "[[threshold]]\nrul = \"faults < 1%\"",
+            "[[threshold]]\nrule = \"faults < 1%\"\nabort_on_fail = \"yes\"",
+            "[[threshold]]\nrule = \"faults < 1%\"\nabort_delay = 30",
             "[guards]\nstop_when = [\"faults > 20%\"]",
             "[journeys]\nsign-on = \"often\"",
             "[journeys]\nsign-on = -1",

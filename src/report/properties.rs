@@ -92,8 +92,8 @@ prop_compose! {
 prop_compose! {
     fn threshold()(
         (rule, observed, holds) in (name(), name(), any::<bool>()),
-        (low, high, remark) in (option(name()), option(name()), option(name())),
-        (worst_from_s, worst_to_s) in (option(figure()), option(figure())),
+        [low, high, remark] in prop::array::uniform3(prop::option::of(name())),
+        [worst_from_s, worst_to_s] in prop::array::uniform2(prop::option::of(figure())),
     ) -> ThresholdSummary {
         ThresholdSummary { rule, observed, low, high, worst_from_s, worst_to_s, remark, holds }
     }
@@ -148,16 +148,23 @@ fn longest_name(summary: &Summary) -> usize {
     let actions = summary.capabilities.iter().flat_map(|row| &row.actions);
     let actions = actions.map(|row| row.action.as_str());
     let thresholds = summary.thresholds.iter();
-    let thresholds = thresholds.flat_map(|row| {
-        let interval = width(row.interval().as_deref().unwrap_or_default());
-        [row.rule.as_str(), row.observed.as_str(), row.remark.as_deref().unwrap_or_default()]
-    });
+    let thresholds =
+        thresholds.flat_map(|row| [row.rule.as_str(), row.remark.as_deref().unwrap_or_default()]);
     let reasons = summary.reasons.iter().map(String::as_str);
     let cautions = summary.cautions.iter();
     let cautions = cautions.flat_map(|row| [&*row.slug, &*row.text, &*row.advice]);
     let all = journeys.chain(capabilities).chain(actions).chain(thresholds).chain(reasons);
     let all = all.chain(cautions).chain([summary.run_id.as_str()]);
-    all.map(width).max().unwrap_or(0)
+    all.map(width).max().unwrap_or(0).max(widest_figures(summary))
+}
+
+/// What was observed and its interval stand in one line.
+fn widest_figures(summary: &Summary) -> usize {
+    let thresholds = || summary.thresholds.iter();
+    let observed = thresholds().map(|row| width(&row.observed)).max();
+    let interval = thresholds().filter_map(ThresholdSummary::interval);
+    let interval = interval.map(|interval| width(&interval)).max();
+    observed.unwrap_or(0) + interval.unwrap_or(0)
 }
 
 /// Indents, marks and the name of a variant.

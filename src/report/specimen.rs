@@ -350,7 +350,7 @@ pub(super) fn failing() -> Summary {
     summary.thresholds = vec![
         within("5.31%", "8.25%", threshold("faults < 1%", "6.78%", false)),
         ThresholdSummary {
-            remark: Some("measured for 20s, which is less: judged on all of it".to_owned()),
+            remark: Some("measured for 20s only: judged on all of it".to_owned()),
             ..within("520 ms", "655 ms", threshold("recovery.p99 < 2s over 1m", "581 ms", true))
         },
         threshold("sign-on.p95 < 800ms", "> 30 s", false),

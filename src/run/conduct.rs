@@ -194,10 +194,7 @@ pub async fn conduct<P: Performer>(
 }
 
 /// Why gander itself ended a run before its time, if it did.
-fn ended_early(
-    found: (Option<&Breach>, Option<&Broken>),
-    by: EndedBy,
-) -> Option<String> {
+fn ended_early(found: (Option<&Breach>, Option<&Broken>), by: EndedBy) -> Option<String> {
     match (found, by) {
         ((Some(breach), _), _) => Some(breach.to_string()),
         ((None, Some(broken)), _) => Some(broken.to_string()),

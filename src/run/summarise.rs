@@ -21,7 +21,13 @@ const MOST_EXEMPLARS: usize = 20_000;
 
 /// The most windows that thresholds are judged by. With the lengths of windows that files have, a run of a
 /// day has as many; of a longer one they are twice as long.
-pub const MOST_WINDOWS: usize = 1440;
+const MOST_WINDOWS: usize = 1440;
+
+/// The windows on file that a run is judged by: of what its rules are about.
+pub fn windows(dir: &RunDir, record: &RunRecord) -> Result<Windows, RunDirError> {
+    let rules = rules(record);
+    dir.windows_of(MOST_WINDOWS, |key| rules.iter().any(|rule| rule.scope.has_times(key)))
+}
 
 /// Judges a settled tally by the rules on record. `windows` are those on file, none while the run goes on:
 /// then what is about stretches of it is left open. `stopped` is why the run ended early, if it did.
@@ -36,8 +42,6 @@ pub fn summarise(
         started_at: record.started_at.clone(),
         workload_model: record.workload_model,
     };
-    // They were rules when they were written.
-    let rules: Vec<Rule> = record.thresholds.iter().filter_map(|rule| rule.parse().ok()).collect();
     let circumstances = Circumstances {
         workload_model: Some(record.workload_model),
         max_users: record.max_users,
@@ -46,7 +50,7 @@ pub fn summarise(
     };
     let reply_timeout = Duration::from_millis(record.reply_timeout_ms);
     let on = Evidence { tally, windows, reply_timeout };
-    Summary::new(facts, tally, judge(&on, &rules, stopped, &circumstances))
+    Summary::new(facts, tally, judge(&on, &rules(record), stopped, &circumstances))
 }
 
 /// The summary of a run directory: the one it has, or one made from its intervals if it was killed
@@ -61,8 +65,13 @@ pub fn of_directory(dir: &RunDir) -> Result<Summary, RunDirError> {
     }
 }
 
+/// They were rules when they were written.
+fn rules(record: &RunRecord) -> Vec<Rule> {
+    record.thresholds.iter().filter_map(|rule| rule.parse().ok()).collect()
+}
+
 fn afresh(dir: &RunDir, record: &RunRecord, tally: &Tally) -> Result<Summary, RunDirError> {
-    let windows = dir.windows(MOST_WINDOWS)?;
+    let windows = windows(dir, record)?;
     Ok(summarise(record, tally, Some(&windows), record.stopped.clone()))
 }
 

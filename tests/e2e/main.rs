@@ -23,3 +23,4 @@ mod stand_in;
 mod tenant;
 mod watch;
 mod terminal;
+mod thresholds;

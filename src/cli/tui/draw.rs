@@ -2,6 +2,7 @@
 
 use super::keys::KEYS;
 use super::view::{Dot, LATE, Now, Row, View};
+use crate::analysis::threshold::{AT_THE_END, NO_SAMPLES};
 use crate::measure::timeline::Percentiles;
 use crate::report::columns::{clean, width};
 use crate::report::faults::counted;

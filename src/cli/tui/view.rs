@@ -2,6 +2,7 @@
 
 use crate::analysis::caution::{self, Circumstances};
 use crate::analysis::rule::Rule;
+use crate::analysis::threshold::Evidence;
 use crate::base::names::{Journey, Variant};
 use crate::load::{Plan, RateControl};
 use crate::measure::counts::FaultCounts;
@@ -260,8 +261,9 @@ impl Gatherer {
         let line = &interval.line;
         self.note(interval);
         if line.interval.is_multiple_of(JUDGED_EVERY) {
-            let evaluate = |rule: &Rule| rule.evaluate(so_far, self.reply_timeout);
-            self.thresholds = self.rules.iter().map(evaluate).collect();
+            let (tally, reply_timeout) = (so_far, self.reply_timeout);
+            let on = Evidence { tally, windows: None, reply_timeout };
+            self.thresholds = self.rules.iter().map(|rule| rule.evaluate(&on)).collect();
             self.cautions = cautions(so_far, &self.circumstances);
         }
         let all = self.of_late(|_, _| true);
