@@ -7,6 +7,7 @@ use super::threshold::Threshold;
 use crate::base::units::Span;
 use crate::measure::timeline::Interval;
 use crate::measure::windows::{Cell, Windows};
+use crate::result::summary::ThresholdSummary;
 use std::fmt;
 use std::time::Duration;
 
@@ -111,6 +112,44 @@ impl Lookout {
             observed: seen.shown(reply_timeout),
             measured: Duration::from_millis(self.measured_ms),
         })
+    }
+}
+
+/// A rule about stretches of a run as it stands while the run goes on: the worst stretch so far.
+#[derive(Clone, Debug)]
+pub struct SoFar {
+    rule: Rule,
+    reply_timeout: Duration,
+    newest: Newest,
+    worst: Option<Observed>,
+}
+
+impl SoFar {
+    /// None for a rule without `over`, and for a drift: it is known at the end.
+    pub fn new(rule: &Rule, reply_timeout: Duration) -> Option<Self> {
+        let over = rule.over.as_ref().filter(|_| !matches!(rule.metric, Metric::Drift(_)))?;
+        let newest = Newest::new(millis(over.value.0));
+        Some(Self { rule: rule.clone(), reply_timeout, newest, worst: None })
+    }
+
+    /// Adds the next moment.
+    pub fn observe(&mut self, moment: &Windows) {
+        let Some(cell) = moment.cells(|track| self.rule.scope.has(track)).pop() else { return };
+        let of = |sum: &Cell| self.rule.metric.of(sum, self.reply_timeout);
+        let Some(seen) = self.newest.take(cell).and_then(|pieces| pieces.with_sum(of)?) else {
+            return;
+        };
+        if self.worst.is_none_or(|worst| self.rule.is_worse(seen, worst)) {
+            self.worst = Some(seen);
+        }
+    }
+
+    /// What was observed so far, if there was a stretch with a sample.
+    pub fn found(&self) -> Option<ThresholdSummary> {
+        let worst = self.worst?;
+        let (rule, observed) = (self.rule.to_string(), worst.shown(self.reply_timeout));
+        let holds = self.rule.holds(worst);
+        Some(ThresholdSummary { rule, observed, holds, ..ThresholdSummary::default() })
     }
 }
 
@@ -251,6 +290,25 @@ mod tests {
         seconds[10..].iter_mut().for_each(|second| second.completed = 0);
         assert_eq!(second_of("completed-rate >= 5/s over 5s", &seconds), Some(12));
         assert_eq!(second_of("p95 < 1s over 5s", &seconds), None);
+    }
+
+    #[test]
+    fn while_a_run_goes_on_the_worst_stretch_so_far_is_known() {
+        let rule = "p50 < 10ms over 5s".parse::<Rule>().unwrap();
+        let mut so_far = SoFar::new(&rule, TIMEOUT).unwrap();
+        let mut told = Vec::new();
+        for number in 0..20 {
+            let time_us = if (8..12).contains(&number) { 900_000 } else { 1000 };
+            so_far.observe(&moment(&interval(number, fine(10, time_us))));
+            told.push(so_far.found().map(|found| (found.observed, found.holds)));
+        }
+        assert!(told[..4].iter().all(Option::is_none), "{told:?}");
+        assert_eq!(told[4], Some(("1ms".to_owned(), true)));
+        assert_eq!(told[9], Some(("1ms".to_owned(), true)));
+        assert_eq!(told[10..].iter().flatten().filter(|(_, holds)| !holds).count(), 10);
+        for rule in ["p50 < 10ms", "drift(p50) < 1% over 1h"] {
+            assert!(SoFar::new(&rule.parse().unwrap(), TIMEOUT).is_none(), "{rule}");
+        }
     }
 
     #[test]

@@ -65,16 +65,6 @@ pub fn of_directory(dir: &RunDir) -> Result<Summary, RunDirError> {
     }
 }
 
-/// They were rules when they were written.
-fn rules(record: &RunRecord) -> Vec<Rule> {
-    record.thresholds.iter().filter_map(|rule| rule.parse().ok()).collect()
-}
-
-fn afresh(dir: &RunDir, record: &RunRecord, tally: &Tally) -> Result<Summary, RunDirError> {
-    let windows = windows(dir, record)?;
-    Ok(summarise(record, tally, Some(&windows), record.stopped.clone()))
-}
-
 /// Everything that a directory tells of its run, also of one that was killed.
 pub fn dossier(dir: &RunDir) -> Result<Dossier, RunDirError> {
     let record = dir.run()?;
@@ -91,6 +81,16 @@ pub fn dossier(dir: &RunDir) -> Result<Dossier, RunDirError> {
         }
     })?;
     Ok(Dossier { record, summary, tally, course, exemplars, failing, is_running: false })
+}
+
+/// They were rules when they were written.
+fn rules(record: &RunRecord) -> Vec<Rule> {
+    record.thresholds.iter().filter_map(|rule| rule.parse().ok()).collect()
+}
+
+fn afresh(dir: &RunDir, record: &RunRecord, tally: &Tally) -> Result<Summary, RunDirError> {
+    let windows = windows(dir, record)?;
+    Ok(summarise(record, tally, Some(&windows), record.stopped.clone()))
 }
 
 /// As many as a run keeps, whatever a damaged file holds.

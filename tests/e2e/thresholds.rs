@@ -169,6 +169,29 @@ fn one_flag_lets_every_threshold_stop_the_run_even_the_one_that_every_run_has() 
 }
 
 #[test]
+fn a_guard_that_stops_a_run_in_its_warm_up_blames_no_threshold() {
+    let lab = Lab::new();
+    let more = [
+        "--set",
+        "workload.warm_up=\"60s\"",
+        "--set",
+        "stand_in.fault=[{ kind = \"http-500\" }]",
+        "--threshold",
+        "sign-on.p95 < 1s over 10s",
+    ];
+    let without_warm_up: Vec<_> =
+        OPEN.iter().filter(|word| !["--warm-up", "0s"].contains(word)).copied().collect();
+    let ended = lab.run(&[&without_warm_up[..], &more].concat());
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(ended.stderr.contains("FAIL  nothing was measured"), "{}", ended.stderr);
+    let judged = summary(&lab.path("reports/latest"));
+    let reasons: Vec<_> = judged["reasons"].as_array().expect("reasons").iter().collect();
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    assert!(reasons[0].as_str().is_some_and(|why| why.starts_with("guard `")), "{reasons:?}");
+    assert_eq!(reasons[1], "nothing was measured: the run ended in its warm-up");
+}
+
+#[test]
 fn rules_that_cannot_be_judged_are_refused_before_the_start() {
     let lab = Lab::new();
     let profile = lab.file(
