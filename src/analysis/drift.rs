@@ -135,8 +135,9 @@ fn half_width(points: &[(f64, f64)], found: f64) -> f64 {
     let level = median(&mut bare);
     let residuals: Vec<_> = points.iter().map(|(x, y)| y - found * x - level).collect();
     let memory = Memory::of(&residuals);
-    // At least four blocks.
-    let block = memory.block_length().clamp(1, (points.len() / 4).max(1));
+    // So few points know little of their own memory: what they show of it is the least. At least four blocks.
+    let (least, most) = (points.len() / 6, points.len() / 4);
+    let block = memory.block_length().max(least).min(most).max(1);
     let anew = (0..RESAMPLES).map(|resample| {
         let mut random = SEED.stream("drift", resample);
         let mut drawn = Vec::with_capacity(points.len() + block);

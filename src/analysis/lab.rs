@@ -11,28 +11,28 @@ use std::sync::Arc;
 
 /// What happened in a second.
 #[derive(Clone, Copy, Debug)]
-pub struct Second {
+pub(super) struct Second {
     /// How much of it is measured, at its end if it is the first.
-    pub measured_ms: u64,
+    pub(super) measured_ms: u64,
     /// Sign-ons that completed, and were due.
-    pub completed: u64,
+    pub(super) completed: u64,
     /// How long each took, and its one exchange.
-    pub time_us: u64,
+    pub(super) time_us: u64,
     /// Sign-ons that timed out, and were due.
-    pub timed_out: u64,
+    pub(super) timed_out: u64,
     /// Sign-ons that were refused, and were due.
-    pub refused: u64,
+    pub(super) refused: u64,
     /// Sign-ons that were dropped, and were due.
-    pub dropped: u64,
+    pub(super) dropped: u64,
 }
 
 /// So many sign-ons a second, each as long.
-pub const fn fine(completed: u64, time_us: u64) -> Second {
+pub(super) const fn fine(completed: u64, time_us: u64) -> Second {
     Second { measured_ms: 1000, completed, time_us, timed_out: 0, refused: 0, dropped: 0 }
 }
 
 /// A second as the collector ends it, in a run that it is the `number`-th second of.
-pub fn interval(number: u64, second: Second) -> Interval {
+pub(super) fn interval(number: u64, second: Second) -> Interval {
     let Second { measured_ms, completed, time_us, timed_out, refused, dropped } = second;
     let faults = [(Fault::ReadTimeout, timed_out), (Fault::Refused, refused)];
     let row: JourneyLine = serde_json::from_value(serde_json::json!({
@@ -77,7 +77,7 @@ pub fn interval(number: u64, second: Second) -> Interval {
 }
 
 /// A run of these seconds, with windows of a width.
-pub fn run(seconds: &[Second], width_ms: u64) -> (Tally, Windows) {
+pub(super) fn run(seconds: &[Second], width_ms: u64) -> (Tally, Windows) {
     let (mut tally, mut windows) = (Tally::default(), Windows::new(width_ms, 10_000));
     for (number, second) in (0..).zip(seconds) {
         let interval = interval(number, *second);

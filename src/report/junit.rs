@@ -233,7 +233,7 @@ mod tests {
     fn a_failing_run() {
         insta::assert_snapshot!(rendered(specimen::failing()), @r#"
         <?xml version="1.0" encoding="UTF-8"?>
-        <testsuites name="gander" tests="7" skipped="0" failures="4" errors="0" timestamp="2026-11-21T18:34:41.120+00:00" time="20.000">
+        <testsuites name="gander" tests="8" skipped="0" failures="4" errors="0" timestamp="2026-11-21T18:34:41.120+00:00" time="20.000">
             <testsuite name="run" tests="1" skipped="0" errors="0" failures="1">
                 <properties>
                     <property name="run_id" value="20261121-183441-k3f9"/>
@@ -248,17 +248,20 @@ mod tests {
                     <system-out>caution short-run: `sign-on` has 608 completed iterations, too few for a 99th percentile that can be trusted to two figures (run for at least 2 minutes, or at a higher rate)</system-out>
                 </testcase>
             </testsuite>
-            <testsuite name="thresholds" tests="3" skipped="0" errors="0" failures="2">
+            <testsuite name="thresholds" tests="4" skipped="0" errors="0" failures="2">
                 <testcase name="faults &lt; 1%" classname="gander.thresholds">
                     <failure message="`faults &lt; 1%` does not hold: 6.78%" type="threshold"/>
-                    <system-out>observed 6.78%</system-out>
+                    <system-out>observed 6.78%; 95 % interval 5.31% … 8.25%</system-out>
                 </testcase>
                 <testcase name="recovery.p99 &lt; 2s over 1m" classname="gander.thresholds">
-                    <system-out>observed 581 ms</system-out>
+                    <system-out>observed 581 ms; 95 % interval 520 ms … 655 ms; measured for 20s only: judged on all of it</system-out>
                 </testcase>
                 <testcase name="sign-on.p95 &lt; 800ms" classname="gander.thresholds">
                     <failure message="`sign-on.p95 &lt; 800ms` does not hold: &gt; 30 s" type="threshold"/>
                     <system-out>observed &gt; 30 s</system-out>
+                </testcase>
+                <testcase name="register.p95 &lt; 400ms over 5s" classname="gander.thresholds">
+                    <system-out>observed 377 ms; worst at 11s … 16s</system-out>
                 </testcase>
             </testsuite>
             <testsuite name="journeys" tests="3" skipped="0" errors="0" failures="1">
@@ -333,7 +336,7 @@ mod tests {
             let is_xml = |c: char| matches!(c, '\n' | ' '..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
             prop_assert!(text.chars().all(is_xml));
             let report = Report::deserialize_from_str(&text).unwrap();
-            prop_assert_eq!(report.tests, 7);
+            prop_assert_eq!(report.tests, 8);
         }
     }
 }

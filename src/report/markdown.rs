@@ -358,11 +358,12 @@ mod tests {
 
         ### Thresholds
 
-        |  | rule | observed |
-        | --- | --- | ---: |
-        | ❌ | `faults < 1%` | 6.78% |
-        | ✅ | `recovery.p99 < 2s over 1m` | 581 ms |
-        | ❌ | `sign-on.p95 < 800ms` | &#62; 30 s |
+        |  | rule | observed | 95 % interval | worst at |
+        | --- | --- | ---: | ---: | ---: |
+        | ❌ | `faults < 1%` | 6.78% | 5.31% … 8.25% | – |
+        | ✅ | `recovery.p99 < 2s over 1m` (measured for 20s only: judged on all of it) | 581 ms | 520 ms … 655 ms | – |
+        | ❌ | `sign-on.p95 < 800ms` | &#62; 30 s | – | – |
+        | ✅ | `register.p95 < 400ms over 5s` | 377 ms | – | 11s … 16s |
 
         ### Journeys · response time
 

@@ -164,7 +164,8 @@ fn widest_figures(summary: &Summary) -> usize {
     let observed = thresholds().map(|row| width(&row.observed)).max();
     let interval = thresholds().filter_map(ThresholdSummary::interval);
     let interval = interval.map(|interval| width(&interval)).max();
-    observed.unwrap_or(0) + interval.unwrap_or(0)
+    // Their headings are no wider than these.
+    observed.unwrap_or(0).max(8) + interval.unwrap_or(0).max(13)
 }
 
 /// Indents, marks and the name of a variant.

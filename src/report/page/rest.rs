@@ -203,8 +203,19 @@ mod tests {
     #[test]
     fn a_threshold_says_in_words_whether_it_holds() {
         let page = thresholds(&specimen::dossier(specimen::failing())).into_string();
-        assert_eq!((page.matches("✗ no").count(), page.matches("✓ yes").count()), (2, 1));
-        assert!(page.contains("&gt; 30 s"));
+        assert_eq!((page.matches("✗ no").count(), page.matches("✓ yes").count()), (2, 2));
+        for words in ["&gt; 30 s", "5.31% … 8.25%", "judged on all of it", "11s … 16s", "every stretch"] {
+            assert!(page.contains(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_is_still_open_neither_holds_nor_fails() {
+        let mut summary = specimen::passing();
+        summary.thresholds[1].observed = AT_THE_END.to_owned();
+        let page = thresholds(&specimen::dossier(summary)).into_string();
+        assert_eq!((page.matches("✗ no").count(), page.matches("✓ yes").count()), (0, 1));
+        assert!(page.contains(AT_THE_END) && !page.contains("95 % interval"), "{page}");
     }
 
     #[test]
