@@ -154,7 +154,7 @@ fn one_flag_lets_every_threshold_stop_the_run_even_the_one_that_every_run_has() 
         "60s",
         "--abort-on-fail",
         "--set",
-        "stand_in.fault=[{ kind = \"http-500\", share = \"30%\" }]",
+        "stand_in.fault=[{ kind = \"http-500\", action = \"SIGNON\", share = \"30%\" }]",
         "--threshold",
         "drift(p50) < 50%",
         "--set",
@@ -175,7 +175,7 @@ fn a_guard_that_stops_a_run_in_its_warm_up_blames_no_threshold() {
         "--set",
         "workload.warm_up=\"60s\"",
         "--set",
-        "stand_in.fault=[{ kind = \"http-500\" }]",
+        "stand_in.fault=[{ kind = \"http-500\", action = \"SIGNON\" }]",
         "--threshold",
         "sign-on.p95 < 1s over 10s",
     ];
@@ -208,7 +208,7 @@ fn rules_that_cannot_be_judged_are_refused_before_the_start() {
         "`drift(p95) < 5%` cannot stop a run: a drift is known at its end",
         "`p95 < 1s over 0s` looks at no time at all",
         "the run has no journey `sing-on`",
-        "`threshold.abort_on_fail` is not true or false",
+        "`threshold.abort_on_fail` is a text, not true or false",
         "`threshold.abort_delay`: `30` is not a duration",
     ] {
         assert!(ended.stderr.contains(problem), "{problem}: {}", ended.stderr);
