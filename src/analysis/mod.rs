@@ -3,8 +3,14 @@
 pub mod bootstrap;
 pub mod caution;
 pub mod compare;
+pub mod drift;
+pub mod early;
 pub mod guard;
+#[cfg(test)]
+mod lab;
+pub mod observed;
 pub mod rule;
+pub mod sliding;
 pub mod statistics;
 pub mod threshold;
 pub mod verdict;

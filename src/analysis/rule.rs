@@ -8,6 +8,7 @@ use crate::measure::histogram::Percentile;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// One rule. For a threshold it says what has to hold, for a guard what stops the run.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +21,7 @@ pub struct Rule {
     pub op: Op,
     /// With what.
     pub limit: Written<Limit>,
-    /// In which length of time; none for the whole measured part.
+    /// In every stretch of which length; none for the whole measured part. A drift is scaled to it.
     pub over: Option<Written<Span>>,
 }
 
@@ -117,7 +118,7 @@ pub enum Metric {
     CompletedRate,
     /// Dropped ÷ due iterations.
     Dropped,
-    /// Slow growth of a percentile over the run.
+    /// Slow growth of a percentile over the measured part, in parts of its median.
     Drift(Percentile),
 }
 
@@ -186,6 +187,11 @@ impl Op {
             Self::AtLeast => observed >= limit,
         }
     }
+
+    /// Whether the lower of two numbers is the better one.
+    pub const fn wants_low(self) -> bool {
+        matches!(self, Self::Below | Self::AtMost)
+    }
 }
 
 /// What a metric is compared with.
@@ -231,6 +237,12 @@ pub enum RuleError {
         rule: String,
         /// What is wrong with it.
         source: UnitError,
+    },
+    /// A window, or a length that a drift is scaled to, without any.
+    #[error("`{rule}` looks at no time at all")]
+    NoTime {
+        /// The text.
+        rule: String,
     },
     /// A metric that exchanges do not have.
     #[error("`{rule}`: exchanges are neither due nor dropped")]
@@ -281,6 +293,7 @@ impl Remedy for RuleError {
                  `capability:NAME submit ACTION` or `variant:NAME`"
                 .to_owned(),
             Self::Limit { source, .. } => return source.remedy(),
+            Self::NoTime { .. } => "write it like `over 1m`, or leave it out".to_owned(),
             Self::NotOfExchanges { .. } => {
                 "use it with a journey, a variant or without a scope".to_owned()
             }
@@ -294,6 +307,9 @@ impl Remedy for RuleError {
         })
     }
 }
+
+/// The shortest time that a rule can look at: the clock of a timeline.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 impl FromStr for Rule {
     type Err = RuleError;
@@ -315,7 +331,10 @@ impl FromStr for Rule {
         };
         let unit = |source| RuleError::Limit { rule: rule(), source };
         let limit = metric.limit(limit).map_err(unit)?;
-        let over = over.map(Written::read).transpose().map_err(unit)?;
+        let over = over.map(Written::<Span>::read).transpose().map_err(unit)?;
+        if over.as_ref().is_some_and(|over| over.value.0 < SHORTEST) {
+            return Err(RuleError::NoTime { rule: rule() });
+        }
         Ok(Self { scope, metric, op, limit, over })
     }
 }
@@ -574,6 +593,7 @@ mod tests {
             "/step.p95 < 1s",
             "capability:x.dropped < 1%",
             "p95 < 1s over 5",
+            "p95 < 1s over 0s",
             "completed-rate > 20",
         ];
         insta::assert_snapshot!(texts.map(message).concat(), @"
@@ -593,6 +613,8 @@ mod tests {
   use it with a journey, a variant or without a scope
 `p95 < 1s over 5`: `5` is not a duration
   write it with its unit, such as `250ms`, `30s` or `5m`
+`p95 < 1s over 0s` looks at no time at all
+  write it like `over 1m`, or leave it out
 `completed-rate > 20`: `20` is not a rate
   write it with its unit, such as `40/s`, `600/min` or `60000/h`
 ");

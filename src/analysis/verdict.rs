@@ -2,13 +2,13 @@
 
 use super::caution::{self, Circumstances};
 use super::rule::Rule;
+use super::threshold::Evidence;
 use crate::base::units::Share;
 use crate::measure::fault::{Fault, Side};
 use crate::measure::series::Kind;
 use crate::measure::tally::{RunTally, Tally, share};
 use crate::measure::timeline::CPU_LIMIT;
 use crate::result::summary::{Judgement, ThresholdSummary, Verdict};
-use std::time::Duration;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -65,23 +65,29 @@ pub const OVERLOADED_PART: u64 = 10;
 const UNFINISHED: &str = "the run has no end on record: it is still under way, was killed, or its \
      results could not be written";
 
-/// Judges a settled tally. `stopped` is a reason for which the run was ended early, such as a
-/// guard's: it fails the run.
+/// Why a run that ended in its warm-up is no passed one: no rule was broken, and none was kept.
+const UNMEASURED: &str = "nothing was measured: the run ended in its warm-up";
+
+/// Judges a run. `stopped` is a reason for which it was ended early, such as a guard's: it fails the run.
 pub fn judge(
-    tally: &Tally,
+    on: &Evidence<'_>,
     rules: &[Rule],
-    reply_timeout: Duration,
     stopped: Option<String>,
     circumstances: &Circumstances,
 ) -> Judgement {
-    let thresholds: Vec<_> = rules.iter().map(|rule| rule.evaluate(tally, reply_timeout)).collect();
+    let tally = on.tally;
+    let thresholds: Vec<_> = rules.iter().map(|rule| rule.evaluate(on)).collect();
     let mut reasons = invalid(tally);
     let is_invalid = !reasons.is_empty();
     // Said of an invalid run, too: otherwise nobody would know why it was so late.
     reasons.extend(max_users_reached(tally, circumstances));
     reasons.extend(stopped);
     reasons.extend(circumstances.unfinished.then(|| UNFINISHED.to_owned()));
-    reasons.extend(thresholds.iter().filter(|found| !found.holds).map(broken));
+    let broken = thresholds.iter().filter(|found| !found.holds);
+    match tally.run.measured_ms {
+        0 => reasons.extend(broken.map(|_| UNMEASURED.to_owned()).next()),
+        _ => reasons.extend(broken.map(ThresholdSummary::broken)),
+    }
     let verdict = match (is_invalid, reasons.is_empty()) {
         (true, _) => Verdict::Invalid,
         (false, false) => Verdict::Fail,
@@ -101,10 +107,6 @@ fn max_users_reached(tally: &Tally, circumstances: &Circumstances) -> Option<Str
              kept them for too long, or `workload.max_users` is too small for this rate"
         )
     })
-}
-
-fn broken(found: &ThresholdSummary) -> String {
-    format!("`{}` does not hold: {}", found.rule, found.observed)
 }
 
 /// Why the numbers say nothing about the tenant.
@@ -149,6 +151,7 @@ fn why(run: &RunTally) -> String {
 mod tests {
     use super::*;
     use crate::measure::tally::JourneyTally;
+    use std::time::Duration;
 
     fn tally(overloaded_ms: u64, fault: Option<Fault>) -> Tally {
         let mut tally = Tally::default();
@@ -166,11 +169,14 @@ mod tests {
         tally
     }
 
+    fn all_of(tally: &Tally) -> Evidence<'_> {
+        Evidence { tally, windows: None, reply_timeout: Duration::from_secs(30) }
+    }
+
     fn judged(tally: &Tally, rules: &[&str], stopped: Option<&str>) -> (Verdict, Vec<String>) {
         let rules: Vec<_> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
         let stopped = stopped.map(str::to_owned);
-        let circumstances = Circumstances::default();
-        let judgement = judge(tally, &rules, Duration::from_secs(30), stopped, &circumstances);
+        let judgement = judge(&all_of(tally), &rules, stopped, &Circumstances::default());
         (judgement.verdict, judgement.reasons)
     }
 
@@ -202,6 +208,16 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_ended_in_its_warm_up_blames_no_threshold() {
+        let guard = "guard `faults > 80% over 30s`: 25 of 25 iterations, 100%";
+        let rules = ["p95 < 1s", "faults < 1%"];
+        let (verdict, reasons) = judged(&Tally::default(), &rules, Some(guard));
+        assert_eq!(verdict, Verdict::Fail);
+        assert_eq!(reasons, [guard, UNMEASURED]);
+        assert_eq!(judged(&Tally::default(), &[], Some(guard)).1, [guard]);
+    }
+
+    #[test]
     fn a_tenth_of_the_time_at_the_generators_limit_makes_a_run_invalid() {
         assert_eq!(judged(&tally(999, None), &[], None).0, Verdict::Pass);
         let (verdict, reasons) = judged(&tally(1000, None), &["p95 < 1us"], None);
@@ -216,7 +232,7 @@ mod tests {
     #[test]
     fn a_run_without_an_end_never_passes() {
         let circumstances = Circumstances { unfinished: true, ..Circumstances::default() };
-        let judgement = judge(&tally(0, None), &[], Duration::ZERO, None, &circumstances);
+        let judgement = judge(&all_of(&tally(0, None)), &[], None, &circumstances);
         assert_eq!(
             (judgement.verdict, &judgement.reasons[..]),
             (Verdict::Fail, &[UNFINISHED.to_owned()][..])
@@ -229,7 +245,7 @@ mod tests {
             let mut tally = tally(overloaded_ms, None);
             tally.journeys.values_mut().for_each(|counts| counts.late = 3);
             let circumstances = Circumstances { max_users: Some(4), ..Circumstances::default() };
-            judge(&tally, &[], Duration::from_secs(30), None, &circumstances)
+            judge(&all_of(&tally), &[], None, &circumstances)
         };
         let judgement = judged(0);
         assert_eq!(judgement.verdict, Verdict::Fail);

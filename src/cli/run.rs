@@ -32,7 +32,7 @@ use crate::run::cores::cores;
 use crate::run::descriptors;
 use crate::run::players::{Choice, Players};
 use crate::run::stage::run_id;
-use crate::run::summarise::{dossier, summarise};
+use crate::run::summarise::{dossier, summarise, windows};
 use crate::workload::mix::Mix;
 use crate::workload::settings::Model;
 use std::error::Error;
@@ -78,6 +78,9 @@ pub(super) struct RunArgs {
     /// A rule that the result has to keep, such as `sign-on.p95 < 800ms` (repeatable)
     #[arg(long = "threshold", value_name = "RULE")]
     thresholds: Vec<String>,
+    /// Stop the run as soon as a threshold does not hold; what is under way may end
+    #[arg(long)]
+    abort_on_fail: bool,
     /// Where the run is written; without it, a new folder in `reports`
     #[arg(short, long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
@@ -167,9 +170,14 @@ async fn measure(
         _ => Failure::of(Exit::Bug, &error),
     })?;
     let Conducted { dir, record, tally, load, unwritten, unmended, .. } = conducted;
+    // Judged by what is on file, as everybody will who finds it there.
+    let (windows, unwritten) = match (unwritten, windows(&dir, &record)) {
+        (None, Ok(windows)) => (Some(windows), None),
+        (unwritten, windows) => (None, unwritten.or(windows.err())),
+    };
     let lost = unwritten.as_ref().map(|error| format!("the results could not be written: {error}"));
     let stopped = lost.or_else(|| record.stopped.clone());
-    let mut summary = summarise(&record, &tally, stopped);
+    let mut summary = summarise(&record, &tally, windows.as_ref(), stopped);
     if load.stuck > 0 {
         summary.verdict = Verdict::Invalid;
         let what = "iterations could not be ended: a bug in gander, or a machine that stood still";
@@ -302,6 +310,7 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         dir,
         record,
         guards: profile.guards.clone(),
+        lookouts: checked.lookouts(args.abort_on_fail),
         first_index: opened.next_index,
         ledger: opened.ledger.clone(),
         kept: opened.kept.clone(),

@@ -69,7 +69,7 @@ mod tests {
         .unwrap();
         let tally = Tally::default();
         let dossier = Dossier {
-            summary: summarise(&record, &tally, None),
+            summary: summarise(&record, &tally, None, None),
             record,
             tally,
             course: Course::default(),

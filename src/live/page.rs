@@ -317,7 +317,7 @@ mod tests {
             let Self { page, feed, record, .. } = self;
             drop(feed);
             let tally = Tally::default();
-            page.finish(&record, &summarise(&record, &tally, None), &tally);
+            page.finish(&record, &summarise(&record, &tally, None, None), &tally);
         }
     }
 

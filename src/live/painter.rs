@@ -232,7 +232,7 @@ impl Painter {
         }
         let now = Utc::of(self.clock.wall()).stamp();
         let judged = RunRecord { ended_at: Some(now), ..self.record.clone() };
-        let summary = summarise(&judged, &tally, None);
+        let summary = summarise(&judged, &tally, None, None);
         let record = self.record.clone();
         self.with_samples(Dossier { summary, tally, course, ..empty(record) })
     }
@@ -296,7 +296,7 @@ fn empty(record: RunRecord) -> Dossier {
     let tally = Tally::default();
     let judged = RunRecord { ended_at: Some(String::new()), ..record.clone() };
     Dossier {
-        summary: summarise(&judged, &tally, None),
+        summary: summarise(&judged, &tally, None, None),
         record,
         tally,
         course: Course::default(),

@@ -39,6 +39,19 @@ impl Stop {
         requests
     }
 
+    /// Asks for the first time, and only that: where somebody has asked before, nothing is cut off. Says
+    /// whether this was it.
+    pub fn drain_by(&self, who: &str) -> bool {
+        let mut asked = self.0.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = self.0.requests.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst);
+        if first.is_ok() {
+            asked.push((1, who.to_owned()));
+        }
+        drop(asked);
+        self.ring();
+        first.is_ok()
+    }
+
     /// Takes the requests since the last time: the number of each, and who made it.
     pub fn asked(&self) -> Vec<(u32, String)> {
         std::mem::take(&mut *self.0.asked.lock().unwrap_or_else(PoisonError::into_inner))
@@ -93,6 +106,17 @@ mod tests {
         assert_eq!(stop.asked(), [(1, "Ctrl-C".to_owned()), (2, "somebody".to_owned())]);
         (0..100).for_each(|_| _ = stop.request());
         assert_eq!((stop.asked().len(), stop.asked().len(), stop.requests()), (16, 0, 102));
+    }
+
+    #[test]
+    fn a_drain_is_asked_for_once_and_never_cuts_off() {
+        let stop = Stop::default();
+        assert!(stop.drain_by("a threshold") && !stop.drain_by("another"));
+        assert_eq!((stop.requests(), stop.asked()), (1, vec![(1, "a threshold".to_owned())]));
+        let stopped = Stop::default();
+        stopped.request();
+        assert!(!stopped.drain_by("a threshold"));
+        assert_eq!(stopped.requests(), 1);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use super::document::{AccountSource, Profile, VariantBy};
 use super::load::Loaded;
 use super::tenant::{SdkToken, Tenant};
+use crate::analysis::early::Lookout;
 use crate::analysis::rule::{Known, Rule, Scope};
-use crate::analysis::threshold::with_default;
+use crate::analysis::threshold::{Threshold, with_default};
 use crate::base::document::{Problem, Problems, Section, Sited, Table, Value};
 use crate::base::names::{Journey, OTHER_FLOW, Step, UNKNOWN_FLOW};
 use crate::base::remedy::{Listing, Remedy, nearest};
@@ -237,7 +238,7 @@ impl Checked {
             // Which capabilities a flow has is known only once it was walked.
             capabilities: None,
         };
-        let thresholds = self.profile.thresholds.iter().map(|it| (Some(&it.place), &it.value));
+        let thresholds = self.profile.thresholds.iter().map(|it| (Some(&it.place), &it.value.rule));
         let guards = self.profile.guards.iter().map(|guard| (None, guard.rule()));
         for (place, rule) in thresholds.chain(guards) {
             match &rule.scope {
@@ -258,7 +259,21 @@ impl Checked {
 
     /// The rules that the result is judged by.
     pub fn rules(&self) -> Vec<Rule> {
-        with_default(self.profile.thresholds.iter().map(|rule| rule.value.clone()).collect())
+        self.thresholds().into_iter().map(|threshold| threshold.rule).collect()
+    }
+
+    /// Those that stop the run when they do not hold: what the profile says, or all.
+    pub fn lookouts(&self, all: bool) -> Vec<Lookout> {
+        let reply_timeout = self.profile.http.reply_timeout;
+        let mut thresholds = self.thresholds();
+        thresholds.retain(|threshold| all || threshold.abort_on_fail);
+        let lookouts = thresholds.iter();
+        lookouts.filter_map(|threshold| Lookout::new(threshold, reply_timeout)).collect()
+    }
+
+    fn thresholds(&self) -> Vec<Threshold> {
+        let given = self.profile.thresholds.iter();
+        with_default(given.map(|threshold| threshold.value.clone()).collect())
     }
 
     /// Whether some journey starts its flow at a tenant by policy.

@@ -3,10 +3,12 @@
 use super::overlay::{self, Overlay};
 use super::tenant::Tenant;
 use crate::analysis::guard::Guard;
-use crate::analysis::rule::Rule;
+use crate::analysis::rule::{Metric, Rule};
+use crate::analysis::threshold::Threshold;
 use crate::base::document::{Section, Sited, Table};
 use crate::base::names::{Journey, Variant as VariantName};
 use crate::base::remedy::Remedy;
+use crate::base::units::Span;
 use crate::codes;
 use crate::identity;
 use crate::journey::script::{Script, Start};
@@ -35,7 +37,7 @@ pub struct Profile {
     /// Pauses before each answer; none without.
     pub think: Option<ThinkTime>,
     /// What the result is judged by.
-    pub thresholds: Vec<Sited<Rule>>,
+    pub thresholds: Vec<Sited<Threshold>>,
     /// What stops a run.
     pub guards: Vec<Guard>,
     /// Journeys and their weights.
@@ -207,26 +209,28 @@ fn read_think_time(mut section: Section<'_>) -> Option<ThinkTime> {
     is_given.then_some(think)
 }
 
-fn read_thresholds(section: &mut Section<'_>) -> Vec<Sited<Rule>> {
-    let mut rules = Vec::new();
+fn read_thresholds(section: &mut Section<'_>) -> Vec<Sited<Threshold>> {
+    let mut thresholds = Vec::new();
     for mut threshold in section.sections("threshold") {
         if threshold.item("rule").is_none() {
             threshold.missing("rule", "such as `rule = \"sign-on.p95 < 800ms\"`");
         }
-        if let Some(rule) = threshold.parsed::<Rule>("rule") {
-            if let Some(what) = rule.value.not_built_yet() {
-                let what = format!("`{}`: {what} is known to gander but not built yet", rule.value);
-                threshold.problems().note(
-                    Some(&rule.place),
-                    what,
-                    Some("leave it out for now".to_owned()),
-                );
+        let rule = threshold.parsed::<Rule>("rule");
+        let abort_on_fail = threshold.flag("abort_on_fail").unwrap_or(false);
+        let delay = threshold.parsed::<Span>("abort_delay");
+        if let Some(Sited { place, value: rule }) = rule {
+            if abort_on_fail && matches!(rule.metric, Metric::Drift(_)) {
+                let what = format!("`{rule}` cannot stop a run: a drift is known at its end");
+                let remedy = "leave `abort_on_fail` out".to_owned();
+                threshold.problems().note(Some(&place), what, Some(remedy));
             }
-            rules.push(rule);
+            let abort_delay = delay.map(|delay| delay.value.0).unwrap_or_default();
+            let value = Threshold { rule, abort_on_fail, abort_delay };
+            thresholds.push(Sited { place, value });
         }
         threshold.finish();
     }
-    rules
+    thresholds
 }
 
 fn read_guards(mut section: Section<'_>) -> Vec<Guard> {

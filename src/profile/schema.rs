@@ -60,7 +60,8 @@ described! {
     /// and a sigma.
     Pause = text_like(&pause_pattern());
     /// What has to hold: `[scope.]metric op limit`, such as `sign-on.p95 < 800ms`,
-    /// `sign-on/credentials.p99 < 1s`, `capability:token.faults < 1%`, `variant:v1.completed-rate >= 5/s`.
+    /// `sign-on/credentials.p99 < 1s`, `capability:token.faults < 1%`, `variant:v1.completed-rate >= 5/s`,
+    /// `p95 < 1s over 1m`, `drift(p95) < 5%`.
     Rule = text_like(r"[^<>]+[<>]=?[^<>]+");
     /// What ends the run at once, as failed: a share of faults in a time, such as `faults > 20% over 30s`.
     Guard = text_like(r"[^<>]+>=?[^<>]+\sover\s[^<>]+");
@@ -352,6 +353,10 @@ struct Codes {
 struct Threshold {
     /// The rule.
     rule: Rule,
+    /// Whether the run is stopped as soon as it does not hold; what is under way may end.
+    abort_on_fail: Option<bool>,
+    /// How much has to be measured before that.
+    abort_delay: Option<Duration>,
 }
 
 /// What ends a run at once, as failed.
@@ -444,6 +449,7 @@ mod tests {
             "docs/variants.md",
             "docs/stand-in.md",
             "docs/faults.md",
+            "docs/thresholds.md",
         ] {
             let text = std::fs::read_to_string(root.join(page)).unwrap();
             for block in blocks(&text) {
@@ -529,6 +535,8 @@ mod tests {
             "[[variant]]\nname = \"v\"\ntenant = { client_secret = \"open\" }",
             "[[threshold]]\nrule = \"sign-on\"",
             "[[threshold]]\nrul = \"faults < 1%\"",
+            "[[threshold]]\nrule = \"faults < 1%\"\nabort_on_fail = \"yes\"",
+            "[[threshold]]\nrule = \"faults < 1%\"\nabort_delay = 30",
             "[guards]\nstop_when = [\"faults > 20%\"]",
             "[journeys]\nsign-on = \"often\"",
             "[journeys]\nsign-on = -1",

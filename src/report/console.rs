@@ -174,13 +174,23 @@ impl Page {
         if summary.thresholds.is_empty() {
             return;
         }
+        let has_intervals = summary.thresholds.iter().any(|found| found.low.is_some());
+        let headings = ["observed", "95 % interval"];
+        let shown = if has_intervals { 2 } else { 1 };
         let mut grid = Grid::new(&[]);
-        grid.head("Thresholds", "", &["observed"]);
+        grid.head("Thresholds", "", &headings[..shown]);
         for threshold in &summary.thresholds {
             let (mark, style) =
                 if threshold.holds { ("✓", Style::Good) } else { ("✗", Style::Bad) };
             let name = Cell::new(format!("{mark} {}", threshold.rule), style);
-            grid.row(2, name, vec![Cell::plain(&threshold.observed)]);
+            let interval = threshold.interval().unwrap_or_else(|| figures::NONE.to_owned());
+            let cells = [Cell::plain(&threshold.observed), Cell::plain(interval)];
+            grid.row(2, name, cells.into_iter().take(shown).collect());
+            let worst = threshold.worst().map(|worst| format!("worst at {worst}"));
+            let notes: Vec<_> = worst.into_iter().chain(threshold.remark.clone()).collect();
+            if !notes.is_empty() {
+                grid.note(4, Cell::new(notes.join("; "), Style::Faint));
+            }
         }
         self.blank();
         self.grid(&grid);
@@ -238,6 +248,9 @@ pub(super) fn in_short(summary: &Summary) -> String {
         return "gander was the limit: the numbers say nothing about the tenant".to_owned();
     }
     let missed = summary.thresholds.iter().filter(|threshold| !threshold.holds).count();
+    if summary.measured_s == 0.0 && missed > 0 {
+        return "nothing was measured".to_owned();
+    }
     match (summary.thresholds.len(), missed) {
         (0, _) => String::new(),
         // Something else than a threshold failed it; the reasons say what.
@@ -326,7 +339,7 @@ mod tests {
     #[test]
     fn a_failing_run_says_what_failed_where_and_what_that_means() {
         insta::assert_snapshot!(shown(&specimen::failing()), @"
-        FAIL  2 of 3 thresholds do not hold
+        FAIL  2 of 4 thresholds do not hold
           `sign-on.p95 < 800ms` does not hold: > 30 s
           `faults < 1%` does not hold: 6.78%
 
@@ -371,10 +384,13 @@ mod tests {
           read-timeout  the network: no complete reply within `http.reply_timeout`
           no-account    what the run was given: no account in the state the journey needs was free
 
-        Thresholds                     observed
-          ✗ faults < 1%                   6.78%
-          ✓ recovery.p99 < 2s over 1m    581 ms
-          ✗ sign-on.p95 < 800ms          > 30 s
+        Thresholds                        observed    95 % interval
+          ✗ faults < 1%                      6.78%    5.31% … 8.25%
+          ✓ recovery.p99 < 2s over 1m       581 ms  520 ms … 655 ms
+            measured for 20s only: judged on all of it
+          ✗ sign-on.p95 < 800ms             > 30 s                –
+          ✓ register.p95 < 400ms over 5s    377 ms                –
+            worst at 11s … 16s
 
         Cautions
           ! short-run: `sign-on` has 608 completed iterations, too few for a 99th percentile that can be
@@ -540,7 +556,7 @@ mod tests {
     fn eighty_columns_are_enough() {
         let about = About { interrupted: true, ..about() };
         insta::assert_snapshot!(render(&specimen::failing(), &about, 80, Paint::Plain), @"
-        FAIL  2 of 3 thresholds do not hold
+        FAIL  2 of 4 thresholds do not hold
           `sign-on.p95 < 800ms` does not hold: > 30 s
           `faults < 1%` does not hold: 6.78%
           interrupted: the numbers are those up to then
@@ -590,10 +606,13 @@ mod tests {
           no-account    what the run was given: no account in the state the journey
                         needs was free
 
-        Thresholds                     observed
-          ✗ faults < 1%                   6.78%
-          ✓ recovery.p99 < 2s over 1m    581 ms
-          ✗ sign-on.p95 < 800ms          > 30 s
+        Thresholds                        observed    95 % interval
+          ✗ faults < 1%                      6.78%    5.31% … 8.25%
+          ✓ recovery.p99 < 2s over 1m       581 ms  520 ms … 655 ms
+            measured for 20s only: judged on all of it
+          ✗ sign-on.p95 < 800ms             > 30 s                –
+          ✓ register.p95 < 400ms over 5s    377 ms                –
+            worst at 11s … 16s
 
         Cautions
           ! short-run: `sign-on` has 608 completed iterations, too few for a 99th

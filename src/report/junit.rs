@@ -64,16 +64,21 @@ fn thresholds(summary: &Summary) -> TestSuite {
         let status = match summary.verdict {
             Verdict::Invalid => skipped(),
             _ if found.holds => TestCaseStatus::success(),
-            _ => {
-                let what = format!("`{}` does not hold: {}", found.rule, found.observed);
-                wrong(NonSuccessKind::Failure, "threshold", &[what])
-            }
+            _ => wrong(NonSuccessKind::Failure, "threshold", &[found.broken()]),
         };
         let mut case = case("gander.thresholds", &names.apart(&found.rule), status);
-        case.set_system_out(xml(&format!("observed {}", found.observed)));
+        case.set_system_out(xml(&observed(found)));
         case
     }));
     suite
+}
+
+/// What was observed, for whoever opens the case of a threshold.
+fn observed(found: &ThresholdSummary) -> String {
+    let interval = found.interval().map(|interval| format!("95 % interval {interval}"));
+    let worst = found.worst().map(|worst| format!("worst at {worst}"));
+    let more = [interval, worst, found.remark.clone()].into_iter().flatten();
+    more.fold(format!("observed {}", found.observed), |text, more| format!("{text}; {more}"))
 }
 
 fn journeys(summary: &Summary) -> TestSuite {
@@ -107,7 +112,7 @@ fn journeys(summary: &Summary) -> TestSuite {
 /// nobody got through it.
 fn reasons(row: &JourneySummary, summary: &Summary) -> Vec<String> {
     let missed = summary.thresholds.iter().filter(|found| !found.holds && is_about(found, row));
-    let missed = missed.map(|found| format!("`{}` does not hold: {}", found.rule, found.observed));
+    let missed = missed.map(ThresholdSummary::broken);
     let nobody = (row.due > 0 && row.completed == 0)
         .then(|| format!("none of {} iterations reached the goal", row.due));
     missed.chain(nobody).collect()
@@ -228,7 +233,7 @@ mod tests {
     fn a_failing_run() {
         insta::assert_snapshot!(rendered(specimen::failing()), @r#"
         <?xml version="1.0" encoding="UTF-8"?>
-        <testsuites name="gander" tests="7" skipped="0" failures="4" errors="0" timestamp="2026-11-21T18:34:41.120+00:00" time="20.000">
+        <testsuites name="gander" tests="8" skipped="0" failures="4" errors="0" timestamp="2026-11-21T18:34:41.120+00:00" time="20.000">
             <testsuite name="run" tests="1" skipped="0" errors="0" failures="1">
                 <properties>
                     <property name="run_id" value="20261121-183441-k3f9"/>
@@ -243,17 +248,20 @@ mod tests {
                     <system-out>caution short-run: `sign-on` has 608 completed iterations, too few for a 99th percentile that can be trusted to two figures (run for at least 2 minutes, or at a higher rate)</system-out>
                 </testcase>
             </testsuite>
-            <testsuite name="thresholds" tests="3" skipped="0" errors="0" failures="2">
+            <testsuite name="thresholds" tests="4" skipped="0" errors="0" failures="2">
                 <testcase name="faults &lt; 1%" classname="gander.thresholds">
                     <failure message="`faults &lt; 1%` does not hold: 6.78%" type="threshold"/>
-                    <system-out>observed 6.78%</system-out>
+                    <system-out>observed 6.78%; 95 % interval 5.31% … 8.25%</system-out>
                 </testcase>
                 <testcase name="recovery.p99 &lt; 2s over 1m" classname="gander.thresholds">
-                    <system-out>observed 581 ms</system-out>
+                    <system-out>observed 581 ms; 95 % interval 520 ms … 655 ms; measured for 20s only: judged on all of it</system-out>
                 </testcase>
                 <testcase name="sign-on.p95 &lt; 800ms" classname="gander.thresholds">
                     <failure message="`sign-on.p95 &lt; 800ms` does not hold: &gt; 30 s" type="threshold"/>
                     <system-out>observed &gt; 30 s</system-out>
+                </testcase>
+                <testcase name="register.p95 &lt; 400ms over 5s" classname="gander.thresholds">
+                    <system-out>observed 377 ms; worst at 11s … 16s</system-out>
                 </testcase>
             </testsuite>
             <testsuite name="journeys" tests="3" skipped="0" errors="0" failures="1">
@@ -328,7 +336,7 @@ mod tests {
             let is_xml = |c: char| matches!(c, '\n' | ' '..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
             prop_assert!(text.chars().all(is_xml));
             let report = Report::deserialize_from_str(&text).unwrap();
-            prop_assert_eq!(report.tests, 7);
+            prop_assert_eq!(report.tests, 8);
         }
     }
 }

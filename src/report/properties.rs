@@ -90,16 +90,25 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn threshold()(
+        (rule, observed, holds) in (name(), name(), any::<bool>()),
+        [low, high, remark] in prop::array::uniform3(prop::option::of(name())),
+        [worst_from_s, worst_to_s] in prop::array::uniform2(prop::option::of(figure())),
+    ) -> ThresholdSummary {
+        ThresholdSummary { rule, observed, low, high, worst_from_s, worst_to_s, remark, holds }
+    }
+}
+
+prop_compose! {
     fn remarks()(
         reasons in prop::collection::vec(name(), 0..3),
-        thresholds in prop::collection::vec((name(), name(), any::<bool>()), 0..4),
+        thresholds in prop::collection::vec(threshold(), 0..4),
         cautions in prop::collection::vec((name(), name(), name()), 0..3),
     ) -> (Vec<String>, Vec<ThresholdSummary>, Vec<Caution>) {
-        let threshold = |(rule, observed, holds)| ThresholdSummary { rule, observed, holds };
         let caution = |(slug, text, advice)| Caution { slug, text, advice };
         (
             reasons,
-            thresholds.into_iter().map(threshold).collect(),
+            thresholds,
             cautions.into_iter().map(caution).collect(),
         )
     }
@@ -139,13 +148,24 @@ fn longest_name(summary: &Summary) -> usize {
     let actions = summary.capabilities.iter().flat_map(|row| &row.actions);
     let actions = actions.map(|row| row.action.as_str());
     let thresholds = summary.thresholds.iter();
-    let thresholds = thresholds.flat_map(|row| [row.rule.as_str(), row.observed.as_str()]);
+    let thresholds =
+        thresholds.flat_map(|row| [row.rule.as_str(), row.remark.as_deref().unwrap_or_default()]);
     let reasons = summary.reasons.iter().map(String::as_str);
     let cautions = summary.cautions.iter();
     let cautions = cautions.flat_map(|row| [&*row.slug, &*row.text, &*row.advice]);
     let all = journeys.chain(capabilities).chain(actions).chain(thresholds).chain(reasons);
     let all = all.chain(cautions).chain([summary.run_id.as_str()]);
-    all.map(width).max().unwrap_or(0)
+    all.map(width).max().unwrap_or(0).max(widest_figures(summary))
+}
+
+/// What was observed and its interval stand in one line.
+fn widest_figures(summary: &Summary) -> usize {
+    let thresholds = || summary.thresholds.iter();
+    let observed = thresholds().map(|row| width(&row.observed)).max();
+    let interval = thresholds().filter_map(ThresholdSummary::interval);
+    let interval = interval.map(|interval| width(&interval)).max();
+    // Their headings are no wider than these.
+    observed.unwrap_or(0).max(8) + interval.unwrap_or(0).max(13)
 }
 
 /// Indents, marks and the name of a variant.

@@ -5,6 +5,7 @@ use super::lines::{Next, next_line};
 use super::run_dir::{INTERVALS, RunDir, RunDirError, TAIL, TIMELINE, check_version, io_error};
 use super::writer::window_ms;
 use crate::measure::course::Course;
+use crate::measure::series::SeriesKey;
 use crate::measure::tally::Tally;
 use crate::measure::timeline::{Line, SCHEMA_VERSION};
 use crate::measure::windows::Windows;
@@ -45,13 +46,25 @@ impl RunDir {
     /// The measured part of the run, window by window: as many windows as its files tell apart, at most
     /// `most`.
     pub fn windows(&self, most: usize) -> Result<Windows, RunDirError> {
+        self.windows_of(most, |_| true)
+    }
+
+    /// The same with the times of chosen series only, for whoever looks at a few: those of all take a hundred
+    /// megabytes.
+    pub fn windows_of(
+        &self,
+        most: usize,
+        chosen: impl Fn(&SeriesKey) -> bool,
+    ) -> Result<Windows, RunDirError> {
         let mut elapsed_ms = 0;
         self.each_line(TIMELINE, |line: Line| elapsed_ms = line.end_ms)?;
         let width_ms = window_ms(self.run()?.planned_ms.unwrap_or(elapsed_ms));
         let mut windows = Windows::new(width_ms, most);
         self.each_line(TIMELINE, |line: Line| windows.absorb_line(&line))?;
         self.each_times(elapsed_ms, |entry| {
-            windows.absorb_times(&entry.key, (entry.start_ms, entry.end_ms), &entry.times);
+            if chosen(&entry.key) {
+                windows.absorb_times(&entry.key, (entry.start_ms, entry.end_ms), &entry.times);
+            }
         })?;
         Ok(windows)
     }

@@ -1,6 +1,7 @@
 //! The result of a run: `summary.json`, versioned, with its unit in every name.
 
 use crate::base::names::{Capability, Journey, RunId, Step, Variant};
+use crate::base::units::Span;
 use crate::measure::counts::FaultCounts;
 use crate::measure::histogram::{Percentile, Times};
 use crate::measure::series::{Kind, SeriesKey};
@@ -9,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The format of [`Summary`].
 pub const SCHEMA_VERSION: u32 = 1;
@@ -279,15 +281,51 @@ impl TimeUs {
 }
 
 /// A rule and what was observed.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThresholdSummary {
     /// The rule, in its canonical spelling.
     pub rule: String,
-    /// What was observed, with its unit.
+    /// What was observed, with its unit; of a rule with `over` in the worst stretch of that length.
     pub observed: String,
+    /// Lower end of the 95 % interval of what was observed. None where too little was measured to say one,
+    /// and of a longest time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<String>,
+    /// Its upper end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<String>,
+    /// Start of the worst stretch of a rule with `over`, from the start of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_from_s: Option<f64>,
+    /// Its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_to_s: Option<f64>,
+    /// What has to be known to read it: that the run was shorter than `over`, say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
     /// Whether the rule holds.
     pub holds: bool,
+}
+
+impl ThresholdSummary {
+    /// The 95 % interval for people, `171ms … 190ms`.
+    pub fn interval(&self) -> Option<String> {
+        Some(format!("{} … {}", self.low.as_ref()?, self.high.as_ref()?))
+    }
+
+    /// When the worst stretch was, for people: `2m10s … 3m10s`, from the start of the run.
+    pub fn worst(&self) -> Option<String> {
+        let span = |seconds: f64| Duration::try_from_secs_f64(seconds).ok().map(Span);
+        Some(format!("{} … {}", span(self.worst_from_s?)?, span(self.worst_to_s?)?))
+    }
+
+    /// That it does not hold, and what was observed instead, in one line.
+    pub fn broken(&self) -> String {
+        let worst = self.worst().map(|worst| format!(" from {}", worst.replace('…', "to")));
+        let worst = worst.unwrap_or_default();
+        format!("`{}` does not hold: {}{worst}", self.rule, self.observed)
+    }
 }
 
 /// How gander itself fared. What the system does not tell is absent, never zero.

@@ -3,6 +3,7 @@
 
 use super::generator::Meter;
 use super::mending::Mending;
+use crate::analysis::early::{Broken, Lookout, moment};
 use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::{Journey, Variant};
@@ -65,6 +66,8 @@ pub struct Setup<P> {
     pub record: RunRecord,
     /// When to stop by itself.
     pub guards: Vec<Guard>,
+    /// Thresholds that end it when they do not hold.
+    pub lookouts: Vec<Lookout>,
     /// Number of the first persona of an iteration.
     pub first_index: u64,
     /// The ledger of accounts, brought to the disk with every interval.
@@ -86,6 +89,8 @@ pub struct Conducted {
     pub load: LoadEnd,
     /// The guard that stopped it, if one did.
     pub breach: Option<Breach>,
+    /// The threshold that stopped it, if one did.
+    pub broken: Option<Broken>,
     /// What kept its results from being written, if anything did. The load was stopped there, and
     /// the directory has the run up to then and no end.
     pub unwritten: Option<RunDirError>,
@@ -141,6 +146,7 @@ pub async fn conduct<P: Performer>(
         meter,
         tally: Tally::default(),
         guards: setup.guards,
+        lookouts: setup.lookouts,
         ledger: setup.ledger,
         stop: stop.clone(),
         clock: clock.clone(),
@@ -152,6 +158,7 @@ pub async fn conduct<P: Performer>(
         phases,
         stopping: false,
         breach: None,
+        broken: None,
         failed: None,
     };
     let (over, ended) = channel();
@@ -166,32 +173,33 @@ pub async fn conduct<P: Performer>(
     let patience = if stopped { Duration::ZERO } else { LAST_MENDING };
     let unmended = mending.finish(patience).await;
     let done = tokio::task::spawn_blocking(move || writing.join()).await;
-    let (writer, mut tally, breach, unwritten) = match done {
-        Ok(Ok(done)) => done,
-        Ok(Err(_)) | Err(_) => return Err(ConductError::WriterDied),
+    let Ok(Ok(Done { writer, mut tally, breach, broken, failed: unwritten })) = done else {
+        return Err(ConductError::WriterDied);
     };
     tally.settle();
     record.ended_at = Some(Utc::of(clock.wall()).stamp());
-    record.interrupted = stopped && breach.is_none() && unwritten.is_none();
-    record.stopped = ended_early(breach.as_ref(), load.by);
+    let by_itself = breach.is_some() || broken.is_some() || unwritten.is_some();
+    record.interrupted = stopped && !by_itself;
+    record.stopped = ended_early((breach.as_ref(), broken.as_ref()), load.by);
     record.flows = flows(&tally);
     let dir = writer.dir().clone();
     let unwritten = match unwritten {
         Some(first) => Some(first),
         None => writer.finish().and_then(|dir| dir.write_run(&record)).err(),
     };
-    Ok(Conducted { dir, record, tally, load, breach, unwritten, unmended })
+    Ok(Conducted { dir, record, tally, load, breach, broken, unwritten, unmended })
 }
 
 /// Why gander itself ended a run before its time, if it did.
-fn ended_early(breach: Option<&Breach>, by: EndedBy) -> Option<String> {
-    match (breach, by) {
-        (Some(breach), _) => Some(breach.to_string()),
-        (None, EndedBy::Late) => Some(format!(
+fn ended_early(found: (Option<&Breach>, Option<&Broken>), by: EndedBy) -> Option<String> {
+    match (found, by) {
+        ((Some(breach), _), _) => Some(breach.to_string()),
+        ((None, Some(broken)), _) => Some(broken.to_string()),
+        (_, EndedBy::Late) => Some(format!(
             "an arrival found no free user within {}, and `workload.when_late` is `abort`",
             Span(PATIENCE)
         )),
-        (None, _) => None,
+        _ => None,
     }
 }
 
@@ -229,6 +237,7 @@ struct Secretary<L> {
     meter: Meter,
     tally: Tally,
     guards: Vec<Guard>,
+    lookouts: Vec<Lookout>,
     ledger: Arc<Ledger<File>>,
     stop: Stop,
     clock: Clock,
@@ -240,10 +249,18 @@ struct Secretary<L> {
     phases: Phases,
     stopping: bool,
     breach: Option<Breach>,
+    broken: Option<Broken>,
     failed: Option<RunDirError>,
 }
 
-type Done = (RunWriter, Tally, Option<Breach>, Option<RunDirError>);
+/// What a secretary leaves.
+struct Done {
+    writer: RunWriter,
+    tally: Tally,
+    breach: Option<Breach>,
+    broken: Option<Broken>,
+    failed: Option<RunDirError>,
+}
 
 impl<L: Listener> Secretary<L> {
     fn work(mut self, over: &Receiver<Phases>) -> Done {
@@ -274,7 +291,8 @@ impl<L: Listener> Secretary<L> {
             }
         }
         self.write_exemplars();
-        (self.writer, self.tally, self.breach, self.failed)
+        let Self { writer, tally, breach, broken, failed, .. } = self;
+        Done { writer, tally, breach, broken, failed }
     }
 
     fn close(&mut self, moment: Instant) {
@@ -330,7 +348,8 @@ impl<L: Listener> Secretary<L> {
         }
     }
 
-    /// A breached guard ends the run at once: what is under way is cut off.
+    /// A breached guard ends the run at once: what is under way is cut off. A threshold that does not hold
+    /// stops it in order.
     fn look_out(&mut self, interval: &Interval) {
         let at = Duration::from_millis(interval.line.end_ms);
         let observe = |guard: &mut Guard| guard.observe(at, guard.count(&interval.line));
@@ -339,6 +358,17 @@ impl<L: Listener> Secretary<L> {
             self.events.note(at, STOP, format!("{breach}: stopped now"));
             self.breach = Some(breach);
             self.stop.now();
+        }
+        if self.lookouts.is_empty() || self.stop.requests() > 0 {
+            return;
+        }
+        let moment = moment(interval);
+        let broken = self.lookouts.iter_mut().filter_map(|lookout| lookout.observe(&moment));
+        // Every one of them has to see it.
+        if let Some(broken) = broken.collect::<Vec<_>>().into_iter().next()
+            && self.stop.drain_by(&broken.to_string())
+        {
+            self.broken = Some(broken);
         }
     }
 

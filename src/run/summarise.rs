@@ -3,9 +3,11 @@
 
 use crate::analysis::caution::Circumstances;
 use crate::analysis::rule::Rule;
+use crate::analysis::threshold::Evidence;
 use crate::analysis::verdict::judge;
 use crate::base::names::{Journey, Variant};
 use crate::measure::tally::Tally;
+use crate::measure::windows::Windows;
 use crate::measure::{Exemplar, SAMPLED, SLOWEST};
 use crate::result::dossier::Dossier;
 use crate::result::run_dir::{EXEMPLARS, FAULTS, RunDir, RunDirError, RunRecord};
@@ -17,15 +19,29 @@ use std::time::Duration;
 /// The most exemplars of a dossier, whatever its directory holds.
 const MOST_EXEMPLARS: usize = 20_000;
 
-/// Judges a settled tally by the rules on record. `stopped` is why the run ended early, if it did.
-pub fn summarise(record: &RunRecord, tally: &Tally, stopped: Option<String>) -> Summary {
+/// The most windows that thresholds are judged by. With the lengths of windows that files have, a run of a
+/// day has as many; of a longer one they are twice as long.
+const MOST_WINDOWS: usize = 1440;
+
+/// The windows on file that a run is judged by: of what its rules are about.
+pub fn windows(dir: &RunDir, record: &RunRecord) -> Result<Windows, RunDirError> {
+    let rules = rules(record);
+    dir.windows_of(MOST_WINDOWS, |key| rules.iter().any(|rule| rule.scope.has_times(key)))
+}
+
+/// Judges a settled tally by the rules on record. `windows` are those on file, none while the run goes on:
+/// then what is about stretches of it is left open. `stopped` is why the run ended early, if it did.
+pub fn summarise(
+    record: &RunRecord,
+    tally: &Tally,
+    windows: Option<&Windows>,
+    stopped: Option<String>,
+) -> Summary {
     let facts = Facts {
         run_id: record.run_id.clone(),
         started_at: record.started_at.clone(),
         workload_model: record.workload_model,
     };
-    // They were rules when they were written.
-    let rules: Vec<Rule> = record.thresholds.iter().filter_map(|rule| rule.parse().ok()).collect();
     let circumstances = Circumstances {
         workload_model: Some(record.workload_model),
         max_users: record.max_users,
@@ -33,8 +49,9 @@ pub fn summarise(record: &RunRecord, tally: &Tally, stopped: Option<String>) -> 
         unfinished: record.ended_at.is_none(),
         by_flow: record.counts_by_flow(),
     };
-    let timeout = Duration::from_millis(record.reply_timeout_ms);
-    Summary::new(facts, tally, judge(tally, &rules, timeout, stopped, &circumstances))
+    let reply_timeout = Duration::from_millis(record.reply_timeout_ms);
+    let on = Evidence { tally, windows, reply_timeout };
+    Summary::new(facts, tally, judge(&on, &rules(record), stopped, &circumstances))
 }
 
 /// The summary of a run directory: the one it has, or one made from its intervals if it was killed
@@ -44,7 +61,7 @@ pub fn of_directory(dir: &RunDir) -> Result<Summary, RunDirError> {
         Some(summary) => Ok(summary),
         None => {
             let record = dir.run()?;
-            Ok(summarise(&record, &dir.tally()?, record.stopped.clone()))
+            afresh(dir, &record, &dir.tally()?)
         }
     }
 }
@@ -55,7 +72,7 @@ pub fn dossier(dir: &RunDir) -> Result<Dossier, RunDirError> {
     let (tally, course) = dir.course()?;
     let summary = match dir.summary()? {
         Some(summary) => summary,
-        None => summarise(&record, &tally, record.stopped.clone()),
+        None => afresh(dir, &record, &tally)?,
     };
     let exemplars = exemplars(dir)?;
     let mut failing = Vec::new();
@@ -65,6 +82,16 @@ pub fn dossier(dir: &RunDir) -> Result<Dossier, RunDirError> {
         }
     })?;
     Ok(Dossier { record, summary, tally, course, exemplars, failing, is_running: false })
+}
+
+/// They were rules when they were written.
+fn rules(record: &RunRecord) -> Vec<Rule> {
+    record.thresholds.iter().filter_map(|rule| rule.parse().ok()).collect()
+}
+
+fn afresh(dir: &RunDir, record: &RunRecord, tally: &Tally) -> Result<Summary, RunDirError> {
+    let windows = windows(dir, record)?;
+    Ok(summarise(record, tally, Some(&windows), record.stopped.clone()))
 }
 
 /// As many as a run keeps, whatever a damaged file holds.

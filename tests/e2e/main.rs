@@ -27,3 +27,4 @@ mod versions;
 mod variants;
 mod watch;
 mod terminal;
+mod thresholds;

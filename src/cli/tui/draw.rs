@@ -2,6 +2,7 @@
 
 use super::keys::KEYS;
 use super::view::{Dot, LATE, Now, Row, View};
+use crate::analysis::threshold::{AT_THE_END, NO_SAMPLES};
 use crate::measure::timeline::Percentiles;
 use crate::report::columns::{clean, width};
 use crate::report::faults::counted;
@@ -331,7 +332,7 @@ fn thresholds_of(view: &View, frame: &mut Frame<'_>, area: Rect) {
     let Some(now) = &view.now else { return };
     let rows = now.thresholds.iter().take(MOST_THRESHOLDS);
     let lines = rows.map(|threshold| {
-        let nothing_yet = threshold.observed == "no samples";
+        let nothing_yet = [NO_SAMPLES, AT_THE_END].contains(&threshold.observed.as_str());
         let (mark, style) = match (threshold.holds, nothing_yet) {
             (_, true) => (figures::NONE, Style::Faint),
             (true, _) => ("✓", Style::Good),
@@ -497,11 +498,13 @@ mod tests {
                     rule: "sign-on.p95 < 800ms".to_owned(),
                     observed: "162ms".to_owned(),
                     holds: true,
+                    ..ThresholdSummary::default()
                 },
                 ThresholdSummary {
                     rule: "faults < 1%".to_owned(),
                     observed: "0%".to_owned(),
                     holds: true,
+                    ..ThresholdSummary::default()
                 },
             ],
             generator: Generator {

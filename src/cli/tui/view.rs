@@ -1,7 +1,9 @@
 //! What the terminal view shows: plain values, put together from each interval as it ends.
 
 use crate::analysis::caution::{self, Circumstances};
+use crate::analysis::early::{SoFar, moment};
 use crate::analysis::rule::Rule;
+use crate::analysis::threshold::Evidence;
 use crate::base::names::{Journey, Variant};
 use crate::load::{Plan, RateControl};
 use crate::measure::counts::FaultCounts;
@@ -200,6 +202,8 @@ impl View {
 /// Puts together what is shown. On the thread that writes the intervals, so it does little.
 pub(super) struct Gatherer {
     rules: Vec<Rule>,
+    /// Those of them that are about stretches.
+    stretches: Vec<SoFar>,
     reply_timeout: Duration,
     circumstances: Circumstances,
     late: VecDeque<Late>,
@@ -243,8 +247,10 @@ impl Gatherer {
     }
 
     fn new(rules: Vec<Rule>, reply_timeout: Duration, circumstances: Circumstances) -> Self {
+        let stretches = rules.iter().filter_map(|rule| SoFar::new(rule, reply_timeout)).collect();
         Self {
             rules,
+            stretches,
             reply_timeout,
             circumstances,
             late: VecDeque::new(),
@@ -260,9 +266,19 @@ impl Gatherer {
     pub(super) fn gather(&mut self, interval: &Interval, so_far: &Tally) -> Now {
         let line = &interval.line;
         self.note(interval);
+        if !self.stretches.is_empty() {
+            let moment = moment(interval);
+            self.stretches.iter_mut().for_each(|rule| rule.observe(&moment));
+        }
         if line.interval.is_multiple_of(JUDGED_EVERY) {
-            let evaluate = |rule: &Rule| rule.evaluate(so_far, self.reply_timeout);
-            self.thresholds = self.rules.iter().map(evaluate).collect();
+            let (tally, reply_timeout) = (so_far, self.reply_timeout);
+            let on = Evidence { tally, windows: None, reply_timeout };
+            let mut thresholds: Vec<_> = self.rules.iter().map(|rule| rule.evaluate(&on)).collect();
+            for found in self.stretches.iter().filter_map(SoFar::found) {
+                let place = thresholds.iter_mut().find(|open| open.rule == found.rule);
+                place.into_iter().for_each(|open| *open = found.clone());
+            }
+            self.thresholds = thresholds;
             self.cautions = cautions(so_far, &self.circumstances);
         }
         let all = self.of_late(|_, _| true);

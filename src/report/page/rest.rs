@@ -4,32 +4,54 @@ use super::distribution;
 use super::journeys::{time_columns, times};
 use super::prose::{facts, name, prose, remark};
 use super::table::{Cell, Column, Group, Row, Table};
+use crate::analysis::threshold::AT_THE_END;
 use crate::measure::series::Kind;
-use crate::report::{health, timed};
+use crate::report::{figures, health, timed};
 use crate::result::dossier::Dossier;
 use crate::result::summary::SeriesSummary;
 use maud::{Markup, html};
 
 pub(super) fn thresholds(dossier: &Dossier) -> Markup {
-    const COLUMNS: &[Column] =
-        &[Column::text("rule"), Column::text("holds"), Column::figure("observed")];
     let thresholds = &dossier.summary.thresholds;
-    let rows = thresholds.iter().map(|threshold| {
-        let observed = name(&threshold.observed);
-        let (word, class) = if threshold.holds { ("✓ yes", "good") } else { ("✗ no", "bad") };
-        Row::of(vec![
-            Cell::of(html! { code { (name(&threshold.rule)) } }),
+    let has_intervals = thresholds.iter().any(|found| found.low.is_some());
+    let has_stretches = thresholds.iter().any(|found| found.worst_from_s.is_some());
+    let mut columns = vec![Column::text("rule"), Column::text("holds"), Column::figure("observed")];
+    columns.extend(has_intervals.then(|| Column::figure("95 % interval")));
+    columns.extend(has_stretches.then(|| Column::figure("worst at")));
+    let none = || figures::NONE.to_owned();
+    let rows = thresholds.iter().map(|found| {
+        let (word, class) = match (found.holds, found.observed == AT_THE_END) {
+            (_, true) => (figures::NONE, "muted"),
+            (true, _) => ("✓ yes", "good"),
+            (false, _) => ("✗ no", "bad"),
+        };
+        let rule = html! {
+            code { (name(&found.rule)) }
+            @if let Some(remark) = &found.remark { span.below.muted { (name(remark)) } }
+        };
+        let mut cells = vec![
+            Cell::of(rule),
             Cell::of(html! { b class=(class) { (word) } }),
-            Cell::of(observed),
-        ])
+            Cell::of(name(&found.observed)),
+        ];
+        let interval = || name(found.interval().unwrap_or_else(none));
+        cells.extend(has_intervals.then(|| Cell::of(interval())));
+        cells.extend(has_stretches.then(|| Cell::of(found.worst().unwrap_or_else(none))));
+        Row::of(cells)
     });
     let groups = vec![Group { title: None, rows: rows.collect() }];
     let caption = "Rules and what was observed";
     html! {
         h2 { "Thresholds" }
         @if thresholds.is_empty() { (remark("The run had none.")) } @else {
-            (Table { id: "threshold-table", caption, columns: COLUMNS, groups })
+            (Table { id: "threshold-table", caption, columns: &columns, groups })
             (remark("Percentiles that judge count every time-out, reset and cut-off as slower than any limit; those of the other tables are of what ended well."))
+            @if has_intervals {
+                (remark("An interval of 95 % says how far chance may have moved what was observed; it knows that neighbouring seconds share their fate."))
+            }
+            @if has_stretches {
+                (remark("A rule with “over” has to hold in every stretch of that length; what was observed is of the worst, which was at the times given, from the start of the run."))
+            }
         }
     }
 }
@@ -181,8 +203,19 @@ mod tests {
     #[test]
     fn a_threshold_says_in_words_whether_it_holds() {
         let page = thresholds(&specimen::dossier(specimen::failing())).into_string();
-        assert_eq!((page.matches("✗ no").count(), page.matches("✓ yes").count()), (2, 1));
-        assert!(page.contains("&gt; 30 s"));
+        assert_eq!((page.matches("✗ no").count(), page.matches("✓ yes").count()), (2, 2));
+        for words in ["&gt; 30 s", "5.31% … 8.25%", "judged on all of it", "11s … 16s", "every stretch"] {
+            assert!(page.contains(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_is_still_open_neither_holds_nor_fails() {
+        let mut summary = specimen::passing();
+        summary.thresholds[1].observed = AT_THE_END.to_owned();
+        let page = thresholds(&specimen::dossier(summary)).into_string();
+        assert_eq!((page.matches("✗ no").count(), page.matches("✓ yes").count()), (0, 1));
+        assert!(page.contains(AT_THE_END) && !page.contains("95 % interval"), "{page}");
     }
 
     #[test]
