@@ -2,6 +2,7 @@
 
 pub mod bearer;
 pub mod call_log;
+pub mod comparable;
 pub mod conduct;
 pub mod cores;
 pub mod descriptors;
@@ -9,5 +10,6 @@ pub mod generator;
 pub mod mending;
 pub mod players;
 pub mod ports;
+pub mod sides;
 pub mod stage;
 pub mod summarise;

@@ -3,6 +3,7 @@
 mod arrivals;
 mod canary;
 mod check;
+mod compare;
 mod connections;
 mod endings;
 #[path = "../theory/erlang.rs"]

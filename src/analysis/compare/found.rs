@@ -32,6 +32,13 @@ pub struct Comparison {
     pub capabilities: Vec<Row>,
 }
 
+impl Comparison {
+    /// The JSON Schema of the format.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+}
+
 /// What can be said of a change.
 #[derive(
     Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,

@@ -1,6 +1,7 @@
 //! Comparison of two sides, flow versions or variants: what is compared, and what was found.
 
 pub mod found;
+mod withhold;
 
 use crate::base::names::{Journey, Variant};
 use crate::measure::windows::Windows;
