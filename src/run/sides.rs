@@ -54,8 +54,7 @@ pub struct Read {
     pub baseline: Vec<RunRecord>,
     /// The same of the candidate.
     pub candidate: Vec<RunRecord>,
-    /// Why there can be no verdict, whatever the figures say: a run was invalid, or met another flow half
-    /// way.
+    /// Why there can be no verdict, whatever the figures say: a run met another flow half way.
     pub doubts: Vec<String>,
     /// Every directory that was read: none of their files may be written over.
     pub directories: Vec<RunDir>,
@@ -323,7 +322,7 @@ fn finished(
     let (baseline_records, candidate_records) = (records(&baseline), records(others));
     let all = baseline.iter().chain(&candidate).chain(known.iter().map(|(run, _)| run));
     let directories = all.map(|run| run.dir.clone()).collect();
-    let doubts = baseline.iter().chain(&candidate).flat_map(Opened::doubts).collect();
+    let doubts = baseline.iter().chain(&candidate).filter_map(Opened::doubt).collect();
     let (baseline, candidate) = arms;
     let sides = Sides { baseline, candidate, paired, spread, mismatches };
     Ok(Read {
@@ -481,13 +480,9 @@ impl Opened {
         (!told.is_empty()).then(|| told.join(", "))
     }
 
-    fn doubts(&self) -> Vec<String> {
-        let id = &self.record.run_id;
-        let invalid = (self.summary.verdict == Verdict::Invalid)
-            .then(|| format!("run `{id}` is invalid: gander, not the tenant, was the limit"));
-        let changed = self
-            .caution("flow-changed")
-            .map(|text| format!("the flow changed while run `{id}` went on: {text}"));
-        [invalid, changed].into_iter().flatten().collect()
+    /// That it is invalid is known to the arms; that it was two runs in one is not.
+    fn doubt(&self) -> Option<String> {
+        let text = self.caution("flow-changed")?;
+        Some(format!("the flow changed while run {} went on: {text}", self.record.run_id))
     }
 }

@@ -11,6 +11,9 @@ use crate::report::paint::{Paint, Style};
 /// The headings of the figures of a row.
 const HEADINGS: &[&str] = &["baseline", "candidate", "change", "95% interval", "verdict"];
 
+/// More reasons than this are in the table.
+const MOST_REASONS: usize = 6;
+
 /// More rows that changed than this are counted.
 const MOST_CHANGED: usize = 12;
 
@@ -67,7 +70,8 @@ impl Page {
         };
         let word = self.paint.apply(style, &word.to_uppercase());
         self.line(Style::Plain, &format!("{word}  {meaning}"));
-        for reason in &found.reasons {
+        let (reasons, rest) = words::first_reasons(&found.reasons, MOST_REASONS);
+        for reason in reasons.iter().chain(&rest) {
             self.paragraph(2, Style::Plain, reason);
         }
     }

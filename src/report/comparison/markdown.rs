@@ -7,6 +7,9 @@ use crate::report::figures;
 use crate::report::markdown::{Page, Table};
 use crate::report::markup::{code, sentence};
 
+/// More reasons than this are in the table.
+const MOST_REASONS: usize = 6;
+
 /// The whole comment.
 pub fn render(of: &Compared<'_>) -> String {
     let found = of.comparison;
@@ -14,7 +17,9 @@ pub fn render(of: &Compared<'_>) -> String {
     let (word, meaning) = words::headline(found.verdict);
     page.block(&format!("## {} gander compare: {}\n", sign(found.verdict), word.to_uppercase()));
     page.block(&format!("{}.\n", capitalised(meaning)));
-    page.list("reasons", found.reasons.iter().map(|reason| format!("- {}\n", sentence(reason))));
+    let (reasons, rest) = words::first_reasons(&found.reasons, MOST_REASONS);
+    let reasons = reasons.iter().chain(&rest);
+    page.list("reasons", reasons.map(|reason| format!("- {}\n", sentence(reason))));
     page.table(&mismatches(of));
     page.table(&journeys(&found.journeys));
     let needs = found.journeys.iter().filter_map(|row| {

@@ -162,29 +162,34 @@ pub(super) const fn design(design: Design) -> &'static str {
     }
 }
 
-/// A side in a line: `v1 of 20261121-183441-k3f9, 5.00 min measured`.
+/// A side in a line: `v1 of 20261121-183441-k3f9, started …, 5.00 min measured`.
 pub(super) fn side(side: &Side) -> String {
     let measured: f64 = side.runs.iter().map(|run| run.measured_s).sum();
     let measured = figures::seconds(measured);
-    match side.runs.as_slice() {
-        [] => side.label.clone(),
-        [run] if run.run_id == side.label => {
-            format!("{}, started {}, {measured} measured", run.run_id, run.started_at)
+    let runs = match side.runs.as_slice() {
+        [] => return side.label.clone(),
+        [run] => format!("{}, started {}", run.run_id, run.started_at),
+        [first, .., last] => {
+            format!("{} runs from {} to {}", side.runs.len(), first.run_id, last.run_id)
         }
-        [run] => {
-            format!(
-                "{}: {}, started {}, {measured} measured",
-                side.label, run.run_id, run.started_at
-            )
-        }
-        [first, .., last] => format!(
-            "{}: {} runs, {} to {}, {measured} measured",
-            side.label,
-            side.runs.len(),
-            first.run_id,
-            last.run_id
-        ),
+    };
+    // Without a variant the label is made of the runs.
+    let of = if side.runs.iter().any(|run| run.variant.is_some()) {
+        format!("{} of ", side.label)
+    } else {
+        String::new()
+    };
+    format!("{of}{runs}, {measured} measured")
+}
+
+/// The first reasons, and what is to be said of the rest: the table has everything.
+pub(super) fn first_reasons(reasons: &[String], most: usize) -> (&[String], Option<String>) {
+    // One left out would take as much room as what is said of it.
+    if reasons.len() <= most + 1 {
+        return (reasons, None);
     }
+    let (first, rest) = reasons.split_at(most);
+    (first, Some(format!("and {} more, in the table", rest.len())))
 }
 
 /// What is the same of several records is said once.

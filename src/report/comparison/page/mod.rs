@@ -21,6 +21,9 @@ const OWN_STYLE: &str = ".verdict.open{background:var(--warn-ground);border-colo
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
      form-action 'none'";
 
+/// More reasons than this are in the table.
+const MOST_REASONS: usize = 8;
+
 /// A row of [`PARTS`].
 struct Part {
     id: &'static str,
@@ -87,11 +90,12 @@ pub fn document(of: &Compared<'_>) -> String {
 fn verdict(of: &Compared<'_>) -> Markup {
     let found = of.comparison;
     let (word, meaning) = words::headline(found.verdict);
+    let (reasons, rest) = words::first_reasons(&found.reasons, MOST_REASONS);
     html! {
         div class={ "verdict " (class(found.verdict)) } {
             h1 { span.word { (word) } " " span.sentence { (meaning) } }
-            @if !found.reasons.is_empty() {
-                ul.reasons { @for reason in &found.reasons { li { (prose(reason)) } } }
+            @if !reasons.is_empty() {
+                ul.reasons { @for reason in reasons.iter().chain(&rest) { li { (prose(reason)) } } }
             }
             p.what {
                 b { "Baseline" } " " (clean(&words::side(&found.baseline))) br;

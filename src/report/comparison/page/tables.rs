@@ -71,10 +71,10 @@ fn metric(of: &Change) -> Row {
         Cell::of(of.metric.name()),
         Cell::of(words::value(of.metric, of.baseline)),
         Cell::of(words::value(of.metric, of.candidate)),
-        coloured(of.verdict, &words::change(of.metric, of.change)),
+        Cell::of(coloured(of.verdict, &words::change(of.metric, of.change))),
         Cell::of(words::interval(of)),
         Cell::of(of.p_corrected.map_or_else(|| figures::NONE.to_owned(), probability)),
-        coloured(of.verdict, words::verdict(of.verdict)),
+        Cell::of(coloured(of.verdict, words::verdict(of.verdict))),
         Cell::of(words::needed(of).unwrap_or_default()),
     ])
 }
@@ -84,13 +84,13 @@ fn probability(p: f64) -> String {
 }
 
 /// News in bold and in its colour.
-fn coloured(verdict: Option<Verdict>, text: &str) -> Cell {
-    match verdict {
-        Some(found @ (Verdict::Worse | Verdict::Better)) => {
-            Cell::of(html! { b class=(class(found)) { (text) } })
+fn coloured(verdict: Option<Verdict>, text: &str) -> Markup {
+    html! {
+        @match verdict {
+            Some(found @ (Verdict::Worse | Verdict::Better)) => { b class=(class(found)) { (text) } }
+            Some(Verdict::CannotTell) => { span.open { (text) } }
+            Some(Verdict::Same) | None => { (text) }
         }
-        Some(Verdict::CannotTell) => Cell::of(html! { span.open { (text) } }),
-        Some(Verdict::Same) | None => Cell::of(text),
     }
 }
 
@@ -148,7 +148,7 @@ fn line(row: &Found) -> Row {
     };
     let mut cells = vec![Cell::of(name(row.name())), samples];
     cells.extend(METRICS.iter().map(|(metric, _)| change(metric)));
-    cells.push(coloured(row.verdict, words::verdict(row.verdict)));
+    cells.push(Cell::of(coloured(row.verdict, words::verdict(row.verdict))));
     Row::of(cells)
 }
 
