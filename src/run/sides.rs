@@ -2,6 +2,7 @@
 
 use super::comparable::{Seen, mismatches, variants};
 use super::summarise::of_directory;
+use crate::analysis::compare::found::FlowFacts;
 use crate::analysis::compare::{Arm, Sides};
 use crate::base::names::Variant;
 use crate::base::remedy::{Listing, Remedy, nearest};
@@ -9,6 +10,7 @@ use crate::measure::windows::{Track, Windows};
 use crate::result::run_dir::{RunDir, RunDirError, RunRecord};
 use crate::result::spread::{SCHEMA_VERSION, SPREAD, Spread, SpreadRun, way};
 use crate::result::summary::{Summary, Verdict};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The most runs of a side, and for the spread.
@@ -415,7 +417,17 @@ impl Opened {
     }
 
     fn arm(&self, windows: Windows, variant: Option<Variant>) -> Arm {
+        let flows = self.record.flows.iter();
+        let flows = flows.filter(|flow| variant.as_ref().is_none_or(|name| *name == flow.variant));
+        // All variants together may have met the same one.
+        let flows: BTreeSet<FlowFacts> = flows
+            .map(|flow| FlowFacts {
+                journey: flow.journey.to_string(),
+                fingerprint: flow.fingerprint.clone(),
+            })
+            .collect();
         Arm {
+            flows: flows.into_iter().collect(),
             run_id: self.record.run_id.to_string(),
             started_at: self.record.started_at.clone(),
             variant,

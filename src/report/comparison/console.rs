@@ -88,7 +88,7 @@ impl Page {
         let parts = [
             ("baseline", Some(words::side(&found.baseline))),
             ("candidate", Some(words::side(&found.candidate))),
-            ("flows", words::flows_in_short(of)),
+            ("flows", words::flows_in_short(of.comparison)),
             ("margin", Some(words::margin(method))),
             ("judged by", Some(judged)),
         ];

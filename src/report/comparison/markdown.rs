@@ -106,10 +106,10 @@ fn line(row: &Row, of: &Change) -> Vec<String> {
     vec![
         code(&row.name()),
         metric.name().to_owned(),
-        sentence(&words::value(metric, of.baseline)),
-        sentence(&words::value(metric, of.candidate)),
-        sentence(&words::change(metric, of.change)),
-        sentence(&words::interval(of)),
+        words::value(metric, of.baseline),
+        words::value(metric, of.candidate),
+        words::change(metric, of.change),
+        words::interval(of),
         if strong { format!("**{verdict}**") } else { verdict.to_owned() },
     ]
 }
@@ -119,7 +119,7 @@ fn rows(what: &'static str, title: &str, rows: &[Row]) -> Table {
     let line = |row: &Row| {
         let change = |metric: Metric| {
             let found = row.changes.iter().find(|of| of.metric == metric);
-            found.map_or_else(String::new, |of| sentence(&words::change(metric, of.change)))
+            found.map_or_else(String::new, |of| words::change(metric, of.change))
         };
         let samples =
             |samples: Option<u64>| samples.map_or_else(|| figures::NONE.to_owned(), figures::count);
@@ -149,7 +149,7 @@ fn facts(of: &Compared<'_>) -> Table {
     let sides = words::facts(of).into_iter().map(|(name, [baseline, candidate])| {
         vec![name.to_owned(), sentence(&baseline), sentence(&candidate)]
     });
-    let flows = words::flows_in_short(of)
+    let flows = words::flows_in_short(of.comparison)
         .map(|text| vec!["flows".to_owned(), sentence(&text), String::new()]);
     let method = words::method(of.comparison).into_iter();
     let method = method.map(|(name, text)| vec![name.to_owned(), sentence(&text), String::new()]);

@@ -2,7 +2,7 @@
 
 use super::Compared;
 use crate::analysis::compare::found::{
-    Change, Comparison, Design, METRICS, MethodFound, Metric, Mismatch, Row, RunFacts,
+    Change, Comparison, Design, FlowFacts, METRICS, MethodFound, Metric, Mismatch, Row, RunFacts,
     SCHEMA_VERSION, Side, Verdict,
 };
 use crate::analysis::compare::{Arm, Sides};
@@ -12,7 +12,7 @@ use crate::measure::series::{Kind, Phase, SeriesKey};
 use crate::measure::timeline::Line;
 use crate::measure::windows::Windows;
 use crate::report::specimen;
-use crate::result::run_dir::{FlowRecord, RunRecord};
+use crate::result::run_dir::RunRecord;
 
 /// A comparison with what it was made from.
 pub(in crate::report) struct Case {
@@ -286,6 +286,10 @@ fn side(label: &str, runs: &[(&str, Option<&str>)]) -> Side {
         started_at: "2026-11-22T09:15:00.000Z".to_owned(),
         variant: variant.map(str::to_owned),
         measured_s: 300.0,
+        flows: vec![FlowFacts {
+            journey: "sign-on".to_owned(),
+            fingerprint: format!("flow/{label}"),
+        }],
     };
     Side { label: label.to_owned(), runs: runs.iter().map(run).collect() }
 }
@@ -319,10 +323,6 @@ fn records(side: &Side) -> Vec<RunRecord> {
     let record = |run: &RunFacts| {
         let mut record = specimen::dossier(specimen::passing()).record;
         record.run_id = run.run_id.as_str().into();
-        let variant: Variant = run.variant.as_deref().unwrap_or("default").into();
-        let fingerprint = format!("flow/{}", side.label);
-        record.flows =
-            vec![FlowRecord { variant, journey: "sign-on".into(), fingerprint, starts: 9 }];
         record
     };
     side.runs.iter().map(record).collect()
@@ -349,6 +349,7 @@ fn arm(run: &RunFacts, slower: u64) -> Arm {
         started_at: run.started_at.clone(),
         variant: run.variant.as_deref().map(Into::into),
         windows,
+        flows: run.flows.clone(),
         is_invalid: false,
     }
 }

@@ -1,7 +1,6 @@
 //! What every rendering of a comparison says in the same words.
 
 use super::Compared;
-use crate::analysis::compare::Arm;
 use crate::analysis::compare::found::{
     Change, Comparison, Design, METRICS, MethodFound, Metric, Row, Side, Verdict,
 };
@@ -162,13 +161,13 @@ pub(super) const fn design(design: Design) -> &'static str {
     }
 }
 
-/// A side in a line: `v1 of 20261121-183441-k3f9, started …, 5.00 min measured`.
+/// A side in a line: `v1 of 20261121-183441-k3f9, 5.00 min measured`.
 pub(super) fn side(side: &Side) -> String {
     let measured: f64 = side.runs.iter().map(|run| run.measured_s).sum();
     let measured = figures::seconds(measured);
     let runs = match side.runs.as_slice() {
         [] => return side.label.clone(),
-        [run] => format!("{}, started {}", run.run_id, run.started_at),
+        [run] => run.run_id.clone(),
         [first, .., last] => {
             format!("{} runs from {} to {}", side.runs.len(), first.run_id, last.run_id)
         }
@@ -200,22 +199,17 @@ pub(super) fn told(records: &[RunRecord], of: impl Fn(&RunRecord) -> String) -> 
 }
 
 /// The fingerprints that each journey of a side met.
-pub(super) fn flows(arms: &[Arm], records: &[RunRecord]) -> BTreeMap<String, BTreeSet<String>> {
-    let mut flows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (arm, record) in arms.iter().zip(records) {
-        let own = record.flows.iter();
-        let own = own.filter(|flow| arm.variant.as_ref().is_none_or(|name| *name == flow.variant));
-        for flow in own {
-            flows.entry(flow.journey.to_string()).or_default().insert(flow.fingerprint.clone());
-        }
+pub(super) fn flows(side: &Side) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut flows: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for flow in side.runs.iter().flat_map(|run| &run.flows) {
+        flows.entry(&flow.journey).or_default().insert(&flow.fingerprint);
     }
     flows
 }
 
 /// Whether the sides met the same flows, as a fact: other flows are what is compared, not a mismatch.
-pub(super) fn flows_in_short(of: &Compared<'_>) -> Option<String> {
-    let baseline = flows(&of.sides.baseline, of.baseline);
-    let candidate = flows(&of.sides.candidate, of.candidate);
+pub(super) fn flows_in_short(found: &Comparison) -> Option<String> {
+    let (baseline, candidate) = (flows(&found.baseline), flows(&found.candidate));
     if baseline.is_empty() || candidate.is_empty() {
         return None;
     }

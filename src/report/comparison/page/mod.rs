@@ -103,7 +103,7 @@ fn verdict(of: &Compared<'_>) -> Markup {
             }
             p.what {
                 (words::design(found.method.design)) " · margin " (words::margin(&found.method))
-                @if let Some(flows) = words::flows_in_short(of) { " · " (prose(&flows)) }
+                @if let Some(flows) = words::flows_in_short(of.comparison) { " · " (prose(&flows)) }
             }
         }
     }

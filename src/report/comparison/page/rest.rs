@@ -19,11 +19,9 @@ pub(super) fn compared(of: &Compared<'_>) -> Markup {
             Row::of(vec![Cell::of(term), one, other])
         })
         .collect();
-    let sides = [
-        words::flows(&of.sides.baseline, of.baseline),
-        words::flows(&of.sides.candidate, of.candidate),
-    ];
-    let journeys: BTreeSet<&String> = sides.iter().flat_map(|flows| flows.keys()).collect();
+    let found = of.comparison;
+    let sides = [words::flows(&found.baseline), words::flows(&found.candidate)];
+    let journeys: BTreeSet<&str> = sides.iter().flat_map(|flows| flows.keys().copied()).collect();
     rows.extend(journeys.into_iter().take(MOST_FLOWS).map(|journey| {
         let [one, other] = sides.each_ref().map(|flows| {
             let met = flows.get(journey).into_iter().flatten();
@@ -35,7 +33,7 @@ pub(super) fn compared(of: &Compared<'_>) -> Markup {
     html! {
         h2 { "What was compared" }
         (Table { id: "facts", caption: "Both sides", columns: COLUMNS, groups })
-        @if let Some(flows) = words::flows_in_short(of) { p.remark { (prose(&flows)) "." } }
+        @if let Some(flows) = words::flows_in_short(found) { p.remark { (prose(&flows)) "." } }
     }
 }
 
