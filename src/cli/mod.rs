@@ -3,6 +3,7 @@
 mod aside;
 mod broadcast;
 mod check;
+mod compare;
 mod dialogue;
 mod embedded;
 mod ending;
@@ -64,6 +65,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Show the result of a run again, also of one that was killed
     Report(report::ReportArgs),
+    /// Say whether one flow version is slower than another: two runs, several, or variants of one
+    Compare(Box<compare::CompareArgs>),
     /// Find every problem of a profile; with --walk, perform each journey once and show it
     Check(check::CheckArgs),
     /// Serve a stand-in tenant
@@ -71,7 +74,7 @@ enum Command {
     /// List and show journeys, and make more: from a recording or in the terminal
     #[command(subcommand)]
     Journeys(journeys::JourneysCommand),
-    /// Print the JSON Schema of a file format: profile, journey or summary
+    /// Print the JSON Schema of a file format: profile, journey, summary or comparison
     Schema(schema::SchemaArgs),
 }
 
@@ -85,6 +88,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
     let outcome = match arguments.command {
         Command::Run(args) => run::run(&args, &terminal),
         Command::Report(args) => report::report(&args, &terminal),
+        Command::Compare(args) => compare::compare(&args, &terminal),
         Command::Check(args) => check::check(&args, &terminal),
         Command::StandIn(args) => stand_in::stand_in(&args, &terminal),
         Command::Journeys(command) => journeys::journeys(&command, &terminal),

@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
+use crate::analysis::compare::found::Comparison;
 use crate::base::schema::identified;
 use crate::journey;
 use crate::profile;
@@ -32,6 +33,11 @@ const DOCUMENTS: &[Document] = &[
         name: "summary",
         purpose: "what a run found, `summary.json`",
         schema: || identified(Summary::schema(), "summary"),
+    },
+    Document {
+        name: "comparison",
+        purpose: "what a comparison found, `gander compare --json`",
+        schema: || identified(Comparison::schema(), "comparison"),
     },
 ];
 
@@ -95,7 +101,12 @@ mod tests {
         let ids: Vec<_> = DOCUMENTS.iter().map(|of| (of.schema)()["$id"].clone()).collect();
         assert_eq!(
             ids,
-            ["urn:gander:schema:profile", "urn:gander:schema:journey", "urn:gander:schema:summary"]
+            [
+                "urn:gander:schema:profile",
+                "urn:gander:schema:journey",
+                "urn:gander:schema:summary",
+                "urn:gander:schema:comparison",
+            ]
         );
     }
 }

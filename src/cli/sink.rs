@@ -29,8 +29,17 @@ impl<'t> Sink<'t> {
         dir: &RunDir,
         terminal: &'t Terminal,
     ) -> Result<Self, Failure> {
+        Self::open_beside(to, std::slice::from_ref(dir), terminal)
+    }
+
+    /// The same for a text about several runs: none of their files may be written over.
+    pub(super) fn open_beside(
+        to: Option<&'t Path>,
+        dirs: &[RunDir],
+        terminal: &'t Terminal,
+    ) -> Result<Self, Failure> {
         let Some(path) = to else { return Ok(Self::Output(terminal, String::new())) };
-        if let Some(name) = own_file(path, dir) {
+        if let Some(name) = dirs.iter().find_map(|dir| own_file(path, dir)) {
             let what = format!("`{}` is the `{name}` of the run itself", path.display());
             let remedy = "write elsewhere; the run cannot be shown again without it";
             return Err(Failure::new(Exit::WrongInput, what, Some(remedy)));

@@ -43,26 +43,30 @@ pub fn render(record: &RunRecord, summary: &Summary) -> String {
     page.list("cautions", cautions(summary).into_iter());
     page.table(&capabilities(summary, several));
     page.table(&steps(summary, several));
-    page.finish()
+    page.finish("`gander report RUN_DIR --format csv`")
 }
 
 /// The text as far as it has come, and what did not fit.
 #[derive(Default)]
-struct Page {
+pub(super) struct Page {
     text: String,
     left_out: Vec<String>,
 }
 
 /// A table with what stands around it.
-struct Table {
+pub(super) struct Table {
     /// What its rows are called where some are left out.
-    what: &'static str,
-    heading: String,
-    headings: Vec<&'static str>,
+    pub(super) what: &'static str,
+    /// What stands above it, its empty line included.
+    pub(super) heading: String,
+    /// The headings of its columns.
+    pub(super) headings: Vec<&'static str>,
     /// So many of the first columns are names, the others figures.
-    names: usize,
-    rows: Vec<Vec<String>>,
-    after: &'static str,
+    pub(super) names: usize,
+    /// The cells, each fit for a table.
+    pub(super) rows: Vec<Vec<String>>,
+    /// What stands below it.
+    pub(super) after: &'static str,
 }
 
 impl Page {
@@ -70,14 +74,16 @@ impl Page {
         (LIMIT - RESERVE).saturating_sub(self.text.len())
     }
 
-    fn block(&mut self, text: &str) {
+    /// A text of its own; left out where there is no room.
+    pub(super) fn block(&mut self, text: &str) {
         if text.len() < self.room() {
             self.text.push_str(text);
             self.text.push('\n');
         }
     }
 
-    fn list(&mut self, what: &str, items: impl Iterator<Item = String>) {
+    /// Items one below the other, as many as there is room for.
+    pub(super) fn list(&mut self, what: &str, items: impl Iterator<Item = String>) {
         let (mut shown, mut hidden) = (String::new(), 0);
         for item in items {
             if shown.len() + item.len() < self.room() {
@@ -92,7 +98,8 @@ impl Page {
         self.leave_out(hidden, what);
     }
 
-    fn table(&mut self, table: &Table) {
+    /// A table with as many rows as there is room for; nothing without any.
+    pub(super) fn table(&mut self, table: &Table) {
         if table.rows.is_empty() {
             return;
         }
@@ -126,11 +133,12 @@ impl Page {
         }
     }
 
-    fn finish(mut self) -> String {
+    /// The text with what was left out, and the command that has everything.
+    pub(super) fn finish(mut self, whole: &str) -> String {
         if !self.left_out.is_empty() {
             let left_out = format!(
                 "> Left out to fit into a comment of {LIMIT} characters: {}. \
-                 `gander report RUN_DIR --format csv` has everything.\n",
+                 {whole} has everything.\n",
                 self.left_out.join(", ")
             );
             self.text.push_str(&left_out);

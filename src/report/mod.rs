@@ -3,6 +3,7 @@
 pub mod about;
 pub mod chart;
 pub mod columns;
+pub mod comparison;
 pub mod console;
 pub mod csv;
 pub mod faults;

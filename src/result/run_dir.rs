@@ -321,7 +321,7 @@ impl RunDir {
     }
 
     /// Whether it has a file of this name. What is not a regular one is an error.
-    fn has_file(&self, name: &str) -> Result<bool, RunDirError> {
+    pub(super) fn has_file(&self, name: &str) -> Result<bool, RunDirError> {
         let path = self.file(name);
         match fs::metadata(&path) {
             Ok(found) if found.is_file() => Ok(true),
@@ -341,7 +341,7 @@ impl RunDir {
         File::open(&path).map(Some).map_err(io_error("open", &path))
     }
 
-    fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, RunDirError> {
+    pub(super) fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, RunDirError> {
         let path = self.file(name);
         let missing = || io_error("read", &path)(ErrorKind::NotFound.into());
         let file = self.open_file(name)?.ok_or_else(missing)?;
@@ -358,7 +358,7 @@ impl RunDir {
         })
     }
 
-    fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RunDirError> {
+    pub(super) fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RunDirError> {
         let text = serde_json::to_vec_pretty(value).map(|mut text| {
             text.push(b'\n');
             text

@@ -191,7 +191,7 @@ fn a_report_that_cannot_be_left_behind_is_a_caution_and_no_lost_result() {
 #[test]
 fn schemas_are_printed_and_real_results_obey_theirs() {
     let lab = Lab::new();
-    for name in ["profile", "journey", "summary"] {
+    for name in ["profile", "journey", "summary", "comparison"] {
         let printed = lab.run(&["schema", name]);
         let written = lab.run(&["schema", name, "--to", name]);
         assert_eq!((printed.code, written.code), (0, 0), "{}", written.stderr);

@@ -4,6 +4,7 @@ mod arrivals;
 mod by_flow;
 mod canary;
 mod check;
+mod compare;
 mod connections;
 mod endings;
 #[path = "../theory/erlang.rs"]

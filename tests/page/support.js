@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const BUILT = fileURLToPath(new URL('../../target/debug/gander', import.meta.url));
+/** The binary that is tested, unless `GANDER` names one. */
+export const BUILT = fileURLToPath(new URL('../../target/debug/gander', import.meta.url));
 const AXE = readFileSync(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 
 /** A run in a folder of its own. `said` grows as it speaks. */

@@ -25,6 +25,7 @@ pub(crate) fn arm(run_id: &str, variant: Option<&str>, windows: Windows) -> Arm 
         started_at: "2026-11-22T08:00:00.000Z".to_owned(),
         variant: variant.map(Variant::from),
         windows,
+        flows: Vec::new(),
         is_invalid: false,
     }
 }

@@ -32,6 +32,13 @@ pub struct Comparison {
     pub capabilities: Vec<Row>,
 }
 
+impl Comparison {
+    /// The JSON Schema of the format.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+}
+
 /// What can be said of a change.
 #[derive(
     Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
@@ -82,6 +89,18 @@ pub struct RunFacts {
     pub variant: Option<String>,
     /// Length of its measured part.
     pub measured_s: f64,
+    /// The flows that it met. Other ones on the other side are what is compared, and no mismatch.
+    pub flows: Vec<FlowFacts>,
+}
+
+/// A flow that a run met.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlowFacts {
+    /// The journey that met it.
+    pub journey: String,
+    /// Flow id and first node.
+    pub fingerprint: String,
 }
 
 /// What is estimated from what.

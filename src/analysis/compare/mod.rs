@@ -7,13 +7,17 @@ mod judge;
 mod needed;
 mod pool;
 mod told;
+mod withhold;
 
 use crate::analysis::statistics::blocks::Deck;
 use crate::base::names::{Journey, Variant};
 use crate::measure::windows::Windows;
 use align::{Key, Keys, Strand};
 use contrast::{Contrast, Strands};
-use found::{Comparison, Design, METRICS, MethodFound, Mismatch, Row, RunFacts, SCHEMA_VERSION, Side};
+use found::{
+    Comparison, Design, FlowFacts, METRICS, MethodFound, Mismatch, Row, RunFacts, SCHEMA_VERSION,
+    Side,
+};
 use judge::{CONFIDENCE, Claims, Weighed, described, judge, together};
 use std::collections::BTreeSet;
 
@@ -28,6 +32,8 @@ pub struct Arm {
     pub variant: Option<Variant>,
     /// Its measured part.
     pub windows: Windows,
+    /// The flows that it met, in order: that the sides met different ones is what is compared.
+    pub flows: Vec<FlowFacts>,
     /// How its own verdict reads; a run whose generator was the limit says nothing about the tenant.
     pub is_invalid: bool,
 }
@@ -83,7 +89,8 @@ pub fn compare(sides: &Sides, method: &Method) -> Comparison {
     let (mut journeys, mut steps, mut capabilities) =
         (weigh(&keys.journeys), weigh(&keys.steps), weigh(&keys.capabilities));
     let is_invalid = sides.baseline.iter().chain(&sides.candidate).any(|arm| arm.is_invalid);
-    let claims = if design == Design::OneRunEach || is_invalid { Claims::Withheld } else { Claims::Open };
+    let claims =
+        if design == Design::OneRunEach || is_invalid { Claims::Withheld } else { Claims::Open };
     let minutes = minutes(sides);
 
     judge(&mut journeys.iter_mut().collect::<Vec<_>>(), method, claims, minutes);
@@ -210,11 +217,12 @@ fn side(arms: &[Arm]) -> Side {
         started_at: arm.started_at.clone(),
         variant: arm.variant.as_ref().map(|variant| variant.as_str().to_owned()),
         measured_s: measured_ms(arm) as f64 / 1000.0,
+        flows: arm.flows.clone(),
     };
     let first = arms.first();
-    let variant = first.and_then(|arm| arm.variant.as_ref()).filter(|variant| {
-        arms.iter().all(|arm| arm.variant.as_ref() == Some(variant))
-    });
+    let variant = first
+        .and_then(|arm| arm.variant.as_ref())
+        .filter(|variant| arms.iter().all(|arm| arm.variant.as_ref() == Some(variant)));
     let label = match (variant, first) {
         (Some(variant), _) => variant.as_str().to_owned(),
         (None, Some(arm)) if arms.len() == 1 => arm.run_id.clone(),

@@ -203,6 +203,30 @@ impl Axis {
         }
     }
 
+    /// Changes to either side of none, parts as percent: the ends are rounded outwards to labels.
+    /// `unit` follows each number.
+    pub(super) fn changes(title: &str, low: f64, high: f64, unit: &str) -> Self {
+        let finite = |end: f64| if end.is_finite() { end } else { 0.0 };
+        let (low, high) = (finite(low).clamp(-1e6, -1e-9), finite(high).clamp(1e-9, 1e6));
+        let step = round_step(high - low, MOST_UP_LOG);
+        let (first, last) = ((low / step).floor(), (high / step).ceil());
+        let label = |at: f64| match decimal(at.abs() * 100.0, step * 100.0) {
+            number if at == 0.0 => number,
+            number => format!("{}{number}{unit}", if at < 0.0 { '-' } else { '+' }),
+        };
+        let places = (0..100).map(|number| first + real(number)).take_while(|place| *place <= last);
+        // So that none is none, and not what is left of it.
+        let places = places.map(|place| if place == 0.0 { 0.0 } else { place * step });
+        Self {
+            title: title.to_owned(),
+            is_log: false,
+            low: first * step,
+            high: last * step,
+            ticks: places.map(|at| Tick { at, label: label(at) }).collect(),
+            between: Vec::new(),
+        }
+    }
+
     fn linear(title: &str, most: f64, step: f64, label: impl Fn(f64, f64) -> String) -> Self {
         // A line along the very top is easily missed: what ends there gets some air.
         let steps = (most / step * 1.02).ceil().max(1.0);
@@ -385,6 +409,19 @@ mod tests {
     }
 
     #[test]
+    fn changes_lie_to_both_sides_of_none() {
+        for (low, high, unit, shown) in [
+            (-0.06, 0.33, "%", "-10% | -5% | 0 | +5% | +10% | +15% | +20% | +25% | +30% | +35%"),
+            (-0.05, 0.05, "%", "-6% | -4% | -2% | 0 | +2% | +4% | +6%"),
+            (-0.0051, 0.012, " pt", "-1.0 pt | -0.5 pt | 0 | +0.5 pt | +1.0 pt | +1.5 pt"),
+        ] {
+            let axis = Axis::changes("", low, high, unit);
+            assert!(axis.low() <= low && axis.high() >= high);
+            assert!(labels(&axis).starts_with(shown), "{}", labels(&axis));
+        }
+    }
+
+    #[test]
     fn every_nine_takes_the_same_room() {
         let axis = Axis::nines("", 730.0);
         assert_eq!(labels(&axis), "0% | 50% | 90% | 95% | 99% | 99.9%");
@@ -417,6 +454,7 @@ mod tests {
                 check(&Axis::few_times("", most % 1e4, most.min(1e13)))?;
                 check(&Axis::log_times("", most, most))?;
                 check(&Axis::nines("", most))?;
+                check(&Axis::changes("", most % 1e3, most.abs() % 1e3, "%"))?;
             }
         }
 

@@ -24,7 +24,7 @@ fn names(charts: &[Figure]) -> String {
     charts.iter().map(|chart| chart.id.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-fn check(figure: &Figure) {
+pub(super) fn check(figure: &Figure) {
     let Figure { id, title, alt, caption, svg, data } = figure;
     assert!(id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{id}");
     assert!(!title.is_empty() && !caption.is_empty(), "{id}");

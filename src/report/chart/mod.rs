@@ -7,6 +7,7 @@ mod compact;
 mod distribution;
 mod failures;
 mod figure;
+pub mod forest;
 mod generator;
 mod heat;
 mod panel;
@@ -25,6 +26,7 @@ mod sample;
 pub use distribution::distribution;
 pub use figure::Figure;
 
+use crate::measure::histogram::Times;
 use crate::result::dossier::Dossier;
 use timeline::Timeline;
 
@@ -46,6 +48,12 @@ pub fn figures(dossier: &Dossier) -> Vec<Figure> {
     }
     figures.extend(waterfall::all(dossier));
     figures
+}
+
+/// The percentile spectra of several sets of response times, one over the other, each with its name;
+/// none without any time.
+pub fn spectra(id: &str, title: &str, series: Vec<(String, Times)>) -> Option<Figure> {
+    spectrum::drawn(id, title, series)
 }
 
 /// The load that was planned, and thinly over it the load that there was.

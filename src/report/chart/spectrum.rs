@@ -33,10 +33,21 @@ struct Line {
     places: Vec<Option<Place>>,
 }
 
+/// How to read one.
+const CAPTION: &str = "How long the fastest part of the iterations took at most. Each nine has the same \
+     room, so that the slowest few can be seen; a step up to the right is a second kind of slowness. Dots \
+     mark p50, p95, p99 and p99.9. A line ends at its longest time.";
+
 /// None of a run in which nothing was completed.
 pub(super) fn figure(dossier: &Dossier) -> Option<Figure> {
+    let title = "Percentile spectrum of response times";
+    drawn("spectrum", title, with_times(dossier))
+}
+
+/// A line for each of these, on the same axes; none without any time.
+pub(super) fn drawn(id: &str, title: &str, series: Vec<(String, Times)>) -> Option<Figure> {
     let percentiles = percentiles();
-    let lines = lines(dossier, &percentiles);
+    let lines = lines(series, &percentiles);
     let heights = || lines.iter().flat_map(|line| &line.places).map(|place| place.map(|(_, y)| y));
     let far = most(lines.iter().flat_map(|line| &line.places).map(|place| place.map(|(x, _)| x)))?;
     let y = Axis::times("response time", least(heights())?, most(heights())?);
@@ -51,13 +62,10 @@ pub(super) fn figure(dossier: &Dossier) -> Option<Figure> {
         sheet.dashed(&line.name, line.dashes, &piece);
     }
     let about = About {
-        id: "spectrum".to_owned(),
-        title: "Percentile spectrum of response times".to_owned(),
+        id: id.to_owned(),
+        title: title.to_owned(),
         alt: alt(&lines),
-        caption: "How long the fastest part of the iterations took at most. Each nine has the same \
-                  room, so that the slowest few can be seen; a step up to the right is a second kind \
-                  of slowness. Dots mark p50, p95, p99 and p99.9. A line ends at its longest time."
-            .to_owned(),
+        caption: CAPTION.to_owned(),
     };
     let x = percentiles.iter().map(|percentile| {
         let text = percentile.map_or_else(|| "shortest".to_owned(), |p| p.to_string());
@@ -93,7 +101,7 @@ fn time_at(times: &Times, percentile: Option<Percentile>) -> Option<u64> {
     }
 }
 
-fn lines(dossier: &Dossier, percentiles: &[Option<Percentile>]) -> Vec<Line> {
+fn with_times(dossier: &Dossier) -> Vec<(String, Times)> {
     let keys: Vec<&(Variant, Journey)> = dossier.tally.journeys.keys().collect();
     let names = JourneyNames::of(keys.iter().copied());
     let with_times = keys.into_iter().filter_map(|key| {
@@ -101,7 +109,11 @@ fn lines(dossier: &Dossier, percentiles: &[Option<Percentile>]) -> Vec<Line> {
         let pool = dossier.tally.iterations(Kind::Response, |v, j| v == variant && j == journey);
         (!pool.good.is_empty()).then_some((names.name(key), pool.good))
     });
-    let drawn = with_times.enumerate().map(|(number, (name, times))| Line {
+    with_times.collect()
+}
+
+fn lines(series: Vec<(String, Times)>, percentiles: &[Option<Percentile>]) -> Vec<Line> {
+    let drawn = series.into_iter().enumerate().map(|(number, (name, times))| Line {
         name,
         colour: SERIES[number % SERIES.len()],
         dashes: match number / SERIES.len() % 3 {

@@ -62,9 +62,17 @@ pub(super) fn workload(dossier: &Dossier) -> Markup {
     html! { @if let Some(drawn) = chart::workload(dossier) { (figure(&drawn)) } }
 }
 
+/// A chart on a page without a script, where nothing is read out.
+pub(in crate::report) fn still(drawn: &Figure) -> Markup {
+    framed(drawn, false)
+}
+
 fn figure(drawn: &Figure) -> Markup {
+    framed(drawn, drawn.data.pointer("/x/pixels").and_then(Value::as_array).is_some())
+}
+
+fn framed(drawn: &Figure, has_values: bool) -> Markup {
     let id = format!("figure-{}", drawn.id);
-    let has_values = drawn.data.pointer("/x/pixels").and_then(Value::as_array).is_some();
     html! {
         figure id=(id) {
             figcaption {
@@ -130,7 +138,7 @@ fn variable(name: &str) -> String {
 }
 
 /// The variables of the palette, each with its light and its dark value.
-pub(super) fn colours() -> Vec<(String, String, String)> {
+pub(in crate::report) fn colours() -> Vec<(String, String, String)> {
     PALETTE
         .iter()
         .map(|(name, light, dark)| (variable(name), hex(light), (*dark).to_owned()))
@@ -138,7 +146,7 @@ pub(super) fn colours() -> Vec<(String, String, String)> {
 }
 
 /// Charts are drawn in the light palette; these rules put the variables in its place.
-pub(super) fn rules() -> String {
+pub(in crate::report) fn rules() -> String {
     let mut rules = String::new();
     for (variable, light, _) in PALETTE {
         let (variable, light) = (self::variable(variable), hex(light));

@@ -1,16 +1,16 @@
 //! The report as a page: one file that needs no network, no server and no script to be read. Also
 //! the page of a run in progress, whose sections are replaced as it goes on.
 
-mod charts;
+pub(in crate::report) mod charts;
 mod exchanges;
 mod faulty;
 mod journeys;
 mod key_figures;
-mod prose;
+pub(in crate::report) mod prose;
 mod rest;
 mod setup;
-mod table;
-mod theme;
+pub(in crate::report) mod table;
+pub(in crate::report) mod theme;
 mod verdict;
 
 use crate::measure::histogram::Times;
@@ -18,7 +18,8 @@ use crate::report::chart;
 use crate::result::dossier::Dossier;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-const STYLE: &str = include_str!("page.css");
+/// The style sheet, but for its colours.
+pub(in crate::report) const STYLE: &str = include_str!("page.css");
 
 /// The page's only script. Whoever serves the page may allow this one alone.
 pub const SCRIPT: &str = include_str!("page.js");

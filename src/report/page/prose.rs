@@ -4,7 +4,7 @@ use crate::report::columns::clean;
 use maud::{Markup, Render, html};
 
 /// A sentence from a summary: what stands between backticks is code.
-pub(super) fn prose(text: &str) -> Markup {
+pub(in crate::report) fn prose(text: &str) -> Markup {
     let text = clean(text);
     let parts: Vec<_> = text.split('`').collect();
     let is_paired = parts.len() % 2 == 1;
@@ -18,17 +18,17 @@ pub(super) fn prose(text: &str) -> Markup {
 }
 
 /// A name from outside: what would turn the text round is struck out.
-pub(super) fn name(text: impl AsRef<str>) -> String {
+pub(in crate::report) fn name(text: impl AsRef<str>) -> String {
     clean(text.as_ref())
 }
 
 /// Lines from outside, which keep their breaks.
-pub(super) fn lines(text: &str) -> String {
+pub(in crate::report) fn lines(text: &str) -> String {
     text.lines().map(clean).collect::<Vec<_>>().join("\n")
 }
 
 /// Terms and what is to be said of each.
-pub(super) fn facts(facts: &[(&str, Markup)]) -> Markup {
+pub(in crate::report) fn facts(facts: &[(&str, Markup)]) -> Markup {
     html! {
         dl.facts {
             @for (term, fact) in facts { div { dt { (term) } dd { (fact) } } }
@@ -37,12 +37,12 @@ pub(super) fn facts(facts: &[(&str, Markup)]) -> Markup {
 }
 
 /// Some remark on what stands above or below.
-pub(super) fn remark(text: impl Render) -> Markup {
+pub(in crate::report) fn remark(text: impl Render) -> Markup {
     html! { p.remark { (text) } }
 }
 
 /// `1 user`, `2 users`.
-pub(super) fn plural(number: usize, one: &str) -> String {
+pub(in crate::report) fn plural(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 

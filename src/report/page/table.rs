@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, Render, html};
 
 /// A column by its heading.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
+pub(in crate::report) struct Column {
     title: &'static str,
     kind: Kind,
 }
@@ -20,24 +20,24 @@ enum Kind {
 
 impl Column {
     /// Words, on the left.
-    pub(super) const fn text(title: &'static str) -> Self {
+    pub(in crate::report) const fn text(title: &'static str) -> Self {
         Self { title, kind: Kind::Text }
     }
 
     /// Figures, on the right.
-    pub(super) const fn figure(title: &'static str) -> Self {
+    pub(in crate::report) const fn figure(title: &'static str) -> Self {
         Self { title, kind: Kind::Figure }
     }
 
     /// Something to look at, which has no order.
-    pub(super) const fn picture(title: &'static str) -> Self {
+    pub(in crate::report) const fn picture(title: &'static str) -> Self {
         Self { title, kind: Kind::Picture }
     }
 }
 
 /// What stands in one place of a table.
 #[derive(Clone, Debug)]
-pub(super) struct Cell {
+pub(in crate::report) struct Cell {
     markup: Markup,
     /// What it is sorted by, if that is not its text.
     value: Option<f64>,
@@ -46,43 +46,43 @@ pub(super) struct Cell {
 
 impl Cell {
     /// Words, or whatever else has been made for the page.
-    pub(super) fn of(content: impl Render) -> Self {
+    pub(in crate::report) fn of(content: impl Render) -> Self {
         Self { markup: content.render(), value: None, is_bad: false }
     }
 
     /// A picture that was drawn elsewhere.
-    pub(super) fn drawn(svg: String) -> Self {
+    pub(in crate::report) fn drawn(svg: String) -> Self {
         Self::of(PreEscaped(svg))
     }
 
     /// A number of things.
-    pub(super) fn count(number: u64) -> Self {
+    pub(in crate::report) fn count(number: u64) -> Self {
         Self::sorted(figures::count(number), as_number(number))
     }
 
     /// A number of things that had better be none.
-    pub(super) fn count_bad(number: u64) -> Self {
+    pub(in crate::report) fn count_bad(number: u64) -> Self {
         let is_bad = number > 0;
         Self { is_bad, ..Self::sorted(figures::count_or_dot(number), as_number(number)) }
     }
 
     /// The same where it is no news about the tenant.
-    pub(super) fn count_or_dot(number: u64) -> Self {
+    pub(in crate::report) fn count_or_dot(number: u64) -> Self {
         Self::sorted(figures::count_or_dot(number), as_number(number))
     }
 
     /// A time in microseconds.
-    pub(super) fn time(us: Option<u64>) -> Self {
+    pub(in crate::report) fn time(us: Option<u64>) -> Self {
         Self { value: us.map(as_number), ..Self::of(figures::time_or_none(us)) }
     }
 
     /// Happenings per second.
-    pub(super) fn rate(per_s: f64) -> Self {
+    pub(in crate::report) fn rate(per_s: f64) -> Self {
         Self::sorted(figures::rate(per_s), per_s)
     }
 
     /// A share that had better be none.
-    pub(super) fn share_bad(share: f64) -> Self {
+    pub(in crate::report) fn share_bad(share: f64) -> Self {
         Self { is_bad: share > 0.0, ..Self::sorted(figures::share_or_dot(share), share) }
     }
 
@@ -98,42 +98,42 @@ fn as_number(number: u64) -> f64 {
 
 /// A row; its first cell names it.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(in crate::report) struct Row {
     cells: Vec<Cell>,
     is_sum: bool,
 }
 
 impl Row {
     /// One of its group.
-    pub(super) const fn of(cells: Vec<Cell>) -> Self {
+    pub(in crate::report) const fn of(cells: Vec<Cell>) -> Self {
         Self { cells, is_sum: false }
     }
 
     /// The sum of its group, which stays on top of it and by which groups are sorted.
-    pub(super) const fn sum(cells: Vec<Cell>) -> Self {
+    pub(in crate::report) const fn sum(cells: Vec<Cell>) -> Self {
         Self { cells, is_sum: true }
     }
 }
 
 /// Rows that stay together.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Group {
+pub(in crate::report) struct Group {
     /// What they have in common, if that is to be said above them.
-    pub(super) title: Option<String>,
+    pub(in crate::report) title: Option<String>,
     /// The rows.
-    pub(super) rows: Vec<Row>,
+    pub(in crate::report) rows: Vec<Row>,
 }
 
 /// A whole table.
-pub(super) struct Table<'a> {
+pub(in crate::report) struct Table<'a> {
     /// Its id on the page.
-    pub(super) id: &'a str,
+    pub(in crate::report) id: &'a str,
     /// What it shows.
-    pub(super) caption: &'a str,
+    pub(in crate::report) caption: &'a str,
     /// The headings.
-    pub(super) columns: &'a [Column],
+    pub(in crate::report) columns: &'a [Column],
     /// The rows.
-    pub(super) groups: Vec<Group>,
+    pub(in crate::report) groups: Vec<Group>,
 }
 
 impl Render for Table<'_> {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// One colour of the page by what it is for.
-pub(super) struct Colour {
+pub(in crate::report) struct Colour {
     /// The name of its CSS variable, without the dashes.
     name: &'static str,
     /// In the light.
@@ -13,7 +13,7 @@ pub(super) struct Colour {
 }
 
 /// The table. Every text colour is told from every ground it stands on by at least 4.5 : 1.
-pub(super) const COLOURS: &[Colour] = &[
+pub(in crate::report) const COLOURS: &[Colour] = &[
     colour("ground", "#fcfcfb", "#15181c"),
     colour("raised", "#f3f4f5", "#1e2227"),
     colour("line", "#dfe2e6", "#323840"),
@@ -38,7 +38,7 @@ const fn colour(name: &'static str, light: &'static str, dark: &'static str) -> 
 
 /// The variables of both themes: that of the system, unless the page's button says otherwise, and
 /// the light one on paper. `more` are further variables, each with its light and its dark value.
-pub(super) fn variables(more: &[(String, String, String)]) -> String {
+pub(in crate::report) fn variables(more: &[(String, String, String)]) -> String {
     let (mut light, mut dark) = (String::new(), String::new());
     let own = COLOURS.iter().map(|colour| (colour.name, colour.light, colour.dark));
     let more = more.iter().map(|(name, l, d)| (name.as_str(), l.as_str(), d.as_str()));
