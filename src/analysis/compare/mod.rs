@@ -11,9 +11,11 @@ mod told;
 use crate::analysis::statistics::blocks::Deck;
 use crate::base::names::{Journey, Variant};
 use crate::measure::windows::Windows;
-use align::{Key, Keys, Strand};
+use align::{Key, Keys, Laid, Strand};
 use contrast::{Contrast, Strands};
-use found::{Comparison, Design, METRICS, MethodFound, Mismatch, Row, RunFacts, SCHEMA_VERSION, Side};
+use found::{
+    Comparison, Design, METRICS, MethodFound, Mismatch, Row, RunFacts, SCHEMA_VERSION, Side,
+};
 use judge::{CONFIDENCE, Claims, Weighed, described, judge, together};
 use std::collections::BTreeSet;
 
@@ -75,15 +77,17 @@ pub struct Method {
 /// `docs/statistics.md` says how, with sources, and what has been measured of it.
 pub fn compare(sides: &Sides, method: &Method) -> Comparison {
     let design = design(sides);
-    let keys = Keys::of(sides, method);
+    let laid = AllLaid::out(sides, method);
+    let keys = Keys::of(laid.baseline.iter().chain(&laid.candidate));
     let mut decks = decks(sides, method);
     let mut weigh = |keys: &BTreeSet<Key>| -> Vec<Weighed> {
-        keys.iter().map(|key| weighed(key, sides, method, (design, &mut decks))).collect()
+        keys.iter().map(|key| weighed(key, &laid, method, (design, &mut decks))).collect()
     };
     let (mut journeys, mut steps, mut capabilities) =
         (weigh(&keys.journeys), weigh(&keys.steps), weigh(&keys.capabilities));
     let is_invalid = sides.baseline.iter().chain(&sides.candidate).any(|arm| arm.is_invalid);
-    let claims = if design == Design::OneRunEach || is_invalid { Claims::Withheld } else { Claims::Open };
+    let claims =
+        if design == Design::OneRunEach || is_invalid { Claims::Withheld } else { Claims::Open };
     let minutes = minutes(sides);
 
     judge(&mut journeys.iter_mut().collect::<Vec<_>>(), method, claims, minutes);
@@ -156,22 +160,44 @@ fn decks(sides: &Sides, method: &Method) -> Vec<Deck> {
 /// So many resamples of each run still give its error to one part in twenty.
 const FEWEST_RESAMPLES: u32 = 200;
 
+/// The arms of a comparison, laid out; the timeline of each side's first arm among [`decks`].
+struct AllLaid<'s> {
+    baseline: Vec<Laid<'s>>,
+    candidate: Vec<Laid<'s>>,
+    spread: Vec<Laid<'s>>,
+    candidate_from: usize,
+    spread_from: usize,
+}
+
+impl<'s> AllLaid<'s> {
+    fn out(sides: &'s Sides, method: &Method) -> Self {
+        let out = |arms: &'s [Arm]| arms.iter().map(|arm| Laid::out(arm, method)).collect();
+        let candidate_from = if sides.paired { 0 } else { sides.baseline.len() };
+        Self {
+            baseline: out(&sides.baseline),
+            candidate: out(&sides.candidate),
+            spread: out(&sides.spread),
+            candidate_from,
+            spread_from: candidate_from
+                + sides.candidate.len().max(sides.baseline.len() - candidate_from),
+        }
+    }
+}
+
 fn weighed(
     key: &Key,
-    sides: &Sides,
+    laid: &AllLaid<'_>,
     method: &Method,
     (design, decks): (Design, &mut Vec<Deck>),
 ) -> Weighed {
-    let strands = |arms: &[Arm], first: usize| -> Vec<Option<Strand>> {
-        let of = |(place, arm)| Strand::of(arm, key, method, first + place);
+    let strands = |arms: &[Laid<'_>], first: usize| -> Vec<Option<Strand>> {
+        let of = |(place, laid)| Strand::of(laid, key, first + place);
         arms.iter().enumerate().map(of).collect()
     };
-    let after_baseline = if sides.paired { 0 } else { sides.baseline.len() };
-    let after_candidate = sides.baseline.len() + sides.candidate.len() - after_paired(sides);
     let strands = Strands {
-        baseline: strands(&sides.baseline, 0),
-        candidate: strands(&sides.candidate, after_baseline),
-        spread: strands(&sides.spread, after_candidate),
+        baseline: strands(&laid.baseline, 0),
+        candidate: strands(&laid.candidate, laid.candidate_from),
+        spread: strands(&laid.spread, laid.spread_from),
     };
     let samples = |side: &[Option<Strand>]| {
         let present = side.iter().flatten();
@@ -185,11 +211,6 @@ fn weighed(
         metrics.filter_map(|metric| Contrast::of(design, &strands, metric, decks)).collect();
     row.changes = contrasts.iter().map(|contrast| described(contrast, method)).collect();
     Weighed { row, contrasts }
-}
-
-/// Timelines that two arms share.
-fn after_paired(sides: &Sides) -> usize {
-    if sides.paired { sides.candidate.len() } else { 0 }
 }
 
 /// Measured time of the shortest run.
@@ -212,9 +233,9 @@ fn side(arms: &[Arm]) -> Side {
         measured_s: measured_ms(arm) as f64 / 1000.0,
     };
     let first = arms.first();
-    let variant = first.and_then(|arm| arm.variant.as_ref()).filter(|variant| {
-        arms.iter().all(|arm| arm.variant.as_ref() == Some(variant))
-    });
+    let variant = first
+        .and_then(|arm| arm.variant.as_ref())
+        .filter(|variant| arms.iter().all(|arm| arm.variant.as_ref() == Some(variant)));
     let label = match (variant, first) {
         (Some(variant), _) => variant.as_str().to_owned(),
         (None, Some(arm)) if arms.len() == 1 => arm.run_id.clone(),
