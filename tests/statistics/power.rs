@@ -184,7 +184,8 @@ fn coverage(name: &str, number: u64, truth: f64, sides: impl Fn(u64) -> Sides + 
             .filter_map(|found| found_of(found, *metric))
             .filter_map(|change| change.low.zip(change.high))
             .collect();
-        let holding = intervals.iter().filter(|(low, high)| *low <= truth && truth <= *high).count();
+        let holding =
+            intervals.iter().filter(|(low, high)| *low <= truth && truth <= *high).count();
         let share = holding as f64 / intervals.len().max(1) as f64;
         tell(&format!(
             "coverage {name}: {called}: {} of {} intervals hold the truth",
@@ -207,9 +208,11 @@ fn nineteen_of_twenty_intervals_hold_the_truth() {
         least = least.min(coverage(&name, 400, 0.05, |seed| interleaved(&world, seed, slower)));
     }
     let world = World { exchanges: false, ..World::sign_on(50.0, 5) };
-    least = least.min(coverage("3 + 3 runs", 400, 0.05, |seed| apart(&world, seed, slower, (3, 3, 0))));
-    least = least
-        .min(coverage("1 + 1, spread of 5", 400, 0.05, |seed| apart(&world, seed, slower, (1, 1, 5))));
+    least =
+        least.min(coverage("3 + 3 runs", 400, 0.05, |seed| apart(&world, seed, slower, (3, 3, 0))));
+    least = least.min(coverage("1 + 1, spread of 5", 400, 0.05, |seed| {
+        apart(&world, seed, slower, (1, 1, 5))
+    }));
     assert!(least >= 0.925, "{least}");
 }
 
@@ -225,8 +228,15 @@ fn intervals_of_one_run_hold_the_long_run_figure() {
         (Figure::Percentile(Percentile::P99), 2.326_348),
         (Figure::Mean, 0.0),
     ];
+    let mut missed = Vec::new();
     for (kept, minutes) in [(0.0, 5), (0.5, 5), (0.9, 2), (0.9, 5), (0.9, 15), (0.97, 15)] {
-        let world = World { kept, drift: 0.0, spread: 0.0, exchanges: false, ..World::sign_on(50.0, minutes) };
+        let world = World {
+            kept,
+            drift: 0.0,
+            spread: 0.0,
+            exchanges: false,
+            ..World::sign_on(50.0, minutes)
+        };
         let both = (0.4_f64.powi(2) + world.wobble.powi(2)).sqrt();
         for (figure, deviate) in figures {
             let truth = match figure {
@@ -247,9 +257,13 @@ fn intervals_of_one_run_hold_the_long_run_figure() {
                 percent(share)
             ));
             // A memory of half a minute does not show itself whole in 15.
-            assert!(share >= if kept > 0.95 { 0.85 } else { 0.89 }, "{kept} {figure:?} {share}");
+            let expected = if kept > 0.95 { 0.85 } else { 0.89 };
+            if share < expected {
+                missed.push(format!("{minutes} min, {kept} kept, {figure:?}: {share}"));
+            }
         }
     }
+    assert!(missed.is_empty(), "{missed:#?}");
 }
 
 /// Real runs, dealt out at random to two variants that are the same, one of them changed by a known
@@ -265,7 +279,8 @@ fn recorded_runs_dealt_out_to_two_variants() {
     let mut folders: Vec<_> = folders.filter_map(|entry| Some(entry.ok()?.path())).collect();
     folders.sort();
     for folder in folders.iter().filter(|folder| folder.join("run.json").is_file()) {
-        let windows = RunDir::open(folder).and_then(|dir| dir.windows(300)).expect("a run directory");
+        let windows =
+            RunDir::open(folder).and_then(|dir| dir.windows(300)).expect("a run directory");
         let recorded = Recorded::new(&windows);
         let name = folder.file_name().map(|name| name.display().to_string()).unwrap_or_default();
         for change in [0.0, 0.02, 0.05, 0.1] {

@@ -35,7 +35,9 @@ impl Recorded {
             let mut dealt = Dealt::default();
             for (track, cells) in &self.tracks {
                 let halves = split(&cells[place], &mut random);
-                for (half, (variant, scale)) in halves.iter().zip([("v1", 1.0), ("v2", 1.0 + change)]) {
+                for (half, (variant, scale)) in
+                    halves.iter().zip([("v1", 1.0), ("v2", 1.0 + change)])
+                {
                     dealt.add(track, half, variant, scale);
                 }
             }
@@ -85,7 +87,8 @@ struct Dealt {
 impl Dealt {
     fn add(&mut self, track: &Track, half: &Half, variant: &str, scale: f64) {
         let variant = variant.into();
-        let of_journey = |kind| SeriesKey::of_journey(Phase::Measured, &variant, track.journey(), kind);
+        let of_journey =
+            |kind| SeriesKey::of_journey(Phase::Measured, &variant, track.journey(), kind);
         match track {
             Track::Iterations { journey, .. } => {
                 let completed: u64 = half.times.iter().map(|(_, count)| u64::from(*count)).sum();

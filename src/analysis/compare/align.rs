@@ -1,15 +1,15 @@
 //! Which rows two sides have, by name, and what each side saw of one.
 
 use super::found::{Metric, Row};
-use super::{Arm, Method, Sides};
-use crate::analysis::bootstrap::{self, Figure as Asked};
+use super::{Arm, Method};
 use crate::analysis::statistics::figure::Figure;
 use crate::analysis::statistics::grid::Grid;
+use crate::analysis::statistics::lane::{self, Lane};
 use crate::analysis::statistics::ratio::Ratio;
 use crate::analysis::statistics::share::Share;
 use crate::base::names::{Capability, Journey, Step};
 use crate::measure::histogram::Percentile;
-use crate::measure::windows::{Cell, Track};
+use crate::measure::windows::Track;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -34,20 +34,18 @@ pub(super) struct Keys {
 
 impl Keys {
     /// Of everything that either side has.
-    pub(super) fn of(sides: &Sides, method: &Method) -> Self {
+    pub(super) fn of<'s>(sides: impl Iterator<Item = &'s Laid<'s>>) -> Self {
         let mut keys = Self::default();
-        for arm in sides.baseline.iter().chain(&sides.candidate) {
-            for track in arm.windows.tracks().filter(|track| is_looked_at(arm, method, track)) {
-                match track {
-                    Track::Iterations { journey, .. } => {
-                        keys.journeys.insert(Key::Journey(journey.clone()));
-                    }
-                    Track::Exchanges { journey, step, capability, event, action, .. } => {
-                        keys.steps.insert(Key::Step(journey.clone(), step.clone()));
-                        let (event, action) = (event.clone(), action.clone());
-                        let key = Key::Capability(capability.clone(), event, action);
-                        keys.capabilities.insert(key);
-                    }
+        for (track, _) in sides.flat_map(|laid| &laid.0) {
+            match track {
+                Track::Iterations { journey, .. } => {
+                    keys.journeys.insert(Key::Journey(journey.clone()));
+                }
+                Track::Exchanges { journey, step, capability, event, action, .. } => {
+                    keys.steps.insert(Key::Step(journey.clone(), step.clone()));
+                    let (event, action) = (event.clone(), action.clone());
+                    let key = Key::Capability(capability.clone(), event, action);
+                    keys.capabilities.insert(key);
                 }
             }
         }
@@ -55,9 +53,19 @@ impl Keys {
     }
 }
 
-fn is_looked_at(arm: &Arm, method: &Method, track: &Track) -> bool {
-    arm.variant.as_ref().is_none_or(|variant| variant == track.variant())
-        && (method.journeys.is_empty() || method.journeys.contains(track.journey()))
+/// Everything of one arm that is looked at, laid out track by track.
+#[derive(Debug)]
+pub(super) struct Laid<'a>(Vec<(&'a Track, Lane)>);
+
+impl<'a> Laid<'a> {
+    pub(super) fn out(arm: &'a Arm, method: &Method) -> Self {
+        let is_looked_at = |track: &&Track| {
+            arm.variant.as_ref().is_none_or(|variant| variant == track.variant())
+                && (method.journeys.is_empty() || method.journeys.contains(track.journey()))
+        };
+        let lane = |track| (track, Lane::of_track(&arm.windows, track));
+        Self(arm.windows.tracks().filter(is_looked_at).map(lane).collect())
+    }
 }
 
 impl Key {
@@ -67,9 +75,10 @@ impl Key {
             (Self::Step(mine, named), Track::Exchanges { journey, step, .. }) => {
                 mine == journey && named == step
             }
-            (Self::Capability(mine, on, by), Track::Exchanges { capability, event, action, .. }) => {
-                mine == capability && on == event && by == action
-            }
+            (
+                Self::Capability(mine, on, by),
+                Track::Exchanges { capability, event, action, .. },
+            ) => mine == capability && on == event && by == action,
             _ => false,
         }
     }
@@ -114,18 +123,15 @@ pub(super) struct Strand {
 
 impl Strand {
     /// None where the arm does not have the row.
-    pub(super) fn of(arm: &Arm, key: &Key, method: &Method, timeline: usize) -> Option<Self> {
-        let is_mine = |track: &Track| key.is_of(track) && is_looked_at(arm, method, track);
-        if !arm.windows.tracks().any(is_mine) {
-            return None;
-        }
-        let cells: Vec<Cell> = arm.windows.cells(is_mine);
-        Some(Self {
+    pub(super) fn of(laid: &Laid<'_>, key: &Key, timeline: usize) -> Option<Self> {
+        let mine = laid.0.iter().filter(|(track, _)| key.is_of(track));
+        let lanes: Vec<&Lane> = mine.map(|(_, lane)| lane).collect();
+        (!lanes.is_empty()).then(|| Self {
             timeline,
-            samples: cells.iter().map(|cell| cell.pool.samples()).sum(),
-            grid: Grid::new(&cells),
-            mean: bootstrap::ratio(&cells, Asked::Mean),
-            faults: bootstrap::ratio(&cells, Asked::FaultShare),
+            samples: lanes.iter().map(|lane| lane.samples()).sum(),
+            grid: Grid::new(&lanes),
+            mean: lane::mean(&lanes),
+            faults: lane::fault_share(&lanes),
         })
     }
 

@@ -169,7 +169,13 @@ fn of_sides(
     });
     let missing = baseline.missing.max(candidate.missing);
     if !by_runs {
-        return Some(contrast(metric, &baseline, &candidate, windows.into_iter().collect(), missing));
+        return Some(contrast(
+            metric,
+            &baseline,
+            &candidate,
+            windows.into_iter().collect(),
+            missing,
+        ));
     }
     let spread = present(&strands.spread);
     let of_spread = spread.as_ref().and_then(|pooled| of(pooled, &strands.spread));

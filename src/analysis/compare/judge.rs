@@ -110,7 +110,8 @@ pub(super) fn judge(rows: &mut [&mut Weighed], method: &Method, claims: Claims, 
         let Row { changes, verdict, .. } = &mut weighed.row;
         let has = |metric: &Metric| changes.iter().any(|change| change.metric == *metric);
         let unknown = (!method.metrics.iter().all(has)).then_some(Verdict::CannotTell);
-        *verdict = Some(together(changes.iter().filter_map(|change| change.verdict).chain(unknown)));
+        *verdict =
+            Some(together(changes.iter().filter_map(|change| change.verdict).chain(unknown)));
     }
 }
 
@@ -260,9 +261,8 @@ mod tests {
         let doubtful = || contrast(0.0222, 0.01);
         let alone = judged(vec![doubtful()], &method(0.0), Claims::Open);
         assert_eq!(alone[0].row.verdict, Some(Verdict::Worse));
-        let many: Vec<_> = std::iter::once(doubtful())
-            .chain((0..9).map(|_| contrast(0.0, 0.01)))
-            .collect();
+        let many: Vec<_> =
+            std::iter::once(doubtful()).chain((0..9).map(|_| contrast(0.0, 0.01))).collect();
         let rows = judged(many, &method(0.0), Claims::Open);
         let change = &rows[0].row.changes[0];
         assert_eq!(change.verdict, Some(Verdict::CannotTell));
@@ -342,7 +342,10 @@ mod tests {
         };
         let rows = judged(vec![beyond], &method(0.05), Claims::Open);
         let change = &rows[0].row.changes[0];
-        assert_eq!((change.baseline, change.change, change.low, change.p), (None, None, None, None));
+        assert_eq!(
+            (change.baseline, change.change, change.low, change.p),
+            (None, None, None, None)
+        );
         assert_eq!(change.verdict, Some(Verdict::CannotTell));
     }
 }

@@ -12,7 +12,7 @@ mod withhold;
 use crate::analysis::statistics::blocks::Deck;
 use crate::base::names::{Journey, Variant};
 use crate::measure::windows::Windows;
-use align::{Key, Keys, Strand};
+use align::{Key, Keys, Laid, Strand};
 use contrast::{Contrast, Strands};
 use found::{
     Comparison, Design, FlowFacts, METRICS, MethodFound, Mismatch, Row, RunFacts, SCHEMA_VERSION,
@@ -81,10 +81,11 @@ pub struct Method {
 /// `docs/statistics.md` says how, with sources, and what has been measured of it.
 pub fn compare(sides: &Sides, method: &Method) -> Comparison {
     let design = design(sides);
-    let keys = Keys::of(sides, method);
+    let laid = AllLaid::out(sides, method);
+    let keys = Keys::of(laid.baseline.iter().chain(&laid.candidate));
     let mut decks = decks(sides, method);
     let mut weigh = |keys: &BTreeSet<Key>| -> Vec<Weighed> {
-        keys.iter().map(|key| weighed(key, sides, method, (design, &mut decks))).collect()
+        keys.iter().map(|key| weighed(key, &laid, method, (design, &mut decks))).collect()
     };
     let (mut journeys, mut steps, mut capabilities) =
         (weigh(&keys.journeys), weigh(&keys.steps), weigh(&keys.capabilities));
@@ -163,22 +164,44 @@ fn decks(sides: &Sides, method: &Method) -> Vec<Deck> {
 /// So many resamples of each run still give its error to one part in twenty.
 const FEWEST_RESAMPLES: u32 = 200;
 
+/// The arms of a comparison, laid out; the timeline of each side's first arm among [`decks`].
+struct AllLaid<'s> {
+    baseline: Vec<Laid<'s>>,
+    candidate: Vec<Laid<'s>>,
+    spread: Vec<Laid<'s>>,
+    candidate_from: usize,
+    spread_from: usize,
+}
+
+impl<'s> AllLaid<'s> {
+    fn out(sides: &'s Sides, method: &Method) -> Self {
+        let out = |arms: &'s [Arm]| arms.iter().map(|arm| Laid::out(arm, method)).collect();
+        let candidate_from = if sides.paired { 0 } else { sides.baseline.len() };
+        Self {
+            baseline: out(&sides.baseline),
+            candidate: out(&sides.candidate),
+            spread: out(&sides.spread),
+            candidate_from,
+            spread_from: candidate_from
+                + sides.candidate.len().max(sides.baseline.len() - candidate_from),
+        }
+    }
+}
+
 fn weighed(
     key: &Key,
-    sides: &Sides,
+    laid: &AllLaid<'_>,
     method: &Method,
     (design, decks): (Design, &mut Vec<Deck>),
 ) -> Weighed {
-    let strands = |arms: &[Arm], first: usize| -> Vec<Option<Strand>> {
-        let of = |(place, arm)| Strand::of(arm, key, method, first + place);
+    let strands = |arms: &[Laid<'_>], first: usize| -> Vec<Option<Strand>> {
+        let of = |(place, laid)| Strand::of(laid, key, first + place);
         arms.iter().enumerate().map(of).collect()
     };
-    let after_baseline = if sides.paired { 0 } else { sides.baseline.len() };
-    let after_candidate = sides.baseline.len() + sides.candidate.len() - after_paired(sides);
     let strands = Strands {
-        baseline: strands(&sides.baseline, 0),
-        candidate: strands(&sides.candidate, after_baseline),
-        spread: strands(&sides.spread, after_candidate),
+        baseline: strands(&laid.baseline, 0),
+        candidate: strands(&laid.candidate, laid.candidate_from),
+        spread: strands(&laid.spread, laid.spread_from),
     };
     let samples = |side: &[Option<Strand>]| {
         let present = side.iter().flatten();
@@ -192,11 +215,6 @@ fn weighed(
         metrics.filter_map(|metric| Contrast::of(design, &strands, metric, decks)).collect();
     row.changes = contrasts.iter().map(|contrast| described(contrast, method)).collect();
     Weighed { row, contrasts }
-}
-
-/// Timelines that two arms share.
-fn after_paired(sides: &Sides) -> usize {
-    if sides.paired { sides.candidate.len() } else { 0 }
 }
 
 /// Measured time of the shortest run.

@@ -30,7 +30,10 @@ pub(super) fn reasons(
             reasons.push(format!("{}: no samples on one side", row.name()));
         }
         let told = row.changes.iter().filter_map(|change| {
-            change.verdict.filter(|verdict| asked.contains(verdict)).map(|verdict| (change, verdict))
+            change
+                .verdict
+                .filter(|verdict| asked.contains(verdict))
+                .map(|verdict| (change, verdict))
         });
         reasons.extend(told.map(|(change, verdict)| of_change(row, change, verdict)));
     }
@@ -77,7 +80,11 @@ fn withheld(design: Design, sides: &Sides) -> Vec<String> {
 fn of_change(row: &Row, change: &Change, verdict: Verdict) -> String {
     let is_time = change.metric.is_time();
     let shown = |part: f64| {
-        if is_time { format!("{:+.1}%", part * 100.0) } else { format!("{:+.2} points", part * 100.0) }
+        if is_time {
+            format!("{:+.1}%", part * 100.0)
+        } else {
+            format!("{:+.2} points", part * 100.0)
+        }
     };
     let moved = match (change.change, change.baseline, change.candidate) {
         (Some(moved), ..) => shown(moved),
