@@ -2,6 +2,7 @@
 //! away.
 
 use super::markup::{code, sentence};
+use super::timed::first_place;
 use super::{about, faults, figures};
 use crate::base::names::Variant;
 use crate::measure::counts::FaultCounts;
@@ -10,7 +11,7 @@ use crate::result::summary::{
     ActionSummary, CapabilitySummary, JourneySummary, StepSummary, Summary, ThresholdSummary,
     TimeUs, Verdict,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest comment that GitHub takes, in characters; counted in bytes here, which are never fewer.
 const LIMIT: usize = 65_536;
@@ -270,16 +271,25 @@ fn capabilities(summary: &Summary, several: bool) -> Table {
         let all = std::iter::once(name).chain(cells).chain(times(row.service_time_us.as_ref()));
         all.collect::<Vec<_>>()
     };
-    let action = |row: &ActionSummary| {
-        let name = format!("… {}", code(&format!("{} {}", row.event, row.action)));
+    let action = |(of, row): (&CapabilitySummary, &ActionSummary)| {
+        let name = named(&format!("{} {}", row.event, row.action), &of.variant, several);
+        let name = format!("… {name}");
         let cells = exchange_cells(row.samples, row.error_share, &row.faults);
         let all = std::iter::once(name).chain(cells).chain(times(row.service_time_us.as_ref()));
         all.collect::<Vec<_>>()
     };
-    let rows = summary.capabilities.iter().flat_map(|row| {
-        let in_flow =
-            row.actions.iter().filter(|of| !(of.event.is_empty() && of.action.is_empty()));
-        std::iter::once(subtotal(row)).chain(in_flow.map(action)).collect::<Vec<_>>()
+    let mut by_name: BTreeMap<_, Vec<&CapabilitySummary>> = BTreeMap::new();
+    for row in &summary.capabilities {
+        by_name.entry(&row.capability).or_default().push(row);
+    }
+    // The same capability of all variants together, and then each of its actions.
+    let rows = by_name.into_values().flat_map(|of_all| {
+        let actions = of_all.iter().flat_map(|of| of.actions.iter().map(move |row| (*of, row)));
+        let in_flow = actions.filter(|(_, of)| !(of.event.is_empty() && of.action.is_empty()));
+        let mut in_flow: Vec<_> = in_flow.collect();
+        in_flow.sort_by_key(|(of, row)| (&row.event, &row.action, &of.variant));
+        let subtotals = of_all.into_iter().map(subtotal);
+        subtotals.chain(in_flow.into_iter().map(action)).collect::<Vec<_>>()
     });
     Table {
         what: "rows of capabilities",
@@ -307,12 +317,16 @@ fn steps(summary: &Summary, several: bool) -> Table {
             .chain(times(row.service_time_us.as_ref()))
             .collect::<Vec<_>>()
     };
+    let mut rows: Vec<_> = summary.steps.iter().collect();
+    rows.sort_by_cached_key(|row| {
+        (row.journey.clone(), first_place(&summary.steps, row), row.variant.clone())
+    });
     Table {
         what: "steps",
         heading: format!("<details><summary>Steps ({})</summary>\n\n", summary.steps.len()),
         headings: with_times(&["journey", "step", "answers", "count", "errors"]),
         names: 3,
-        rows: summary.steps.iter().map(row).collect(),
+        rows: rows.into_iter().map(row).collect(),
         after: "\n</details>\n",
     }
 }
@@ -420,6 +434,15 @@ mod tests {
     fn with_several_variants_each_row_says_whose_it_is() {
         let text = shown(specimen::two_variants());
         assert!(text.contains("| `sign-on` · `v2` |"), "{text}");
+        // The same row of all variants stands together.
+        let whose = |name: &str| {
+            let lines: Vec<_> = text.lines().collect();
+            let place =
+                lines.iter().position(|line| line.starts_with(&format!("| {name} · `v1` |")));
+            let next = lines[place.unwrap_or_else(|| panic!("no {name}: {text}")) + 1];
+            assert!(next.starts_with(&format!("| {name} · `v2` |")), "{next}");
+        };
+        ["`customHTMLTemplate`", "… `submit SIGNON`", "`sign-on`"].into_iter().for_each(whose);
     }
 
     /// Cells of a line of a table, as GitHub takes them.

@@ -55,9 +55,9 @@ pub fn line(now: &Snapshot) -> String {
     if now.journeys.len() > MOST_TOLD {
         parts.push(format!("{} done {}", figures::count(completed(now)), pace(now)));
     } else {
-        let several =
-            now.journeys.iter().map(|row| &row.variant).collect::<BTreeSet<_>>().len() > 1;
-        parts.extend(now.journeys.iter().map(|row| journey(row, several)));
+        let mut rows: Vec<_> = now.journeys.iter().collect();
+        rows.sort_by_key(|row| (&row.journey, &row.variant));
+        parts.extend(rows.into_iter().map(|row| journey(row, has_several(now))));
     }
     parts.push(faults(&now.faults, usize::MAX));
     if let Some(lag) = now.lag_p99_us {
@@ -77,6 +77,10 @@ fn users(now: &Snapshot) -> String {
     format!("{} {}", figures::count(now.users), if now.users == 1 { "user" } else { "users" })
 }
 
+fn has_several(now: &Snapshot) -> bool {
+    now.journeys.iter().map(|row| &row.variant).collect::<BTreeSet<_>>().len() > 1
+}
+
 fn completed(now: &Snapshot) -> u64 {
     now.journeys.iter().map(|row| row.completed).sum()
 }
@@ -91,16 +95,20 @@ fn pace(now: &Snapshot) -> String {
         .max_by_key(|(p95, _)| *p95);
     match slowest {
         Some((p95, row)) if now.journeys.len() > 1 => {
-            format!("{rate}/s  p95 {} ({})", figures::time(p95), clean(row.journey.as_str()))
+            format!("{rate}/s  p95 {} ({})", figures::time(p95), named(row, has_several(now)))
         }
         Some((p95, _)) => format!("{rate}/s  p95 {}", figures::time(p95)),
         None => format!("{rate}/s  p95 {}", figures::NONE),
     }
 }
 
-fn journey(row: &JourneyNow, several: bool) -> String {
+fn named(row: &JourneyNow, several: bool) -> String {
     let variant = if several { format!(" · {}", row.variant) } else { String::new() };
-    let name = clean(&format!("{}{variant}", row.journey));
+    clean(&format!("{}{variant}", row.journey))
+}
+
+fn journey(row: &JourneyNow, several: bool) -> String {
+    let name = named(row, several);
     let done = figures::count(row.completed);
     let rate = figures::rate(row.completed_per_s);
     format!("{name} {done} done {rate}/s p95 {}", figures::time_or_none(row.response_p95_us))
@@ -173,6 +181,9 @@ mod tests {
             snapshot(vec![row("v1", "sign-on", Some(81)), row("v2", "sign-on", Some(95))]);
         now.lag_p99_us = Some(312);
         insta::assert_snapshot!(line(&now), @"0:20  measured  20 users  sign-on · v1 812 done 40.6/s p95 81.0 ms  sign-on · v2 812 done 40.6/s p95 95.0 ms  faults 0  lag p99 312 µs");
+        insta::assert_snapshot!(message(&now), @"measured  20 users  81.2/s  p95 95.0 ms (sign-on · v2)  faults 0");
+        now.journeys.insert(1, row("v1", "unlock", None));
+        assert!(line(&now).contains("p95 81.0 ms  sign-on · v2 812 done"), "{}", line(&now));
     }
 
     #[test]

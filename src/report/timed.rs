@@ -6,7 +6,9 @@ use super::paint::Style;
 use super::{faults, figures};
 use crate::base::names::Variant;
 use crate::measure::counts::FaultCounts;
-use crate::result::summary::{CapabilitySummary, JourneySummary, Summary, TimeUs, WorkloadModel};
+use crate::result::summary::{
+    CapabilitySummary, JourneySummary, StepSummary, Summary, TimeUs, WorkloadModel,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A column of times: its heading, and what stands in it.
@@ -167,6 +169,16 @@ fn actions(grid: &mut Grid, rows: &[&CapabilitySummary], label: Label) {
         grid.row(4, name, figures.into_iter().chain(times).collect());
         fault_note(grid, &action.faults);
     }
+}
+
+/// The place of the first step that a row is the same as, whatever the variant: what stands together
+/// where there are several.
+pub(super) fn first_place(steps: &[StepSummary], row: &StepSummary) -> Option<usize> {
+    let key = |of: &StepSummary| {
+        (&of.journey, &of.step, &of.capability, &of.event, &of.action)
+            == (&row.journey, &row.step, &row.capability, &row.event, &row.action)
+    };
+    steps.iter().position(key)
 }
 
 /// `submit SIGNON`; none for calls outside a flow.

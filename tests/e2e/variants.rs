@@ -159,6 +159,9 @@ fn the_accounts_of_every_variant_are_made_and_put_right() {
     let book = Book::read(&ledger).expect("a sound ledger");
     assert_eq!(book.accounts.len(), 16, "eight for each variant");
     assert_eq!(book.openings.len(), 1, "one environment");
+    // Who looks after them looks after both: the worker's rate is one.
+    let calls = tenant.calls();
+    assert_eq!(calls.iter().filter(|call| call["capability"] == "token").count(), 1);
     let key = PasswordKey::new(&Secret::new(PASSWORD_KEY.to_owned())).expect("a key");
     let mut directory = tenant.directory();
     for account in &book.accounts {
@@ -213,6 +216,38 @@ fn each_variant_signs_on_at_its_own_application() {
     assert_eq!(ended.code, 3, "{}", ended.stdout);
     let (one, two) = ended.stdout.split_once("sign-on (v2)").expect("two walks");
     assert!(one.contains("goal reached") && !two.contains("goal reached"), "{}", ended.stdout);
+}
+
+#[test]
+fn on_this_machine_each_variant_may_have_a_tenant_of_its_own() {
+    let lab = Lab::new();
+    let one = Tenant::start("signing = \"ES256\"\n");
+    let two = Tenant::start(
+        "signing = \"ES256\"\nenvironment_id = \"22222222-2222-4222-8222-222222222222\"\nseed = 2\n",
+    );
+    let ready = two.ready();
+    let text = format!(
+        "{}count = 5\n[journeys]\nsign-on = 1\n[[variant]]\nname = \"one\"\n[[variant]]\nname = \"two\"\n\
+         [variant.tenant]\nauth_url = \"{}\"\napi_url = \"{}\"\nenvironment_id = \"{}\"\n\
+         worker = {{ client_secret = \"${{OTHER_SECRET}}\" }}\n",
+        one.profile(),
+        ready.auth_url,
+        ready.api_url,
+        ready.environment_id,
+    );
+    let profile = lab.file("p.toml", &text);
+    let mut command = lab.command(&["run", &profile, "-u", "2", "-n", "20", "--warm-up", "0s"]);
+    command.env("WORKER_SECRET", one.worker_secret()).env("OTHER_SECRET", two.worker_secret());
+    let ended = Ended::of(command.output().expect("a binary that starts"));
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    for tenant in [&one, &two] {
+        let users: usize = tenant.directory().populations().iter().map(|each| each.users).sum();
+        let calls = tenant.calls();
+        let starts = calls.iter().filter(|call| call["capability"] == "authorize").count();
+        assert_eq!((users, starts), (5, 10));
+    }
+    let ledger = fs::read(lab.path("reports/latest/ledger.jsonl")).expect("a ledger");
+    assert_eq!(Book::read(&ledger).expect("a sound ledger").openings.len(), 2);
 }
 
 #[test]

@@ -35,7 +35,7 @@ async fn the_last_mending_waits_for_what_is_under_way_and_for_what_came_meanwhil
     let lab = Lab::new().await;
     let pool = spoiled(lab.provision(&[(AccountState::Ok, 30)]).await);
     let late = pool.lease_spoiled().expect("one that an iteration still has");
-    let mending = Mending::start(Arc::clone(&lab.keeper), pool.clone());
+    let mending = Mending::start([(Arc::clone(&lab.keeper), pool.clone())]);
     while pool.supply(AccountState::Ok).leased < 2 {
         tokio::task::yield_now().await;
     }
@@ -47,11 +47,25 @@ async fn the_last_mending_waits_for_what_is_under_way_and_for_what_came_meanwhil
 }
 
 #[tokio::test]
+async fn one_tenant_in_trouble_leaves_the_accounts_of_another_alone() {
+    let lab = Lab::new().await;
+    let good = spoiled(lab.provision(&[(AccountState::Ok, 10)]).await);
+    let (_script, refused) = keeper(&[(403, &[][..], ""); 20], 2).await;
+    let bad = spoiled((0..3).map(account));
+    let mending = Mending::start([(refused, bad.clone()), (Arc::clone(&lab.keeper), good.clone())]);
+    let failed = mending.finish(Duration::from_secs(60)).await;
+    assert!(failed.is_some_and(|error| error.is_general()));
+    assert_eq!(good.supply(AccountState::Ok), Supply { free: 10, ..Supply::default() });
+    assert_eq!(bad.supply(AccountState::Ok), Supply { spoiled: 3, ..Supply::default() });
+    lab.tenant.stop().await;
+}
+
+#[tokio::test]
 async fn whoever_does_not_want_to_wait_gets_the_result_at_once() {
     let lab = Lab::new().await;
     let pool = spoiled(lab.provision(&[(AccountState::Ok, 1)]).await);
     let _late = pool.lease_spoiled();
-    let mending = Mending::start(Arc::clone(&lab.keeper), pool.clone());
+    let mending = Mending::start([(Arc::clone(&lab.keeper), pool.clone())]);
     assert!(mending.finish(Duration::ZERO).await.is_none());
     lab.tenant.stop().await;
 }

@@ -353,7 +353,8 @@ impl Gatherer {
     fn rows(&self, so_far: &Tally) -> Vec<Row> {
         let mut names: Vec<_> = so_far.journeys.keys().collect();
         names.extend(self.late.iter().flat_map(|late| late.journeys.keys()));
-        names.sort();
+        // A journey's variants stand together.
+        names.sort_by_key(|(variant, journey)| (journey, variant));
         names.dedup();
         let row = |(variant, journey): &(Variant, Journey)| {
             let late = self.of_late(|v, j| (v, j) == (variant, journey));

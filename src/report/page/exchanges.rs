@@ -56,11 +56,7 @@ pub(super) fn steps(dossier: &Dossier) -> Markup {
     let mut rows: Vec<(usize, &StepSummary)> = steps.iter().enumerate().collect();
     if several {
         // The same step of all variants together, in the order of the first that has it.
-        let same = |a: &StepSummary, b: &StepSummary| {
-            (&a.journey, &a.step, &a.capability, &a.event, &a.action)
-                == (&b.journey, &b.step, &b.capability, &b.event, &b.action)
-        };
-        let first = |row: &StepSummary| steps.iter().position(|other| same(row, other));
+        let first = |row: &StepSummary| timed::first_place(steps, row);
         rows.sort_by_cached_key(|(_, row)| (row.journey.clone(), first(row), row.variant.clone()));
     }
     for (_, row) in rows.into_iter().take(MOST) {
