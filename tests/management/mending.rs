@@ -35,7 +35,7 @@ async fn the_last_mending_waits_for_what_is_under_way_and_for_what_came_meanwhil
     let lab = Lab::new().await;
     let pool = spoiled(lab.provision(&[(AccountState::Ok, 30)]).await);
     let late = pool.lease_spoiled().expect("one that an iteration still has");
-    let mending = Mending::start(Arc::clone(&lab.keeper), pool.clone());
+    let mending = Mending::start([(Arc::clone(&lab.keeper), pool.clone())]);
     while pool.supply(AccountState::Ok).leased < 2 {
         tokio::task::yield_now().await;
     }
@@ -51,7 +51,7 @@ async fn whoever_does_not_want_to_wait_gets_the_result_at_once() {
     let lab = Lab::new().await;
     let pool = spoiled(lab.provision(&[(AccountState::Ok, 1)]).await);
     let _late = pool.lease_spoiled();
-    let mending = Mending::start(Arc::clone(&lab.keeper), pool.clone());
+    let mending = Mending::start([(Arc::clone(&lab.keeper), pool.clone())]);
     assert!(mending.finish(Duration::ZERO).await.is_none());
     lab.tenant.stop().await;
 }
