@@ -74,7 +74,7 @@ fn a_stall_breaks_the_rule_about_two_seconds_and_not_the_one_about_the_run() {
     let worst = found(&judged, in_two);
     let at = |end: &str| worst[end].as_f64().expect("a time");
     let (from_s, to_s) = (at("worst_from_s"), at("worst_to_s"));
-    assert!(from_s >= 3.0 && from_s < 7.0 && (to_s - from_s - 2.0).abs() < 0.2, "{worst}");
+    assert!((3.0..7.0).contains(&from_s) && (to_s - from_s - 2.0).abs() < 0.2, "{worst}");
     let reasons = judged["reasons"].to_string();
     assert!(
         reasons.contains("over 2s` does not hold: ") && reasons.contains(" from "),
