@@ -1,8 +1,10 @@
 //! A figure of a timeline with its 95 % interval: the block bootstrap as thresholds use it.
 
 use super::statistics::blocks::Deck;
+use super::statistics::evidence::Evidence;
 use super::statistics::figure;
 use super::statistics::grid::Grid;
+use super::statistics::lane::Lane;
 use super::statistics::ratio::Ratio;
 use super::statistics::share::{Share, design_effect};
 use crate::measure::fault::Fault;
@@ -57,7 +59,7 @@ pub struct Estimate {
 pub fn estimate(cells: &[Cell], figure: Figure, draws: Draws) -> Option<Estimate> {
     let mut deck = Deck::new(draws.seed, 0, cells.len(), draws.resamples);
     if let Figure::Percentile(percentile) = figure {
-        let grid = Grid::new(cells);
+        let grid = Grid::new(&[&Lane::of_cells(cells)]);
         return of_figure(figure::Figure::Percentile(&grid, percentile), &mut deck, draws);
     }
     let ratio = ratio(cells, figure);
@@ -116,9 +118,8 @@ fn of_share(ratio: &Ratio, deck: &mut Deck, draws: Draws) -> Option<Estimate> {
         let effect = design_effect(seen, share.variance_if_independent());
         let (centre, error) = share.alone(effect);
         let freedom = resampled.freedom;
-        let (low, high) =
-            super::statistics::evidence::Evidence::Student { centre, error, freedom }
-                .interval(draws.confidence);
+        let evidence = Evidence::Student { centre, error, freedom };
+        let (low, high) = evidence.interval(draws.confidence);
         (low.max(0.0).min(value), high.min(1.0).max(value))
     });
     Some(Estimate { value, interval })
@@ -149,7 +150,9 @@ mod tests {
     fn even(windows: u64, index: u64) -> Vec<Cell> {
         let mut random = Seed(5).stream("bootstrap", index);
         let mut time = || 1000 + (unit(&mut random) * 1000.0) as u64;
-        (0..windows).map(|_| cell((0..10).map(|_| time()).collect::<Vec<_>>().into_iter(), 0, 0)).collect()
+        (0..windows)
+            .map(|_| cell((0..10).map(|_| time()).collect::<Vec<_>>().into_iter(), 0, 0))
+            .collect()
     }
 
     #[test]
@@ -175,7 +178,9 @@ mod tests {
         assert_eq!((found.value, low), (0.0, 0.0));
         assert!(high > 0.003 && high < 0.02, "{high}");
         let none = [cell(std::iter::empty(), 0, 0)];
-        for figure in [P95, Figure::Mean, Figure::FaultShare, Figure::DroppedShare, Figure::CompletedRate] {
+        for figure in
+            [P95, Figure::Mean, Figure::FaultShare, Figure::DroppedShare, Figure::CompletedRate]
+        {
             assert_eq!(estimate(&none, figure, DRAWS), None, "{figure:?}");
             assert_eq!(estimate(&[], figure, DRAWS), None, "{figure:?}");
         }
@@ -205,15 +210,19 @@ mod tests {
 
     #[test]
     fn an_interval_may_end_beyond_any_limit() {
-        let cells: Vec<Cell> =
-            (0..60u64).map(|at| cell((0..20).map(|n| 1000 + n), 0, at % 2 + u64::from(at > 40))).collect();
+        let cells: Vec<Cell> = (0..60u64)
+            .map(|at| cell((0..20).map(|n| 1000 + n), 0, at % 2 + u64::from(at > 30)))
+            .collect();
         let found = estimate(&cells, P95, DRAWS).unwrap();
         assert_eq!(found.value, 1019.0);
         let (low, high) = found.interval.unwrap();
         assert!(low < 1020.0 && high == f64::INFINITY, "{low} {high}");
         let all: Vec<Cell> = (0..20).map(|_| cell(std::iter::empty(), 0, 6)).collect();
         let found = estimate(&all, P95, DRAWS).unwrap();
-        assert_eq!((found.value, found.interval.unwrap()), (f64::INFINITY, (f64::INFINITY, f64::INFINITY)));
+        assert_eq!(
+            (found.value, found.interval.unwrap()),
+            (f64::INFINITY, (f64::INFINITY, f64::INFINITY))
+        );
     }
 
     #[test]

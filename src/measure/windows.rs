@@ -171,6 +171,16 @@ impl Windows {
         cells
     }
 
+    /// Every cell of one track, with the place of its measured window. Several may come for one place:
+    /// together they are what [`Self::cells`] has there.
+    pub fn visit(&self, track: &Track, mut each: impl FnMut(usize, &Cell)) {
+        let measured = self.measured();
+        let Some(last) = measured.len().checked_sub(1) else { return };
+        for (place, cell) in self.tracks.get(track).into_iter().flatten().enumerate() {
+            each(place.saturating_sub(measured.start).min(last), cell);
+        }
+    }
+
     /// Adds an interval.
     pub fn absorb(&mut self, interval: &Interval) {
         self.absorb_line(&interval.line);
@@ -362,5 +372,10 @@ mod tests {
         let counts: Vec<_> =
             windows.cells(|_| true).iter().map(|cell| cell.pool.good.count()).collect();
         assert_eq!((windows.measured(), counts), (1..3, vec![0, 1]));
+        let mut visited = vec![0; 2];
+        for track in windows.tracks() {
+            windows.visit(track, |place, cell| visited[place] += cell.pool.good.count());
+        }
+        assert_eq!(visited, [0, 1]);
     }
 }

@@ -45,11 +45,11 @@ impl Memory {
     #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 windows")]
     pub fn block_length(&self) -> usize {
         let n = self.windows as f64;
-        let long_run = self.flat_top(|_| 1.0);
+        let long_run = self.flat_top(self.horizon, |_| 1.0);
         if self.horizon == 0 || long_run <= 0.0 || n < 2.0 {
             return if self.horizon == 0 { 1 } else { most_of(n) };
         }
-        let slope = self.flat_top(|lag| lag);
+        let slope = self.flat_top(self.horizon, |lag| lag);
         let length = (2.0 * slope * slope / (4.0 / 3.0 * long_run * long_run)).cbrt() * n.cbrt();
         whole(length.ceil()).clamp(1, most_of(n))
     }
@@ -60,19 +60,19 @@ impl Memory {
     /// The variance of a block bootstrap is that of Bartlett's weights (Künsch, *The jackknife and the
     /// bootstrap for general stationary observations*, Annals of Statistics 17 (1989) 1217–1241); the
     /// flat-top weights of Politis & Romano, *Bias-corrected nonparametric spectral estimation*, Journal
-    /// of Time Series Analysis 16 (1995) 67–103, have no such bias.
+    /// of Time Series Analysis 16 (1995) 67–103, have no such bias. They look at least as far as a block.
     #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 windows")]
     pub fn shortfall(&self, block: usize) -> f64 {
+        let long_run = self.flat_top(self.horizon.max(block), |_| 1.0);
         let block = block.max(1) as f64;
         let shown = self.weighted(|lag| (1.0 - lag / block).max(0.0));
-        let long_run = self.flat_top(|_| 1.0);
         if shown > 0.0 && long_run > 0.0 { (long_run / shown).clamp(1.0, 4.0) } else { 1.0 }
     }
 
     /// Σ λ(k ÷ M) w(|k|) R(k) over both signs of k, λ being 1 up to one half and then falling to 0.
     #[expect(clippy::cast_precision_loss, reason = "lags are few")]
-    fn flat_top(&self, weight: impl Fn(f64) -> f64) -> f64 {
-        let horizon = self.horizon.max(1) as f64;
+    fn flat_top(&self, horizon: usize, weight: impl Fn(f64) -> f64) -> f64 {
+        let horizon = horizon.max(1) as f64;
         self.weighted(|lag| (2.0 * (1.0 - lag / horizon)).clamp(0.0, 1.0) * weight(lag))
     }
 
@@ -82,6 +82,13 @@ impl Memory {
         let lags = self.covariances.iter().enumerate();
         lags.map(|(lag, covariance)| both(lag) * weight(lag as f64) * covariance).sum()
     }
+}
+
+/// No block is shorter than the cube root of the number of windows, the order of the best length: a
+/// memory too weak to be told from noise at any lag still adds up over all of them.
+#[expect(clippy::cast_precision_loss, reason = "windows are few")]
+pub fn shortest_block(windows: usize) -> usize {
+    whole((windows as f64).cbrt().round()).max(1)
 }
 
 fn most_of(n: f64) -> usize {

@@ -1,6 +1,6 @@
 //! A figure of one timeline, ready to be resampled, alone or against another of the same windows.
 
-use super::autocorrelation::Memory;
+use super::autocorrelation::{Memory, shortest_block};
 use super::blocks::{Deck, Resamples};
 use super::evidence::Evidence;
 use super::grid::{Grid, time_us};
@@ -25,9 +25,9 @@ pub const FEWEST_WINDOWS: usize = 8;
 /// With fewer samples beyond a percentile nothing is said of its error: what lies there is not seen.
 pub const FEWEST_BEYOND: u64 = 5;
 
-/// No time is known better than the counters of a histogram tell it apart: a thousandth, evenly spread,
-/// on the logarithmic scale.
-const RESOLUTION: f64 = 0.001 * 0.288_675;
+/// No time is known better than the counters of a histogram tell it apart: the variance of a thousandth,
+/// evenly spread, on the logarithmic scale.
+pub const RESOLUTION_VARIANCE: f64 = 0.001 * 0.001 / 12.0;
 
 /// A standard error from resamples, or all of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,7 +116,7 @@ impl Figure<'_> {
             return None;
         }
         let memory = Memory::of(&self.influence());
-        let block = deck.block(memory.block_length());
+        let block = block(&memory, deck);
         let draws = self.draws(deck.resamples(block));
         resampled(draws, &memory, block, self.pieces(deck, block), self.resolution())
     }
@@ -130,7 +130,7 @@ impl Figure<'_> {
         let (mine, before) = (self.influence(), baseline.influence());
         let influence: Vec<f64> = mine.iter().zip(&before).map(|(mine, its)| mine - its).collect();
         let memory = Memory::of(&influence);
-        let block = deck.block(memory.block_length());
+        let block = block(&memory, deck);
         let resamples = deck.resamples(block);
         let (mine, before) = (self.draws(resamples), baseline.draws(resamples));
         let both = mine.into_iter().zip(before);
@@ -141,7 +141,7 @@ impl Figure<'_> {
     }
 
     fn resolution(&self) -> f64 {
-        if self.is_time() { RESOLUTION * RESOLUTION } else { 0.0 }
+        if self.is_time() { RESOLUTION_VARIANCE } else { 0.0 }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "windows are few")]
@@ -160,6 +160,11 @@ impl Resampled {
             _ => Evidence::counted(self.draws),
         }
     }
+}
+
+/// The length of the blocks to draw.
+fn block(memory: &Memory, deck: &Deck) -> usize {
+    deck.block(memory.block_length().max(shortest_block(deck.windows())))
 }
 
 /// Of two values on the scale; what is beyond any limit on both sides does not differ.

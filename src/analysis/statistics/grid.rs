@@ -1,7 +1,7 @@
 //! The times of all windows side by side, so that a percentile of any resample is a short search.
 
+use super::lane::Lane;
 use crate::measure::histogram::{Judged, Percentile};
-use crate::measure::windows::Cell;
 
 /// For each counter that any window occupies, how many samples of each window are no longer than it.
 ///
@@ -28,29 +28,32 @@ enum Place {
 }
 
 impl Grid {
-    /// Of the cells of a timeline, in order.
-    pub fn new(cells: &[Cell]) -> Self {
-        let windows = cells.len();
-        let mut longest_us = Vec::new();
-        cells.iter().for_each(|cell| cell.pool.good.each(|_, longest, _| longest_us.push(longest)));
+    /// Of lanes of the same windows, taken together.
+    pub fn new(lanes: &[&Lane]) -> Self {
+        let windows = lanes.first().map_or(0, |lane| lane.sums.len());
+        let counted = || lanes.iter().flat_map(|lane| &lane.counted);
+        let mut longest_us: Vec<u64> = counted().map(|counted| counted.longest_us).collect();
         longest_us.sort_unstable();
         longest_us.dedup();
         let mut below = vec![0u32; longest_us.len() * windows];
-        for (window, cell) in cells.iter().enumerate() {
-            let mut counter = 0;
-            cell.pool.good.each(|_, longest, count| {
-                // Both are in order.
-                while longest_us[counter] < longest {
-                    counter += 1;
-                }
-                below[counter * windows + window] = count;
-            });
+        let mut counter = 0;
+        for counted in counted() {
+            // In order within a window, so that most of the way is a step.
+            if longest_us[counter] > counted.longest_us {
+                counter = longest_us.partition_point(|longest| *longest < counted.longest_us);
+            }
+            while longest_us[counter] < counted.longest_us {
+                counter += 1;
+            }
+            let place = &mut below[counter * windows + counted.window];
+            *place = place.saturating_add(counted.number);
         }
         for place in windows..below.len() {
             below[place] = below[place].saturating_add(below[place - windows]);
         }
         let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        let beyond = cells.iter().map(|cell| narrow(cell.pool.beyond)).collect();
+        let beyond = |window: usize| lanes.iter().map(|lane| lane.sums[window].beyond).sum::<u64>();
+        let beyond = (0..windows).map(|window| narrow(beyond(window))).collect();
         Self { windows, longest_us, below, beyond }
     }
 
@@ -93,18 +96,25 @@ impl Grid {
 
     /// How much each window moves the logarithm of the percentile: (its own part of samples at or below
     /// it that is missing) × the sparsity, over the mean number of samples, so that the error of the
-    /// figure is nearly that of the mean of these (Bahadur's representation of a quantile). Empty where
-    /// the percentile is none or beyond any limit.
+    /// figure is nearly that of the mean of these (Bahadur's representation of a quantile). Where the
+    /// percentile is beyond any limit, how much each window moves the part that is. Empty without samples.
     #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 samples")]
     pub fn influence(&self, percentile: Percentile) -> Vec<f64> {
         let all = vec![1; self.windows];
-        let Some(Place::Counter(counter)) = self.place(&all, percentile, 0) else {
-            return Vec::new();
+        let Some(place) = self.place(&all, percentile, 0) else { return Vec::new() };
+        let mean = self.samples() as f64 / self.windows as f64;
+        let (row, part, scale) = match place {
+            Place::Counter(counter) => {
+                let part = 1.0 - percentile.beyond_thousandths() as f64 / 1e5;
+                (self.row(counter), part, self.sparsity(part) / mean)
+            }
+            Place::Beyond => {
+                let good: f64 = self.last().iter().map(|count| f64::from(*count)).sum();
+                (self.last(), good / self.samples() as f64, 1.0 / mean)
+            }
         };
-        let part = 1.0 - percentile.beyond_thousandths() as f64 / 1e5;
-        let scale = self.sparsity(part) * self.windows as f64 / self.samples() as f64;
-        let row = self.row(counter);
-        let missing = |window: usize| part * self.samples_in(window) - f64::from(row[window]);
+        let counted = |window: usize| row.get(window).map_or(0.0, |count| f64::from(*count));
+        let missing = |window: usize| part * self.samples_in(window) - counted(window);
         (0..self.windows).map(|window| missing(window) * scale).collect()
     }
 
@@ -144,7 +154,11 @@ impl Grid {
             (short, enough) = (None, near);
             while enough > 0 && short.is_none() {
                 let next = enough.saturating_sub(step);
-                if reaches(next) { enough = next } else { short = Some(next) }
+                if reaches(next) {
+                    enough = next
+                } else {
+                    short = Some(next)
+                }
                 step *= 2;
             }
         } else {
@@ -216,6 +230,7 @@ mod tests {
     use crate::measure::counts::FaultCounts;
     use crate::measure::histogram::{Bounds, Times};
     use crate::measure::tally::Pool;
+    use crate::measure::windows::Cell;
     use proptest::prelude::*;
 
     fn cell(times_us: &[u64], beyond: u64) -> Cell {
@@ -223,6 +238,10 @@ mod tests {
         times_us.iter().for_each(|time_us| good.record(*time_us));
         let pool = Pool { good, faults: FaultCounts::default(), beyond };
         Cell { measured_ms: 1000, pool, due: 0, dropped: 0, completed_in_time_m: 0 }
+    }
+
+    fn grid(cells: &[Cell]) -> Grid {
+        Grid::new(&[&Lane::of_cells(cells)])
     }
 
     proptest! {
@@ -241,7 +260,7 @@ mod tests {
             for (cell, weight) in cells.iter().zip(&weights) {
                 (0..*weight).for_each(|_| merged.append(cell));
             }
-            let grid = Grid::new(&cells);
+            let grid = grid(&cells);
             let expected = merged.pool.judged(percentile);
             prop_assert_eq!(grid.judged_of(&weights, percentile), expected);
             let found = grid.place(&weights, percentile, near).map(|place| grid.time_at(place));
@@ -255,7 +274,7 @@ mod tests {
     fn the_influence_of_all_windows_together_is_next_to_nothing() {
         let cells: Vec<_> =
             (1..40u64).map(|at| cell(&[at * 1000, at * 1700, at * 2300, 40_000], 0)).collect();
-        let grid = Grid::new(&cells);
+        let grid = grid(&cells);
         let influence = grid.influence(Percentile::P50);
         let largest = influence.iter().fold(0.0f64, |most, of| most.max(of.abs()));
         assert!(largest > 0.0 && influence.iter().sum::<f64>().abs() <= 2.0 * largest);
@@ -264,13 +283,13 @@ mod tests {
 
     #[test]
     fn nothing_and_only_what_is_beyond_any_limit_are_no_times() {
-        let none = Grid::new(&[cell(&[], 0), cell(&[], 0)]);
+        let none = grid(&[cell(&[], 0), cell(&[], 0)]);
         assert_eq!((none.judged(Percentile::P95), none.occupied()), (None, 0));
         assert!(none.influence(Percentile::P95).is_empty());
-        let beyond = Grid::new(&[cell(&[], 2), cell(&[], 0)]);
+        let beyond = grid(&[cell(&[], 2), cell(&[], 0)]);
         assert_eq!(beyond.judged(Percentile::P50), Some(Judged::BeyondAnyLimit));
         assert_eq!((beyond.samples(), beyond.occupied()), (2, 1));
-        assert!(beyond.influence(Percentile::P50).is_empty());
-        assert_eq!(Grid::new(&[]).judged(Percentile::P50), None);
+        assert_eq!(beyond.influence(Percentile::P50), [0.0, 0.0]);
+        assert_eq!(grid(&[]).judged(Percentile::P50), None);
     }
 }

@@ -6,6 +6,7 @@ pub mod evidence;
 pub mod figure;
 pub mod grid;
 pub mod holm;
+pub mod lane;
 pub mod ratio;
 pub mod share;
 pub mod student;

@@ -46,7 +46,11 @@ impl Ratio {
     pub fn influence(&self) -> Vec<f64> {
         let Some(value) = self.value() else { return Vec::new() };
         let mean = self.whole() / self.wholes.len() as f64;
-        self.parts.iter().zip(&self.wholes).map(|(part, whole)| (part - value * whole) / mean).collect()
+        self.parts
+            .iter()
+            .zip(&self.wholes)
+            .map(|(part, whole)| (part - value * whole) / mean)
+            .collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Student's t: how far an estimate may be off when its own error is an estimate.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ChiSquared, ContinuousCDF, StudentsT};
 
 /// Beyond so many degrees of freedom it is the normal distribution to five digits.
 const MANY: f64 = 1e5;
@@ -18,6 +18,13 @@ pub fn above(freedom: f64, t: f64) -> f64 {
         return if t > 0.0 { 0.0 } else { 1.0 };
     }
     distribution(freedom).map_or(1.0, |student| student.sf(t))
+}
+
+/// The χ² that a fraction `probability` does not exceed, with so many degrees of freedom, at least 1.
+pub fn chi_squared(freedom: f64, probability: f64) -> f64 {
+    let probability = probability.clamp(1e-9, 1.0 - 1e-9);
+    let found = ChiSquared::new(freedom.clamp(1.0, MANY));
+    found.map_or(f64::INFINITY, |squared| squared.inverse_cdf(probability))
 }
 
 fn distribution(freedom: f64) -> Option<StudentsT> {
@@ -58,6 +65,13 @@ mod tests {
             let found = quantile(freedom, probability);
             assert!((found - expected).abs() < 6e-4, "{freedom} {probability}: {found}");
             assert!((above(freedom, found) - (1.0 - probability)).abs() < 1e-6, "{freedom}");
+        }
+    }
+
+    #[test]
+    fn chi_squared_is_that_of_the_tables() {
+        for (freedom, expected) in [(1.0, 2.706), (4.0, 7.779), (10.0, 15.987)] {
+            assert!((chi_squared(freedom, 0.9) - expected).abs() < 1e-3, "{freedom}");
         }
     }
 
