@@ -37,7 +37,7 @@ enum Seen {
     /// Everything so far.
     All(Option<Cell>),
     /// The newest stretch, as long as the rule asks for.
-    Newest(Newest),
+    Newest(Box<Newest>),
 }
 
 /// The newest stretch of a run, in pieces of which the oldest go as new ones come.
@@ -85,7 +85,7 @@ impl Lookout {
         }
         let seen = match &rule.over {
             None => Seen::All(None),
-            Some(over) => Seen::Newest(Newest::new(millis(over.value.0))),
+            Some(over) => Seen::Newest(Box::new(Newest::new(millis(over.value.0)))),
         };
         let delay_ms = millis(*abort_delay);
         Some(Self { rule: rule.clone(), delay_ms, reply_timeout, measured_ms: 0, due: 0, seen })

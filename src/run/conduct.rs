@@ -280,6 +280,7 @@ impl<L: Listener> Secretary<L> {
                 }
                 Ok(phases) => {
                     self.collector.set_phases(phases);
+                    self.stopping = true;
                     self.close(self.clock.now());
                     break;
                 }
@@ -359,7 +360,9 @@ impl<L: Listener> Secretary<L> {
             self.breach = Some(breach);
             self.stop.now();
         }
-        if self.lookouts.is_empty() || self.stop.requests() > 0 {
+        // What is over cannot be stopped any more; it is judged as a whole.
+        let is_over = self.stopping || self.phases.measured_ends.is_some_and(|ends| at >= ends);
+        if self.lookouts.is_empty() || is_over || self.stop.requests() > 0 {
             return;
         }
         let moment = moment(interval);

@@ -1,10 +1,11 @@
 //! Thresholds of the real binary: in every stretch of a run, with intervals, and before its end.
 
 use crate::lab::Lab;
-use crate::run::summary;
+use crate::run::{after_intervals, summary};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 /// Sign-ons on a schedule at a stand-in without delays, and enough accounts for those that wait.
 const OPEN: &[&str] = &[
@@ -73,7 +74,7 @@ fn a_stall_breaks_the_rule_about_two_seconds_and_not_the_one_about_the_run() {
     let worst = found(&judged, in_two);
     let at = |end: &str| worst[end].as_f64().expect("a time");
     let (from_s, to_s) = (at("worst_from_s"), at("worst_to_s"));
-    assert!(from_s >= 3.0 && from_s < 7.0 && (to_s - from_s - 2.0).abs() < 0.2, "{worst}");
+    assert!((3.0..7.0).contains(&from_s) && (to_s - from_s - 2.0).abs() < 0.2, "{worst}");
     let reasons = judged["reasons"].to_string();
     assert!(
         reasons.contains("over 2s` does not hold: ") && reasons.contains(" from "),
@@ -106,6 +107,22 @@ fn a_stall_breaks_the_rule_about_two_seconds_and_not_the_one_about_the_run() {
     let again = lab.run(&["report", "reports/latest", "--format", "json"]);
     let again: Value = serde_json::from_str(&again.stdout).expect("a summary");
     assert_eq!(again, judged);
+}
+
+#[test]
+fn a_killed_run_is_judged_by_the_stretches_that_it_has_on_file() {
+    let lab = Lab::new();
+    let rule = "sign-on.p50 < 1us over 2s";
+    let mut command = lab.command(&[OPEN, &["-d", "60s", "--threshold", rule]].concat());
+    let mut child = command.stderr(Stdio::null()).spawn().expect("a binary that starts");
+    after_intervals(&lab, 4);
+    child.kill().expect("a kill");
+    child.wait().expect("an end");
+    let told = lab.run(&["report", "reports/latest", "--format", "json"]);
+    let told: Value = serde_json::from_str(&told.stdout).expect("a summary");
+    let found = found(&told, rule);
+    assert_eq!(found["holds"], false, "{found}");
+    assert!(found["worst_from_s"].is_number() && found["remark"].is_null(), "{found}");
 }
 
 fn stop_events(dir: &Path) -> Vec<String> {

@@ -423,6 +423,7 @@ fn rate(number: u64, seconds: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::threshold::AT_THE_END;
     use crate::measure::fault::Fault;
     use crate::measure::timeline::{JourneyLine, RATE_CHANGE, Readings};
     use std::sync::Arc;
@@ -512,6 +513,25 @@ mod tests {
         assert!(now.generator.is_limit);
         let events: Vec<_> = now.events.iter().map(|event| event.text.as_str()).collect();
         assert_eq!(events, ["8", "9", "10"]);
+    }
+
+    #[test]
+    fn of_a_rule_about_stretches_the_worst_so_far_is_shown_once_there_is_one() {
+        let rules = ["sign-on.p95 < 800ms over 3s", "drift(p95) < 5%"];
+        let rules = rules.map(|rule| rule.parse().unwrap()).to_vec();
+        let mut gatherer = Gatherer::new(rules, Duration::from_secs(30), Circumstances::default());
+        let mut tally = Tally::default();
+        let mut told = Vec::new();
+        for number in 0..12 {
+            let time_ms = if (3..6).contains(&number) { 900 } else { 50 };
+            let interval = second(number, Phase::Measured, (10, 10, time_ms));
+            tally.absorb(&interval);
+            told.push(gatherer.gather(&interval, &tally).thresholds);
+        }
+        let observed = |second: usize, rule: usize| told[second][rule].observed.as_str();
+        assert_eq!((observed(0, 0), observed(2, 0)), (AT_THE_END, "50.015ms"));
+        assert!(told[2][0].holds && !told[11][0].holds, "{:?}", told[11]);
+        assert_eq!((observed(11, 0), observed(11, 1)), ("900.095ms", AT_THE_END));
     }
 
     #[test]

@@ -204,7 +204,9 @@ mod tests {
     fn a_threshold_says_in_words_whether_it_holds() {
         let page = thresholds(&specimen::dossier(specimen::failing())).into_string();
         assert_eq!((page.matches("✗ no").count(), page.matches("✓ yes").count()), (2, 2));
-        for words in ["&gt; 30 s", "5.31% … 8.25%", "judged on all of it", "11s … 16s", "every stretch"] {
+        for words in
+            ["&gt; 30 s", "5.31% … 8.25%", "judged on all of it", "11s … 16s", "every stretch"]
+        {
             assert!(page.contains(words), "{words}");
         }
     }
