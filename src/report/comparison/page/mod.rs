@@ -15,7 +15,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const OWN_STYLE: &str = ".verdict.open{background:var(--warn-ground);border-color:var(--warn);color:var(--ink)}\
     .verdict.open .word{color:var(--warn)}.open{color:var(--warn)}\
     .versus{font-size:1rem;margin-top:.7rem;overflow-wrap:anywhere}\
-    td .below{white-space:nowrap}#facts td{min-width:12rem;overflow-wrap:anywhere}\n";
+    td .below{white-space:nowrap}#step-changes tbody th,#capability-changes tbody th{min-width:8.5rem}#facts td{min-width:12rem;overflow-wrap:anywhere}\n";
 
 /// Nothing may be loaded, run or sent.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \

@@ -28,30 +28,37 @@ pub(super) fn mismatches(of: &Compared<'_>) -> Markup {
 }
 
 pub(super) fn journeys(of: &Compared<'_>) -> Markup {
-    const COLUMNS: &[Column] = &[
-        Column::text("metric"),
-        Column::figure("baseline"),
-        Column::figure("candidate"),
-        Column::figure("change"),
-        Column::figure("95% interval"),
-        Column::figure("p, corrected"),
-        Column::figure("verdict"),
-        Column::figure("still needed"),
-    ];
     let rows = &of.comparison.journeys;
+    let changes = || rows.iter().flat_map(|row| &row.changes);
+    let shown = Shown {
+        p: changes().any(|of| of.p_corrected.is_some()),
+        needed: changes().any(|of| words::needed(of).is_some()),
+    };
+    let mut columns = vec![Column::text("metric")];
+    columns.extend(["baseline", "candidate", "change", "95% interval"].map(Column::figure));
+    columns.extend(shown.p.then_some(Column::figure("p, corrected")));
+    columns.push(Column::figure("verdict"));
+    columns.extend(shown.needed.then_some(Column::figure("still needed")));
     let group = |row: &Found| Group {
         title: Some(title(row)),
-        rows: row.changes.iter().map(metric).collect(),
+        rows: row.changes.iter().map(|of| metric(of, shown)).collect(),
     };
     let groups = rows.iter().take(MOST_ROWS).map(group).collect();
     html! {
         h2 { "Journeys" }
         @if rows.is_empty() { (remark("No journey is on both sides.")) } @else {
-            (Table { id: "journey-changes", caption: "Response times and error shares", columns: COLUMNS, groups })
+            (Table { id: "journey-changes", caption: "Response times and error shares", columns: &columns, groups })
             (left_out(rows.len()))
-            (remark("Percentiles are those that judge: time-outs, resets and what was cut off count as slower than any limit. A change of a time is a part of the baseline's, that of an error share a difference in points."))
+            (remark("Percentiles are those that judge: time-outs, resets and what was cut off count as slower than any limit. A change of a time is a part of the baseline's, that of an error share a difference in points. Where there are too few samples for an interval, there is none."))
         }
     }
+}
+
+/// Columns that stand in the table only if something stands in them.
+#[derive(Clone, Copy)]
+struct Shown {
+    p: bool,
+    needed: bool,
 }
 
 /// Name, verdict and samples of a journey.
@@ -66,17 +73,23 @@ fn title(row: &Found) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
-fn metric(of: &Change) -> Row {
-    Row::of(vec![
+fn metric(of: &Change, shown: Shown) -> Row {
+    let mut cells = vec![
         Cell::of(of.metric.name()),
         Cell::of(words::value(of.metric, of.baseline)),
         Cell::of(words::value(of.metric, of.candidate)),
         Cell::of(coloured(of.verdict, &words::change(of.metric, of.change))),
         Cell::of(words::interval(of)),
-        Cell::of(of.p_corrected.map_or_else(|| figures::NONE.to_owned(), probability)),
-        Cell::of(coloured(of.verdict, words::verdict(of.verdict))),
-        Cell::of(words::needed(of).unwrap_or_default()),
-    ])
+    ];
+    if shown.p {
+        let p = of.p_corrected.map_or_else(|| figures::NONE.to_owned(), probability);
+        cells.push(Cell::of(p));
+    }
+    cells.push(Cell::of(coloured(of.verdict, words::verdict(of.verdict))));
+    if shown.needed {
+        cells.push(Cell::of(words::needed(of).unwrap_or_default()));
+    }
+    Row::of(cells)
 }
 
 fn probability(p: f64) -> String {
@@ -111,9 +124,10 @@ fn rows((heading, id, caption): (&str, &str, &str), rows: &[Found]) -> Markup {
     }
     let mut columns = vec![Column::text("row"), Column::figure("samples")];
     columns.extend(METRICS.iter().map(|(_, name)| Column::figure(name)));
-    columns.push(Column::figure("verdict"));
     let is_judged = rows.iter().any(|row| row.verdict.is_some());
-    let groups = vec![Group { title: None, rows: rows.iter().take(MOST_ROWS).map(line).collect() }];
+    columns.extend(is_judged.then_some(Column::figure("verdict")));
+    let lines = rows.iter().take(MOST_ROWS).map(|row| line(row, is_judged));
+    let groups = vec![Group { title: None, rows: lines.collect() }];
     html! {
         h2 { (heading) }
         (Table { id, caption, columns: &columns, groups })
@@ -127,7 +141,7 @@ fn rows((heading, id, caption): (&str, &str, &str), rows: &[Found]) -> Markup {
 }
 
 /// A row with the change of each metric, its interval below.
-fn line(row: &Found) -> Row {
+fn line(row: &Found, is_judged: bool) -> Row {
     let samples = match (row.baseline_samples, row.candidate_samples) {
         (Some(one), Some(other)) => {
             Cell::of(html! { (figures::count(one)) span.below.muted { (figures::count(other)) } })
@@ -148,7 +162,9 @@ fn line(row: &Found) -> Row {
     };
     let mut cells = vec![Cell::of(name(row.name())), samples];
     cells.extend(METRICS.iter().map(|(metric, _)| change(metric)));
-    cells.push(Cell::of(coloured(row.verdict, words::verdict(row.verdict))));
+    if is_judged {
+        cells.push(Cell::of(coloured(row.verdict, words::verdict(row.verdict))));
+    }
     Row::of(cells)
 }
 
