@@ -19,7 +19,7 @@ use gander::result::run_dir::{
     EXEMPLARS, FAULTS, HostRecord, INTERVALS, RunDir, RunRecord, TAIL, TIMELINE,
 };
 use gander::result::summary::WorkloadModel;
-use gander::run::summarise::summarise;
+use gander::run::summarise::{summarise, windows};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -188,7 +188,8 @@ fn make(folder: &Path, seconds: u64) {
     tally.settle();
     record.ended_at = Some("2026-11-22T18:34:41.000Z".to_owned());
     dir.write_run(&record).expect("a record");
-    dir.write_summary(&summarise(&record, &tally, None)).expect("a summary");
+    let windows = windows(&dir, &record).expect("windows");
+    dir.write_summary(&summarise(&record, &tally, Some(&windows), None)).expect("a summary");
 }
 
 fn record(seconds: u64) -> RunRecord {
