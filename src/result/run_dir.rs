@@ -60,7 +60,7 @@ pub struct RunRecord {
     pub ended_at: Option<String>,
     /// Whether it was interrupted by a person.
     pub interrupted: bool,
-    /// Why gander itself ended it early, if it did: a guard's reason.
+    /// Why gander itself ended it early, if it did: the reason of a guard or a threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
     /// The number that all randomness came from, as text: it may have more digits than numbers
