@@ -112,18 +112,15 @@ impl Made<'_> {
 
     /// Factors around one, the same for the same run, second and variant; runs differ by a percent.
     fn draws(&self, second: u64, variant: &str) -> impl Iterator<Item = f64> {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut mix = |byte: u64| {
-            state = (state ^ byte).wrapping_mul(0x0100_0000_01b3).rotate_left(29) ^ (state >> 31);
+        let hashed = |bytes: &mut dyn Iterator<Item = u64>| {
+            bytes.fold(0x9e37_79b9_7f4a_7c15_u64, |state, byte| {
+                (state ^ byte).wrapping_mul(0x0100_0000_01b3).rotate_left(29) ^ (state >> 31)
+            })
         };
-        self.name.bytes().map(u64::from).for_each(&mut mix);
-        let run = part(state);
-        self.name
-            .bytes()
-            .chain(variant.bytes())
-            .map(u64::from)
-            .chain([second + 1000])
-            .for_each(&mut mix);
+        let run = part(hashed(&mut self.name.bytes().map(u64::from)));
+        let mut own =
+            self.name.bytes().chain(variant.bytes()).map(u64::from).chain([second + 1000]);
+        let mut state = hashed(&mut own);
         (0..PER_SECOND).map(move |_| {
             // The sum of a few even draws is nearly normal.
             let sum: f64 = (0..6)
