@@ -2,7 +2,7 @@
 //! that every mistake is told in its place.
 
 use super::tenant::Tenant;
-use crate::base::document::{Problem, Problems, Section, Table};
+use crate::base::document::{Item, Problem, Problems, Section, Table, Value};
 use std::fmt;
 
 /// What a variant changes, as written.
@@ -46,10 +46,20 @@ impl Overlay {
         Tenant::read(Section::at(ABOVE, &table, problems))
     }
 
-    /// One way to a token replaces the other.
+    /// Takes away what is replaced without being named: one way to a token by the other, and a header by
+    /// the same in other letters.
     fn make_room(&self, below: &mut Table) {
         if self.0.get("sdk_token").is_some() {
             below.entries.retain(|(key, ..)| key != "sdk_token");
+        }
+        let Some(Value::Table(above)) = self.0.get("headers").map(|item| &item.value) else {
+            return;
+        };
+        let headers = below.entries.iter_mut().find(|(key, ..)| key == "headers");
+        if let Some((.., Item { value: Value::Table(headers), .. })) = headers {
+            let is_named =
+                |name: &str| above.entries.iter().any(|(own, ..)| own.eq_ignore_ascii_case(name));
+            headers.entries.retain(|(name, ..)| !is_named(name));
         }
     }
 
@@ -144,7 +154,7 @@ mod tests {
     fn a_variant_changes_what_it_names_and_keeps_the_rest() {
         let (profile, problems) = read(&format!(
             "{BASE}[[variant]]\nname = \"v1\"\n[[variant]]\nname = \"v2\"\n[variant.tenant]\n\
-             client_id = \"two\"\nclient_secret = \"{SECRET}\"\nheaders = {{ b = \"2\" }}\nstart = \"policy\"\n"
+             client_id = \"two\"\nclient_secret = \"{SECRET}\"\nheaders = {{ B = \"2\" }}\nstart = \"policy\"\n"
         ));
         assert_eq!(problems, "");
         let tenants: Vec<_> = profile.tenants().map(|(_, tenant)| tenant).collect();
@@ -152,7 +162,7 @@ mod tests {
         assert_eq!((one.client_id.as_str(), two.client_id.as_str()), ("base", "two"));
         assert_eq!(one.auth_url, two.auth_url);
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(two.headers, [pair("a", "1"), pair("b", "2")]);
+        assert_eq!(two.headers, [pair("a", "1"), pair("B", "2")]);
         assert_eq!(one.headers, [pair("a", "1"), pair("b", "1")]);
         assert!(one.client_secret.is_none() && two.client_secret.is_some());
         assert!(!format!("{profile:?}").contains("TOPSECRET"), "{profile:?}");
