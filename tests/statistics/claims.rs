@@ -177,9 +177,12 @@ fn no_fault_on_either_side_is_no_proof_that_there_is_none() {
     assert_eq!(change.verdict, Some(Verdict::Same), "{change:?}");
 }
 
+/// How many completed and how many were cut off in a second.
+type Counts<'c> = &'c dyn Fn(u64) -> (u64, u64);
+
 /// Windows of one journey of both variants, with so many completed iterations of 100 ms and so many that
 /// were cut off in each second.
-fn cut_off(seconds: u64, sides: [(&str, &dyn Fn(u64) -> (u64, u64)); 2]) -> Windows {
+fn cut_off(seconds: u64, sides: [(&str, Counts<'_>); 2]) -> Windows {
     let mut windows = Windows::new(1000, 300);
     let journey = "sign-on".into();
     for second in 0..seconds {
@@ -207,7 +210,7 @@ fn what_is_slower_than_any_limit_is_worse_and_no_number() {
     let fine = |_| (20, 0);
     let stuck = |_| (20, 4);
     for (before, after, expected) in [
-        (&fine as &dyn Fn(u64) -> (u64, u64), &stuck as &dyn Fn(u64) -> (u64, u64), Verdict::Worse),
+        (&fine as Counts<'_>, &stuck as Counts<'_>, Verdict::Worse),
         (&stuck, &fine, Verdict::Better),
         (&stuck, &stuck, Verdict::CannotTell),
     ] {
@@ -233,9 +236,9 @@ fn what_is_slower_than_any_limit_is_worse_and_no_number() {
 
 #[test]
 fn nothing_but_finite_numbers_leaves() {
-    let restless: &dyn Fn(u64) -> (u64, u64) = &|second| (20, u64::from(second % 3 == 0) * 3);
-    let none: &dyn Fn(u64) -> (u64, u64) = &|_| (0, 0);
-    let only: &dyn Fn(u64) -> (u64, u64) = &|_| (0, 2);
+    let restless: Counts<'_> = &|second| (20, u64::from(second % 3 == 0) * 3);
+    let none: Counts<'_> = &|_| (0, 0);
+    let only: Counts<'_> = &|_| (0, 2);
     for (before, after) in [(restless, restless), (restless, only), (only, only), (none, restless)]
     {
         for seconds in [0, 1, 7, 9, 60] {

@@ -1,7 +1,7 @@
 //! Timelines of real runs as the tenant of a comparison: dealt out at random to two variants that are the
 //! same, one of which is then changed by a known amount.
 
-use crate::world::{Ends, line, row};
+use crate::world::{Ends, line, row, whole_us};
 use gander::base::random::{Seed, unit};
 use gander::measure::counts::FaultCounts;
 use gander::measure::histogram::Times;
@@ -61,9 +61,9 @@ struct Half {
 fn split(cell: &Cell, random: &mut impl Rng) -> [Half; 2] {
     let mut halves =
         [(); 2].map(|()| Half { times: Vec::new(), faults: FaultCounts::default(), cut_off: 0 });
-    let mut toss = |number: u64| (0..number).filter(|_| unit(random) < 0.5).count() as u64;
+    let mut toss = |number: u64| (0..number).map(|_| u64::from(unit(random) < 0.5)).sum::<u64>();
     cell.pool.good.each(|_, longest, count| {
-        let first = toss(count.into()) as u32;
+        let first = u32::try_from(toss(count.into())).unwrap_or(count);
         halves[0].times.push((longest, first));
         halves[1].times.push((longest, count - first));
     });
@@ -118,7 +118,7 @@ impl Dealt {
     fn push(&mut self, key: SeriesKey, counted: &[(u64, u32)], scale: f64) {
         let mut times = Times::new(key.bounds());
         for (time_us, count) in counted {
-            (0..*count).for_each(|_| times.record((*time_us as f64 * scale) as u64));
+            (0..*count).for_each(|_| times.record(whole_us(*time_us as f64 * scale)));
         }
         if !times.is_empty() {
             self.series.push((key, times));

@@ -226,7 +226,7 @@ impl Book {
             sum_us += time_us;
             let fails_here = fails && place + 1 == plan.steps.len();
             if exchanges {
-                self.exchanges[place + usize::from(fails_here)].1.record(time_us.max(1.0) as u64);
+                self.exchanges[place + usize::from(fails_here)].1.record(whole_us(time_us));
             }
         }
         self.due += 1;
@@ -234,7 +234,7 @@ impl Book {
             self.failed += 1;
         } else {
             self.completed += 1;
-            self.response.1.record(sum_us.max(1.0) as u64);
+            self.response.1.record(whole_us(sum_us));
         }
     }
 }
@@ -296,6 +296,15 @@ pub(crate) fn row(variant: &Variant, journey: &Journey, ends: Ends) -> JourneyLi
         response_us: None,
         funnel: Vec::new(),
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a time, at least 1 µs"
+)]
+pub(crate) fn whole_us(time_us: f64) -> u64 {
+    time_us.max(1.0) as u64
 }
 
 /// A normal deviate: Box & Muller.

@@ -84,10 +84,20 @@ impl Memory {
     }
 }
 
-/// No block is shorter than the cube root of the number of windows, the order of the best length: a
-/// memory too weak to be told from noise at any lag still adds up over all of them.
+/// No block of a single timeline is shorter than 1.3 √n: its memory is as likely as not longer than what
+/// so few windows show of it, and each lag too weak to be told from noise still adds up.
+///
+/// Lazarus, Lewis, Stock & Watson, *HAR inference: recommendations for practice*, Journal of Business &
+/// Economic Statistics 36 (2018) 541–559, for Bartlett's weights.
 #[expect(clippy::cast_precision_loss, reason = "windows are few")]
-pub fn shortest_block(windows: usize) -> usize {
+pub fn shortest_alone(windows: usize) -> usize {
+    whole((1.3 * (windows as f64).sqrt()).round()).max(1)
+}
+
+/// No block of two timelines that met the same windows is shorter than the cube root of n, the order of
+/// the best length: what they share is gone from their difference, and what is left is short.
+#[expect(clippy::cast_precision_loss, reason = "windows are few")]
+pub fn shortest_paired(windows: usize) -> usize {
     whole((windows as f64).cbrt().round()).max(1)
 }
 

@@ -1,6 +1,6 @@
 //! A figure of one timeline, ready to be resampled, alone or against another of the same windows.
 
-use super::autocorrelation::{Memory, shortest_block};
+use super::autocorrelation::{Memory, shortest_alone, shortest_paired};
 use super::blocks::{Deck, Resamples};
 use super::evidence::Evidence;
 use super::grid::{Grid, time_us};
@@ -116,7 +116,7 @@ impl Figure<'_> {
             return None;
         }
         let memory = Memory::of(&self.influence());
-        let block = block(&memory, deck);
+        let block = deck.block(memory.block_length().max(shortest_alone(deck.windows())));
         let draws = self.draws(deck.resamples(block));
         resampled(draws, &memory, block, self.pieces(deck, block), self.resolution())
     }
@@ -130,7 +130,7 @@ impl Figure<'_> {
         let (mine, before) = (self.influence(), baseline.influence());
         let influence: Vec<f64> = mine.iter().zip(&before).map(|(mine, its)| mine - its).collect();
         let memory = Memory::of(&influence);
-        let block = block(&memory, deck);
+        let block = deck.block(memory.block_length().max(shortest_paired(deck.windows())));
         let resamples = deck.resamples(block);
         let (mine, before) = (self.draws(resamples), baseline.draws(resamples));
         let both = mine.into_iter().zip(before);
@@ -160,11 +160,6 @@ impl Resampled {
             _ => Evidence::counted(self.draws),
         }
     }
-}
-
-/// The length of the blocks to draw.
-fn block(memory: &Memory, deck: &Deck) -> usize {
-    deck.block(memory.block_length().max(shortest_block(deck.windows())))
 }
 
 /// Of two values on the scale; what is beyond any limit on both sides does not differ.
