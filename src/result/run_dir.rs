@@ -358,7 +358,11 @@ impl RunDir {
         })
     }
 
-    pub(super) fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RunDirError> {
+    pub(super) fn write_json<T: Serialize>(
+        &self,
+        name: &str,
+        value: &T,
+    ) -> Result<(), RunDirError> {
         let text = serde_json::to_vec_pretty(value).map(|mut text| {
             text.push(b'\n');
             text
