@@ -30,10 +30,12 @@ signing = "ES256"
 
 [[stand_in.flow_policy]]
 name = "v1"
+id = "00000000000000000000000000000001"
 flow = "stock"
 
 [[stand_in.flow_policy]]
 name = "v2"
+id = "00000000000000000000000000000002"
 flow = "stock"
 
 [[stand_in.delay]]
