@@ -3,7 +3,7 @@
 use super::counts::FaultCounts;
 use super::histogram::{Bounds, Times};
 use super::series::{Kind, Outcome, Phase, SeriesKey};
-use super::tally::Pool;
+use super::tally::{Pool, share};
 use super::timeline::{Interval, Line};
 use crate::base::names::{Capability, Journey, Step, Variant};
 use std::collections::BTreeMap;
@@ -22,6 +22,9 @@ pub struct Windows {
     /// How much of each is measured.
     measured_ms: Vec<u64>,
     tracks: BTreeMap<Track, Vec<Cell>>,
+    /// Iterations that completed, and those of them of which there is a response time.
+    completed: u64,
+    timed: u64,
 }
 
 /// What is followed from window to window.
@@ -124,7 +127,14 @@ impl Windows {
     /// `most`, each two become one of twice the length.
     pub fn new(width_ms: u64, most: usize) -> Self {
         let (width_ms, most) = (width_ms.max(1), most.max(1));
-        Self { width_ms, most, measured_ms: Vec::new(), tracks: BTreeMap::new() }
+        let (measured_ms, tracks) = (Vec::new(), BTreeMap::new());
+        Self { width_ms, most, measured_ms, tracks, completed: 0, timed: 0 }
+    }
+
+    /// Which part of the completed iterations has no response time: of a damaged interval log, or where
+    /// only some series were read.
+    pub fn untimed_share(&self) -> f64 {
+        share(self.completed.saturating_sub(self.timed), self.completed)
     }
 
     /// Length of a window.
@@ -213,6 +223,7 @@ impl Windows {
                 cell.dropped += row.dropped;
                 cell.pool.faults.merge(&row.faults);
                 cell.pool.beyond += row.faults.beyond_any_limit() + row.cut_off;
+                self.completed += row.completed;
             }
         }
     }
@@ -226,6 +237,7 @@ impl Windows {
         let (variant, journey) = (key.variant.clone(), key.journey.clone());
         match (key.kind, key.outcome) {
             (Kind::Response, _) => {
+                self.timed += times.count();
                 let cell = self.cell(Track::Iterations { variant, journey }, middle(span));
                 cell.pool.good.add(times);
             }
@@ -372,6 +384,19 @@ mod tests {
         let counts: Vec<_> =
             windows.cells(|_| true).iter().map(|cell| cell.pool.good.count()).collect();
         assert_eq!((windows.measured(), counts), (1..3, vec![0, 1]));
+    }
+
+    #[test]
+    fn times_that_are_missing_are_noticed() {
+        let mut windows = Windows::new(1000, 100);
+        let journeys = vec![row(Phase::Measured, 4, 4, 0, 0)];
+        windows.absorb_line(&Line { end_ms: 1000, measured_ms: 1000, journeys, ..Line::default() });
+        let mut times = Times::new(Bounds::Journey);
+        times.record(5);
+        windows.absorb_times(&key(Kind::Response), (0, 1000), &times);
+        assert!((windows.untimed_share() - 0.75).abs() < 1e-9);
+        (0..3).for_each(|_| windows.absorb_times(&key(Kind::Response), (0, 1000), &times));
+        assert!(windows.untimed_share().abs() < 1e-9);
         let mut visited = vec![0; 2];
         for track in windows.tracks() {
             windows.visit(track, |place, cell| visited[place] += cell.pool.good.count());

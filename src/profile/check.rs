@@ -413,12 +413,12 @@ impl Checked {
         let mut others = self.profile.tenants().filter(|(_, tenant)| !tenant.is_loopback);
         let Some((_, outside)) = others.next() else { return };
         for (variant, tenant) in self.profile.tenants() {
-            if tenant.is_loopback || tenant.typed_name() != outside.typed_name() {
-                let (one, other) = (outside.typed_name(), tenant.typed_name());
+            if tenant.is_loopback || tenant.address() != outside.address() {
+                let (one, other) = (outside.address(), tenant.address());
                 problems.note(
                     tenant.place.as_ref(),
                     format!(
-                        "variant `{}` is on another environment than the others: `{other}`, not `{one}`",
+                        "variant `{}` is on another environment than the others: {other}, not {one}",
                         variant.name
                     ),
                     Some(
@@ -533,11 +533,14 @@ mod tests {
             problems_of(&text, TYPED)
         };
         insta::assert_snapshot!(with("environment_id = \"two\""), @r"
-        p.toml:13:1 variant `v2` is on another environment than the others: `two`, not `one` (the owner of one environment acknowledges a run: make a run on each, and hold them against each other with `gander compare`)
+        p.toml:13:1 variant `v2` is on another environment than the others: `two` on `https://auth.example.com`, not `one` on `https://auth.example.com` (the owner of one environment acknowledges a run: make a run on each, and hold them against each other with `gander compare`)
         p.toml:13:1 https://auth.example.com is not this machine (to show that it is meant, type `--acknowledge C1 --environment two`)
         ");
         let local = with("auth_url = \"http://127.0.0.1:1\"\nenvironment_id = \"here\"");
-        assert!(local.contains("`here`, not `one`"), "{local}");
+        assert!(local.contains("`here` on `http://127.0.0.1:1`, not `one` on"), "{local}");
+        // What was typed names the environment, and no host that it is not on.
+        let elsewhere = with("auth_url = \"https://other.example.com\"");
+        assert!(elsewhere.contains("`one` on `https://other.example.com`, not `one` on"), "{elsewhere}");
         let case = with("acknowledge = \"C2\"");
         assert!(case.contains("type `--acknowledge C2 --environment one`"), "{case}");
     }

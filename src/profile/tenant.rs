@@ -165,6 +165,13 @@ impl Tenant {
                 .unwrap_or_default()
         })
     }
+
+    /// Where it is, for telling whether two are the same: the environment and the host that signs in. What
+    /// is typed to acknowledge a load names the environment alone.
+    pub fn address(&self) -> String {
+        let environment = self.environment_id.as_deref().unwrap_or("no environment id");
+        format!("`{environment}` on `{}`", self.auth_url)
+    }
 }
 
 fn read_sdk_token(mut section: Section<'_>) -> Option<SdkToken> {

@@ -3,6 +3,7 @@
 use super::aside::Aside;
 use super::interval_log::LogError;
 use super::lines::LONGEST_LINE;
+use super::spread::SPREAD;
 use super::summary::{SCHEMA_VERSION, Summary, WorkloadModel};
 use crate::base::names::{Journey, RunId, Variant};
 use crate::base::remedy::Remedy;
@@ -37,8 +38,10 @@ pub const STEPS: &str = "steps.csv";
 /// The link to the newest run, beside the directories of runs.
 pub const LATEST: &str = "latest";
 
-/// What a run consists of; everything else in its directory can be made again.
-pub const OWN: &[&str] = &[RUN, TIMELINE, INTERVALS, TAIL, EXEMPLARS, FAULTS, LEDGER, SUMMARY];
+/// What a run consists of, and what was learned of it since; everything else in its directory can be made
+/// again.
+pub const OWN: &[&str] =
+    &[RUN, TIMELINE, INTERVALS, TAIL, EXEMPLARS, FAULTS, LEDGER, SUMMARY, SPREAD];
 
 /// The longest file that is read as a whole, in bytes, far more than gander writes.
 const LONGEST_WHOLE: u64 = 64 << 20;

@@ -206,8 +206,18 @@ fn tenant_table(seen: &Seen<'_>) -> Option<Map<String, Value>> {
         return None;
     }
     let mut whole = table.cloned().unwrap_or_default();
-    whole.extend(own.cloned().unwrap_or_default());
+    own.into_iter().for_each(|own| lay_over(&mut whole, own));
     Some(whole)
+}
+
+/// Tables are laid over each other key by key, as the run itself does it.
+fn lay_over(whole: &mut Map<String, Value>, own: &Map<String, Value>) {
+    for (key, value) in own {
+        match (whole.get_mut(key), value) {
+            (Some(Value::Object(below)), Value::Object(above)) => lay_over(below, above),
+            _ => drop(whole.insert(key.clone(), value.clone())),
+        }
+    }
 }
 
 /// The variants of a plan, in its order.
@@ -295,6 +305,26 @@ mod tests {
 
     fn said(found: &[Mismatch]) -> Vec<String> {
         found.iter().map(|m| format!("{}: {} | {}", m.what, m.baseline, m.candidate)).collect()
+    }
+
+    #[test]
+    fn a_variants_tenant_lies_over_the_tenant_key_by_key() {
+        let with = |below: Value, above: Value| {
+            let mut plan = plan();
+            plan["tenant"]["headers"] = below;
+            plan["variant"] = json!([{ "name": "v1", "tenant": { "headers": above } }]);
+            record(plan)
+        };
+        let v1 = Variant::from("v1");
+        let of = |one: &RunRecord, other: &RunRecord| {
+            let seen = |record| Seen { record, variant: Some(&v1), trouble: None };
+            said(&mismatches(&[seen(one)], &[seen(other)], &[], false))
+        };
+        let edge = || json!({ "X-Edge": "c" });
+        let both = json!({ "X-A": "1", "X-Edge": "c" });
+        let plain = with(json!({}), edge());
+        assert_eq!(of(&with(both, json!({})), &with(json!({ "X-A": "1" }), edge())), [""; 0]);
+        assert_eq!(of(&plain, &with(json!({ "X-Slow": "1" }), edge())).len(), 1);
     }
 
     #[test]

@@ -228,7 +228,8 @@ fn within(
 /// How runs of the same thing differ, each group about its own mean; none with no group of two.
 ///
 /// Where the windows say more of the runs of the spread than of those of the sides, which were shorter,
-/// what they say less comes on top.
+/// what they say less comes on top. Where they say nothing of a side, nobody knows how much shorter its
+/// runs are of samples than those of the spread: then nothing is known.
 fn between(
     groups: [Option<&Pooled>; 3],
     within: [Option<f64>; 3],
@@ -254,6 +255,10 @@ fn between(
         let (baseline, candidate) = (1.0 / baseline, 1.0 / candidate);
         (before * baseline + mine * candidate) / (baseline + candidate)
     });
+    let is_by_spread = groups[2].is_some_and(|spread| spread.runs.len() > 1);
+    if is_by_spread && sides.is_none() {
+        return None;
+    }
     let short = sides.zip(known).map_or(0.0, |(sides, known)| (sides - known / freedom).max(0.0));
     let least = if metric.is_time() { RESOLUTION_VARIANCE } else { 0.0 };
     let variance = squares / freedom + short + least;
@@ -305,4 +310,30 @@ fn means<'d>(runs: impl Iterator<Item = &'d [f64]>) -> Vec<f64> {
 
 fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pooled(runs: &[f64]) -> Pooled {
+        let (mean, share) = (runs[0], Share { faults: 0.0, samples: 100.0 });
+        Pooled { value: 1.0, scaled: 0.0, runs: runs.to_vec(), mean, share, missing: 1.0 }
+    }
+
+    /// Long runs know their p99 and agree about it; of runs so short that their windows say nothing, that
+    /// is no knowledge.
+    #[test]
+    fn a_spread_of_long_runs_says_nothing_of_runs_without_an_error_of_their_own() {
+        let (one, other) = (pooled(&[1.0]), pooled(&[1.3]));
+        let spread = pooled(&[1.0, 1.01, 0.99]);
+        let groups = [Some(&one), Some(&other), Some(&spread)];
+        let of = |sides: Option<f64>| between(groups, [sides, sides, Some(1e-4)], Metric::P99);
+        assert!(of(None).is_none());
+        assert!(of(Some(4e-4)).is_some_and(|between| between.variance > 3e-4));
+        // Runs of the sides know how they differ themselves.
+        let (many, more) = (pooled(&[1.0, 1.1]), pooled(&[1.3, 1.2]));
+        let found = between([Some(&many), Some(&more), None], [None, None, None], Metric::P99);
+        assert!(found.is_some());
+    }
 }
