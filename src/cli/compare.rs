@@ -75,7 +75,7 @@ pub(super) struct CompareArgs {
     /// A page with charts
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Fail where nothing can be told, and where the sides differ in more than what is compared
+    /// Fail where nothing can be told, and where something makes the sides hard to compare
     #[arg(long)]
     strict: bool,
 }
@@ -125,7 +125,7 @@ fn refusal(mismatches: &[Mismatch]) -> Failure {
         remedy: None,
     };
     let mut complaints: Vec<_> = mismatches.iter().map(complaint).collect();
-    let remedy = "run both sides alike, or leave `--strict` out and see it above the table";
+    let remedy = "run both sides alike and undisturbed, or leave `--strict` out and see it above the table";
     if let Some(last) = complaints.last_mut() {
         last.remedy = Some(remedy.to_owned());
     }
