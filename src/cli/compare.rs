@@ -48,13 +48,13 @@ pub(super) struct CompareArgs {
     #[arg(short, long = "journey", value_name = "NAME")]
     journeys: Vec<String>,
     /// Change of a time that does not matter, as a part of it
-    #[arg(long, value_name = "SHARE", default_value = "5%")]
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = share)]
     margin: Share,
     /// Change of a time that does not matter, whatever part it is
     #[arg(long, value_name = "TIME", default_value = "1ms")]
     floor: Span,
     /// Change of an error share that does not matter, in percent of the samples
-    #[arg(long, value_name = "SHARE", default_value = "0.5%")]
+    #[arg(long, value_name = "SHARE", default_value = "0.5%", value_parser = share)]
     fault_margin: Share,
     /// What is tested: fewer metrics, more certainty about each
     #[arg(long, value_name = "METRICS", value_delimiter = ',', value_parser = metrics())]
@@ -75,13 +75,25 @@ pub(super) struct CompareArgs {
     /// A page with charts
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Fail where nothing can be told, and where the sides differ in more than what is compared
+    /// Fail where nothing can be told, and where something makes the sides hard to compare
     #[arg(long)]
     strict: bool,
 }
 
 fn metrics() -> PossibleValuesParser {
     METRICS.iter().map(|(_, name)| *name).collect::<Vec<_>>().into()
+}
+
+/// A share; of a bare number it is said how to write it: what is below one is taken for a part.
+fn share(text: &str) -> Result<Share, String> {
+    text.parse::<Share>().map_err(|error| {
+        let part = text.trim().parse::<f64>().ok();
+        let part = part.map(|number| if number < 1.0 { number } else { number / 100.0 });
+        match part.filter(|part| (0.0..=1.0).contains(part)) {
+            Some(part) => format!("{error}: write `{}`", Share(part)),
+            None => format!("{error}: write it in percent, such as `5%`"),
+        }
+    })
 }
 
 pub(super) fn compare(args: &CompareArgs, terminal: &Terminal) -> Result<Exit, Failure> {
@@ -125,7 +137,8 @@ fn refusal(mismatches: &[Mismatch]) -> Failure {
         remedy: None,
     };
     let mut complaints: Vec<_> = mismatches.iter().map(complaint).collect();
-    let remedy = "run both sides alike, or leave `--strict` out and see it above the table";
+    let remedy =
+        "run both sides alike and undisturbed, or leave `--strict` out and see it above the table";
     if let Some(last) = complaints.last_mut() {
         last.remedy = Some(remedy.to_owned());
     }
@@ -294,7 +307,11 @@ mod tests {
             ("a --baseline b --candidate c", "cannot be used with"),
             ("a b --json --markdown", "cannot be used with"),
             ("a b --metrics p96", "possible values"),
-            ("a b --margin 5", "is not a share"),
+            ("a b --margin 5", "`5` is not a share: write `5%`"),
+            ("a b --margin 0.05", "`0.05` is not a share: write `5%`"),
+            ("a b --fault-margin 1", "`1` is not a share: write `1%`"),
+            ("a b --margin five", "such as `5%`"),
+            ("a b --margin 500", "such as `5%`"),
         ] {
             let said = order(words).unwrap_err();
             assert!(said.contains(complaint), "{words}: {said}");

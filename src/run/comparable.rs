@@ -18,6 +18,8 @@ pub struct Seen<'a> {
     pub variant: Option<&'a Variant>,
     /// What was done to it or how it ended, where that was not in order.
     pub trouble: Option<String>,
+    /// What of its figures may be the work of the generator, where something may.
+    pub disturbance: Option<String>,
 }
 
 /// Facts of a run by their name; one that has no name of its own stands under an empty one.
@@ -29,6 +31,8 @@ struct Check {
     told: fn(&Seen<'_>) -> Facts,
     /// Whether it differs between the variants of one run by design.
     is_of_variants: bool,
+    /// Whether what is told is bad in itself: it is said though it be the same on both sides.
+    is_bad: fn(&Seen<'_>) -> bool,
 }
 
 /// The table, in the order in which a person asks. What a stand-in was told to do, and which flows were
@@ -37,7 +41,7 @@ const CHECKS: &[Check] = &[
     check("gander", |seen| one(&seen.record.gander_version)),
     check("workload model", workload_model),
     check("offered load", offered_load),
-    Check { what: "share of the load", told: share_of_the_load, is_of_variants: true },
+    Check { is_of_variants: true, ..check("share of the load", share_of_the_load) },
     check("mix", mix),
     check("think time", |seen| under(&seen.record.plan, "think_time", |_| true)),
     check("tenant", tenant),
@@ -47,8 +51,18 @@ const CHECKS: &[Check] = &[
     check("codes", |seen| under(&seen.record.plan, "codes", |key| key != "listen")),
     check("journeys of your own", own_journeys),
     check("generator", generator),
-    check("the run", |seen| one(seen.trouble.as_deref().unwrap_or(IN_ORDER))),
+    Check {
+        is_bad: |seen| seen.trouble.is_some(),
+        ..check("the run", |seen| one(seen.trouble.as_deref().unwrap_or(IN_ORDER)))
+    },
+    Check {
+        is_bad: |seen| seen.disturbance.is_some(),
+        ..check(DISTURBANCE, |seen| one(seen.disturbance.as_deref().unwrap_or("none seen")))
+    },
 ];
+
+/// What is said of a generator that may be seen in its own figures.
+const DISTURBANCE: &str = "disturbance of the generator";
 
 /// What is said of a run that nobody disturbed.
 const IN_ORDER: &str = "in order";
@@ -61,7 +75,7 @@ const HABITS: &[&str] =
     &["client", "start", "start_dialect", "preflight", "scopes", "headers", "authorize_parameters"];
 
 const fn check(what: &'static str, told: fn(&Seen<'_>) -> Facts) -> Check {
-    Check { what, told, is_of_variants: false }
+    Check { what, told, is_of_variants: false, is_bad: |_| false }
 }
 
 /// What differs between the sides, or between the runs of one, in the order of the table. `paired` are
@@ -76,13 +90,13 @@ pub fn mismatches(
     for check in CHECKS.iter().filter(|check| !(paired && check.is_of_variants)) {
         let told = |side: &[Seen<'_>]| side.iter().map(check.told).collect::<Vec<_>>();
         let (base, other) = (told(baseline), told(candidate));
-        let in_trouble = baseline.iter().chain(candidate).any(|seen| seen.trouble.is_some());
-        let differs = if check.what == "the run" { in_trouble } else { differ(&base, &other) };
-        if differs {
+        let is_bad = |side: &[Seen<'_>]| side.iter().any(check.is_bad);
+        if differ(&base, &other) || is_bad(baseline) || is_bad(candidate) {
             found.push(mismatch(check.what.to_owned(), &base, &other));
         }
         let known = told(spread);
-        if differ(&base, &known) && check.what != "the run" {
+        // Of what is bad, that the runs of the spread had none of it is no news.
+        if differ(&base, &known) && (is_bad(spread) || !(is_bad(baseline) || is_bad(candidate))) {
             let what = format!("{} of the runs for the spread", check.what);
             found.push(mismatch(what, &base, &known));
         }
@@ -293,7 +307,7 @@ mod tests {
     }
 
     fn seen(record: &RunRecord) -> Seen<'_> {
-        Seen { record, variant: None, trouble: None }
+        Seen { record, variant: None, trouble: None, disturbance: None }
     }
 
     /// What is said when one member of the candidate's plan is another.
@@ -390,6 +404,7 @@ mod tests {
             record: &base,
             variant: Some(&variant),
             trouble: Some("interrupted".to_owned()),
+            disturbance: Some("its timers were late".to_owned()),
         };
         let found = mismatches(&[one], &[seen(&other)], &[], false);
         let whats: Vec<_> = found.iter().map(|mismatch| mismatch.what.as_str()).collect();
@@ -405,6 +420,28 @@ mod tests {
     }
 
     #[test]
+    fn a_disturbed_generator_is_told_of_both_sides_and_of_the_runs_for_the_spread() {
+        let base = record(plan());
+        let late = || Seen { disturbance: Some("timers were late".to_owned()), ..seen(&base) };
+        let told = |base: &[Seen<'_>], other: &[Seen<'_>], spread: &[Seen<'_>]| {
+            said(&mismatches(base, other, spread, true))
+        };
+        let line = "disturbance of the generator";
+        assert_eq!(
+            told(&[late()], &[late()], &[]),
+            [format!("{line}: timers were late | timers were late")]
+        );
+        assert_eq!(
+            told(&[seen(&base)], &[late()], &[seen(&base)]),
+            [format!("{line}: none seen | timers were late")]
+        );
+        assert_eq!(
+            told(&[seen(&base)], &[seen(&base)], &[late()]),
+            [format!("{line} of the runs for the spread: none seen | timers were late")]
+        );
+    }
+
+    #[test]
     fn variants_of_one_run_differ_in_what_is_laid_over_the_tenant_and_not_in_their_weight() {
         let mut plan = plan();
         plan["variant"] = json!([
@@ -413,8 +450,12 @@ mod tests {
         ]);
         let run = record(plan);
         let (v1, v2): (Variant, Variant) = ("v1".into(), "v2".into());
-        let [one, other] =
-            [&v1, &v2].map(|variant| Seen { record: &run, variant: Some(variant), trouble: None });
+        let [one, other] = [&v1, &v2].map(|variant| Seen {
+            record: &run,
+            variant: Some(variant),
+            trouble: None,
+            disturbance: None,
+        });
         let found = mismatches(&[one.clone()], &[other.clone()], &[], true);
         assert_eq!(said(&found), ["client: headers not set | headers X-Version 2"]);
         let found = mismatches(&[one], &[other], &[], false);

@@ -26,6 +26,10 @@ const WINDOWS_OF_A_RUN: std::ops::RangeInclusive<usize> = 40..=600;
 /// flow too many.
 const NO_FLOWS: &[&str] = &["unknown", "other"];
 
+/// Cautions of a run whose generator may be seen in its own figures. The tenant has no part in what they
+/// tell, and another run has its own.
+const DISTURBED: &[&str] = &["generator-busy", "scheduler-lag"];
+
 /// What is to be compared with what.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Order {
@@ -56,7 +60,8 @@ pub struct Read {
     pub baseline: Vec<RunRecord>,
     /// The same of the candidate.
     pub candidate: Vec<RunRecord>,
-    /// Why there can be no verdict, whatever the figures say: a run met another flow half way.
+    /// Why there can be no verdict, whatever the figures say: a run met another flow half way, or the
+    /// generator was disturbed in one and not in those that it is held against.
     pub doubts: Vec<String>,
     /// Every directory that was read: none of their files may be written over.
     pub directories: Vec<RunDir>,
@@ -324,7 +329,9 @@ fn finished(
     let (baseline_records, candidate_records) = (records(&baseline), records(others));
     let all = baseline.iter().chain(&candidate).chain(known.iter().map(|(run, _)| run));
     let directories = all.map(|run| run.dir.clone()).collect();
-    let doubts = baseline.iter().chain(&candidate).filter_map(Opened::doubt).collect();
+    let doubts = baseline.iter().chain(&candidate);
+    let doubts = doubts.flat_map(|run| [run.doubt(), run.distrust().filter(|_| !paired)]);
+    let doubts = doubts.flatten().collect();
     let (baseline, candidate) = arms;
     let sides = Sides { baseline, candidate, paired, spread, mismatches };
     Ok(Read {
@@ -341,6 +348,7 @@ fn seen<'a>(runs: impl IntoIterator<Item = &'a Opened>, arms: &'a [Arm]) -> Vec<
         record: &run.record,
         variant: arm.variant.as_ref(),
         trouble: run.trouble(),
+        disturbance: run.disturbance(),
     };
     runs.into_iter().zip(arms).map(seen).collect()
 }
@@ -495,6 +503,18 @@ impl Opened {
         let told: Vec<_> =
             [stopped, interrupted, unfinished, changed].into_iter().flatten().collect();
         (!told.is_empty()).then(|| told.join(", "))
+    }
+
+    /// How far its figures may be those of its generator.
+    fn disturbance(&self) -> Option<String> {
+        let told: Vec<&str> = DISTURBED.iter().filter_map(|slug| self.caution(slug)).collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
+    /// Variants of one run met the same generator; separate runs did not.
+    fn distrust(&self) -> Option<String> {
+        let text = self.disturbance()?;
+        Some(format!("run {} was disturbed by its own generator: {text}", self.record.run_id))
     }
 
     /// That it is invalid is known to the arms; that it was two runs in one is not.

@@ -4,14 +4,18 @@ use super::found::{Change, Comparison, Row, Verdict};
 
 impl Comparison {
     /// Takes every verdict back, for reasons that are said first: a run that says nothing about the
-    /// tenant, or that met another flow half way. Figures and intervals stay as a description. Without
-    /// reasons nothing changes.
+    /// tenant, or that met another flow half way. Figures and intervals stay as a description; what was
+    /// made of them is no reason any more. Without reasons nothing changes.
     pub fn withhold(&mut self, mut reasons: Vec<String>) {
         if reasons.is_empty() {
             return;
         }
+        let is_tested = |row: &Row| row.changes.iter().any(|change| change.p.is_some());
+        if !self.journeys.iter().any(is_tested) {
+            // Nothing was claimed, for reasons that still hold.
+            reasons.append(&mut self.reasons);
+        }
         self.verdict = Verdict::CannotTell;
-        reasons.append(&mut self.reasons);
         self.reasons = reasons;
         let rows = self.journeys.iter_mut().chain(&mut self.steps).chain(&mut self.capabilities);
         rows.for_each(Row::withhold);
@@ -30,6 +34,7 @@ impl Change {
     fn withhold(&mut self) {
         self.verdict = self.verdict.map(|_| Verdict::CannotTell);
         (self.minutes_needed, self.runs_needed) = (None, None);
+        (self.p, self.p_corrected) = (None, None);
     }
 }
 
@@ -94,7 +99,7 @@ mod tests {
         let mut found = comparison();
         found.withhold(vec!["run `a` is invalid".to_owned()]);
         assert_eq!(found.verdict, Verdict::CannotTell);
-        assert_eq!(found.reasons, ["run `a` is invalid", "p95 of `sign-on`"]);
+        assert_eq!(found.reasons, ["run `a` is invalid"], "nothing is said to be worse any more");
         let [journey, step] = [&found.journeys[0], &found.steps[0]];
         assert_eq!((journey.verdict, step.verdict), (Some(Verdict::CannotTell), None));
         assert_eq!(journey.changes[0].verdict, Some(Verdict::CannotTell));
@@ -102,6 +107,15 @@ mod tests {
             (journey.changes[0].minutes_needed, journey.changes[0].change),
             (None, Some(0.3))
         );
+    }
+
+    #[test]
+    fn where_nothing_was_claimed_the_reasons_for_that_still_hold() {
+        let mut found = comparison();
+        found.journeys[0].changes[0].p = None;
+        found.reasons = vec!["one run of each side".to_owned()];
+        found.withhold(vec!["run `a` was disturbed".to_owned()]);
+        assert_eq!(found.reasons, ["run `a` was disturbed", "one run of each side"]);
     }
 
     #[test]

@@ -54,6 +54,9 @@ const MOST_ROWS: usize = 60;
 /// An interval may reach so many times as far as the farthest change or margin, before it is cut.
 const FARTHEST: f64 = 2.5;
 
+/// How long the head of an arrow is, as a part of the axis.
+const ARROW: f64 = 0.012;
+
 /// None without rows.
 pub fn figure(title: Title<'_>, rows: &[Branch]) -> Option<Figure> {
     let rows = &rows[..rows.len().min(MOST_ROWS)];
@@ -82,6 +85,17 @@ pub fn figure(title: Title<'_>, rows: &[Branch]) -> Option<Figure> {
     for (y, row) in placed() {
         let (low, high) = row.interval;
         let mut piece = panel.strokes([[(low, y), (high, y)]], colour(row.verdict), 20)?;
+        // What goes on beyond the axis ends in an arrow, and not as if it ended there.
+        let cut = cut(row, (left, right));
+        let step = (right - left) * ARROW;
+        for (edge, inwards) in [(left, step), (right, -step)]
+            .into_iter()
+            .zip(cut)
+            .filter_map(|(at, is)| is.then_some(at))
+        {
+            let head = [-0.25, 0.25].map(|side| [(edge + inwards, y + side), (edge, y)]);
+            piece.push_str(&panel.strokes(head, colour(row.verdict), 20)?);
+        }
         piece.push_str(&panel.dots(&[(row.change, y)], colour(row.verdict), 40)?);
         let (_, pixel) = panel.pixel((0.0, y));
         let name = format!("{}{}", shortened(&row.name, LONGEST_NAME - 14), verdict(row));
@@ -92,10 +106,10 @@ pub fn figure(title: Title<'_>, rows: &[Branch]) -> Option<Figure> {
     let about = About {
         id: title.id.to_owned(),
         title: title.title.to_owned(),
-        alt: alt(title, rows),
+        alt: alt(title, rows, (left, right)),
         caption: "Each dot is the candidate compared with the baseline, its line the 95% interval. What \
                   lies within the shaded band does not matter; what is shown to lie beside it is worse on \
-                  the right and better on the left."
+                  the right and better on the left. An arrow marks an interval that goes on beyond the axis."
             .to_owned(),
     };
     Some(sheet.figure(about, panel.sheet, &Readout::default()))
@@ -124,8 +138,20 @@ fn ends(rows: &[Branch]) -> (f64, f64) {
     (low.max(-reach) * 1.04, high.min(reach) * 1.04)
 }
 
-fn alt(title: Title<'_>, rows: &[Branch]) -> String {
-    let said = rows.iter().map(|row| format!("{} {}{}", row.name, row.told, verdict(row)));
+/// Whether the interval of a row goes on beyond the left and the right end of the axis.
+fn cut(row: &Branch, (left, right): (f64, f64)) -> [bool; 2] {
+    [row.interval.0 < left, row.interval.1 > right]
+}
+
+fn alt(title: Title<'_>, rows: &[Branch], ends: (f64, f64)) -> String {
+    let beyond = |row: &Branch| match cut(row, ends) {
+        [false, false] => "",
+        [true, false] => ", cut on the left",
+        [false, true] => ", cut on the right",
+        [true, true] => ", cut on both sides",
+    };
+    let said =
+        rows.iter().map(|row| format!("{} {}{}{}", row.name, row.told, verdict(row), beyond(row)));
     format!("{}: {}.", title.title, said.collect::<Vec<_>>().join("; "))
 }
 
@@ -169,6 +195,27 @@ mod tests {
     }
 
     #[test]
+    fn an_interval_that_is_cut_has_an_arrow_where_it_goes_on() {
+        let strokes = |interval| {
+            let row = Branch { interval, ..row("a p50", 0.01, 0.01, None) };
+            let drawn = figure(TITLE, &[row]).unwrap();
+            geometry::check(&drawn);
+            // Each stroke of this width begins with a move.
+            let paths = drawn.svg.split("<path").filter(|path| path.contains("stroke-width=\"2\""));
+            let data = paths.filter_map(|path| path.split(" d=\"").nth(1)?.split('"').next());
+            (data.flat_map(str::chars).filter(|c| "mM".contains(*c)).count(), drawn.alt)
+        };
+        let (whole, told) = strokes((0.0, 0.02));
+        assert!(!told.contains("cut"), "{told}");
+        let (right, told) = strokes((0.0, 9.0));
+        assert_eq!(right, whole + 2, "two strokes for the head of an arrow");
+        assert!(told.contains("cut on the right"), "{told}");
+        let (both, told) = strokes((-9.0, 9.0));
+        assert_eq!(both, whole + 4);
+        assert!(told.contains("cut on both sides"), "{told}");
+    }
+
+    #[test]
     fn an_interval_without_bounds_is_cut_and_many_rows_are_not_drawn() {
         let rows: Vec<_> =
             (0..100).map(|n| row(&format!("journey {n} p50"), 0.01, 1e9, None)).collect();
@@ -176,6 +223,7 @@ mod tests {
         geometry::check(&drawn);
         assert_eq!(drawn.svg.matches("<circle").count(), MOST_ROWS);
         assert!(ends(&rows).1 < 0.2);
+        assert!(drawn.alt.contains("+1%, cut on both sides; "), "{}", drawn.alt);
         assert_eq!(figure(TITLE, &[]), None);
     }
 }

@@ -116,7 +116,7 @@ impl Page {
         if mismatches.is_empty() {
             return;
         }
-        self.title(Style::Bad, "The sides differ in more than what is compared");
+        self.title(Style::Bad, "What makes the sides hard to compare");
         for Mismatch { what, baseline, candidate } in mismatches {
             let text = format!("! {what}: baseline {baseline}; candidate {candidate}");
             self.paragraph(2, Style::Plain, &text);
@@ -307,7 +307,7 @@ mod tests {
           judged by  one run each: how much runs of the same thing differ is not known;
                      2000 resamples, seed 1
 
-        The sides differ in more than what is compared
+        What makes the sides hard to compare
           ! gander: baseline 0.1.0; candidate 0.2.0
           ! offered load: baseline rate 20/s, stages not set; candidate rate not set,
             stages [over 30s rate 20/s, for 5m rate 20/s]

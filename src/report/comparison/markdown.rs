@@ -67,7 +67,7 @@ fn mismatches(of: &Compared<'_>) -> Table {
     let rows = of.comparison.mismatches.iter();
     Table {
         what: "differences",
-        heading: "**The sides differ in more than what is compared:**\n\n".to_owned(),
+        heading: "**What makes the sides hard to compare:**\n\n".to_owned(),
         headings: vec!["what", "baseline", "candidate"],
         names: 3,
         rows: rows
@@ -265,7 +265,7 @@ mod tests {
 
         - there is one run each: how much runs of the same thing differ is not known; repeat each with `gander run --repeat 4`, say a known spread with `--spread`, or run both as variants of one run
 
-        **The sides differ in more than what is compared:**
+        **What makes the sides hard to compare:**
 
         | what | baseline | candidate |
         | --- | --- | --- |

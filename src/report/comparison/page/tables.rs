@@ -15,7 +15,7 @@ pub(super) fn mismatches(of: &Compared<'_>) -> Markup {
     let mismatches = &of.comparison.mismatches;
     html! {
         @if !mismatches.is_empty() {
-            h2 { "What else differs" }
+            h2 { "What makes the sides hard to compare" }
             ul.cautions { @for mismatch in mismatches {
                 li {
                     strong { (name(&mismatch.what)) } ": baseline " (name(&mismatch.baseline))
