@@ -15,6 +15,7 @@ use crate::base::names::RunId;
 use crate::base::random::Seed;
 use crate::base::remedy::Remedy;
 use crate::identity::account::STATES;
+use crate::identity::ledger::Book;
 use crate::identity::pool::Pool;
 use crate::load::{Plan, Stop};
 use crate::management::keeper::{AccountsError, Keeper};
@@ -149,6 +150,9 @@ pub(super) fn once(
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.
     runtime.shutdown_background();
+    if outcome.is_err() {
+        made.give_up(is_of_nobody);
+    }
     outcome.map(|exit| (exit, made))
 }
 
@@ -356,6 +360,13 @@ fn caution_of_accounts(
         "{} {out} accounts that journeys spoiled are not put right; last, {error}{why}{remedy}",
         terminal.paint(Style::Bad, "caution")
     ));
+}
+
+/// Whether a ledger is whole and names no account, not even one that may have been made.
+fn is_of_nobody(ledger: &[u8]) -> bool {
+    Book::read(ledger).is_ok_and(|book| {
+        book.accounts.is_empty() && book.removed == 0 && book.sound_length == ledger.len()
+    })
 }
 
 fn make_dir(args: &RunArgs, run: &RunId) -> Result<RunDir, Failure> {

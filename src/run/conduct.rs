@@ -139,10 +139,12 @@ pub async fn conduct<P: Performer>(
     let since_epoch = wall.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
     record.started_unix_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
     let meter = Meter::start(clock.clone(), recorder.clone(), start, phases);
+    let writer = RunWriter::start(dir, &record)?;
+    writer.dir().begin()?;
     let secretary = Secretary {
         collector: Collector::new(recorder.clone(), phases),
         recorder,
-        writer: RunWriter::start(dir, &record)?,
+        writer,
         meter,
         tally: Tally::default(),
         guards: setup.guards,
