@@ -64,6 +64,9 @@ pub struct RunRecord {
     /// Why gander itself ended it early, if it did: the reason of a guard or a threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// The thresholds that were to stop it and never had samples enough to, told at its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub never_looked: Vec<String>,
     /// The number that all randomness came from, as text: it may have more digits than numbers
     /// in JSON keep.
     pub seed: String,
@@ -466,6 +469,7 @@ mod tests {
             ended_at: None,
             interrupted: false,
             stopped: None,
+            never_looked: Vec::new(),
             seed: u64::MAX.to_string(),
             workload_model: WorkloadModel::Closed,
             max_users: None,

@@ -175,7 +175,8 @@ pub async fn conduct<P: Performer>(
     let patience = if stopped { Duration::ZERO } else { LAST_MENDING };
     let unmended = mending.finish(patience).await;
     let done = tokio::task::spawn_blocking(move || writing.join()).await;
-    let Ok(Ok(Done { writer, mut tally, breach, broken, failed: unwritten })) = done else {
+    let Ok(Ok(Done { writer, mut tally, breach, broken, never_looked, failed: unwritten })) = done
+    else {
         return Err(ConductError::WriterDied);
     };
     tally.settle();
@@ -183,6 +184,7 @@ pub async fn conduct<P: Performer>(
     let by_itself = breach.is_some() || broken.is_some() || unwritten.is_some();
     record.interrupted = stopped && !by_itself;
     record.stopped = ended_early((breach.as_ref(), broken.as_ref()), load.by);
+    record.never_looked = never_looked;
     record.flows = flows(&tally);
     let dir = writer.dir().clone();
     let unwritten = match unwritten {
@@ -261,6 +263,7 @@ struct Done {
     tally: Tally,
     breach: Option<Breach>,
     broken: Option<Broken>,
+    never_looked: Vec<String>,
     failed: Option<RunDirError>,
 }
 
@@ -294,8 +297,9 @@ impl<L: Listener> Secretary<L> {
             }
         }
         self.write_exemplars();
-        let Self { writer, tally, breach, broken, failed, .. } = self;
-        Done { writer, tally, breach, broken, failed }
+        let Self { writer, tally, breach, broken, failed, lookouts, .. } = self;
+        let never_looked = lookouts.iter().filter_map(Lookout::never_looked).collect();
+        Done { writer, tally, breach, broken, never_looked, failed }
     }
 
     fn close(&mut self, moment: Instant) {
