@@ -77,7 +77,8 @@ const UNMET: &str =
 const MANY: &str =
     "look for a flow whose id changes with every start, or run fewer versions at once";
 const CHANGED: &str = "repeat the run: one half measured another flow version than the other";
-const BLIND: &str = "give the rule a longer `over`, or make more load; at the end it was judged all the same";
+const BLIND: &str =
+    "give the rule a longer `over`, or make more load; at the end it was judged all the same";
 const FEW: &str = "run longer: a 99th percentile wants a thousand samples, a 95th two hundred";
 const CUT_OFF: &str = "make `workload.drain` longer than the slowest journey, think time included";
 const CLOSED: &str = "read the times as those of users who wait their turn; `--rate` or `workload.rate` make \
@@ -466,7 +467,10 @@ mod tests {
                 workload_model,
                 interrupted,
                 unfinished,
-                never_looked: vec!["`p95 < 1s over 5s` could not".to_owned(), "nor `max`".to_owned()],
+                never_looked: vec![
+                    "`p95 < 1s over 5s` could not".to_owned(),
+                    "nor `max`".to_owned(),
+                ],
                 ..Circumstances::default()
             };
             let cautions = all(&tally, &circumstances);

@@ -4,6 +4,7 @@ use super::observed::Observed;
 use super::rule::{Metric, Rule};
 use super::sliding::{Sliding, slack_ms};
 use super::threshold::Threshold;
+use crate::base::figures;
 use crate::base::units::Span;
 use crate::measure::timeline::Interval;
 use crate::measure::windows::{Cell, Windows};
@@ -67,8 +68,18 @@ pub struct Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rule, observed, measured } = self;
-        write!(f, "threshold `{rule}` did not hold after {} measured: {observed}", Span(*measured))
+        let measured = figures::seconds(measured.as_secs_f64());
+        write!(f, "{} {measured} measured: {observed}", beginning(rule))
     }
+}
+
+/// Whether a run was stopped for a rule, by the line that says why it was.
+pub fn was_stopped_for(rule: &str, stopped: &str) -> bool {
+    stopped.starts_with(&beginning(rule))
+}
+
+fn beginning(rule: &str) -> String {
+    format!("threshold `{rule}` did not hold after")
 }
 
 /// An interval of a run by itself, for all who look out: one window, if it is measured at all.
@@ -118,7 +129,7 @@ impl Lookout {
         let broken = seen.filter(|seen| !rule.holds(*seen));
         broken.map(|seen: Observed| Broken {
             rule: rule.to_string(),
-            observed: seen.shown(reply_timeout),
+            observed: rule.shown(seen, reply_timeout),
             measured: Duration::from_millis(self.measured_ms),
         })
     }
@@ -175,7 +186,7 @@ impl SoFar {
     /// What was observed so far, if there was a stretch with a sample.
     pub fn found(&self) -> Option<ThresholdSummary> {
         let worst = self.worst?;
-        let (rule, observed) = (self.rule.to_string(), worst.shown(self.reply_timeout));
+        let (rule, observed) = (self.rule.to_string(), self.rule.shown(worst, self.reply_timeout));
         let holds = self.rule.holds(worst);
         Some(ThresholdSummary { rule, observed, holds, ..ThresholdSummary::default() })
     }
@@ -302,7 +313,7 @@ mod tests {
         assert_eq!((number, broken.measured), (39, Duration::from_secs(30)));
         assert_eq!(
             broken.to_string(),
-            "threshold `p50 < 1ms` did not hold after 30s measured: 900.095ms"
+            "threshold `p50 < 1ms` did not hold after 30.0 s measured: 900 ms"
         );
     }
 
@@ -375,8 +386,8 @@ mod tests {
             told.push(so_far.found().map(|found| (found.observed, found.holds)));
         }
         assert!(told[..4].iter().all(Option::is_none), "{told:?}");
-        assert_eq!(told[4], Some(("1ms".to_owned(), true)));
-        assert_eq!(told[9], Some(("1ms".to_owned(), true)));
+        assert_eq!(told[4], Some(("1.00 ms".to_owned(), true)));
+        assert_eq!(told[9], Some(("1.00 ms".to_owned(), true)));
         assert_eq!(told[10..].iter().flatten().filter(|(_, holds)| !holds).count(), 10);
         for rule in ["p50 < 10ms", "drift(p50) < 1% over 1h"] {
             assert!(SoFar::new(&rule.parse().unwrap(), TIMEOUT).is_none(), "{rule}");

@@ -107,7 +107,9 @@ fn check_policies(profile: &Table, stand_in: Option<&Table>, problems: &Problems
     // What is wrong with its settings is noted where they are read.
     let of_settings = Problems::default();
     let settings = stand_in.map(|table| settings_of(table, &of_settings)).unwrap_or_default();
-    let Some(Value::List(variants)) = profile.get("variant").map(|item| &item.value) else { return };
+    let Some(Value::List(variants)) = profile.get("variant").map(|item| &item.value) else {
+        return;
+    };
     if !of_settings.is_empty() {
         return;
     }
