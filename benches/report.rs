@@ -202,6 +202,7 @@ fn record(seconds: u64) -> RunRecord {
         ended_at: None,
         interrupted: false,
         stopped: None,
+        never_looked: Vec::new(),
         seed: "1".to_owned(),
         workload_model: WorkloadModel::Open,
         max_users: Some(200),

@@ -12,7 +12,7 @@ use crate::result::summary::{Caution, WorkloadModel};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What of a run the tally does not know.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Circumstances {
     /// How load was made, if it is known.
     pub workload_model: Option<WorkloadModel>,
@@ -25,6 +25,8 @@ pub struct Circumstances {
     pub unfinished: bool,
     /// Whether variants are the flows that iterations met.
     pub by_flow: bool,
+    /// The thresholds that were to stop the run and never had samples enough to, each in a line of its own.
+    pub never_looked: Vec<String>,
 }
 
 /// One reason of the table: when it applies, with its text.
@@ -49,6 +51,7 @@ const REASONS: &[Reason] = &[
     Reason { slug: "several-flows", advice: FLOWS, text: several_flows },
     Reason { slug: "flow-unknown", advice: UNMET, text: flow_unknown },
     Reason { slug: "too-many-flows", advice: MANY, text: too_many_flows },
+    Reason { slug: "abort-never-looked", advice: BLIND, text: abort_never_looked },
     Reason { slug: "few-samples", advice: FEW, text: few_samples },
     Reason { slug: "cut-off", advice: CUT_OFF, text: cut_off },
     Reason { slug: "closed-model", advice: CLOSED, text: closed_model },
@@ -74,6 +77,8 @@ const UNMET: &str =
 const MANY: &str =
     "look for a flow whose id changes with every start, or run fewer versions at once";
 const CHANGED: &str = "repeat the run: one half measured another flow version than the other";
+const BLIND: &str =
+    "give the rule a longer `over`, or make more load; at the end it was judged all the same";
 const FEW: &str = "run longer: a 99th percentile wants a thousand samples, a 95th two hundred";
 const CUT_OFF: &str = "make `workload.drain` longer than the slowest journey, think time included";
 const CLOSED: &str = "read the times as those of users who wait their turn; `--rate` or `workload.rate` make \
@@ -263,6 +268,11 @@ fn too_many_flows(tally: &Tally, circumstances: &Circumstances) -> Option<String
             "{due} iterations met flows beyond the first {MOST_FLOW_VARIANTS} and are in `other`"
         )
     })
+}
+
+fn abort_never_looked(_: &Tally, circumstances: &Circumstances) -> Option<String> {
+    let lines = &circumstances.never_looked;
+    (!lines.is_empty()).then(|| lines.join("; "))
 }
 
 fn few_samples(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
@@ -457,6 +467,10 @@ mod tests {
                 workload_model,
                 interrupted,
                 unfinished,
+                never_looked: vec![
+                    "`p95 < 1s over 5s` could not".to_owned(),
+                    "nor `max`".to_owned(),
+                ],
                 ..Circumstances::default()
             };
             let cautions = all(&tally, &circumstances);
@@ -487,6 +501,8 @@ flow-changed: `register` of `v1` met another flow from second 3 on
   repeat the run: one half measured another flow version than the other
 several-flows: `sign-on` of `v1` met 2 different flows
   keep the policy as it is during a run; if it splits traffic on purpose, count by flow (`--variant-by flow`), or run each flow version under a policy of its own
+abort-never-looked: `p95 < 1s over 5s` could not; nor `max`
+  give the rule a longer `over`, or make more load; at the end it was judged all the same
 few-samples: `sign-on` of `v1` completed 10 times
   run longer: a 99th percentile wants a thousand samples, a 95th two hundred
 cut-off: 2 iterations were still under way when the drain ended

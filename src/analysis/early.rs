@@ -4,6 +4,7 @@ use super::observed::Observed;
 use super::rule::{Metric, Rule};
 use super::sliding::{Sliding, slack_ms};
 use super::threshold::Threshold;
+use crate::base::figures;
 use crate::base::units::Span;
 use crate::measure::timeline::Interval;
 use crate::measure::windows::{Cell, Windows};
@@ -29,6 +30,9 @@ pub struct Lookout {
     measured_ms: u64,
     /// Iterations of its scope that were due so far.
     due: u64,
+    /// The most samples of anything that it could have looked at; none before there was anything.
+    most: Option<u64>,
+    has_looked: bool,
     seen: Seen,
 }
 
@@ -64,8 +68,18 @@ pub struct Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rule, observed, measured } = self;
-        write!(f, "threshold `{rule}` did not hold after {} measured: {observed}", Span(*measured))
+        let measured = figures::seconds(measured.as_secs_f64());
+        write!(f, "{} {measured} measured: {observed}", beginning(rule))
     }
+}
+
+/// Whether a run was stopped for a rule, by the line that says why it was.
+pub fn was_stopped_for(rule: &str, stopped: &str) -> bool {
+    stopped.starts_with(&beginning(rule))
+}
+
+fn beginning(rule: &str) -> String {
+    format!("threshold `{rule}` did not hold after")
 }
 
 /// An interval of a run by itself, for all who look out: one window, if it is measured at all.
@@ -88,7 +102,9 @@ impl Lookout {
             Some(over) => Seen::Newest(Box::new(Newest::new(millis(over.value.0)))),
         };
         let delay_ms = millis(*abort_delay);
-        Some(Self { rule: rule.clone(), delay_ms, reply_timeout, measured_ms: 0, due: 0, seen })
+        let rule = rule.clone();
+        let (measured_ms, due, most, has_looked) = (0, 0, None, false);
+        Some(Self { rule, delay_ms, reply_timeout, measured_ms, due, most, has_looked, seen })
     }
 
     /// Looks at the next moment and says whether to stop.
@@ -99,19 +115,42 @@ impl Lookout {
         let is_due = self.measured_ms >= self.delay_ms;
         let (rule, due, reply_timeout) = (&self.rule, self.due, self.reply_timeout);
         let judge = |sum: &Cell| {
-            let is_enough = is_due && is_enough(rule.metric, sum, due);
-            let seen = rule.metric.of(sum, reply_timeout).filter(|_| is_enough)?;
-            (!rule.holds(seen)).then_some(seen)
+            let samples = samples(rule.metric, sum, due);
+            let seen = rule.metric.of(sum, reply_timeout);
+            (samples, seen.filter(|_| samples >= fewest(rule.metric)))
         };
-        let broken = match &mut self.seen {
-            Seen::All(all) => judge(add(all, cell)),
-            Seen::Newest(newest) => newest.take(cell).and_then(|pieces| pieces.with_sum(judge)?),
+        let found = match &mut self.seen {
+            Seen::All(all) => Some(judge(add(all, cell))),
+            Seen::Newest(newest) => newest.take(cell).and_then(|pieces| pieces.with_sum(judge)),
         };
+        let (samples, seen) = found.filter(|_| is_due)?;
+        self.most = self.most.max(Some(samples));
+        self.has_looked |= seen.is_some();
+        let broken = seen.filter(|seen| !rule.holds(*seen));
         broken.map(|seen: Observed| Broken {
             rule: rule.to_string(),
-            observed: seen.shown(reply_timeout),
+            observed: rule.shown(seen, reply_timeout),
             measured: Duration::from_millis(self.measured_ms),
         })
+    }
+
+    /// That it could not have stopped the run, because no stretch had samples enough, in one line. Said of
+    /// rules with `over` alone: without it everything is looked at together, as soon as that is enough. A rate
+    /// wants enough of the run, not of a stretch.
+    pub fn never_looked(&self) -> Option<String> {
+        let over_ms = millis(self.rule.over.as_ref()?.value.0);
+        let most = self.most.filter(|most| *most > 0 && !self.has_looked)?;
+        let needed = fewest(self.rule.metric);
+        if most >= needed || self.rule.metric == Metric::CompletedRate {
+            return None;
+        }
+        let enough_s = over_ms.saturating_mul(needed).div_ceil(most).div_ceil(1000);
+        let enough = Span(Duration::from_secs(enough_s));
+        Some(format!(
+            "`{}` could not stop the run: its stretches had at most {most} samples, and it takes {needed}; \
+             `over {enough}` would do at that rate",
+            self.rule
+        ))
     }
 }
 
@@ -147,7 +186,7 @@ impl SoFar {
     /// What was observed so far, if there was a stretch with a sample.
     pub fn found(&self) -> Option<ThresholdSummary> {
         let worst = self.worst?;
-        let (rule, observed) = (self.rule.to_string(), worst.shown(self.reply_timeout));
+        let (rule, observed) = (self.rule.to_string(), self.rule.shown(worst, self.reply_timeout));
         let holds = self.rule.holds(worst);
         Some(ThresholdSummary { rule, observed, holds, ..ThresholdSummary::default() })
     }
@@ -188,22 +227,29 @@ fn add(sum: &mut Option<Cell>, cell: Cell) -> &Cell {
     }
 }
 
-/// Whether a cell has events enough to be judged before the end. A rate is judged by what was `due` so far: of
-/// a tenant that answers nothing nothing ends.
-fn is_enough(metric: Metric, cell: &Cell, due: u64) -> bool {
-    let timed = cell.pool.good.count() + cell.pool.beyond;
-    let beyond = |timed: u64, part: u64| timed.saturating_mul(part) / 100_000;
+/// How many samples something has to have to be judged before the end.
+fn fewest(metric: Metric) -> u64 {
     match metric {
         // Of the highest percentile of all nothing is beyond: it is the longest time.
         Metric::Percentile(percentile) if percentile.beyond_thousandths() > 0 => {
-            timed >= FEWEST_EVENTS
-                && beyond(timed, percentile.beyond_thousandths()) >= FEWEST_BEYOND
+            let with_beyond = (FEWEST_BEYOND * 100_000).div_ceil(percentile.beyond_thousandths());
+            with_beyond.max(FEWEST_EVENTS)
         }
-        Metric::Percentile(_) | Metric::Mean | Metric::Max => timed >= FEWEST_EVENTS,
-        Metric::Faults | Metric::Fault(_) => cell.pool.samples() >= FEWEST_EVENTS,
-        Metric::Dropped => cell.due >= FEWEST_EVENTS,
-        Metric::CompletedRate => due >= FEWEST_EVENTS,
-        Metric::Drift(_) => false,
+        _ => FEWEST_EVENTS,
+    }
+}
+
+/// How many samples a cell has of what a metric is about. A rate is judged by what was `due` so far: of a
+/// tenant that answers nothing nothing ends.
+fn samples(metric: Metric, cell: &Cell, due: u64) -> u64 {
+    match metric {
+        Metric::Percentile(_) | Metric::Mean | Metric::Max => {
+            cell.pool.good.count() + cell.pool.beyond
+        }
+        Metric::Faults | Metric::Fault(_) => cell.pool.samples(),
+        Metric::Dropped => cell.due,
+        Metric::CompletedRate => due,
+        Metric::Drift(_) => 0,
     }
 }
 
@@ -267,7 +313,7 @@ mod tests {
         assert_eq!((number, broken.measured), (39, Duration::from_secs(30)));
         assert_eq!(
             broken.to_string(),
-            "threshold `p50 < 1ms` did not hold after 30s measured: 900.095ms"
+            "threshold `p50 < 1ms` did not hold after 30.0 s measured: 900 ms"
         );
     }
 
@@ -282,6 +328,43 @@ mod tests {
         assert_eq!(second_of("p50 > 1s over 10s", &seconds), Some(9));
         assert_eq!(second_of("p50 > 1s over 2m", &seconds), None);
         assert_eq!(second_of("completed-rate > 200/s over 1s", &seconds), Some(0));
+    }
+
+    #[test]
+    fn a_stretch_too_short_for_its_fewest_samples_is_told_with_one_that_would_do() {
+        let told = |rule: &str, delay_s: u64, seconds: &[Second]| {
+            let rule = rule.parse().unwrap();
+            let abort_delay = Duration::from_secs(delay_s);
+            let threshold = Threshold { rule, abort_on_fail: true, abort_delay };
+            let mut lookout = Lookout::new(&threshold, TIMEOUT).unwrap();
+            for (number, second) in (0..).zip(seconds) {
+                lookout.observe(&moment(&interval(number, *second)));
+            }
+            lookout.never_looked()
+        };
+        let seconds = [fine(8, 1000); 30];
+        assert_eq!(
+            told("p95 < 1s over 5s", 0, &seconds).unwrap(),
+            "`p95 < 1s over 5s` could not stop the run: its stretches had at most 40 samples, and it takes 200; \
+             `over 25s` would do at that rate"
+        );
+        assert_eq!(told("p95 < 1s over 25s", 0, &seconds), None);
+        assert!(told("faults < 1% over 1s", 0, &seconds).unwrap().contains("`over 3s` would do"));
+        for (rule, delay_s) in [
+            ("p50 < 1s over 5s", 0),
+            ("p99 < 1s", 0),
+            ("completed-rate > 1/s over 1s", 0),
+            // Nothing to look at: no sample, no full stretch, no time.
+            ("register.p95 < 1s over 5s", 0),
+            ("p99 < 1s over 1m", 0),
+            ("p95 < 1s over 5s", 60),
+        ] {
+            assert_eq!(told(rule, delay_s, &seconds), None, "{rule}");
+        }
+        // Once is enough.
+        let mut seconds = seconds;
+        seconds[20].completed = 400;
+        assert_eq!(told("p95 < 1s over 5s", 0, &seconds), None);
     }
 
     #[test]
@@ -303,8 +386,8 @@ mod tests {
             told.push(so_far.found().map(|found| (found.observed, found.holds)));
         }
         assert!(told[..4].iter().all(Option::is_none), "{told:?}");
-        assert_eq!(told[4], Some(("1ms".to_owned(), true)));
-        assert_eq!(told[9], Some(("1ms".to_owned(), true)));
+        assert_eq!(told[4], Some(("1.00 ms".to_owned(), true)));
+        assert_eq!(told[9], Some(("1.00 ms".to_owned(), true)));
         assert_eq!(told[10..].iter().flatten().filter(|(_, holds)| !holds).count(), 10);
         for rule in ["p50 < 10ms", "drift(p50) < 1% over 1h"] {
             assert!(SoFar::new(&rule.parse().unwrap(), TIMEOUT).is_none(), "{rule}");

@@ -1,7 +1,7 @@
 //! What a rule observes of samples taken together: the run, a stretch of it, a second.
 
 use super::rule::{Limit, Metric, Rule, Scope};
-use crate::base::units::{Rate, Share, Span};
+use crate::base::figures;
 use crate::measure::histogram::Judged;
 use crate::measure::sample::micros;
 use crate::measure::series::{Kind, SeriesKey};
@@ -37,23 +37,52 @@ impl Observed {
         }
     }
 
-    /// For people. What is slower than any limit was waited for as long as `reply_timeout`.
+    /// For people, with three figures. What is slower than any limit was waited for as long as
+    /// `reply_timeout`.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time in µs")]
     pub fn shown(self, reply_timeout: Duration) -> String {
         match self {
             Self::Time(time_us) if time_us.is_infinite() => {
                 format!("> {} s", reply_timeout.as_secs_f64())
             }
-            Self::Time(time_us) => Span(Duration::from_micros(time_us.round() as u64)).to_string(),
-            // No `-0%`.
-            Self::Share(share) if share.abs() < 5e-6 => Share(0.0).to_string(),
-            Self::Share(share) => Share(share).to_string(),
-            Self::Rate(per_second) => Rate { per_second }.to_string(),
+            Self::Time(time_us) => figures::time(time_us.round() as u64),
+            Self::Share(share) if share >= 0.0 => figures::share(share),
+            // A drift downwards. No `-0%`.
+            Self::Share(share) if share > -5e-5 => figures::share(0.0),
+            Self::Share(share) => format!("-{}", figures::share(-share)),
+            Self::Rate(per_second) => format!("{}/s", figures::rate(per_second)),
+        }
+    }
+
+    /// As precisely as is of any use.
+    fn shown_precisely(self) -> String {
+        match self {
+            Self::Time(time_us) if time_us < 1e6 => format!("{:.3} ms", time_us / 1e3),
+            Self::Time(time_us) => format!("{:.3} s", time_us / 1e6),
+            Self::Share(share) => format!("{:.3}%", share * 100.0),
+            Self::Rate(per_second) => format!("{per_second:.3}/s"),
         }
     }
 }
 
 impl Rule {
+    /// What was observed, for people: three figures, and more of them where three would look like the
+    /// limit.
+    pub fn shown(&self, observed: Observed, reply_timeout: Duration) -> String {
+        let limit = match self.limit.value {
+            Limit::Time(limit) => Observed::Time(limit.0.as_secs_f64() * 1e6),
+            Limit::Share(limit) => Observed::Share(limit.0),
+            Limit::Rate(limit) => Observed::Rate(limit.per_second),
+        };
+        let shown = observed.shown(reply_timeout);
+        let away = (observed.value() - limit.value()).abs();
+        let differs = away.is_finite() && away > limit.value().abs() * 1e-9;
+        if differs && shown == limit.shown(reply_timeout) {
+            return observed.shown_precisely();
+        }
+        shown
+    }
+
     /// Whether what was observed is as the rule has it. A number of another unit never is.
     pub fn holds(&self, observed: Observed) -> bool {
         match (observed, self.limit.value) {
@@ -187,5 +216,32 @@ impl Scope {
         let asked =
             |asked: &Option<String>, found: &str| asked.as_ref().is_none_or(|asked| asked == found);
         capability.as_str() == of && asked(event, of_event) && asked(action, of_action)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_observed_has_three_figures_and_more_where_they_would_hide_what_broke_the_limit() {
+        let timeout = Duration::from_secs(30);
+        for (rule, observed, shown) in [
+            ("p95 < 800ms", Observed::Time(400_383.0), "400 ms"),
+            ("p95 < 400ms", Observed::Time(400_383.0), "400.383 ms"),
+            ("p95 <= 400ms", Observed::Time(400_000.0), "400 ms"),
+            ("p95 < 2s", Observed::Time(1_999_000.0), "1.999 s"),
+            ("p95 < 2s", Observed::Time(f64::INFINITY), "> 30 s"),
+            ("p95 < 1ms", Observed::Time(834.0), "834 µs"),
+            ("faults < 1%", Observed::Share(0.226_83), "22.7%"),
+            ("faults < 1%", Observed::Share(0.010_02), "1.002%"),
+            ("faults < 1%", Observed::Share(1e-7), "< 0.01%"),
+            ("drift(p95) < 5%", Observed::Share(-0.0312), "-3.12%"),
+            ("drift(p95) < 5%", Observed::Share(-1e-7), "0%"),
+            ("completed-rate > 1/s", Observed::Rate(9.4), "9.40/s"),
+            ("completed-rate > 40/s", Observed::Rate(39.99), "39.990/s"),
+        ] {
+            assert_eq!(rule.parse::<Rule>().unwrap().shown(observed, timeout), shown, "{rule}");
+        }
     }
 }

@@ -238,6 +238,14 @@ pub enum RuleError {
         /// What is wrong with it.
         source: UnitError,
     },
+    /// A length of time behind a word that is not `over`.
+    #[error("`{rule}`: a length of time stands behind `over`, not `{word}`")]
+    NotOver {
+        /// The text.
+        rule: String,
+        /// The word.
+        word: &'static str,
+    },
     /// A window, or a length that a drift is scaled to, without any.
     #[error("`{rule}` looks at no time at all")]
     NoTime {
@@ -284,15 +292,23 @@ impl Remedy for RuleError {
                 let words = METRICS.iter().map(|(word, _)| *word);
                 let slugs = FAULTS.iter().map(|entry| entry.slug);
                 let forms: Listing = METRIC_FORMS.iter().copied().collect();
-                match nearest(found, words.chain(slugs)) {
-                    Some(near) => format!("did you mean `{near}`? There are {forms}"),
-                    None => format!("there are {forms}"),
+                let lower = found.to_lowercase();
+                let lower = metric(&lower).map(|_| lower.as_str());
+                match (without_dot(found), lower.or_else(|| nearest(found, words.chain(slugs)))) {
+                    (Some((scope, metric)), _) => {
+                        format!("write a dot before the metric: `{scope}.{metric}`")
+                    }
+                    (None, Some(near)) => format!("did you mean `{near}`? There are {forms}"),
+                    (None, None) => format!("there are {forms}"),
                 }
             }
             Self::NoScope { .. } => "write `journey`, `journey/step`, `capability:NAME`, \
                  `capability:NAME submit ACTION` or `variant:NAME`"
                 .to_owned(),
             Self::Limit { source, .. } => return source.remedy(),
+            Self::NotOver { rule, word } => {
+                format!("write `{}`", rule.replacen(&format!(" {word} "), " over ", 1))
+            }
             Self::NoTime { .. } => "write it like `over 1m`, or leave it out".to_owned(),
             Self::NotOfExchanges { .. } => {
                 "use it with a journey, a variant or without a scope".to_owned()
@@ -307,6 +323,9 @@ impl Remedy for RuleError {
         })
     }
 }
+
+/// Words that people write instead of `over`.
+const NOT_OVER: &[&str] = &["for", "in", "within", "per", "during"];
 
 /// The shortest time that a rule can look at: the clock of a timeline.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -330,13 +349,27 @@ impl FromStr for Rule {
             None => (right, None),
         };
         let unit = |source| RuleError::Limit { rule: rule(), source };
-        let limit = metric.limit(limit).map_err(unit)?;
+        let limit = metric.limit(limit).map_err(|source| match not_over(metric, right) {
+            Some(word) => RuleError::NotOver { rule: rule(), word },
+            None => unit(source),
+        })?;
         let over = over.map(Written::<Span>::read).transpose().map_err(unit)?;
         if over.as_ref().is_some_and(|over| over.value.0 < SHORTEST) {
             return Err(RuleError::NoTime { rule: rule() });
         }
         Ok(Self { scope, metric, op, limit, over })
     }
+}
+
+/// The word between a limit and a length of time, if that is all that is wrong.
+fn not_over(metric: Metric, text: &str) -> Option<&'static str> {
+    let is_it = |word: &&&str| {
+        let parts = text.split_once(&format!(" {word} "));
+        parts.is_some_and(|(limit, over)| {
+            metric.limit(limit).is_ok() && over.parse::<Span>().is_ok()
+        })
+    };
+    NOT_OVER.iter().find(is_it).copied()
 }
 
 /// What is wrong left of the comparison.
@@ -365,8 +398,20 @@ fn subject(text: &str) -> Result<(Scope, Metric), Wrong> {
             return Ok((scope(text[..dot].trim())?, metric));
         }
     }
-    let found = text.split_once('.').map_or(text, |(_, found)| found);
+    let behind = text.match_indices('.').map(|(dot, _)| text[dot + 1..].trim());
+    // A metric in capitals, with its own dot; a scope with a metric and without a dot between them.
+    let is_nearly =
+        |found: &&str| metric(&found.to_lowercase()).is_some() || without_dot(found).is_some();
+    let found = [text].into_iter().chain(behind).find(is_nearly);
+    let found = found.or_else(|| text.split_once('.').map(|(_, found)| found)).unwrap_or(text);
     Err(Wrong::Metric(found.to_owned()))
+}
+
+/// A scope and a metric with a space between them instead of a dot.
+fn without_dot(text: &str) -> Option<(&str, &str)> {
+    let (before, word) = text.rsplit_once(' ')?;
+    let before = before.trim_end();
+    (metric(word).is_some() && scope(before).is_ok()).then_some((before, word))
 }
 
 /// A bare slug is read as `fault:SLUG`, `p(95)` as `p95`.
@@ -595,6 +640,13 @@ mod tests {
             "p95 < 1s over 5",
             "p95 < 1s over 0s",
             "completed-rate > 20",
+            "p95 < 800ms for 1m",
+            "sign-on.faults < 1% in 10s",
+            "P95 < 2s",
+            "sign-on.P99.9 < 2s",
+            "FAULTS < 1%",
+            "sign-on/credentials p95 < 2s",
+            "capability:token submit p99.9 < 2s",
         ];
         insta::assert_snapshot!(texts.map(message).concat(), @"
 `sign-on.p95` compares nothing
@@ -617,6 +669,20 @@ mod tests {
   write it like `over 1m`, or leave it out
 `completed-rate > 20`: `20` is not a rate
   write it with its unit, such as `40/s`, `600/min` or `60000/h`
+`p95 < 800ms for 1m`: a length of time stands behind `over`, not `for`
+  write `p95 < 800ms over 1m`
+`sign-on.faults < 1% in 10s`: a length of time stands behind `over`, not `in`
+  write `sign-on.faults < 1% over 10s`
+`P95 < 2s` has no metric: `P95` is none
+  did you mean `p95`? There are `p50 … p99.9`, `mean`, `max`, `faults`, `fault:SLUG`, `completed-rate`, `dropped`, `drift(p95)`
+`sign-on.P99.9 < 2s` has no metric: `P99.9` is none
+  did you mean `p99.9`? There are `p50 … p99.9`, `mean`, `max`, `faults`, `fault:SLUG`, `completed-rate`, `dropped`, `drift(p95)`
+`FAULTS < 1%` has no metric: `FAULTS` is none
+  did you mean `faults`? There are `p50 … p99.9`, `mean`, `max`, `faults`, `fault:SLUG`, `completed-rate`, `dropped`, `drift(p95)`
+`sign-on/credentials p95 < 2s` has no metric: `sign-on/credentials p95` is none
+  write a dot before the metric: `sign-on/credentials.p95`
+`capability:token submit p99.9 < 2s` has no metric: `capability:token submit p99.9` is none
+  write a dot before the metric: `capability:token submit.p99.9`
 ");
     }
 

@@ -111,7 +111,9 @@ impl Rule {
             found.stretch_ms.map(|(from, to)| (seconds(from), seconds(to))).unzip();
         ThresholdSummary {
             rule: self.to_string(),
-            observed: found.observed.map_or_else(str::to_owned, shown),
+            observed: found
+                .observed
+                .map_or_else(str::to_owned, |observed| self.shown(observed, on.reply_timeout)),
             low,
             high,
             worst_from_s: from_s,
@@ -322,27 +324,27 @@ mod tests {
         ] {
             assert_eq!(observed(rule), ("> 30 s".to_owned(), false), "{rule}");
         }
-        assert_eq!(observed("p90 < 800ms"), ("100.031ms".to_owned(), true));
-        assert_eq!(observed("p94 <= 100.031ms"), ("100.031ms".to_owned(), true));
+        assert_eq!(observed("p90 < 800ms"), ("100 ms".to_owned(), true));
+        assert_eq!(observed("p94 <= 100.031ms"), ("100 ms".to_owned(), true));
         assert_eq!(observed("p99.9 > 1s"), ("> 30 s".to_owned(), true));
     }
 
     #[test]
     fn every_metric_observes_its_number() {
         for (rule, observation, holds) in [
-            ("faults < 1%", "6%", false),
-            ("faults <= 6%", "6%", true),
-            ("fault:read-timeout < 7%", "6%", true),
+            ("faults < 1%", "6.00%", false),
+            ("faults <= 6%", "6.00%", true),
+            ("fault:read-timeout < 7%", "6.00%", true),
             ("fault:http-5xx <= 0%", "0%", true),
-            ("dropped < 1%", "1.961%", false),
-            ("completed-rate >= 9/s", "9.4/s", true),
-            ("sign-on.completed-rate >= 600/min", "9.4/s", false),
-            ("sign-on/credentials.faults < 10%", "6%", true),
+            ("dropped < 1%", "1.96%", false),
+            ("completed-rate >= 9/s", "9.40/s", true),
+            ("sign-on.completed-rate >= 600/min", "9.40/s", false),
+            ("sign-on/credentials.faults < 10%", "6.00%", true),
         ] {
             assert_eq!(observed(rule), (observation.to_owned(), holds), "{rule}");
         }
         // 94 · 0.1 s + 6 · 30 s over 100.
-        assert_eq!(observed("mean < 1s"), ("1.894s".to_owned(), false));
+        assert_eq!(observed("mean < 1s"), ("1.89 s".to_owned(), false));
     }
 
     #[test]
@@ -379,7 +381,7 @@ mod tests {
     #[test]
     fn one_bad_minute_breaks_the_rule_about_minutes_and_not_that_about_the_run() {
         let whole = judged("sign-on.p95 < 500ms", &one_bad_minute(), 1000);
-        assert_eq!((whole.observed.as_str(), whole.holds), ("100.031ms", true));
+        assert_eq!((whole.observed.as_str(), whole.holds), ("100 ms", true));
         for rule in [
             "sign-on.p95 < 500ms over 1m",
             "p95 < 500ms over 1m",
@@ -388,7 +390,7 @@ mod tests {
             "capability:customHTMLTemplate submit SIGNON.p95 < 500ms over 1m",
         ] {
             let found = judged(rule, &one_bad_minute(), 1000);
-            assert_eq!((found.observed.as_str(), found.holds), ("900.095ms", false), "{rule}");
+            assert_eq!((found.observed.as_str(), found.holds), ("900 ms", false), "{rule}");
             // Six slow seconds of 60 are the tenth part; four were too few, and the first that end with four
             // do it by themselves: the earliest stretch of the worst is shown.
             assert_eq!((found.worst_from_s, found.worst_to_s), (Some(151.0), Some(211.0)));
@@ -402,10 +404,10 @@ mod tests {
         seconds[20..30].iter_mut().for_each(|second| second.completed = 4);
         seconds[40..45].iter_mut().for_each(|second| second.completed = 0);
         for (rule, observed, from_s, to_s) in [
-            ("completed-rate >= 9/s over 10s", "4/s", 20.0, 30.0),
+            ("completed-rate >= 9/s over 10s", "4.00/s", 20.0, 30.0),
             ("completed-rate >= 9/s over 5s", "0/s", 40.0, 45.0),
-            ("completed-rate < 9/s over 5s", "10/s", 0.0, 5.0),
-            ("sign-on.p50 > 1s over 5s", "1ms", 0.0, 5.0),
+            ("completed-rate < 9/s over 5s", "10.0/s", 0.0, 5.0),
+            ("sign-on.p50 > 1s over 5s", "1.00 ms", 0.0, 5.0),
         ] {
             let found = judged(rule, &seconds, 1000);
             assert_eq!((found.observed.as_str(), found.holds), (observed, false), "{rule}");
@@ -423,15 +425,15 @@ mod tests {
         seconds[10] = Second { timed_out: 4, refused: 4, dropped: 4, time_us: 2000, ..seconds[10] };
         for (rule, observed) in [
             ("max < 1s over 1s", "> 30 s"),
-            ("p50 < 1ms over 1s", "2ms"),
-            ("p50 < 2ms over 3s", "1ms"),
-            ("mean < 1s over 1s", "10.001s"),
-            ("faults < 50% over 1s", "50%"),
-            ("faults < 25% over 2s", "33.333%"),
-            ("fault:refused < 25% over 1s", "25%"),
+            ("p50 < 1ms over 1s", "2.00 ms"),
+            ("p50 < 2ms over 3s", "1.00 ms"),
+            ("mean < 1s over 1s", "10.0 s"),
+            ("faults < 50% over 1s", "50.0%"),
+            ("faults < 25% over 2s", "33.3%"),
+            ("fault:refused < 25% over 1s", "25.0%"),
             ("fault:dns <= 0% over 1s", "0%"),
-            ("dropped < 20% over 1s", "20%"),
-            ("sign-on/credentials.faults < 50% over 1s", "50%"),
+            ("dropped < 20% over 1s", "20.0%"),
+            ("sign-on/credentials.faults < 50% over 1s", "50.0%"),
         ] {
             assert_eq!(judged(rule, &seconds, 1000).observed, observed, "{rule}");
         }
@@ -442,7 +444,7 @@ mod tests {
         let mut seconds = vec![fine(10, 1000); 10];
         seconds[3..8].iter_mut().for_each(|second| second.completed = 0);
         for (rule, observed, holds) in [
-            ("p95 < 2ms over 2s", "1ms", true),
+            ("p95 < 2ms over 2s", "1.00 ms", true),
             ("faults < 1% over 2s", "0%", true),
             ("register.p95 < 2ms over 2s", NO_SAMPLES, false),
             ("register.completed-rate < 2/s over 2s", NO_SAMPLES, false),
@@ -455,7 +457,7 @@ mod tests {
     #[test]
     fn a_run_shorter_than_asked_for_is_judged_whole_and_says_so() {
         let found = judged("p95 < 1ms over 1m", &[fine(10, 5000); 59], 1000);
-        assert_eq!((found.observed.as_str(), found.holds, found.worst()), ("5.003ms", false, None));
+        assert_eq!((found.observed.as_str(), found.holds, found.worst()), ("5.00 ms", false, None));
         assert_eq!(found.remark.unwrap(), "measured for 59s only: judged on all of it");
         assert_eq!(judged("p95 < 1ms over 1m", &[fine(10, 5000); 60], 1000).remark, None);
     }
@@ -482,7 +484,7 @@ mod tests {
         let found = judged("max < 1us over 2s", &seconds, 1000);
         assert_eq!(
             (found.observed.as_str(), found.worst().unwrap().as_str()),
-            ("20.015ms", "7s … 9.4s")
+            ("20.0 ms", "7s … 9.4s")
         );
     }
 
@@ -499,7 +501,7 @@ mod tests {
         let (low, high) = (share(&found.low.unwrap()), share(&found.high.unwrap()));
         assert!(low <= 26.1 && high >= 25.9 && high - low < 2.0, "{low} {high}");
         let hourly = share(&drift("drift(p95) < 20% over 1h").observed);
-        assert!((hourly - 12.0 * share(&found.observed)).abs() < 0.1, "{hourly}");
+        assert!((hourly - 12.0 * share(&found.observed)).abs() < 1.2, "{hourly}");
         let short = judged("drift(p95) < 20%", &seconds[..7], 1000);
         assert_eq!((short.observed.as_str(), short.holds), (TOO_SHORT, false));
         assert!(short.remark.unwrap().contains("8 stretches"));

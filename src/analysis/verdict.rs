@@ -1,6 +1,7 @@
 //! The verdict of a run and the exit codes of the program.
 
 use super::caution::{self, Circumstances};
+use super::early::was_stopped_for;
 use super::rule::Rule;
 use super::threshold::Evidence;
 use crate::base::units::Share;
@@ -81,12 +82,17 @@ pub fn judge(
     let is_invalid = !reasons.is_empty();
     // Said of an invalid run, too: otherwise nobody would know why it was so late.
     reasons.extend(max_users_reached(tally, circumstances));
+    // What stopped the run has its line already.
+    let is_told = |found: &&ThresholdSummary| {
+        stopped.as_ref().is_some_and(|stopped| was_stopped_for(&found.rule, stopped))
+    };
+    let broken: Vec<_> =
+        thresholds.iter().filter(|found| !found.holds && !is_told(found)).collect();
     reasons.extend(stopped);
     reasons.extend(circumstances.unfinished.then(|| UNFINISHED.to_owned()));
-    let broken = thresholds.iter().filter(|found| !found.holds);
     match tally.run.measured_ms {
-        0 => reasons.extend(broken.map(|_| UNMEASURED.to_owned()).next()),
-        _ => reasons.extend(broken.map(ThresholdSummary::broken)),
+        0 => reasons.extend(broken.first().map(|_| UNMEASURED.to_owned())),
+        _ => reasons.extend(broken.into_iter().map(ThresholdSummary::broken)),
     }
     let verdict = match (is_invalid, reasons.is_empty()) {
         (true, _) => Verdict::Invalid,
@@ -205,6 +211,20 @@ mod tests {
             judged(&tally(0, Some(Fault::Reset)), &["completed-rate > 1000/s"], Some("guard"));
         assert_eq!(verdict, Verdict::Fail);
         assert_eq!(reasons, ["guard", "`completed-rate > 1000/s` does not hold: 99.9/s"]);
+    }
+
+    #[test]
+    fn a_rule_that_stopped_the_run_is_told_once() {
+        let broken = crate::analysis::early::Broken {
+            rule: "completed-rate > 1000/s".to_owned(),
+            observed: "99.0/s".to_owned(),
+            measured: Duration::from_secs(5),
+        };
+        let stopped = broken.to_string();
+        let rules = ["completed-rate > 1000/s", "completed-rate > 1000/s over 1h", "max < 1us"];
+        let (verdict, reasons) = judged(&tally(0, None), &rules, Some(&stopped));
+        assert_eq!(verdict, Verdict::Fail);
+        assert_eq!(reasons, [stopped.as_str(), "`max < 1us` does not hold: no samples"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod document;
+pub mod figures;
 pub mod names;
 pub mod random;
 pub mod remedy;

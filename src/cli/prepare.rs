@@ -6,7 +6,7 @@ use super::environment;
 use super::exit::{Exit, Failure};
 use super::stand_in::settings_of;
 use crate::base::clock::Clock;
-use crate::base::document::{Problem, Problems, Table};
+use crate::base::document::{Problem, Problems, Table, Value};
 use crate::base::names::{Journey, RunId};
 use crate::base::random::Seed;
 use crate::base::remedy::{Listing, nearest};
@@ -87,6 +87,9 @@ pub(super) fn read(selection: &Selection, mut flags: Flags) -> Result<Checked, F
         environment: selection.environment.as_deref(),
     };
     let checked = check::check(&loaded, typed, &problems);
+    if !checked.profile.names_tenant {
+        check_policies(&loaded.table, checked.profile.stand_in.as_ref(), &problems);
+    }
     if let Some(table) = &checked.profile.stand_in {
         settings_of(table, &problems);
         // The embedded one serves this process alone; what it may call is no matter of a profile.
@@ -97,6 +100,48 @@ pub(super) fn read(selection: &Selection, mut flags: Flags) -> Result<Checked, F
         }
     }
     check::settle(checked, problems).map_err(Failure::of_problems)
+}
+
+/// Whether the embedded stand-in will have the flow policies that variants name.
+fn check_policies(profile: &Table, stand_in: Option<&Table>, problems: &Problems) {
+    // What is wrong with its settings is noted where they are read.
+    let of_settings = Problems::default();
+    let settings = stand_in.map(|table| settings_of(table, &of_settings)).unwrap_or_default();
+    let Some(Value::List(variants)) = profile.get("variant").map(|item| &item.value) else {
+        return;
+    };
+    if !of_settings.is_empty() {
+        return;
+    }
+    let policies = settings.policies.into_iter().map(|policy| (policy.name, policy.id)).collect();
+    for variant in variants {
+        let Value::Table(variant) = &variant.value else { continue };
+        let several = variant.get("policies").map(|item| &item.value);
+        let several = several.into_iter().flat_map(|policies| match policies {
+            Value::Table(policies) => &policies.entries[..],
+            _ => &[],
+        });
+        let named = variant.get("flow_policy").into_iter().chain(several.map(|(.., item)| item));
+        for item in named {
+            let Value::Text { text, .. } = &item.value else { continue };
+            if let Some((what, remedy)) = lacks_policy(text, &policies) {
+                problems.note(Some(&item.place), what, Some(remedy));
+            }
+        }
+    }
+}
+
+/// That a stand-in with these policies, names to ids, has none of this name or id, and what to do.
+fn lacks_policy(policy: &str, policies: &BTreeMap<String, String>) -> Option<(String, String)> {
+    if policies.iter().any(|(name, id)| name == policy || id == policy) {
+        return None;
+    }
+    let known = || policies.keys().map(String::as_str);
+    let remedy = nearest(policy, known()).map_or_else(
+        || format!("it has {}", known().collect::<Listing>()),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Some((format!("the stand-in has no flow policy `{policy}`"), remedy))
 }
 
 /// Everything that journeys need, in place.
@@ -200,13 +245,7 @@ fn name_policies(
         for policy in named.chain(&mut variant.flow_policy) {
             if let Some(id) = id(policy) {
                 *policy = id;
-            } else if !policies.values().any(|known| known == policy) {
-                let known = || policies.keys().map(String::as_str);
-                let remedy = nearest(policy, known()).map_or_else(
-                    || format!("it has {}", known().collect::<Listing>()),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                let what = format!("the stand-in has no flow policy `{policy}`");
+            } else if let Some((what, remedy)) = lacks_policy(policy, policies) {
                 return Err(Failure::new(Exit::WrongInput, what, Some(&remedy)));
             }
         }

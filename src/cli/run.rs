@@ -15,6 +15,7 @@ use crate::base::names::RunId;
 use crate::base::random::Seed;
 use crate::base::remedy::Remedy;
 use crate::identity::account::STATES;
+use crate::identity::ledger::Book;
 use crate::identity::pool::Pool;
 use crate::load::{Plan, Stop};
 use crate::management::keeper::{AccountsError, Keeper};
@@ -149,6 +150,9 @@ pub(super) fn once(
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.
     runtime.shutdown_background();
+    if outcome.is_err() {
+        made.give_up(is_of_nobody);
+    }
     outcome.map(|exit| (exit, made))
 }
 
@@ -285,6 +289,7 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         ended_at: None,
         interrupted: false,
         stopped: None,
+        never_looked: Vec::new(),
         seed: opened.seed.to_string(),
         workload_model: if is_open { WorkloadModel::Open } else { WorkloadModel::Closed },
         max_users: is_open.then(|| profile.workload.model.users() as u64),
@@ -356,6 +361,13 @@ fn caution_of_accounts(
         "{} {out} accounts that journeys spoiled are not put right; last, {error}{why}{remedy}",
         terminal.paint(Style::Bad, "caution")
     ));
+}
+
+/// Whether a ledger is whole and names no account, not even one that may have been made.
+fn is_of_nobody(ledger: &[u8]) -> bool {
+    Book::read(ledger).is_ok_and(|book| {
+        book.accounts.is_empty() && book.removed == 0 && book.sound_length == ledger.len()
+    })
 }
 
 fn make_dir(args: &RunArgs, run: &RunId) -> Result<RunDir, Failure> {

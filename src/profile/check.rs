@@ -240,8 +240,13 @@ impl Checked {
         };
         let thresholds = self.profile.thresholds.iter().map(|it| (Some(&it.place), &it.value.rule));
         let guards = self.profile.guards.iter().map(|guard| (None, guard.rule()));
+        // Where a journey is misspelt, or there is none, that is said; what a rule about journeys means is not
+        // known then.
+        let is_known =
+            !self.journeys.is_empty() && self.journeys.len() == self.profile.journeys.len();
         for (place, rule) in thresholds.chain(guards) {
             match &rule.scope {
+                Scope::Journey(_) | Scope::Step(..) if !is_known => {}
                 Scope::Variant(variant) if self.counts_by_flow() => {
                     if !is_of_a_flow(variant.as_str()) {
                         let what = format!("`{rule}` names no flow, and `variant_by` is `flow`");
@@ -551,6 +556,35 @@ mod tests {
                     redirect_uri = \"https://a.example\"\n[[variant]]\nname = \"v1\"\n[[variant]]\nname = \"v2\"\n\
                     [variant.tenant]\nauth_url = \"http://127.0.0.1:2\"\nenvironment_id = \"two\"\n";
         assert_eq!(problems_of(text, Typed::default()), "");
+    }
+
+    #[test]
+    fn rules_are_not_judged_by_journeys_that_are_not_known() {
+        let problems = |journeys: &str| {
+            let text = format!(
+                "[[threshold]]\nrule = \"sign-on.p95 < 1s\"\n[[threshold]]\nrule = \"variant:v9.p95 < 1s\"\n\
+                 [guards]\nstop_when = [\"sign-on.faults > 5% over 9s\"]\n[accounts]\ncount = 1\n\
+                 [journeys]\n{journeys}"
+            );
+            let loaded =
+                Loaded { table: Table::parse("p.toml", &text).unwrap(), folder: "".into() };
+            let problems = Problems::default();
+            check(&loaded, Typed::default(), &problems);
+            problems.into_sorted().into_iter().map(|it| it.what).collect::<Vec<_>>().join("\n")
+        };
+        for mistyped in ["sign-onn = 1\n", "sign-onn = 1\nregister = 1\n", ""] {
+            let told = problems(mistyped);
+            assert!(!told.contains("the run has no journey"), "{told}");
+            assert!(told.contains("the run has no variant `v9`"), "{told}");
+        }
+        assert!(problems("register = 1\n").contains("has no journey `sign-on`, only `register`"));
+    }
+
+    #[test]
+    fn what_makes_a_variant_is_told_to_belong_at_the_top() {
+        let said =
+            problems_of("[[variant]]\nname = \"v\"\nvariant_by = \"flow\"\n", Typed::default());
+        insta::assert_snapshot!(said, @"p.toml:5:1 `variant_by` stands below `[[variant]]` (write it at the top of the profile, before the first `[table]`: what stands below one belongs to it)");
     }
 
     #[test]

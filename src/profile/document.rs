@@ -169,6 +169,7 @@ fn read_variants(section: &mut Section<'_>) -> Vec<Variant> {
             tenant: None,
             overlay: Overlay::read(&mut variant),
         });
+        refuse_variant_by(&mut variant);
         variant.finish();
     }
     if variants.is_empty() {
@@ -187,6 +188,17 @@ fn read_variants(section: &mut Section<'_>) -> Vec<Variant> {
         variant.tenant = tenant;
     }
     variants
+}
+
+/// What makes a variant is a key of the whole profile, and easily written below the variants.
+fn refuse_variant_by(variant: &mut Section<'_>) {
+    let mut entries = variant.table().into_iter().flat_map(|table| &table.entries);
+    let Some((_, place, _)) = entries.find(|(key, ..)| key == "variant_by") else { return };
+    variant.item("variant_by");
+    let remedy = "write it at the top of the profile, before the first `[table]`: what stands below one \
+                  belongs to it";
+    let what = "`variant_by` stands below `[[variant]]`";
+    variant.problems().note(Some(place), what, Some(remedy.to_owned()));
 }
 
 /// How many iterations a variant gets, compared with the others.

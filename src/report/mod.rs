@@ -1,5 +1,7 @@
 //! Showing a result, pure: a summary in, text out. Nothing here prints, reads a file or judges.
 
+pub use crate::base::figures;
+
 pub mod about;
 pub mod chart;
 pub mod columns;
@@ -7,7 +9,6 @@ pub mod comparison;
 pub mod console;
 pub mod csv;
 pub mod faults;
-pub mod figures;
 pub mod health;
 pub mod hgrm;
 pub mod json;

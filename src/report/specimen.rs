@@ -40,6 +40,7 @@ pub(super) fn dossier(summary: Summary) -> Dossier {
         ended_at: Some("2026-11-21T18:35:06.000Z".to_owned()),
         interrupted: false,
         stopped: None,
+        never_looked: Vec::new(),
         seed: "7".to_owned(),
         workload_model: summary.workload_model,
         max_users: None,

@@ -32,6 +32,7 @@ fn record(planned_ms: Option<u64>) -> RunRecord {
         ended_at: None,
         interrupted: false,
         stopped: None,
+        never_looked: Vec::new(),
         seed: "7".to_owned(),
         workload_model: WorkloadModel::Closed,
         max_users: None,

@@ -9,6 +9,7 @@ use crate::base::names::{Journey, RunId, Variant};
 use crate::base::remedy::Remedy;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -66,6 +67,9 @@ pub struct RunRecord {
     /// Why gander itself ended it early, if it did: the reason of a guard or a threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// The thresholds that were to stop it and never had samples enough to, told at its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub never_looked: Vec<String>,
     /// The number that all randomness came from, as text: it may have more digits than numbers
     /// in JSON keep.
     pub seed: String,
@@ -234,31 +238,62 @@ impl Remedy for RunDirError {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RunDir {
     path: PathBuf,
+    /// The link beside it that is to point to it once the run begins.
+    latest: Option<PathBuf>,
+    /// The directories that were made for it, itself first.
+    made: Vec<PathBuf>,
 }
 
 impl RunDir {
-    /// Makes `reports/<run-id>` and lets `reports/latest` point to it.
+    /// Makes `reports/<run-id>`, to which `reports/latest` points from [`RunDir::begin`] on.
     pub fn create(reports: &Path, run_id: &RunId) -> Result<Self, RunDirError> {
         let made = Self::create_at(&reports.join(run_id.as_str()))?;
-        made.link_latest(reports, run_id)?;
-        Ok(made)
+        Ok(Self { latest: Some(reports.join(LATEST)), ..made })
     }
 
     /// Makes a directory where the person said. An existing one is fine as long as it holds no run.
     pub fn create_at(path: &Path) -> Result<Self, RunDirError> {
+        let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let made = path.ancestors().take_while(is_missing).map(Path::to_owned).collect();
         fs::create_dir_all(path).map_err(io_error("make", path))?;
-        let made = Self { path: path.to_owned() };
+        let made = Self { made, ..Self::at(path.to_owned()) };
         if made.file(RUN).exists() {
             return Err(RunDirError::Taken { path: path.to_owned() });
         }
         Ok(made)
     }
 
+    const fn at(path: PathBuf) -> Self {
+        Self { path, latest: None, made: Vec::new() }
+    }
+
+    /// The run begins: from here on it is the latest, if it was made among others.
+    pub fn begin(&self) -> Result<(), RunDirError> {
+        match (&self.latest, self.path.file_name()) {
+            (Some(latest), Some(run_id)) => link(latest, run_id),
+            _ => Ok(()),
+        }
+    }
+
+    /// The run was refused before it began. What gander made for it goes again, as far as nothing is in
+    /// it; `is_of_nobody` says of a ledger whether it has no account. What cannot be removed stays.
+    pub fn give_up(&self, is_of_nobody: impl FnOnce(&[u8]) -> bool) {
+        if self.made.is_empty() || self.file(RUN).exists() {
+            return;
+        }
+        let ledger = self.file(LEDGER);
+        if fs::read(&ledger).is_ok_and(|bytes| is_of_nobody(&bytes)) {
+            let _ = fs::remove_file(ledger);
+        }
+        // A directory with anything in it is left alone by the system.
+        let _ = self.made.iter().try_for_each(fs::remove_dir);
+    }
+
     /// An existing one; `reports/latest` will do. Whatever of it is no regular file is an error,
     /// before anything is read.
     pub fn open(path: &Path) -> Result<Self, RunDirError> {
         let path = path.canonicalize().map_err(io_error("open", path))?;
-        let opened = Self { path };
+        let opened = Self::at(path);
         for name in OWN {
             opened.has_file(name)?;
         }
@@ -277,7 +312,7 @@ impl RunDir {
             let entry = entry.map_err(error)?;
             let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
             if is_directory && entry.path().join(RUN).is_file() {
-                found.push(Self { path: entry.path() });
+                found.push(Self::at(entry.path()));
             }
         }
         found.sort_by(|a, b| a.path.cmp(&b.path));
@@ -374,23 +409,22 @@ impl RunDir {
         let text = text.map_err(|source| RunDirError::Json { path, line: 0, source })?;
         self.replace(name, &text)
     }
+}
 
-    /// A link is made aside and renamed, so that there is always one. Something else of that name
-    /// is left alone, and so is a system without links.
-    fn link_latest(&self, reports: &Path, run_id: &RunId) -> Result<(), RunDirError> {
-        let latest = reports.join(LATEST);
-        if latest.symlink_metadata().is_ok_and(|found| !found.is_symlink()) {
-            return Ok(());
-        }
-        let aside = reports.join(format!(".{LATEST}.{run_id}"));
-        #[cfg(unix)]
-        std::os::unix::fs::symlink(run_id.as_str(), &aside)
-            .and_then(|()| fs::rename(&aside, &latest))
-            .map_err(io_error("link", &latest))?;
-        #[cfg(not(unix))]
-        let _ = aside;
-        Ok(())
+/// A link is made aside and renamed, so that there is always one. Something else of that name is left
+/// alone, and so is a system without links.
+fn link(latest: &Path, run_id: &OsStr) -> Result<(), RunDirError> {
+    if latest.symlink_metadata().is_ok_and(|found| !found.is_symlink()) {
+        return Ok(());
     }
+    let aside = latest.with_file_name(format!(".{LATEST}.{}", run_id.display()));
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(run_id, &aside)
+        .and_then(|()| fs::rename(&aside, latest))
+        .map_err(io_error("link", latest))?;
+    #[cfg(not(unix))]
+    let _ = aside;
+    Ok(())
 }
 
 /// Looks whether a document, or a line of one, is of a version that is known here, before it is
@@ -438,6 +472,7 @@ mod tests {
             ended_at: None,
             interrupted: false,
             stopped: None,
+            never_looked: Vec::new(),
             seed: u64::MAX.to_string(),
             workload_model: WorkloadModel::Closed,
             max_users: None,
@@ -457,6 +492,7 @@ mod tests {
         for name in ["20261121-a", "20261122-b"] {
             let made = RunDir::create(reports.path(), &name.into()).unwrap();
             made.write_run(&record(name)).unwrap();
+            made.begin().unwrap();
         }
         let latest = RunDir::open(&reports.path().join(LATEST)).unwrap();
         assert_eq!(latest.run().unwrap(), record("20261122-b"));
@@ -464,6 +500,34 @@ mod tests {
         let listed = RunDir::list(reports.path()).unwrap();
         let names: Vec<_> = listed.iter().filter_map(|dir| dir.path().file_name()).collect();
         assert_eq!(names, ["20261121-a", "20261122-b"]);
+    }
+
+    #[test]
+    fn a_run_that_is_refused_leaves_nothing_that_was_made_for_it_and_latest_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let reports = home.path().join("deep/reports");
+        let before = RunDir::create(&reports, &"r1".into()).unwrap();
+        before.give_up(|_| true);
+        assert!(!home.path().join("deep").exists());
+        let before = RunDir::create(&reports, &"r1".into()).unwrap();
+        before.write_run(&record("r1")).unwrap();
+        before.begin().unwrap();
+        let latest = || RunDir::open(&reports.join(LATEST)).unwrap().run().unwrap().run_id;
+        for (written, stays) in [(None, false), (Some("opening"), false), (Some("account"), true)] {
+            let refused = RunDir::create(&reports, &"r2".into()).unwrap();
+            if let Some(text) = written {
+                fs::write(refused.file(LEDGER), text).unwrap();
+            }
+            refused.give_up(|ledger| ledger == b"opening");
+            assert_eq!(refused.path().exists(), stays, "{written:?}");
+            assert_eq!(latest(), "r1".into());
+        }
+        // A begun run and a directory of somebody else are never taken away.
+        before.give_up(|_| true);
+        let theirs = home.path().join("theirs");
+        fs::create_dir(&theirs).unwrap();
+        RunDir::create_at(&theirs).unwrap().give_up(|_| true);
+        assert!(before.path().exists() && theirs.exists());
     }
 
     #[test]

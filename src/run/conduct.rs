@@ -139,10 +139,12 @@ pub async fn conduct<P: Performer>(
     let since_epoch = wall.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
     record.started_unix_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
     let meter = Meter::start(clock.clone(), recorder.clone(), start, phases);
+    let writer = RunWriter::start(dir, &record)?;
+    writer.dir().begin()?;
     let secretary = Secretary {
         collector: Collector::new(recorder.clone(), phases),
         recorder,
-        writer: RunWriter::start(dir, &record)?,
+        writer,
         meter,
         tally: Tally::default(),
         guards: setup.guards,
@@ -173,7 +175,8 @@ pub async fn conduct<P: Performer>(
     let patience = if stopped { Duration::ZERO } else { LAST_MENDING };
     let unmended = mending.finish(patience).await;
     let done = tokio::task::spawn_blocking(move || writing.join()).await;
-    let Ok(Ok(Done { writer, mut tally, breach, broken, failed: unwritten })) = done else {
+    let Ok(Ok(Done { writer, mut tally, breach, broken, never_looked, failed: unwritten })) = done
+    else {
         return Err(ConductError::WriterDied);
     };
     tally.settle();
@@ -181,6 +184,7 @@ pub async fn conduct<P: Performer>(
     let by_itself = breach.is_some() || broken.is_some() || unwritten.is_some();
     record.interrupted = stopped && !by_itself;
     record.stopped = ended_early((breach.as_ref(), broken.as_ref()), load.by);
+    record.never_looked = never_looked;
     record.flows = flows(&tally);
     let dir = writer.dir().clone();
     let unwritten = match unwritten {
@@ -259,6 +263,7 @@ struct Done {
     tally: Tally,
     breach: Option<Breach>,
     broken: Option<Broken>,
+    never_looked: Vec<String>,
     failed: Option<RunDirError>,
 }
 
@@ -292,8 +297,9 @@ impl<L: Listener> Secretary<L> {
             }
         }
         self.write_exemplars();
-        let Self { writer, tally, breach, broken, failed, .. } = self;
-        Done { writer, tally, breach, broken, failed }
+        let Self { writer, tally, breach, broken, failed, lookouts, .. } = self;
+        let never_looked = lookouts.iter().filter_map(Lookout::never_looked).collect();
+        Done { writer, tally, breach, broken, never_looked, failed }
     }
 
     fn close(&mut self, moment: Instant) {

@@ -48,6 +48,7 @@ pub fn summarise(
         interrupted: record.interrupted,
         unfinished: record.ended_at.is_none(),
         by_flow: record.counts_by_flow(),
+        never_looked: record.never_looked.clone(),
     };
     let reply_timeout = Duration::from_millis(record.reply_timeout_ms);
     let on = Evidence { tally, windows, reply_timeout };

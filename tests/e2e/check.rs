@@ -118,7 +118,27 @@ fn a_flow_policy_that_the_stand_in_lacks_is_wrong_input() {
     let lab = Lab::new();
     let text = "[[variant]]\nname = \"v\"\nflow_policy = \"stok\"\n[journeys]\nsign-on = 1\n";
     let profile = lab.file("p.toml", text);
-    let ended = lab.run(&["check", &profile, "--walk"]);
+    // In the same words, whoever finds it, and both without a walk.
+    for command in ["check", "run"] {
+        let ended = lab.run(&[command, &profile]);
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        for part in
+            ["the stand-in has no flow policy `stok`", "p.toml:3:15", "did you mean `stock`?"]
+        {
+            assert!(ended.stderr.contains(part), "{command}, {part}: {}", ended.stderr);
+        }
+        assert!(!ended.stdout.contains("sound"), "{}", ended.stdout);
+    }
+    // Of a single journey, and of a stand-in with policies of its own.
+    let text = "[[variant]]\nname = \"v\"\npolicies = { sign-on = \"stok\" }\n[journeys]\nsign-on = 1\n\
+                [[stand_in.flow_policy]]\nname = \"mine\"\nid = \"0123\"\nflow = \"stock\"\n";
+    let profile = lab.file("p.toml", text);
+    let ended = lab.run(&["check", &profile]);
     assert_eq!(ended.code, 2, "{}", ended.stderr);
-    assert!(ended.stderr.contains("did you mean `stock`"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("it has `mine`"), "{}", ended.stderr);
+    for known in ["mine", "0123"] {
+        let profile = lab.file("p.toml", &text.replace("stok", known));
+        let ended = lab.run(&["check", &profile]);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+    }
 }

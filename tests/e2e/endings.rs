@@ -176,3 +176,29 @@ fn the_limit_of_open_files_is_raised_and_what_the_generator_used_is_told() {
     );
     assert!(generator["lag_us"].is_null(), "no dispatcher in the closed model: {generator}");
 }
+
+#[test]
+fn a_refused_run_leaves_nothing_behind_and_latest_where_it_was() {
+    let lab = Lab::new();
+    let plain = ["run", "--warm-up", "0s", "-j", "register", "-n", "2"];
+    let plain = [&plain[..], &["--set", "stand_in.delay=[]"]].concat();
+    // Refused once the ledger is open, and before that; without a run before it, too.
+    let refusals = [&["--calls", "nowhere/calls.jsonl"][..], &["--variant", "v1=stok"]];
+    for refusal in refusals {
+        let ended = lab.run(&[&plain, refusal].concat());
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert!(!lab.path("reports").exists(), "{refusal:?}");
+    }
+    let ended = lab.run(&plain);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let latest = || std::fs::read_link(lab.path("reports/latest")).expect("a link");
+    let before = latest();
+    for refusal in refusals {
+        let ended = lab.run(&[&plain, refusal].concat());
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert_eq!(latest(), before, "{refusal:?}");
+    }
+    let entries = std::fs::read_dir(lab.path("reports")).expect("a folder").count();
+    assert_eq!(entries, 2, "the run and the link to it");
+    assert_eq!(lab.run(&["report", "reports/latest"]).code, 0);
+}

@@ -186,6 +186,24 @@ fn one_flag_lets_every_threshold_stop_the_run_even_the_one_that_every_run_has() 
 }
 
 #[test]
+fn a_threshold_that_could_never_have_stopped_the_run_is_told_with_what_would_do() {
+    let lab = Lab::new();
+    let rule = "sign-on.p95 < 1h over 1s";
+    let ended = lab.run(&[OPEN, &["-d", "4s", "--abort-on-fail", "--threshold", rule]].concat());
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("could not stop the run"), "{}", ended.stderr);
+    let dir = lab.path("reports/latest");
+    let judged = summary(&dir);
+    let cautions = judged["cautions"].as_array().expect("cautions");
+    let told = cautions.iter().filter(|caution| caution["slug"] == "abort-never-looked");
+    let told: Vec<_> = told.map(|caution| caution["text"].as_str().expect("a text")).collect();
+    assert!(told.len() == 1 && told[0].contains("and it takes 200; `over "), "{told:?}");
+    fs::remove_file(dir.join("summary.json")).expect("a removed summary");
+    let again = lab.run(&["report", "reports/latest", "--format", "json"]);
+    assert_eq!(serde_json::from_str::<Value>(&again.stdout).expect("a summary"), judged);
+}
+
+#[test]
 fn a_guard_that_stops_a_run_in_its_warm_up_blames_no_threshold() {
     let lab = Lab::new();
     let more = [
