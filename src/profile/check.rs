@@ -545,7 +545,10 @@ mod tests {
         assert!(local.contains("`here` on `http://127.0.0.1:1`, not `one` on"), "{local}");
         // What was typed names the environment, and no host that it is not on.
         let elsewhere = with("auth_url = \"https://other.example.com\"");
-        assert!(elsewhere.contains("`one` on `https://other.example.com`, not `one` on"), "{elsewhere}");
+        assert!(
+            elsewhere.contains("`one` on `https://other.example.com`, not `one` on"),
+            "{elsewhere}"
+        );
         let case = with("acknowledge = \"C2\"");
         assert!(case.contains("type `--acknowledge C2 --environment one`"), "{case}");
     }

@@ -6,6 +6,7 @@ use crate::analysis::compare::found::FlowFacts;
 use crate::analysis::compare::{Arm, Sides};
 use crate::base::names::Variant;
 use crate::base::remedy::{Listing, Remedy, nearest};
+use crate::base::units::Share;
 use crate::measure::windows::{Track, Windows};
 use crate::result::run_dir::{RunDir, RunDirError, RunRecord};
 use crate::result::spread::{SCHEMA_VERSION, SPREAD, Spread, SpreadRun, way};
@@ -331,7 +332,15 @@ fn finished(
     let directories = all.map(|run| run.dir.clone()).collect();
     let doubts = baseline.iter().chain(&candidate);
     let doubts = doubts.flat_map(|run| [run.doubt(), run.distrust().filter(|_| !paired)]);
-    let doubts = doubts.flatten().collect();
+    let doubts = doubts.flatten();
+    let damaged = arms.0.iter().chain(&arms.1).chain(&spread).filter_map(damage);
+    let invalid = spread.iter().filter(|arm| arm.is_invalid).map(|arm| {
+        format!(
+            "run {}, one of those for the spread, is invalid: its generator was the limit",
+            arm.run_id
+        )
+    });
+    let doubts = doubts.chain(damaged).chain(invalid).collect();
     let (baseline, candidate) = arms;
     let sides = Sides { baseline, candidate, paired, spread, mismatches };
     Ok(Read {
@@ -342,6 +351,18 @@ fn finished(
         directories,
     })
 }
+
+/// Iterations that completed and whose times are gone, more than an interval may lose when a run is killed.
+fn damage(arm: &Arm) -> Option<String> {
+    let missing = arm.windows.untimed_share();
+    (missing > MOST_UNTIMED).then(|| {
+        let (run, part) = (&arm.run_id, Share(missing));
+        format!("run {run} is damaged: its interval log lacks {part} of the completed iterations")
+    })
+}
+
+/// The part of the completed iterations that may lack a time.
+const MOST_UNTIMED: f64 = 0.01;
 
 fn seen<'a>(runs: impl IntoIterator<Item = &'a Opened>, arms: &'a [Arm]) -> Vec<Seen<'a>> {
     let seen = |(run, arm): (&'a Opened, &'a Arm)| Seen {
