@@ -331,7 +331,7 @@ mod tests {
         };
         let v1 = Variant::from("v1");
         let of = |one: &RunRecord, other: &RunRecord| {
-            let seen = |record| Seen { variant: Some(&v1), ..self::seen(record) };
+            let seen = |record| Seen { variant: Some(&v1), ..seen(record) };
             said(&mismatches(&[seen(one)], &[seen(other)], &[], false))
         };
         let edge = || json!({ "X-Edge": "c" });
