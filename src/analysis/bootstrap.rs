@@ -147,6 +147,11 @@ mod tests {
     }
 
     /// Windows with ten even times between 1 and 2 ms each.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 up to a thousand"
+    )]
     fn even(windows: u64, index: u64) -> Vec<Cell> {
         let mut random = Seed(5).stream("bootstrap", index);
         let mut time = || 1000 + (unit(&mut random) * 1000.0) as u64;

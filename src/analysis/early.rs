@@ -39,7 +39,7 @@ pub struct Lookout {
 #[derive(Clone, Debug)]
 enum Seen {
     /// Everything so far.
-    All(Option<Cell>),
+    All(Box<Option<Cell>>),
     /// The newest stretch, as long as the rule asks for.
     Newest(Box<Newest>),
 }
@@ -98,7 +98,7 @@ impl Lookout {
             return None;
         }
         let seen = match &rule.over {
-            None => Seen::All(None),
+            None => Seen::All(Box::default()),
             Some(over) => Seen::Newest(Box::new(Newest::new(millis(over.value.0)))),
         };
         let delay_ms = millis(*abort_delay);

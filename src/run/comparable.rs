@@ -282,6 +282,7 @@ fn in_one_way(text: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::slice::from_ref;
 
     fn record(plan: Value) -> RunRecord {
         let record = json!({
@@ -456,7 +457,7 @@ mod tests {
             trouble: None,
             disturbance: None,
         });
-        let found = mismatches(&[one.clone()], &[other.clone()], &[], true);
+        let found = mismatches(from_ref(&one), from_ref(&other), &[], true);
         assert_eq!(said(&found), ["client: headers not set | headers X-Version 2"]);
         let found = mismatches(&[one], &[other], &[], false);
         assert_eq!(said(&found)[0], "share of the load: 75% | 25%");
