@@ -384,6 +384,11 @@ mod tests {
         let counts: Vec<_> =
             windows.cells(|_| true).iter().map(|cell| cell.pool.good.count()).collect();
         assert_eq!((windows.measured(), counts), (1..3, vec![0, 1]));
+        let mut visited = vec![0; 2];
+        for track in windows.tracks() {
+            windows.visit(track, |place, cell| visited[place] += cell.pool.good.count());
+        }
+        assert_eq!(visited, [0, 1]);
     }
 
     #[test]
@@ -397,10 +402,5 @@ mod tests {
         assert!((windows.untimed_share() - 0.75).abs() < 1e-9);
         (0..3).for_each(|_| windows.absorb_times(&key(Kind::Response), (0, 1000), &times));
         assert!(windows.untimed_share().abs() < 1e-9);
-        let mut visited = vec![0; 2];
-        for track in windows.tracks() {
-            windows.visit(track, |place, cell| visited[place] += cell.pool.good.count());
-        }
-        assert_eq!(visited, [0, 1]);
     }
 }
