@@ -1,0 +1,3 @@
+//! How much load a tenant takes: a search over the arrival rate, level by level.
+
+pub mod found;
