@@ -26,6 +26,8 @@ enum Told {
 pub(super) struct Watcher {
     phases: Phases,
     has_bar: bool,
+    /// Where what is watched began, from the start of the run; known with its first interval.
+    began: Option<Duration>,
     last_line: Duration,
     lines: Option<SyncSender<Told>>,
     /// Never told: ends when the printer has.
@@ -42,7 +44,8 @@ impl Watcher {
         let has_bar = bar.is_some();
         let (lines, printed) = printer(*terminal, bar);
         let lines = Some(lines);
-        Self { phases: plan.phases(), has_bar, last_line: Duration::ZERO, lines, printed }
+        let (phases, last_line) = (plan.phases(), Duration::ZERO);
+        Self { phases, has_bar, began: None, last_line, lines, printed }
     }
 }
 
@@ -61,7 +64,9 @@ fn bar(length: Option<u64>) -> ProgressBar {
 
 impl Listener for Watcher {
     fn interval(&mut self, interval: &Interval, so_far: &Tally) {
-        let elapsed = Duration::from_millis(interval.line.end_ms);
+        let starts = Duration::from_millis(interval.line.start_ms);
+        let began = *self.began.get_or_insert(starts);
+        let elapsed = Duration::from_millis(interval.line.end_ms).saturating_sub(began);
         let now = snapshot(interval, so_far, self.phases.of(elapsed));
         for event in &interval.line.events {
             let at = figures::clock(Duration::from_millis(event.at_ms));

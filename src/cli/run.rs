@@ -27,11 +27,13 @@ use crate::profile::tenant::Tenant;
 use crate::report::{FORMATS, console, json};
 use crate::result::run_dir::{HostRecord, RunDir, RunRecord};
 use crate::result::summary::{Verdict, WorkloadModel};
+use crate::run::begin::Resumed;
 use crate::run::call_log::CallLog;
 use crate::run::conduct::{ConductError, Conducted, Setup, conduct};
 use crate::run::cores::cores;
 use crate::run::descriptors;
 use crate::run::players::{Choice, Players};
+use crate::run::resume::{Taken, take_up};
 use crate::run::stage::run_id;
 use crate::run::summarise::{dossier, summarise, windows};
 use crate::workload::mix::Mix;
@@ -85,6 +87,10 @@ pub(super) struct RunArgs {
     /// Where the run is written; without it, a new folder in `reports`
     #[arg(short, long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Go on with a run that was killed or interrupted, in its own directory; with the profile and the flags
+    /// that it was started with
+    #[arg(long, value_name = "RUN_DIR", conflicts_with_all = ["out", "repeat"])]
+    resume: Option<PathBuf>,
     /// Make so many whole runs, one after another, with seeds that follow each other: what differs
     /// between them is what a comparison has to be larger than
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
@@ -120,6 +126,7 @@ pub(super) fn once(
     // With the runtime the limit of open files is raised.
     let runtime = super::runtime()?;
     check_room(&checked.profile.workload.model, terminal)?;
+    prepare::check_supply(&checked, terminal)?;
     watch::check(&args.watch, terminal)?;
     let doors = watch::open(&args.watch)?;
     ending.listen().map_err(|error| {
@@ -128,25 +135,20 @@ pub(super) fn once(
     // However this ends, nothing is told behind a full-screen view.
     let _restored = tui::Restored;
     let clock = Clock::system();
-    let run = run_id(&clock);
-    let dir = make_dir(args, &run)?;
+    let Opening { dir, selection, mut order, going } = opening(args, &checked, &clock)?;
+    order.call_ids = args.calls.is_some();
     let made = dir.clone();
-    let order = Order {
-        run,
-        folder: dir.path().to_owned(),
-        accounts: None,
-        call_ids: args.calls.is_some(),
-    };
     terminal.say(&format!("{} {}", terminal.paint(Style::Faint, "run"), dir.path().display()));
     let outcome = runtime.block_on(async {
         let ground = tokio::select! {
-            ground = prepare::ground(&args.selection, checked, order) => ground?,
+            ground = prepare::ground(&selection, checked, order) => ground?,
             () = asked_to_stop(ending.stop()) => {
                 terminal.say("stopped before any load; accounts made so far are on the ledger");
                 return Ok(Exit::Interrupted);
             }
         };
-        measure(args, &ground, dir, (clock, ending, doors), terminal).await
+        let setup = setup(args, &ground, dir, going)?;
+        measure(args, &ground, setup, (clock, ending, doors), terminal).await
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.
     runtime.shutdown_background();
@@ -156,14 +158,41 @@ pub(super) fn once(
     outcome.map(|exit| (exit, made))
 }
 
+/// What a run begins with, or goes on with.
+struct Opening {
+    dir: RunDir,
+    selection: Selection,
+    order: Order,
+    going: Option<(RunRecord, Resumed)>,
+}
+
+/// A new directory, or that of the run which is taken up again.
+fn opening(args: &RunArgs, checked: &Checked, clock: &Clock) -> Result<Opening, Failure> {
+    let order = |run, dir: &RunDir, continued| {
+        let folder = dir.path().to_owned();
+        Order { run, folder, accounts: None, call_ids: false, continued }
+    };
+    let Some(path) = &args.resume else {
+        let run = run_id(clock);
+        let dir = make_dir(args, &run)?;
+        let (order, selection) = (order(run, &dir, None), args.selection.clone());
+        return Ok(Opening { dir, selection, order, going: None });
+    };
+    let taken = take_up(path, checked, args.selection.seed());
+    let taken = taken.map_err(|error| Failure::of(Exit::WrongInput, &error))?;
+    let Taken { dir, record, seed, resumed, continued } = taken;
+    let order = order(record.run_id.clone(), &dir, Some(continued));
+    let selection = args.selection.with_seed(seed);
+    Ok(Opening { dir, selection, order, going: Some((record, resumed)) })
+}
+
 async fn measure(
     args: &RunArgs,
     ground: &Ground,
-    dir: RunDir,
+    setup: Setup<Players>,
     (clock, ending, doors): (Clock, Ending, Doors),
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let setup = setup(args, ground, dir)?;
     terminal.explain(&format!("tenant at {}, seed {}", ground.addresses(), ground.opened.seed));
     let (listeners, views) = watch::listeners(&args.watch, doors, &setup, &ending, terminal)?;
     let conducted = conduct(setup, clock, ending.stop().clone(), listeners).await;
@@ -242,8 +271,13 @@ fn leave_reports(dir: &RunDir, terminal: &Terminal) {
     }
 }
 
-fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>, Failure> {
-    let Ground { checked, opened, tenants, .. } = ground;
+fn setup(
+    args: &RunArgs,
+    ground: &Ground,
+    dir: RunDir,
+    going: Option<(RunRecord, Resumed)>,
+) -> Result<Setup<Players>, Failure> {
+    let Ground { checked, opened, .. } = ground;
     let profile = &checked.profile;
     let mut choices = Vec::new();
     let mut weights = Vec::new();
@@ -261,6 +295,13 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
     let mix =
         Mix::new(&weights, opened.seed).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
     let plan = Plan::new(profile.workload.clone(), mix, opened.seed);
+    let (record, resumed) = going.map_or_else(|| (record(ground), None), |(r, at)| (r, Some(at)));
+    let plan = match &resumed {
+        // Whoever took it up made sure that something is left.
+        Some(resumed) => plan.clone().onward(resumed.onward.clone()).unwrap_or(plan),
+        None => plan,
+    };
+    let first_index = opened.next_index.saturating_sub(plan.first_number());
     let calls = args.calls.as_deref().map(CallLog::create).transpose().map_err(|error| {
         Failure::new(
             Exit::WrongInput,
@@ -270,7 +311,7 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
     })?;
     // The runtime's workers record, and the thread that waits for them may.
     let recorder = Recorder::new(cores() as usize + 1, opened.seed);
-    let numbering = (opened.next_index, calls);
+    let numbering = (first_index, calls);
     let transport = opened.transport.clone();
     let players = Players::new(Clock::system(), transport, recorder.clone(), choices, numbering);
     let is_open = profile.workload.model.is_open();
@@ -279,8 +320,28 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         VariantBy::Flow => players.by_flow(profile.workload.model.users()),
         VariantBy::Profile => players,
     };
+    Ok(Setup {
+        plan,
+        performer: Arc::new(players),
+        recorder,
+        dir,
+        record,
+        guards: profile.guards.clone(),
+        lookouts: checked.lookouts(args.abort_on_fail),
+        first_index,
+        resumed,
+        ledger: opened.ledger.clone(),
+        kept: opened.kept.clone(),
+    })
+}
+
+/// What a run is, before it has begun.
+fn record(ground: &Ground) -> RunRecord {
+    let Ground { checked, opened, tenants, .. } = ground;
+    let profile = &checked.profile;
+    let is_open = profile.workload.model.is_open();
     let planned = profile.workload.closes_after().map(|closes| closes + profile.workload.drain);
-    let record = RunRecord {
+    RunRecord {
         schema_version: crate::result::summary::SCHEMA_VERSION,
         gander_version: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: opened.run.clone(),
@@ -305,21 +366,10 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
             cores: cores().into(),
         },
         tenant_hosts: hosts(tenants),
+        segments: Vec::new(),
         flows: Vec::new(),
         plan: checked.plan.clone(),
-    };
-    Ok(Setup {
-        plan,
-        performer: Arc::new(players),
-        recorder,
-        dir,
-        record,
-        guards: profile.guards.clone(),
-        lookouts: checked.lookouts(args.abort_on_fail),
-        first_index: opened.next_index,
-        ledger: opened.ledger.clone(),
-        kept: opened.kept.clone(),
-    })
+    }
 }
 
 /// The hosts that may be called, each once.

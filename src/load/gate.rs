@@ -10,7 +10,9 @@ use crate::base::clock::Clock;
 use crate::base::random::Seed;
 use crate::measure::series::Phases;
 use crate::workload::mix::Mix;
+use crate::workload::onward::Onward;
 use crate::workload::pacing::ThinkTime;
+use crate::workload::schedule::Schedule;
 use crate::workload::settings::{Model, Settings};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -32,13 +34,40 @@ pub struct Plan {
     /// Where the rate of the open model can be changed while the load is on; none in the closed one.
     /// Clones of a plan share it.
     pub rate: Option<RateControl>,
+    /// Where the plan of an earlier load is taken up, and what it was.
+    onward: Option<(Onward, Model)>,
 }
 
 impl Plan {
     /// A plan of this load, with the usual patience.
     pub fn new(workload: Settings, mix: Mix, seed: Seed) -> Self {
         let rate = RateControl::of(&workload.model);
-        Self { workload, mix, seed, patience: Duration::from_secs(5), rate }
+        Self { workload, mix, seed, patience: Duration::from_secs(5), rate, onward: None }
+    }
+
+    /// What is left of such a plan from where it stood, after a warm-up of its own; none if nothing is. All
+    /// moments count from the beginning of that.
+    #[must_use]
+    pub fn onward(self, onward: Onward) -> Option<Self> {
+        let left = self.workload.onward(&onward)?;
+        let onward = Some((onward, self.workload.model));
+        Some(Self { onward, ..Self::new(left, self.mix, self.seed) })
+    }
+
+    /// The number of its first iteration.
+    pub fn first_number(&self) -> u64 {
+        self.onward.as_ref().map_or(0, |(onward, _)| onward.next_number)
+    }
+
+    /// When its iterations are due; none in the closed model.
+    pub(super) fn schedule(&self) -> Option<Schedule> {
+        let Model::Open { rate, arrivals, .. } = &self.workload.model else { return None };
+        Some(match &self.onward {
+            Some((onward, Model::Open { rate, .. })) => {
+                Schedule::onward(rate, *arrivals, self.seed, onward)
+            }
+            _ => Schedule::new(rate.clone(), *arrivals, self.seed),
+        })
     }
 
     /// When the phases change.
@@ -90,7 +119,7 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(plan: Plan, clock: Clock, stop: Stop) -> Self {
         let tally = Arc::new(Tally::new(plan.mix.choices()));
-        let phases = plan.phases();
+        let (phases, first) = (plan.phases(), plan.first_number());
         let is_paced = matches!(&plan.workload.model, Model::Closed { pacing, .. } if pacing.0 != ThinkTime::None);
         let users = plan.workload.model.users();
         let desk = Desk::new(clock.clone(), if plan.workload.model.is_open() { users } else { 0 });
@@ -107,7 +136,7 @@ impl Gate {
             start: OnceLock::new(),
             closing: OnceLock::new(),
             cancelled: AtomicBool::new(false),
-            next: AtomicU64::new(0),
+            next: AtomicU64::new(first),
             moved: watch::Sender::new(false),
             all_here: watch::Sender::new(false),
         }

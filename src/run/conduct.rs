@@ -1,6 +1,7 @@
 //! Conducts a run: load on, intervals taken and written every second, drain, and the account
 //! settled.
 
+use super::begin::{self, Before, Begun, Resumed};
 use super::generator::Meter;
 use super::mending::Mending;
 use crate::analysis::early::{Broken, Lookout, moment};
@@ -17,7 +18,7 @@ use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
 use crate::measure::series::Phases;
 use crate::measure::tally::{FlowTally, Tally};
-use crate::measure::timeline::{Interval, Readings, STOP};
+use crate::measure::timeline::{Event, Interval, Readings, STOP};
 use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
 use crate::workload::settings::PATIENCE;
@@ -68,8 +69,10 @@ pub struct Setup<P> {
     pub guards: Vec<Guard>,
     /// Thresholds that end it when they do not hold.
     pub lookouts: Vec<Lookout>,
-    /// Number of the first persona of an iteration.
+    /// Index of the persona of an iteration that had the number 0.
     pub first_index: u64,
+    /// Where the run stood, if it is taken up again.
+    pub resumed: Option<Resumed>,
     /// The ledger of accounts, brought to the disk with every interval.
     pub ledger: Arc<Ledger<File>>,
     /// Who puts spoiled accounts right while the run goes, and whose they are.
@@ -130,32 +133,37 @@ pub async fn conduct<P: Performer>(
     listener: impl Listener,
 ) -> Result<Conducted, ConductError> {
     let Setup { plan, performer, recorder, dir, mut record, .. } = setup;
-    let phases = plan.phases();
+    let (phases, first_number) = (plan.phases(), plan.first_number());
     let mending = Mending::start(setup.kept);
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let (progress, events) = (launched.progress(), launched.events());
-    let (wall, start) = (clock.wall(), clock.now());
-    record.started_at = Utc::of(wall).stamp();
-    let since_epoch = wall.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
-    record.started_unix_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+    let begun = match setup.resumed {
+        None => begin::afresh(dir, &mut record, &clock)?,
+        Some(resumed) => begin::again(dir, &mut record, resumed, (&clock, &events)).await?,
+    };
+    let Begun { start, base, interval, tally, before, writer } = begun;
     let meter = Meter::start(clock.clone(), recorder.clone(), start, phases);
-    let writer = RunWriter::start(dir, &record)?;
     writer.dir().begin()?;
+    // From here on moments count from the first start of the run.
+    let phases = phases.later(base);
+    let base_ms = u64::try_from(base.as_millis()).unwrap_or(u64::MAX);
     let secretary = Secretary {
-        collector: Collector::new(recorder.clone(), phases),
+        collector: Collector::new(recorder.clone(), phases).going_on(interval, base_ms),
         recorder,
         writer,
         meter,
-        tally: Tally::default(),
+        tally,
+        before,
         guards: setup.guards,
         lookouts: setup.lookouts,
         ledger: setup.ledger,
         stop: stop.clone(),
         clock: clock.clone(),
         start,
+        base,
         progress,
         events,
-        first_index: setup.first_index,
+        first: (first_number, setup.first_index),
         listener,
         phases,
         stopping: false,
@@ -186,6 +194,9 @@ pub async fn conduct<P: Performer>(
     record.stopped = ended_early((breach.as_ref(), broken.as_ref()), load.by);
     record.never_looked = never_looked;
     record.flows = flows(&tally);
+    if let Some(segment) = record.segments.last_mut() {
+        segment.end_ms = Some(tally.run.elapsed_ms);
+    }
     let dir = writer.dir().clone();
     let unwritten = match unwritten {
         Some(first) => Some(first),
@@ -246,9 +257,14 @@ struct Secretary<L> {
     stop: Stop,
     clock: Clock,
     start: Instant,
+    /// How long after the first start of the run that was.
+    base: Duration,
+    /// What was kept of the run before.
+    before: Before,
     progress: Progress,
     events: Events,
-    first_index: u64,
+    /// Number of the first iteration, and index of the persona of that with the number 0.
+    first: (u64, u64),
     listener: L,
     phases: Phases,
     stopping: bool,
@@ -304,10 +320,12 @@ impl<L: Listener> Secretary<L> {
 
     fn close(&mut self, moment: Instant) {
         let readings = self.readings();
-        let after = moment.saturating_duration_since(self.start);
-        let mut interval = self.collector.close(after, readings);
+        let mut interval = self.collector.close(self.after(moment), readings);
         self.note_who_asked();
-        interval.line.events = self.events.drain();
+        let base_ms = u64::try_from(self.base.as_millis()).unwrap_or(u64::MAX);
+        let events = self.events.drain().into_iter();
+        let of_run = |event: Event| Event { at_ms: event.at_ms.saturating_add(base_ms), ..event };
+        interval.line.events = events.map(of_run).collect();
         // Behind a torn line nothing could be read any more.
         if self.failed.is_none() {
             let written = self.writer.write(&interval);
@@ -327,7 +345,8 @@ impl<L: Listener> Secretary<L> {
 
     fn write_exemplars(&mut self) {
         if self.failed.is_none() {
-            let written = self.writer.write_exemplars(&self.recorder.exemplars());
+            let exemplars = self.before.with(self.recorder.exemplars());
+            let written = self.writer.write_exemplars(&exemplars);
             self.note(written);
         }
     }
@@ -337,7 +356,7 @@ impl<L: Listener> Secretary<L> {
         self.note_who_asked();
         if self.stop.requests() > 0 && !self.stopping {
             self.stopping = true;
-            let now = self.clock.now().saturating_duration_since(self.start);
+            let now = self.after(self.clock.now());
             let planned = self.phases.measured_ends.unwrap_or(Duration::MAX);
             let measured_ends = Some(planned.min(now.max(self.phases.warm_up_ends)));
             self.collector.set_phases(Phases { measured_ends, ..self.phases });
@@ -362,7 +381,8 @@ impl<L: Listener> Secretary<L> {
         let observe = |guard: &mut Guard| guard.observe(at, guard.count(&interval.line));
         let breached = self.guards.iter_mut().filter_map(observe).next();
         if let (Some(breach), None) = (breached, &self.breach) {
-            self.events.note(at, STOP, format!("{breach}: stopped now"));
+            let after = at.saturating_sub(self.base);
+            self.events.note(after, STOP, format!("{breach}: stopped now"));
             self.breach = Some(breach);
             self.stop.now();
         }
@@ -389,12 +409,18 @@ impl<L: Listener> Secretary<L> {
         }
     }
 
+    /// How long after the first start of the run a moment is.
+    fn after(&self, moment: Instant) -> Duration {
+        self.base + moment.saturating_duration_since(self.start)
+    }
+
     fn readings(&mut self) -> Readings {
-        let due = self.progress.counts().due;
+        let (first_number, first_index) = self.first;
+        let next = first_number + self.progress.counts().due;
         Readings {
             users: self.progress.at_work() as u64,
-            next_arrival: due,
-            next_persona: self.first_index + due,
+            next_arrival: next,
+            next_persona: first_index + next,
             ..self.meter.read()
         }
     }

@@ -2,6 +2,7 @@
 
 mod accounts;
 pub mod bearer;
+pub mod begin;
 mod by_flow;
 pub mod call_log;
 pub mod comparable;
@@ -12,6 +13,7 @@ pub mod generator;
 pub mod mending;
 pub mod players;
 pub mod ports;
+pub mod resume;
 pub mod sides;
 pub mod stage;
 pub mod summarise;
