@@ -1,6 +1,7 @@
 //! The commands: the only part that talks to a person.
 
 mod aside;
+mod assemble;
 mod broadcast;
 mod check;
 mod compare;
@@ -18,6 +19,7 @@ mod repeat;
 mod report;
 mod run;
 mod schema;
+mod settle;
 mod sink;
 mod stand_in;
 mod terminal;

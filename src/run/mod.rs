@@ -10,6 +10,7 @@ pub mod cores;
 pub mod descriptors;
 pub mod generator;
 pub mod mending;
+pub mod pilot;
 pub mod players;
 pub mod ports;
 pub mod sides;
