@@ -263,7 +263,7 @@ impl RunDir {
         Ok(made)
     }
 
-    const fn at(path: PathBuf) -> Self {
+    pub(super) const fn at(path: PathBuf) -> Self {
         Self { path, latest: None, made: Vec::new() }
     }
 
