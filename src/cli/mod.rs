@@ -12,6 +12,7 @@ mod exit;
 mod journeys;
 mod journeys_import;
 mod journeys_record;
+mod mix;
 mod narrator;
 mod prepare;
 mod progress;

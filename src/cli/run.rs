@@ -5,6 +5,7 @@ use super::assemble::{Undertaking, setup};
 use super::broadcast::Doors;
 use super::ending::Ending;
 use super::exit::{Exit, Failure};
+use super::mix::{MixArgs, quoted};
 use super::prepare::{self, Ground, Order, Selection};
 use super::repeat::repeat;
 use super::report::about;
@@ -59,12 +60,8 @@ pub(super) struct RunArgs {
     /// Load before the measured part
     #[arg(long, value_name = "TIME")]
     warm_up: Option<String>,
-    /// Journeys and weights instead of the profile's: `sign-on=7,register=2`
-    #[arg(short, long = "journey", value_name = "NAME=WEIGHT", value_delimiter = ',')]
-    journeys: Vec<String>,
-    /// A flow policy under a name, instead of the profile's variants (repeatable)
-    #[arg(long = "variant", value_name = "NAME=POLICY")]
-    variants: Vec<String>,
+    #[command(flatten)]
+    mix: MixArgs,
     /// What iterations are counted under: the variants of the profile, or the flow that answers each,
     /// where one policy splits its traffic among versions
     #[arg(long, value_name = "WHAT", value_parser = ["profile", "flow"])]
@@ -280,32 +277,8 @@ impl RunArgs {
             lines.push("[workload]".to_owned());
             lines.extend(workload.into_iter().flatten());
         }
-        if !self.journeys.is_empty() {
-            lines.push("[journeys]".to_owned());
-        }
-        for journey in &self.journeys {
-            let (name, weight) = journey.split_once('=').unwrap_or((journey, "1"));
-            let weight: f64 =
-                weight.trim().parse().map_err(|_| bad("--journey", journey, "sign-on=7"))?;
-            lines.push(format!("{} = {weight:?}", quoted(name.trim())));
-        }
-        for variant in &self.variants {
-            let (name, policy) = variant
-                .split_once('=')
-                .ok_or_else(|| bad("--variant", variant, "v2=FLOW_POLICY_ID"))?;
-            let (name, policy) = (quoted(name), quoted(policy));
-            lines.push(format!("[[variant]]\nname = {name}\nflow_policy = {policy}"));
-        }
+        lines.extend(self.mix.lines()?);
         let document = lines.join("\n");
         Ok(Flags { document, thresholds: self.thresholds.clone(), ..Flags::default() })
     }
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-fn bad(flag: &str, value: &str, example: &str) -> Failure {
-    let remedy = format!("write it like `{flag} {example}`");
-    Failure::new(Exit::WrongInput, format!("`{flag} {value}` cannot be read"), Some(&remedy))
 }
