@@ -37,12 +37,11 @@ impl MixArgs {
     }
 }
 
-/// A table of a profile from flags: the keys that somebody gave, as they were written. A reader of the
-/// profile says what is wrong with a value. Nothing where nobody gave any.
-pub(super) fn table(name: &str, given: &[(&str, Option<&String>)]) -> Vec<String> {
-    let given = given.iter().filter_map(|(key, value)| Some((*key, (*value)?)));
-    let keys: Vec<String> =
-        given.map(|(key, value)| format!("{key} = {}", quoted(value))).collect();
+/// A table of a profile from flags: the keys that somebody gave, with their values as TOML has them. Nothing
+/// where nobody gave any.
+pub(super) fn table(name: &str, given: &[(&str, Option<String>)]) -> Vec<String> {
+    let key = |(key, value): &(&str, Option<String>)| Some(format!("{key} = {}", value.as_ref()?));
+    let keys: Vec<String> = given.iter().filter_map(key).collect();
     match keys.is_empty() {
         true => keys,
         false => std::iter::once(format!("[{name}]")).chain(keys).collect(),
@@ -65,11 +64,11 @@ mod tests {
 
     #[test]
     fn what_nobody_gave_is_no_table() {
-        let (plan, from) = ("20/s".to_owned(), "2/s".to_owned());
+        let some = |text: &str| Some(quoted(text));
         assert_eq!(table("capacity", &[("plan", None), ("from", None)]), Vec::<String>::new());
         let lines =
-            table("capacity", &[("from", Some(&from)), ("to", None), ("plan", Some(&plan))]);
-        assert_eq!(lines, ["[capacity]", "from = \"2/s\"", "plan = \"20/s\""]);
+            table("capacity", &[("from", some("2/s")), ("to", None), ("plan", some("9/s"))]);
+        assert_eq!(lines, ["[capacity]", "from = \"2/s\"", "plan = \"9/s\""]);
     }
 
     #[test]

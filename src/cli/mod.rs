@@ -3,6 +3,9 @@
 mod aside;
 mod assemble;
 mod broadcast;
+mod capacity;
+mod capacity_journal;
+mod capacity_level;
 mod check;
 mod compare;
 mod dialogue;
@@ -18,6 +21,7 @@ mod prepare;
 mod progress;
 mod repeat;
 mod report;
+mod report_search;
 mod run;
 mod schema;
 mod settle;
@@ -66,7 +70,9 @@ enum Colour {
 enum Command {
     /// Put load on a tenant, or on the embedded stand-in, and measure what comes back
     Run(Box<run::RunArgs>),
-    /// Show the result of a run again, also of one that was killed
+    /// Find the highest arrival rate at which all thresholds hold
+    Capacity(Box<capacity::CapacityArgs>),
+    /// Show the result of a run or a search again, also of one that was killed
     Report(report::ReportArgs),
     /// Say whether one flow version is slower than another: two runs, several, or variants of one
     Compare(Box<compare::CompareArgs>),
@@ -90,6 +96,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
     let terminal = Terminal::new(arguments.manner);
     let outcome = match arguments.command {
         Command::Run(args) => run::run(&args, &terminal),
+        Command::Capacity(args) => capacity::capacity(&args, &terminal),
         Command::Report(args) => report::report(&args, &terminal),
         Command::Compare(args) => compare::compare(&args, &terminal),
         Command::Check(args) => check::check(&args, &terminal),

@@ -38,7 +38,9 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 
 impl Watcher {
     pub(super) fn new(terminal: &Terminal, plan: &Plan) -> Self {
-        let length = plan.workload.closes_after().map(|closes| closes.as_secs().max(1));
+        // Where phases move, nobody knows how long it will be.
+        let closes = plan.workload.closes_after().filter(|_| plan.timetable.is_none());
+        let length = closes.map(|closes| closes.as_secs().max(1));
         let bar = terminal.is_live().then(|| bar(length));
         let has_bar = bar.is_some();
         let (lines, printed) = printer(*terminal, bar);

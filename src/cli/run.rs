@@ -158,11 +158,7 @@ async fn measure(
     let (listeners, views) = watch::listeners(&args.watch, doors, &setup, &ending, terminal)?;
     let conducted = conduct(setup, clock, ending.stop().clone(), listeners).await;
     ending.load_is_over();
-    let conducted = conducted.map_err(|error| match error {
-        // A disk that is full is nobody's bug; what was written can be reported.
-        ConductError::Write(_) => Failure::of(Exit::WrongInput, &error),
-        _ => Failure::of(Exit::Bug, &error),
-    })?;
+    let conducted = conducted.map_err(|error| why_not_conducted(&error))?;
     let Settled { dir, record, tally, summary, unwritten, unmended, .. } =
         settle(conducted, terminal);
     ending.is_settled(match unwritten {
@@ -186,6 +182,15 @@ async fn measure(
     match unwritten {
         Some(error) => Err(Failure::of(Exit::WrongInput, &error)),
         None => Ok(Exit::of_run(summary.verdict, record.interrupted)),
+    }
+}
+
+/// Why there was no run.
+pub(super) fn why_not_conducted(error: &ConductError) -> Failure {
+    match error {
+        // A disk that is full is nobody's bug; what was written can be reported.
+        ConductError::Write(_) => Failure::of(Exit::WrongInput, error),
+        _ => Failure::of(Exit::Bug, error),
     }
 }
 
@@ -213,7 +218,7 @@ fn check_room(model: &Model, terminal: &Terminal) -> Result<(), Failure> {
 }
 
 /// Accounts that could not be put right are missing to journeys, whose faults do not say why.
-fn caution_of_accounts(
+pub(super) fn caution_of_accounts(
     error: &AccountsError,
     kept: &[(Arc<Keeper<File>>, Pool)],
     terminal: &Terminal,
@@ -230,7 +235,7 @@ fn caution_of_accounts(
 }
 
 /// Whether a ledger is whole and names no account, not even one that may have been made.
-fn is_of_nobody(ledger: &[u8]) -> bool {
+pub(super) fn is_of_nobody(ledger: &[u8]) -> bool {
     Book::read(ledger).is_ok_and(|book| {
         book.accounts.is_empty() && book.removed == 0 && book.sound_length == ledger.len()
     })
@@ -245,7 +250,7 @@ fn make_dir(args: &RunArgs, run: &RunId) -> Result<RunDir, Failure> {
 }
 
 /// Until somebody asks to stop. Nothing is under way yet that could finish.
-async fn asked_to_stop(stop: &Stop) {
+pub(super) async fn asked_to_stop(stop: &Stop) {
     while stop.requests() == 0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -32,7 +32,7 @@ impl SearchDir {
     }
 
     fn unless_taken(dir: RunDir) -> Result<Self, RunDirError> {
-        match dir.file(CAPACITY).exists() || dir.file(PROBES).exists() {
+        match dir.file(PROBES).exists() {
             true => Err(RunDirError::Taken { path: dir.path().to_owned() }),
             false => Ok(Self { dir }),
         }
@@ -60,6 +60,11 @@ impl SearchDir {
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Its files, for whoever must not write over them.
+    pub const fn files(&self) -> &RunDir {
+        &self.dir
     }
 
     /// Where a file of it is.

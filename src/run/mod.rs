@@ -4,6 +4,7 @@ mod accounts;
 pub mod bearer;
 mod by_flow;
 pub mod call_log;
+pub mod capacity;
 pub mod comparable;
 pub mod conduct;
 pub mod cores;

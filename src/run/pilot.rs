@@ -1,5 +1,6 @@
 //! Who moves the phases of a run while it goes on, and when a move comes into force.
 
+pub use crate::analysis::capacity::level::Turn;
 use crate::measure::timeline::Interval;
 use std::time::Duration;
 
@@ -7,17 +8,6 @@ use std::time::Duration;
 pub trait Pilot: Send + 'static {
     /// An interval ended. Not asked any more once nothing is due.
     fn interval(&mut self, interval: &Interval) -> Option<Turn>;
-}
-
-/// What a pilot wants.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Turn {
-    /// The rate is to be so many times the planned one.
-    Rate(f64),
-    /// The measured part is to begin then, counted from the start of the run.
-    MeasureFrom(Duration),
-    /// Nothing is to be due from then on.
-    EndAt(Duration),
 }
 
 /// How long before it comes into force a move has to be known. What is due then has not been taken up by

@@ -1,7 +1,7 @@
 //! The `[capacity]` table of a profile: where a search begins and ends, how exact it is to be, and how long
 //! each level of load may take.
 
-use super::need::Need;
+use super::forecast::Need;
 use crate::base::document::Section;
 use crate::base::units::{Rate, Share, Span};
 use std::time::Duration;
@@ -157,7 +157,7 @@ fn some_time(section: &mut Section<'_>, key: &'static str, usual: Duration) -> D
 
 /// One of two ways to say what is needed.
 fn need(section: &mut Section<'_>) -> Option<Need> {
-    let plan = rate(section, "plan").map(Need::of_plan);
+    let plan = rate(section, "plan").map(Need::plan);
     let forecast = section.parsed::<Need>("forecast").map(|need| need.value);
     if plan.is_some() && forecast.is_some() {
         let (plan, forecast) = (section.name("plan"), section.name("forecast"));
@@ -219,7 +219,7 @@ mod tests {
             need: Some("60000/h peak 3".parse().unwrap()),
         };
         assert_eq!(settings, expected);
-        assert_eq!(read("[capacity]\nplan = \"20/s\"\n").0.need.unwrap().per_second, 20.0);
+        assert_eq!(read("[capacity]\nplan = \"20/s\"\n").0.need.unwrap().per_s(), 20.0);
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
         `capacity.measure` is shorter than `capacity.measure_at_least` (`measure` is the most, and `measure_at_least` the least)
         `capacity.hold`: `300` is not a duration (write it with its unit, such as `250ms`, `30s` or `5m`)
         `capacity.plan` is 0/s (write a rate above 0)
-        `capacity.forecast`: `often` is no forecast (write how many iterations come, and how much more in the peak: `60000/h peak 3`)
+        `capacity.forecast`: `often` is not a forecast (write how many are foreseen for which time and by what factor the peak is above that, such as `60000/h peak 3`)
         unknown key `capacity.until` (did you mean `capacity.plan`?)
         ");
         let problems = read("[capacity]\nplan = \"2/s\"\nforecast = \"9/s\"\nmeasure = \"0s\"\n").1;
