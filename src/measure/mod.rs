@@ -18,6 +18,7 @@ pub mod series;
 mod shard;
 pub mod tally;
 pub mod timeline;
+pub mod timetable;
 pub mod windows;
 
 pub use exemplar::{Exemplar, ExemplarExchange, SAMPLED, SLOWEST};

@@ -3,6 +3,7 @@
 
 use super::generator::Meter;
 use super::mending::Mending;
+use super::pilot::{Pilot, Turn, ahead};
 use crate::analysis::early::{Broken, Lookout, moment};
 use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
@@ -11,13 +12,16 @@ use crate::base::remedy::Remedy;
 use crate::base::units::Span;
 use crate::identity::ledger::Ledger;
 use crate::identity::pool::Pool;
-use crate::load::{self, EndedBy, Events, LoadEnd, LoadError, Performer, Plan, Progress, Stop};
+use crate::load::{
+    self, EndedBy, Events, LoadEnd, LoadError, Performer, Plan, Progress, RateControl, Stop,
+};
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
 use crate::measure::series::Phases;
 use crate::measure::tally::{FlowTally, Tally};
 use crate::measure::timeline::{Interval, Readings, STOP};
+use crate::measure::timetable::Timetable;
 use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
 use crate::workload::settings::PATIENCE;
@@ -68,6 +72,8 @@ pub struct Setup<P> {
     pub guards: Vec<Guard>,
     /// Thresholds that end it when they do not hold.
     pub lookouts: Vec<Lookout>,
+    /// Who moves the phases and the rate while it goes on, where the plan lets them be moved.
+    pub pilot: Option<Box<dyn Pilot>>,
     /// Number of the first persona of an iteration.
     pub first_index: u64,
     /// The ledger of accounts, brought to the disk with every interval.
@@ -130,7 +136,8 @@ pub async fn conduct<P: Performer>(
     listener: impl Listener,
 ) -> Result<Conducted, ConductError> {
     let Setup { plan, performer, recorder, dir, mut record, .. } = setup;
-    let phases = plan.phases();
+    let timetable = plan.timetable.clone().unwrap_or_else(|| plan.phases().into());
+    let rate = plan.rate.clone();
     let mending = Mending::start(setup.kept);
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let (progress, events) = (launched.progress(), launched.events());
@@ -138,17 +145,19 @@ pub async fn conduct<P: Performer>(
     record.started_at = Utc::of(wall).stamp();
     let since_epoch = wall.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
     record.started_unix_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-    let meter = Meter::start(clock.clone(), recorder.clone(), start, phases);
+    let meter = Meter::start(clock.clone(), recorder.clone(), start, timetable.clone());
     let writer = RunWriter::start(dir, &record)?;
     writer.dir().begin()?;
     let secretary = Secretary {
-        collector: Collector::new(recorder.clone(), phases),
+        collector: Collector::new(recorder.clone(), timetable.phases()),
         recorder,
         writer,
         meter,
         tally: Tally::default(),
         guards: setup.guards,
         lookouts: setup.lookouts,
+        pilot: setup.pilot,
+        rate,
         ledger: setup.ledger,
         stop: stop.clone(),
         clock: clock.clone(),
@@ -157,7 +166,7 @@ pub async fn conduct<P: Performer>(
         events,
         first_index: setup.first_index,
         listener,
-        phases,
+        timetable: timetable.clone(),
         stopping: false,
         breach: None,
         broken: None,
@@ -170,7 +179,7 @@ pub async fn conduct<P: Performer>(
     let load = launched.run(start).await;
     // A wish that comes when every iteration has ended interrupts nothing.
     let stopped = stop.requests() > 0;
-    let load = finish(&over, load, phases)?;
+    let load = finish(&over, load, timetable.phases())?;
     // Whoever stops a run wants it over; then nothing more is asked of the tenant.
     let patience = if stopped { Duration::ZERO } else { LAST_MENDING };
     let unmended = mending.finish(patience).await;
@@ -242,6 +251,8 @@ struct Secretary<L> {
     tally: Tally,
     guards: Vec<Guard>,
     lookouts: Vec<Lookout>,
+    pilot: Option<Box<dyn Pilot>>,
+    rate: Option<RateControl>,
     ledger: Arc<Ledger<File>>,
     stop: Stop,
     clock: Clock,
@@ -250,7 +261,7 @@ struct Secretary<L> {
     events: Events,
     first_index: u64,
     listener: L,
-    phases: Phases,
+    timetable: Timetable,
     stopping: bool,
     breach: Option<Breach>,
     broken: Option<Broken>,
@@ -305,6 +316,9 @@ impl<L: Listener> Secretary<L> {
     fn close(&mut self, moment: Instant) {
         let readings = self.readings();
         let after = moment.saturating_duration_since(self.start);
+        if !self.stopping {
+            self.collector.set_phases(self.timetable.phases());
+        }
         let mut interval = self.collector.close(after, readings);
         self.note_who_asked();
         interval.line.events = self.events.drain();
@@ -321,6 +335,7 @@ impl<L: Listener> Secretary<L> {
             self.write_exemplars();
         }
         self.look_out(&interval);
+        self.steer(&interval);
         self.listener.interval(&interval, &self.tally);
         self.collector.recycle(interval);
     }
@@ -338,9 +353,10 @@ impl<L: Listener> Secretary<L> {
         if self.stop.requests() > 0 && !self.stopping {
             self.stopping = true;
             let now = self.clock.now().saturating_duration_since(self.start);
-            let planned = self.phases.measured_ends.unwrap_or(Duration::MAX);
-            let measured_ends = Some(planned.min(now.max(self.phases.warm_up_ends)));
-            self.collector.set_phases(Phases { measured_ends, ..self.phases });
+            let phases = self.timetable.phases();
+            let planned = phases.measured_ends.unwrap_or(Duration::MAX);
+            let measured_ends = Some(planned.min(now.max(phases.warm_up_ends)));
+            self.collector.set_phases(Phases { measured_ends, ..phases });
         }
     }
 
@@ -367,7 +383,7 @@ impl<L: Listener> Secretary<L> {
             self.stop.now();
         }
         // What is over cannot be stopped any more; it is judged as a whole.
-        let is_over = self.stopping || self.phases.measured_ends.is_some_and(|ends| at >= ends);
+        let is_over = self.stopping || self.is_closed(at);
         if self.lookouts.is_empty() || is_over || self.stop.requests() > 0 {
             return;
         }
@@ -378,6 +394,31 @@ impl<L: Listener> Secretary<L> {
             && self.stop.drain_by(&broken.to_string())
         {
             self.broken = Some(broken);
+        }
+    }
+
+    /// Whether nothing is due any more by the plan.
+    fn is_closed(&self, at: Duration) -> bool {
+        self.timetable.phases().measured_ends.is_some_and(|ends| at >= ends)
+    }
+
+    /// What the pilot wants, from a moment on that is still to come.
+    fn steer(&mut self, interval: &Interval) {
+        let is_over = self.stopping || self.is_closed(Duration::from_millis(interval.line.end_ms));
+        let Some(pilot) = self.pilot.as_mut().filter(|_| !is_over) else { return };
+        let turn = pilot.interval(interval);
+        let now = self.clock.now().saturating_duration_since(self.start);
+        match turn {
+            None => {}
+            Some(Turn::Rate(factor)) => {
+                let _ = self.rate.as_ref().map(|rate| rate.set(factor));
+            }
+            // What is measured already stays so.
+            Some(Turn::MeasureFrom(at)) if now < self.timetable.phases().warm_up_ends => {
+                self.timetable.measure_from(ahead(at, now));
+            }
+            Some(Turn::MeasureFrom(_)) => {}
+            Some(Turn::EndAt(at)) => self.timetable.end_at(ahead(at, now)),
         }
     }
 
