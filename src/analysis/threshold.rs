@@ -261,13 +261,13 @@ fn with_waiting(cell: &Cell, reply_timeout: Duration) -> Cell {
 /// its later part alone, the last in its earlier part.
 fn bounds_ms(cells: &[Cell], windows: &Windows, place: &RangeInclusive<usize>) -> (u64, u64) {
     let width_ms = windows.width_ms();
-    let start_ms = |place: usize| (windows.measured().start + place) as u64 * width_ms;
+    let start_ms = |place: usize| windows.begins_ms(windows.measured().start + place);
     let unmeasured_ms =
         |place: usize| cells.get(place).map_or(0, |cell| width_ms.saturating_sub(cell.measured_ms));
     let (first, last) = (*place.start(), *place.end());
     let before_ms = if first == 0 { unmeasured_ms(0) } else { 0 };
     let after_ms = if last + 1 == cells.len() && last > 0 { unmeasured_ms(last) } else { 0 };
-    (start_ms(first) + before_ms, start_ms(last + 1) - after_ms)
+    (start_ms(first) + before_ms, start_ms(last) + width_ms - after_ms)
 }
 
 fn millis(span: Duration) -> u64 {

@@ -6,6 +6,7 @@ pub mod dossier;
 pub mod interval_log;
 mod lines;
 pub mod rebuild;
+pub mod reopen;
 pub mod run_dir;
 pub mod spread;
 pub mod summary;
