@@ -238,7 +238,7 @@ mod tests {
         `capacity.hold`: `300` is not a duration (write it with its unit, such as `250ms`, `30s` or `5m`)
         `capacity.plan` is 0/s (write a rate above 0)
         `capacity.forecast`: `often` is not a forecast (write how many are foreseen for which time and by what factor the peak is above that, such as `60000/h peak 3`)
-        unknown key `capacity.until` (did you mean `capacity.plan`?)
+        unknown key `capacity.until` (known here: `climb`, `cool_down`, `forecast`, `from`, `hold`, `measure`, `measure_at_least`, `plan`, `probes`, `resolution`, `settle`, `to`)
         ");
         let problems = read("[capacity]\nplan = \"2/s\"\nforecast = \"9/s\"\nmeasure = \"0s\"\n").1;
         insta::assert_snapshot!(problems, @r"

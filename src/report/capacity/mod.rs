@@ -7,4 +7,4 @@ pub mod page;
 mod words;
 
 #[cfg(test)]
-pub(in crate::report) mod specimen;
+pub(super) mod specimen;
