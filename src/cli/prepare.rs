@@ -30,6 +30,10 @@ use std::path::PathBuf;
 const QUICKSTART: (&str, &str) =
     ("quickstart.toml (embedded)", include_str!("../../profiles/quickstart.toml"));
 
+/// The profile that `capacity` uses when none is named: a stand-in that can only take so much.
+pub(super) const CAPACITY: (&str, &str) =
+    ("capacity.toml (embedded)", include_str!("../../profiles/capacity.toml"));
+
 /// Management calls a second to our own stand-in, which has nobody else to serve.
 const STAND_IN_RATE: Rate = Rate { per_second: 5000.0 };
 
@@ -39,7 +43,7 @@ const STOCK: &str = "stock";
 /// Which profile, and what is changed in it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Selection {
-    /// Profile to use; without one, the quick start against the embedded stand-in
+    /// Profile to use; without one, an embedded one against the embedded stand-in
     profile: Option<PathBuf>,
     /// Change a key of the profile (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -74,12 +78,21 @@ impl Selection {
     }
 }
 
-/// Reads and checks the selected profile.
-pub(super) fn read(selection: &Selection, mut flags: Flags) -> Result<Checked, Failure> {
+/// Reads and checks the selected profile; without one, the quick start.
+pub(super) fn read(selection: &Selection, flags: Flags) -> Result<Checked, Failure> {
+    read_or(QUICKSTART, selection, flags)
+}
+
+/// The same with another one, by name and text, where none is selected.
+pub(super) fn read_or(
+    (name, text): (&str, &str),
+    selection: &Selection,
+    mut flags: Flags,
+) -> Result<Checked, Failure> {
     let problems = Problems::default();
     let origin = match &selection.profile {
         Some(path) => Origin::File(path),
-        None => Origin::Embedded(QUICKSTART.0, QUICKSTART.1),
+        None => Origin::Embedded(name, text),
     };
     let surroundings = Surroundings { variable: &environment };
     flags.sets.clone_from(&selection.sets);

@@ -9,6 +9,7 @@ use super::tally::Tally;
 use crate::base::clock::Clock;
 use crate::base::random::Seed;
 use crate::measure::series::Phases;
+use crate::measure::timetable::Timetable;
 use crate::workload::mix::Mix;
 use crate::workload::onward::Onward;
 use crate::workload::pacing::ThinkTime;
@@ -34,6 +35,9 @@ pub struct Plan {
     /// Where the rate of the open model can be changed while the load is on; none in the closed one.
     /// Clones of a plan share it.
     pub rate: Option<RateControl>,
+    /// Where the phases can be moved while the load is on; none while they are those of the workload.
+    /// Clones of a plan share it.
+    pub timetable: Option<Timetable>,
     /// Where the plan of an earlier load is taken up, and what it was.
     onward: Option<(Onward, Model)>,
 }
@@ -42,7 +46,8 @@ impl Plan {
     /// A plan of this load, with the usual patience.
     pub fn new(workload: Settings, mix: Mix, seed: Seed) -> Self {
         let rate = RateControl::of(&workload.model);
-        Self { workload, mix, seed, patience: Duration::from_secs(5), rate, onward: None }
+        let patience = Duration::from_secs(5);
+        Self { workload, mix, seed, patience, rate, timetable: None, onward: None }
     }
 
     /// What is left of such a plan from where it stood, after a warm-up of its own; none if nothing is. All
@@ -70,9 +75,18 @@ impl Plan {
         })
     }
 
-    /// When the phases change.
+    /// The same with phases that can be moved; until then they are those of the workload.
+    #[must_use]
+    pub fn with_moving_phases(self) -> Self {
+        Self { timetable: Some(self.phases().into()), ..self }
+    }
+
+    /// When the phases change, as it stands.
     pub fn phases(&self) -> Phases {
-        Phases { warm_up_ends: self.workload.warm_up, measured_ends: self.workload.closes_after() }
+        let workload = &self.workload;
+        let of_workload =
+            || Phases { warm_up_ends: workload.warm_up, measured_ends: workload.closes_after() };
+        self.timetable.as_ref().map_or_else(of_workload, Timetable::phases)
     }
 }
 
@@ -102,7 +116,6 @@ pub(super) struct Gate {
     pub(super) stop: Stop,
     pub(super) tally: Arc<Tally>,
     pub(super) events: Events,
-    phases: Phases,
     start: OnceLock<Instant>,
     closing: OnceLock<Closing>,
     cancelled: AtomicBool,
@@ -119,7 +132,7 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(plan: Plan, clock: Clock, stop: Stop) -> Self {
         let tally = Arc::new(Tally::new(plan.mix.choices()));
-        let (phases, first) = (plan.phases(), plan.first_number());
+        let first = plan.first_number();
         let is_paced = matches!(&plan.workload.model, Model::Closed { pacing, .. } if pacing.0 != ThinkTime::None);
         let users = plan.workload.model.users();
         let desk = Desk::new(clock.clone(), if plan.workload.model.is_open() { users } else { 0 });
@@ -132,7 +145,6 @@ impl Gate {
             stop,
             tally,
             events: Events::default(),
-            phases,
             start: OnceLock::new(),
             closing: OnceLock::new(),
             cancelled: AtomicBool::new(false),
@@ -272,7 +284,7 @@ impl Gate {
 
     fn blank(&self, number: u64, due: Instant, after: Duration) -> Ticket {
         let now = self.clock.now();
-        let (phase, choice) = (self.phases.of(after), self.plan.mix.pick(number));
+        let (phase, choice) = (self.plan.phases().of(after), self.plan.mix.pick(number));
         let (dispatched, handed, late) = (now, now, false);
         Ticket { number, due, dispatched, handed, late, after, phase, user: 0, choice }
     }
@@ -297,7 +309,7 @@ impl Gate {
 
     /// When the last iteration may start; none while only the count ends the run.
     pub(super) fn closes_at(&self) -> Option<Instant> {
-        self.start.get()?.checked_add(self.plan.workload.closes_after()?)
+        self.start.get()?.checked_add(self.plan.phases().measured_ends?)
     }
 
     /// When the gate was opened.

@@ -19,6 +19,7 @@ pub mod series;
 mod shard;
 pub mod tally;
 pub mod timeline;
+pub mod timetable;
 pub mod windows;
 
 pub use exemplar::{Exemplar, ExemplarExchange, SAMPLED, SLOWEST, merged};

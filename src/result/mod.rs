@@ -1,6 +1,7 @@
 //! What a run leaves behind: its directory, written as the run goes and read back by everything else.
 
 pub mod aside;
+pub mod capacity;
 pub mod dossier;
 pub mod interval_log;
 mod lines;

@@ -4,6 +4,7 @@
 use super::begin::{self, Before, Begun, Resumed};
 use super::generator::Meter;
 use super::mending::Mending;
+use super::pilot::{Pilot, Turn, ahead};
 use crate::analysis::early::{Broken, Lookout, moment};
 use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
@@ -12,13 +13,16 @@ use crate::base::remedy::Remedy;
 use crate::base::units::Span;
 use crate::identity::ledger::Ledger;
 use crate::identity::pool::Pool;
-use crate::load::{self, EndedBy, Events, LoadEnd, LoadError, Performer, Plan, Progress, Stop};
+use crate::load::{
+    self, EndedBy, Events, LoadEnd, LoadError, Performer, Plan, Progress, RateControl, Stop,
+};
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
 use crate::measure::series::Phases;
 use crate::measure::tally::{FlowTally, Tally};
 use crate::measure::timeline::{Event, Interval, Readings, STOP};
+use crate::measure::timetable::Timetable;
 use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
 use crate::workload::settings::PATIENCE;
@@ -69,6 +73,8 @@ pub struct Setup<P> {
     pub guards: Vec<Guard>,
     /// Thresholds that end it when they do not hold.
     pub lookouts: Vec<Lookout>,
+    /// Who moves the phases and the rate while it goes on, where the plan lets them be moved.
+    pub pilot: Option<Box<dyn Pilot>>,
     /// Index of the persona of an iteration that had the number 0.
     pub first_index: u64,
     /// Where the run stood, if it is taken up again.
@@ -133,7 +139,8 @@ pub async fn conduct<P: Performer>(
     listener: impl Listener,
 ) -> Result<Conducted, ConductError> {
     let Setup { plan, performer, recorder, dir, mut record, .. } = setup;
-    let (phases, first_number) = (plan.phases(), plan.first_number());
+    let timetable = plan.timetable.clone().unwrap_or_else(|| plan.phases().into());
+    let (rate, first_number) = (plan.rate.clone(), plan.first_number());
     let mending = Mending::start(setup.kept);
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let (progress, events) = (launched.progress(), launched.events());
@@ -142,13 +149,13 @@ pub async fn conduct<P: Performer>(
         Some(resumed) => begin::again(dir, &mut record, resumed, (&clock, &events)).await?,
     };
     let Begun { start, base, interval, tally, before, writer } = begun;
-    let meter = Meter::start(clock.clone(), recorder.clone(), start, phases);
+    let meter = Meter::start(clock.clone(), recorder.clone(), start, timetable.clone());
     writer.dir().begin()?;
     // From here on moments count from the first start of the run.
-    let phases = phases.later(base);
     let base_ms = u64::try_from(base.as_millis()).unwrap_or(u64::MAX);
     let secretary = Secretary {
-        collector: Collector::new(recorder.clone(), phases).going_on(interval, base_ms),
+        collector: Collector::new(recorder.clone(), timetable.phases().later(base))
+            .going_on(interval, base_ms),
         recorder,
         writer,
         meter,
@@ -156,6 +163,8 @@ pub async fn conduct<P: Performer>(
         before,
         guards: setup.guards,
         lookouts: setup.lookouts,
+        pilot: setup.pilot,
+        rate,
         ledger: setup.ledger,
         stop: stop.clone(),
         clock: clock.clone(),
@@ -165,7 +174,7 @@ pub async fn conduct<P: Performer>(
         events,
         first: (first_number, setup.first_index),
         listener,
-        phases,
+        timetable: timetable.clone(),
         stopping: false,
         breach: None,
         broken: None,
@@ -178,7 +187,7 @@ pub async fn conduct<P: Performer>(
     let load = launched.run(start).await;
     // A wish that comes when every iteration has ended interrupts nothing.
     let stopped = stop.requests() > 0;
-    let load = finish(&over, load, phases)?;
+    let load = finish(&over, load, timetable.phases().later(base))?;
     // Whoever stops a run wants it over; then nothing more is asked of the tenant.
     let patience = if stopped { Duration::ZERO } else { LAST_MENDING };
     let unmended = mending.finish(patience).await;
@@ -253,6 +262,8 @@ struct Secretary<L> {
     tally: Tally,
     guards: Vec<Guard>,
     lookouts: Vec<Lookout>,
+    pilot: Option<Box<dyn Pilot>>,
+    rate: Option<RateControl>,
     ledger: Arc<Ledger<File>>,
     stop: Stop,
     clock: Clock,
@@ -266,7 +277,7 @@ struct Secretary<L> {
     /// Number of the first iteration, and index of the persona of that with the number 0.
     first: (u64, u64),
     listener: L,
-    phases: Phases,
+    timetable: Timetable,
     stopping: bool,
     breach: Option<Breach>,
     broken: Option<Broken>,
@@ -320,6 +331,9 @@ impl<L: Listener> Secretary<L> {
 
     fn close(&mut self, moment: Instant) {
         let readings = self.readings();
+        if !self.stopping {
+            self.collector.set_phases(self.phases());
+        }
         let mut interval = self.collector.close(self.after(moment), readings);
         self.note_who_asked();
         let base_ms = u64::try_from(self.base.as_millis()).unwrap_or(u64::MAX);
@@ -339,6 +353,7 @@ impl<L: Listener> Secretary<L> {
             self.write_exemplars();
         }
         self.look_out(&interval);
+        self.steer(&interval);
         self.listener.interval(&interval, &self.tally);
         self.collector.recycle(interval);
     }
@@ -356,10 +371,10 @@ impl<L: Listener> Secretary<L> {
         self.note_who_asked();
         if self.stop.requests() > 0 && !self.stopping {
             self.stopping = true;
-            let now = self.after(self.clock.now());
-            let planned = self.phases.measured_ends.unwrap_or(Duration::MAX);
-            let measured_ends = Some(planned.min(now.max(self.phases.warm_up_ends)));
-            self.collector.set_phases(Phases { measured_ends, ..self.phases });
+            let (now, phases) = (self.after(self.clock.now()), self.phases());
+            let planned = phases.measured_ends.unwrap_or(Duration::MAX);
+            let measured_ends = Some(planned.min(now.max(phases.warm_up_ends)));
+            self.collector.set_phases(Phases { measured_ends, ..phases });
         }
     }
 
@@ -387,7 +402,7 @@ impl<L: Listener> Secretary<L> {
             self.stop.now();
         }
         // What is over cannot be stopped any more; it is judged as a whole.
-        let is_over = self.stopping || self.phases.measured_ends.is_some_and(|ends| at >= ends);
+        let is_over = self.stopping || self.is_closed(at);
         if self.lookouts.is_empty() || is_over || self.stop.requests() > 0 {
             return;
         }
@@ -398,6 +413,37 @@ impl<L: Listener> Secretary<L> {
             && self.stop.drain_by(&broken.to_string())
         {
             self.broken = Some(broken);
+        }
+    }
+
+    /// The phases as they stand, counted from the first start of the run.
+    fn phases(&self) -> Phases {
+        self.timetable.phases().later(self.base)
+    }
+
+    /// Whether nothing is due any more by the plan.
+    fn is_closed(&self, at: Duration) -> bool {
+        self.phases().measured_ends.is_some_and(|ends| at >= ends)
+    }
+
+    /// What the pilot wants, from a moment on that is still to come.
+    fn steer(&mut self, interval: &Interval) {
+        let is_over = self.stopping || self.is_closed(Duration::from_millis(interval.line.end_ms));
+        let Some(pilot) = self.pilot.as_mut().filter(|_| !is_over) else { return };
+        let turn = pilot.interval(interval);
+        // The timetable counts from the start of this load, as the pilot does: its runs are not taken up again.
+        let now = self.clock.now().saturating_duration_since(self.start);
+        match turn {
+            None => {}
+            Some(Turn::Rate(factor)) => {
+                let _ = self.rate.as_ref().map(|rate| rate.set(factor));
+            }
+            // What is measured already stays so.
+            Some(Turn::MeasureFrom(at)) if now < self.timetable.phases().warm_up_ends => {
+                self.timetable.measure_from(ahead(at, now));
+            }
+            Some(Turn::MeasureFrom(_)) => {}
+            Some(Turn::EndAt(at)) => self.timetable.end_at(ahead(at, now)),
         }
     }
 

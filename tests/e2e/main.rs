@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod by_flow;
+mod capacity;
 mod canary;
 mod check;
 mod compare;

@@ -49,6 +49,13 @@ pub struct Capacity {
     pub cautions: Vec<Caution>,
 }
 
+impl Capacity {
+    /// The JSON Schema of the format.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+}
+
 /// Why a search ended.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +69,9 @@ pub struct Ending {
 }
 
 /// The reasons for which a search ends.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// Above the bracket a threshold does not hold.
@@ -223,6 +232,8 @@ pub struct Level {
     pub completed_per_s: f64,
     /// How many were under way on average.
     pub in_flight: f64,
+    /// Median response time of all journeys together; none falls on what is slower than any limit.
+    pub p50_us: Option<u64>,
     /// What the samples are worth, neighbours sharing their fate; the smallest of all rules.
     pub effective_samples: Option<f64>,
     /// How many the rules need.
