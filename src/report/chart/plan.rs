@@ -136,7 +136,8 @@ impl Curve {
         let mut places: Vec<Place> = Vec::new();
         for segment in segments {
             let (start, plan) = (real(segment.start_ms), real(segment.plan_ms));
-            let begins = start + real(segment.warm_up_ms);
+            let killed = segment.end_ms.map_or(f64::INFINITY, real);
+            let begins = (start + real(segment.warm_up_ms)).min(killed);
             let ends = match segment.end_ms {
                 Some(at) if segment != last => real(segment.plan_at(at)).min(ends),
                 // One that ends by count goes on for as long as it went.
