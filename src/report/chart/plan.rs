@@ -42,7 +42,12 @@ pub(super) fn figure(dossier: &Dossier) -> Option<Figure> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time in ms")]
     let panel = Panel::filling(220, Axis::time_of_run(ends.round() as u64), y);
     let mut sheet = Sheet::default();
-    shade(&mut sheet, &panel, curve.warm_up_ms)?;
+    match &timeline {
+        Some(timeline) if !dossier.course.gaps().is_empty() => {
+            timeline.shade(&mut sheet, &panel)?
+        }
+        _ => shade(&mut sheet, &panel, curve.warm_up_ms)?,
+    }
     sheet.add(&panel.mesh()?);
     let planned: Vec<Option<Place>> = curve.places.iter().copied().map(Some).collect();
     let tint = panel.area(&planned, SLATE, 0.1)?;
