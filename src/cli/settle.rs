@@ -23,6 +23,8 @@ pub(super) struct Settled {
     pub(super) unwritten: Option<RunDirError>,
     /// What kept spoiled accounts from being put right, if anything did.
     pub(super) unmended: Option<AccountsError>,
+    /// Whether users could not be ended, so that this process can put no load on any more.
+    pub(super) left_behind: bool,
 }
 
 /// Judges a run and leaves its summary and its reports in its directory.
@@ -46,7 +48,8 @@ pub(super) fn settle(conducted: Conducted, terminal: &Terminal) -> Settled {
     if unwritten.is_none() {
         leave_reports(&dir, terminal);
     }
-    Settled { dir, record, tally, windows, summary, unwritten, unmended }
+    let left_behind = load.left_behind;
+    Settled { dir, record, tally, windows, summary, unwritten, unmended, left_behind }
 }
 
 /// Puts the reports into the run directory that every run leaves there, rendered from its files. The
