@@ -32,8 +32,9 @@ use crate::run::conduct::{ConductError, Conducted, Setup, conduct};
 use crate::run::cores::cores;
 use crate::run::descriptors;
 use crate::run::players::{Choice, Players};
+use crate::run::renewals::Renewals;
 use crate::run::stage::run_id;
-use crate::run::summarise::{dossier, summarise, windows};
+use crate::run::summarise::{dossier, drift, summarise, windows};
 use crate::workload::mix::Mix;
 use crate::workload::settings::Model;
 use std::error::Error;
@@ -182,6 +183,8 @@ async fn measure(
     let lost = unwritten.as_ref().map(|error| format!("the results could not be written: {error}"));
     let stopped = lost.or_else(|| record.stopped.clone());
     let mut summary = summarise(&record, &tally, windows.as_ref(), stopped);
+    // What cannot be read now is not there for the reports either, which say so.
+    summary.drift = drift(&dir, &record).unwrap_or(None);
     if load.stuck > 0 {
         summary.verdict = Verdict::Invalid;
         let what = "iterations could not be ended: a bug in gander, or a machine that stood still";
@@ -317,6 +320,7 @@ fn setup(args: &RunArgs, ground: &Ground, dir: RunDir) -> Result<Setup<Players>,
         guards: profile.guards.clone(),
         lookouts: checked.lookouts(args.abort_on_fail),
         first_index: opened.next_index,
+        renewals: Renewals::of(&opened.bearers, &opened.kept),
         ledger: opened.ledger.clone(),
         kept: opened.kept.clone(),
     })

@@ -84,7 +84,7 @@ pub const STOP: &str = "stop";
 pub struct Event {
     /// When, from the start of the run.
     pub at_ms: u64,
-    /// What kind of event: [`RATE_CHANGE`], [`STOP`].
+    /// What kind of event: [`RATE_CHANGE`], [`STOP`], a stretch of 429, a new flow, a renewed token.
     pub slug: String,
     /// What happened, for people: one line.
     pub text: String,

@@ -6,6 +6,7 @@ pub mod interval_log;
 mod lines;
 pub mod rebuild;
 pub mod run_dir;
+pub mod soak;
 pub mod spread;
 pub mod summary;
 mod unpack;

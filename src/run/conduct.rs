@@ -3,7 +3,9 @@
 
 use super::generator::Meter;
 use super::mending::Mending;
+use super::renewals::{Renewals, TOKEN_RENEWAL};
 use crate::analysis::early::{Broken, Lookout, moment};
+use crate::analysis::episodes::Episodes;
 use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::{Journey, Variant};
@@ -70,6 +72,8 @@ pub struct Setup<P> {
     pub lookouts: Vec<Lookout>,
     /// Number of the first persona of an iteration.
     pub first_index: u64,
+    /// Tokens that are renewed meanwhile.
+    pub renewals: Renewals,
     /// The ledger of accounts, brought to the disk with every interval.
     pub ledger: Arc<Ledger<File>>,
     /// Who puts spoiled accounts right while the run goes, and whose they are.
@@ -149,6 +153,8 @@ pub async fn conduct<P: Performer>(
         tally: Tally::default(),
         guards: setup.guards,
         lookouts: setup.lookouts,
+        renewals: setup.renewals,
+        episodes: Episodes::default(),
         ledger: setup.ledger,
         stop: stop.clone(),
         clock: clock.clone(),
@@ -242,6 +248,8 @@ struct Secretary<L> {
     tally: Tally,
     guards: Vec<Guard>,
     lookouts: Vec<Lookout>,
+    renewals: Renewals,
+    episodes: Episodes,
     ledger: Arc<Ledger<File>>,
     stop: Stop,
     clock: Clock,
@@ -307,7 +315,12 @@ impl<L: Listener> Secretary<L> {
         let after = moment.saturating_duration_since(self.start);
         let mut interval = self.collector.close(after, readings);
         self.note_who_asked();
+        for text in self.renewals.since() {
+            self.events.note(after, TOKEN_RENEWAL, text);
+        }
         interval.line.events = self.events.drain();
+        let told = self.episodes.observe(&interval.line);
+        interval.line.events.extend(told);
         // Behind a torn line nothing could be read any more.
         if self.failed.is_none() {
             let written = self.writer.write(&interval);

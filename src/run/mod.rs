@@ -13,5 +13,6 @@ pub mod mending;
 pub mod players;
 pub mod ports;
 pub mod sides;
+pub mod renewals;
 pub mod stage;
 pub mod summarise;
