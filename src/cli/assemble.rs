@@ -13,10 +13,12 @@ use crate::profile::document::VariantBy;
 use crate::profile::tenant::Tenant;
 use crate::result::run_dir::{HostRecord, RunDir, RunRecord};
 use crate::result::summary::WorkloadModel;
+use crate::run::begin::Resumed;
 use crate::run::call_log::CallLog;
 use crate::run::conduct::Setup;
 use crate::run::cores::cores;
 use crate::run::players::{Choice, Players};
+use crate::run::renewals::Renewals;
 use crate::workload::mix::Mix;
 use crate::workload::settings::Settings;
 use std::sync::Arc;
@@ -39,6 +41,8 @@ pub(super) struct Undertaking {
     pub(super) lookouts: Vec<Lookout>,
     /// The profile as run.
     pub(super) plan: serde_json::Value,
+    /// What is on record of it, and where it stood, if it is taken up again.
+    pub(super) going: Option<(RunRecord, Resumed)>,
 }
 
 impl Undertaking {
@@ -53,6 +57,7 @@ impl Undertaking {
             calls: None,
             lookouts: Vec::new(),
             plan: checked.plan.clone(),
+            going: None,
         }
     }
 }
@@ -68,20 +73,30 @@ pub(super) fn setup(
     let (choices, weights) = choices(ground);
     let mix = Mix::new(&weights, undertaking.seed)
         .map_err(|error| Failure::of(Exit::WrongInput, &error))?;
-    let record = record(ground, &undertaking);
-    let Undertaking { seed, workload, first_index, calls, lookouts, .. } = undertaking;
+    let anew = record(ground, &undertaking);
+    let Undertaking { seed, workload, first_index, calls, lookouts, going, .. } = undertaking;
+    let (record, resumed) = going.map_or((anew, None), |(record, at)| (record, Some(at)));
     // The runtime's workers record, and the thread that waits for them may.
     let recorder = Recorder::new(cores() as usize + 1, seed);
     let transport = opened.transport.clone();
+    let users = workload.model.users();
+    let is_open = workload.model.is_open();
+    let plan = Plan::new(workload, mix, seed);
+    let plan = match &resumed {
+        // Whoever took it up made sure that something is left.
+        Some(resumed) => plan.clone().onward(resumed.onward.clone()).unwrap_or(plan),
+        None => plan,
+    };
+    let first_index = first_index.saturating_sub(plan.first_number());
     let numbering = (first_index, calls);
     let players = Players::new(Clock::system(), transport, recorder.clone(), choices, numbering);
-    let players = if workload.model.is_open() { players.on_a_schedule() } else { players };
+    let players = if is_open { players.on_a_schedule() } else { players };
     let players = match profile.variant_by {
-        VariantBy::Flow => players.by_flow(workload.model.users()),
+        VariantBy::Flow => players.by_flow(users),
         VariantBy::Profile => players,
     };
     Ok(Setup {
-        plan: Plan::new(workload, mix, seed),
+        plan,
         performer: Arc::new(players),
         recorder,
         dir,
@@ -90,6 +105,8 @@ pub(super) fn setup(
         lookouts,
         pilot: None,
         first_index,
+        resumed,
+        renewals: Renewals::of(&opened.bearers, &opened.kept),
         ledger: opened.ledger.clone(),
         kept: opened.kept.clone(),
     })
@@ -136,6 +153,7 @@ fn record(ground: &Ground, undertaking: &Undertaking) -> RunRecord {
         thresholds: ground.checked.rules().iter().map(ToString::to_string).collect(),
         host: host(),
         tenant_hosts: hosts(&ground.tenants),
+        segments: Vec::new(),
         flows: Vec::new(),
         plan: plan.clone(),
     }

@@ -27,6 +27,8 @@ enum Told {
 pub(super) struct Watcher {
     timetable: Timetable,
     has_bar: bool,
+    /// Where what is watched began, from the start of the run; known with its first interval.
+    began: Option<Duration>,
     last_line: Duration,
     lines: Option<SyncSender<Told>>,
     /// Never told: ends when the printer has.
@@ -46,7 +48,8 @@ impl Watcher {
         let (lines, printed) = printer(*terminal, bar);
         let lines = Some(lines);
         let timetable = plan.timetable.clone().unwrap_or_else(|| plan.phases().into());
-        Self { timetable, has_bar, last_line: Duration::ZERO, lines, printed }
+        let last_line = Duration::ZERO;
+        Self { timetable, has_bar, began: None, last_line, lines, printed }
     }
 }
 
@@ -65,7 +68,9 @@ fn bar(length: Option<u64>) -> ProgressBar {
 
 impl Listener for Watcher {
     fn interval(&mut self, interval: &Interval, so_far: &Tally) {
-        let elapsed = Duration::from_millis(interval.line.end_ms);
+        let starts = Duration::from_millis(interval.line.start_ms);
+        let began = *self.began.get_or_insert(starts);
+        let elapsed = Duration::from_millis(interval.line.end_ms).saturating_sub(began);
         let now = snapshot(interval, so_far, self.timetable.phases().of(elapsed));
         for event in &interval.line.events {
             let at = figures::clock(Duration::from_millis(event.at_ms));

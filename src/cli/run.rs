@@ -25,10 +25,13 @@ use crate::management::keeper::{AccountsError, Keeper};
 use crate::profile::check::Checked;
 use crate::profile::load::Flags;
 use crate::report::{console, json};
-use crate::result::run_dir::RunDir;
+use crate::result::run_dir::{RunDir, RunRecord};
+use crate::run::begin::Resumed;
 use crate::run::call_log::CallLog;
-use crate::run::conduct::{ConductError, conduct};
+use crate::run::conduct::{ConductError, Setup, conduct};
 use crate::run::descriptors;
+use crate::run::players::Players;
+use crate::run::resume::{Taken, take_up};
 use crate::run::stage::run_id;
 use crate::workload::settings::Model;
 use std::error::Error;
@@ -75,6 +78,10 @@ pub(super) struct RunArgs {
     /// Where the run is written; without it, a new folder in `reports`
     #[arg(short, long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Go on with a run that was killed or interrupted, in its own directory; with the profile and the flags
+    /// that it was started with
+    #[arg(long, value_name = "RUN_DIR", conflicts_with_all = ["out", "repeat"])]
+    resume: Option<PathBuf>,
     /// Make so many whole runs, one after another, with seeds that follow each other: what differs
     /// between them is what a comparison has to be larger than
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
@@ -110,6 +117,7 @@ pub(super) fn once(
     // With the runtime the limit of open files is raised.
     let runtime = super::runtime()?;
     check_room(&checked.profile.workload.model, terminal)?;
+    prepare::check_supply(&checked, terminal)?;
     watch::check(&args.watch, terminal)?;
     let doors = watch::open(&args.watch)?;
     ending.listen().map_err(|error| {
@@ -118,25 +126,20 @@ pub(super) fn once(
     // However this ends, nothing is told behind a full-screen view.
     let _restored = tui::Restored;
     let clock = Clock::system();
-    let run = run_id(&clock);
-    let dir = make_dir(args, &run)?;
+    let Opening { dir, selection, mut order, going } = opening(args, &checked, &clock)?;
+    order.call_ids = args.calls.is_some();
     let made = dir.clone();
-    let order = Order {
-        run,
-        folder: dir.path().to_owned(),
-        accounts: None,
-        call_ids: args.calls.is_some(),
-    };
     terminal.say(&format!("{} {}", terminal.paint(Style::Faint, "run"), dir.path().display()));
     let outcome = runtime.block_on(async {
         let ground = tokio::select! {
-            ground = prepare::ground(&args.selection, checked, order) => ground?,
+            ground = prepare::ground(&selection, checked, order) => ground?,
             () = asked_to_stop(ending.stop()) => {
                 terminal.say("stopped before any load; accounts made so far are on the ledger");
                 return Ok(Exit::Interrupted);
             }
         };
-        measure(args, &ground, dir, (clock, ending, doors), terminal).await
+        let setup = setup(&ground, undertaking(args, &ground, going)?, dir)?;
+        measure(args, &ground, setup, (clock, ending, doors), terminal).await
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.
     runtime.shutdown_background();
@@ -146,14 +149,41 @@ pub(super) fn once(
     outcome.map(|exit| (exit, made))
 }
 
+/// What a run begins with, or goes on with.
+struct Opening {
+    dir: RunDir,
+    selection: Selection,
+    order: Order,
+    going: Option<(RunRecord, Resumed)>,
+}
+
+/// A new directory, or that of the run which is taken up again.
+fn opening(args: &RunArgs, checked: &Checked, clock: &Clock) -> Result<Opening, Failure> {
+    let order = |run, dir: &RunDir, continued| {
+        let folder = dir.path().to_owned();
+        Order { run, folder, accounts: None, call_ids: false, continued }
+    };
+    let Some(path) = &args.resume else {
+        let run = run_id(clock);
+        let dir = make_dir(args, &run)?;
+        let (order, selection) = (order(run, &dir, None), args.selection.clone());
+        return Ok(Opening { dir, selection, order, going: None });
+    };
+    let taken = take_up(path, checked, args.selection.seed());
+    let taken = taken.map_err(|error| Failure::of(Exit::WrongInput, &error))?;
+    let Taken { dir, record, seed, resumed, continued } = taken;
+    let order = order(record.run_id.clone(), &dir, Some(continued));
+    let selection = args.selection.with_seed(seed);
+    Ok(Opening { dir, selection, order, going: Some((record, resumed)) })
+}
+
 async fn measure(
     args: &RunArgs,
     ground: &Ground,
-    dir: RunDir,
+    setup: Setup<Players>,
     (clock, ending, doors): (Clock, Ending, Doors),
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let setup = setup(ground, undertaking(args, ground)?, dir)?;
     terminal.explain(&format!("tenant at {}, seed {}", ground.addresses(), ground.opened.seed));
     let (listeners, views) = watch::listeners(&args.watch, doors, &setup, &ending, terminal)?;
     let conducted = conduct(setup, clock, ending.stop().clone(), listeners).await;
@@ -195,13 +225,17 @@ pub(super) fn why_not_conducted(error: &ConductError) -> Failure {
 }
 
 /// What the flags say of the one run that there is on this ground.
-fn undertaking(args: &RunArgs, ground: &Ground) -> Result<Undertaking, Failure> {
+fn undertaking(
+    args: &RunArgs,
+    ground: &Ground,
+    going: Option<(RunRecord, Resumed)>,
+) -> Result<Undertaking, Failure> {
     let calls = args.calls.as_deref().map(CallLog::create).transpose().map_err(|error| {
         let what = format!("the file of calls cannot be written: {error}");
         Failure::new(Exit::WrongInput, what, None)
     })?;
     let lookouts = ground.checked.lookouts(args.abort_on_fail);
-    Ok(Undertaking { calls, lookouts, ..Undertaking::of(ground) })
+    Ok(Undertaking { calls, lookouts, going, ..Undertaking::of(ground) })
 }
 
 /// Users in turn are all at work at once; of those who wait for arrivals as many as the tenant is slow.

@@ -8,7 +8,7 @@ use crate::report::FORMATS;
 use crate::result::run_dir::{RunDir, RunDirError, RunRecord};
 use crate::result::summary::{Summary, Verdict};
 use crate::run::conduct::Conducted;
-use crate::run::summarise::{dossier, summarise, windows};
+use crate::run::summarise::{dossier, drift, summarise, windows};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A run with its result.
@@ -38,6 +38,8 @@ pub(super) fn settle(conducted: Conducted, terminal: &Terminal) -> Settled {
     let lost = unwritten.as_ref().map(|error| format!("the results could not be written: {error}"));
     let stopped = lost.or_else(|| record.stopped.clone());
     let mut summary = summarise(&record, &tally, windows.as_ref(), stopped);
+    // What cannot be read now is not there for the reports either, which say so.
+    summary.drift = drift(&dir, &record).unwrap_or(None);
     if load.stuck > 0 {
         summary.verdict = Verdict::Invalid;
         let what = "iterations could not be ended: a bug in gander, or a machine that stood still";

@@ -11,7 +11,9 @@ use crate::base::random::Seed;
 use crate::measure::series::Phases;
 use crate::measure::timetable::Timetable;
 use crate::workload::mix::Mix;
+use crate::workload::onward::Onward;
 use crate::workload::pacing::ThinkTime;
+use crate::workload::schedule::Schedule;
 use crate::workload::settings::{Model, Settings};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -36,13 +38,41 @@ pub struct Plan {
     /// Where the phases can be moved while the load is on; none while they are those of the workload.
     /// Clones of a plan share it.
     pub timetable: Option<Timetable>,
+    /// Where the plan of an earlier load is taken up, and what it was.
+    onward: Option<(Onward, Model)>,
 }
 
 impl Plan {
     /// A plan of this load, with the usual patience.
     pub fn new(workload: Settings, mix: Mix, seed: Seed) -> Self {
         let rate = RateControl::of(&workload.model);
-        Self { workload, mix, seed, patience: Duration::from_secs(5), rate, timetable: None }
+        let patience = Duration::from_secs(5);
+        Self { workload, mix, seed, patience, rate, timetable: None, onward: None }
+    }
+
+    /// What is left of such a plan from where it stood, after a warm-up of its own; none if nothing is. All
+    /// moments count from the beginning of that.
+    #[must_use]
+    pub fn onward(self, onward: Onward) -> Option<Self> {
+        let left = self.workload.onward(&onward)?;
+        let onward = Some((onward, self.workload.model));
+        Some(Self { onward, ..Self::new(left, self.mix, self.seed) })
+    }
+
+    /// The number of its first iteration.
+    pub fn first_number(&self) -> u64 {
+        self.onward.as_ref().map_or(0, |(onward, _)| onward.next_number)
+    }
+
+    /// When its iterations are due; none in the closed model.
+    pub(super) fn schedule(&self) -> Option<Schedule> {
+        let Model::Open { rate, arrivals, .. } = &self.workload.model else { return None };
+        Some(match &self.onward {
+            Some((onward, Model::Open { rate, .. })) => {
+                Schedule::onward(rate, *arrivals, self.seed, onward)
+            }
+            _ => Schedule::new(rate.clone(), *arrivals, self.seed),
+        })
     }
 
     /// The same with phases that can be moved; until then they are those of the workload.
@@ -102,6 +132,7 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(plan: Plan, clock: Clock, stop: Stop) -> Self {
         let tally = Arc::new(Tally::new(plan.mix.choices()));
+        let first = plan.first_number();
         let is_paced = matches!(&plan.workload.model, Model::Closed { pacing, .. } if pacing.0 != ThinkTime::None);
         let users = plan.workload.model.users();
         let desk = Desk::new(clock.clone(), if plan.workload.model.is_open() { users } else { 0 });
@@ -117,7 +148,7 @@ impl Gate {
             start: OnceLock::new(),
             closing: OnceLock::new(),
             cancelled: AtomicBool::new(false),
-            next: AtomicU64::new(0),
+            next: AtomicU64::new(first),
             moved: watch::Sender::new(false),
             all_here: watch::Sender::new(false),
         }

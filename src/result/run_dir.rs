@@ -8,6 +8,7 @@ use super::spread::SPREAD;
 use super::summary::{SCHEMA_VERSION, Summary, WorkloadModel};
 use crate::base::names::{Journey, RunId, Variant};
 use crate::base::remedy::Remedy;
+use crate::measure::segment::Segment;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
@@ -89,6 +90,9 @@ pub struct RunRecord {
     pub host: HostRecord,
     /// The hosts that were called.
     pub tenant_hosts: Vec<String>,
+    /// The stretches in which it ran, once it was taken up again; none of a run in one piece.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<Segment>,
     /// Flow fingerprints seen, filled in at the end.
     pub flows: Vec<FlowRecord>,
     /// The profile as run, with secrets struck out.
@@ -267,6 +271,11 @@ impl RunDir {
 
     pub(super) const fn at(path: PathBuf) -> Self {
         Self { path, latest: None, made: Vec::new() }
+    }
+
+    /// The same, to which this link is to point from [`RunDir::begin`] on.
+    pub(super) fn linked_by(self, latest: PathBuf) -> Self {
+        Self { latest: Some(latest), ..self }
     }
 
     /// The run begins: from here on it is the latest, if it was made among others.
@@ -482,6 +491,7 @@ mod tests {
             reply_timeout_ms: 30_000,
             thresholds: vec!["faults < 1%".to_owned()],
             host: HostRecord::default(),
+            segments: Vec::new(),
             tenant_hosts: vec!["127.0.0.1".to_owned()],
             flows: Vec::new(),
             plan: serde_json::json!({ "journeys": { "sign-on": 1 } }),

@@ -1,10 +1,13 @@
 //! Conducts a run: load on, intervals taken and written every second, drain, and the account
 //! settled.
 
+use super::begin::{self, Before, Begun, Resumed};
 use super::generator::Meter;
 use super::mending::Mending;
 use super::pilot::{Pilot, Turn, ahead};
+use super::renewals::{Renewals, TOKEN_RENEWAL};
 use crate::analysis::early::{Broken, Lookout, moment};
+use crate::analysis::episodes::Episodes;
 use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::{Journey, Variant};
@@ -20,7 +23,7 @@ use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
 use crate::measure::series::Phases;
 use crate::measure::tally::{FlowTally, Tally};
-use crate::measure::timeline::{Interval, Readings, STOP};
+use crate::measure::timeline::{Event, Interval, Readings, STOP};
 use crate::measure::timetable::Timetable;
 use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
@@ -74,8 +77,12 @@ pub struct Setup<P> {
     pub lookouts: Vec<Lookout>,
     /// Who moves the phases and the rate while it goes on, where the plan lets them be moved.
     pub pilot: Option<Box<dyn Pilot>>,
-    /// Number of the first persona of an iteration.
+    /// Index of the persona of an iteration that had the number 0.
     pub first_index: u64,
+    /// Where the run stood, if it is taken up again.
+    pub resumed: Option<Resumed>,
+    /// Tokens that are renewed meanwhile.
+    pub renewals: Renewals,
     /// The ledger of accounts, brought to the disk with every interval.
     pub ledger: Arc<Ledger<File>>,
     /// Who puts spoiled accounts right while the run goes, and whose they are.
@@ -137,34 +144,41 @@ pub async fn conduct<P: Performer>(
 ) -> Result<Conducted, ConductError> {
     let Setup { plan, performer, recorder, dir, mut record, .. } = setup;
     let timetable = plan.timetable.clone().unwrap_or_else(|| plan.phases().into());
-    let rate = plan.rate.clone();
+    let (rate, first_number) = (plan.rate.clone(), plan.first_number());
     let mending = Mending::start(setup.kept);
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let (progress, events) = (launched.progress(), launched.events());
-    let (wall, start) = (clock.wall(), clock.now());
-    record.started_at = Utc::of(wall).stamp();
-    let since_epoch = wall.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
-    record.started_unix_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+    let begun = match setup.resumed {
+        None => begin::afresh(dir, &mut record, &clock)?,
+        Some(resumed) => begin::again(dir, &mut record, resumed, (&clock, &events)).await?,
+    };
+    let Begun { start, base, interval, tally, before, writer } = begun;
     let meter = Meter::start(clock.clone(), recorder.clone(), start, timetable.clone());
-    let writer = RunWriter::start(dir, &record)?;
     writer.dir().begin()?;
+    // From here on moments count from the first start of the run.
+    let base_ms = u64::try_from(base.as_millis()).unwrap_or(u64::MAX);
     let secretary = Secretary {
-        collector: Collector::new(recorder.clone(), timetable.phases()),
+        collector: Collector::new(recorder.clone(), timetable.phases().later(base))
+            .going_on(interval, base_ms),
         recorder,
         writer,
         meter,
-        tally: Tally::default(),
+        tally,
+        before,
         guards: setup.guards,
         lookouts: setup.lookouts,
         pilot: setup.pilot,
         rate,
+        renewals: setup.renewals,
+        episodes: Episodes::default(),
         ledger: setup.ledger,
         stop: stop.clone(),
         clock: clock.clone(),
         start,
+        base,
         progress,
         events,
-        first_index: setup.first_index,
+        first: (first_number, setup.first_index),
         listener,
         timetable: timetable.clone(),
         stopping: false,
@@ -179,7 +193,7 @@ pub async fn conduct<P: Performer>(
     let load = launched.run(start).await;
     // A wish that comes when every iteration has ended interrupts nothing.
     let stopped = stop.requests() > 0;
-    let load = finish(&over, load, timetable.phases())?;
+    let load = finish(&over, load, timetable.phases().later(base))?;
     // Whoever stops a run wants it over; then nothing more is asked of the tenant.
     let patience = if stopped { Duration::ZERO } else { LAST_MENDING };
     let unmended = mending.finish(patience).await;
@@ -195,6 +209,9 @@ pub async fn conduct<P: Performer>(
     record.stopped = ended_early((breach.as_ref(), broken.as_ref()), load.by);
     record.never_looked = never_looked;
     record.flows = flows(&tally);
+    if let Some(segment) = record.segments.last_mut() {
+        segment.end_ms = Some(tally.run.elapsed_ms);
+    }
     let dir = writer.dir().clone();
     let unwritten = match unwritten {
         Some(first) => Some(first),
@@ -253,13 +270,20 @@ struct Secretary<L> {
     lookouts: Vec<Lookout>,
     pilot: Option<Box<dyn Pilot>>,
     rate: Option<RateControl>,
+    renewals: Renewals,
+    episodes: Episodes,
     ledger: Arc<Ledger<File>>,
     stop: Stop,
     clock: Clock,
     start: Instant,
+    /// How long after the first start of the run that was.
+    base: Duration,
+    /// What was kept of the run before.
+    before: Before,
     progress: Progress,
     events: Events,
-    first_index: u64,
+    /// Number of the first iteration, and index of the persona of that with the number 0.
+    first: (u64, u64),
     listener: L,
     timetable: Timetable,
     stopping: bool,
@@ -315,13 +339,21 @@ impl<L: Listener> Secretary<L> {
 
     fn close(&mut self, moment: Instant) {
         let readings = self.readings();
-        let after = moment.saturating_duration_since(self.start);
         if !self.stopping {
-            self.collector.set_phases(self.timetable.phases());
+            self.collector.set_phases(self.phases());
         }
-        let mut interval = self.collector.close(after, readings);
+        let mut interval = self.collector.close(self.after(moment), readings);
         self.note_who_asked();
-        interval.line.events = self.events.drain();
+        let renewed_at = moment.saturating_duration_since(self.start);
+        for text in self.renewals.since() {
+            self.events.note(renewed_at, TOKEN_RENEWAL, text);
+        }
+        let base_ms = u64::try_from(self.base.as_millis()).unwrap_or(u64::MAX);
+        let events = self.events.drain().into_iter();
+        let of_run = |event: Event| Event { at_ms: event.at_ms.saturating_add(base_ms), ..event };
+        interval.line.events = events.map(of_run).collect();
+        let told = self.episodes.observe(&interval.line);
+        interval.line.events.extend(told);
         // Behind a torn line nothing could be read any more.
         if self.failed.is_none() {
             let written = self.writer.write(&interval);
@@ -342,7 +374,8 @@ impl<L: Listener> Secretary<L> {
 
     fn write_exemplars(&mut self) {
         if self.failed.is_none() {
-            let written = self.writer.write_exemplars(&self.recorder.exemplars());
+            let exemplars = self.before.with(self.recorder.exemplars());
+            let written = self.writer.write_exemplars(&exemplars);
             self.note(written);
         }
     }
@@ -352,8 +385,7 @@ impl<L: Listener> Secretary<L> {
         self.note_who_asked();
         if self.stop.requests() > 0 && !self.stopping {
             self.stopping = true;
-            let now = self.clock.now().saturating_duration_since(self.start);
-            let phases = self.timetable.phases();
+            let (now, phases) = (self.after(self.clock.now()), self.phases());
             let planned = phases.measured_ends.unwrap_or(Duration::MAX);
             let measured_ends = Some(planned.min(now.max(phases.warm_up_ends)));
             self.collector.set_phases(Phases { measured_ends, ..phases });
@@ -378,7 +410,8 @@ impl<L: Listener> Secretary<L> {
         let observe = |guard: &mut Guard| guard.observe(at, guard.count(&interval.line));
         let breached = self.guards.iter_mut().filter_map(observe).next();
         if let (Some(breach), None) = (breached, &self.breach) {
-            self.events.note(at, STOP, format!("{breach}: stopped now"));
+            let after = at.saturating_sub(self.base);
+            self.events.note(after, STOP, format!("{breach}: stopped now"));
             self.breach = Some(breach);
             self.stop.now();
         }
@@ -397,9 +430,14 @@ impl<L: Listener> Secretary<L> {
         }
     }
 
+    /// The phases as they stand, counted from the first start of the run.
+    fn phases(&self) -> Phases {
+        self.timetable.phases().later(self.base)
+    }
+
     /// Whether nothing is due any more by the plan.
     fn is_closed(&self, at: Duration) -> bool {
-        self.timetable.phases().measured_ends.is_some_and(|ends| at >= ends)
+        self.phases().measured_ends.is_some_and(|ends| at >= ends)
     }
 
     /// What the pilot wants, from a moment on that is still to come.
@@ -407,6 +445,7 @@ impl<L: Listener> Secretary<L> {
         let is_over = self.stopping || self.is_closed(Duration::from_millis(interval.line.end_ms));
         let Some(pilot) = self.pilot.as_mut().filter(|_| !is_over) else { return };
         let turn = pilot.interval(interval);
+        // The timetable counts from the start of this load, as the pilot does: its runs are not taken up again.
         let now = self.clock.now().saturating_duration_since(self.start);
         match turn {
             None => {}
@@ -430,12 +469,18 @@ impl<L: Listener> Secretary<L> {
         }
     }
 
+    /// How long after the first start of the run a moment is.
+    fn after(&self, moment: Instant) -> Duration {
+        self.base + moment.saturating_duration_since(self.start)
+    }
+
     fn readings(&mut self) -> Readings {
-        let due = self.progress.counts().due;
+        let (first_number, first_index) = self.first;
+        let next = first_number + self.progress.counts().due;
         Readings {
             users: self.progress.at_work() as u64,
-            next_arrival: due,
-            next_persona: self.first_index + due,
+            next_arrival: next,
+            next_persona: first_index + next,
             ..self.meter.read()
         }
     }

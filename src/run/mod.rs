@@ -2,6 +2,7 @@
 
 mod accounts;
 pub mod bearer;
+pub mod begin;
 mod by_flow;
 pub mod call_log;
 pub mod capacity;
@@ -14,6 +15,8 @@ pub mod mending;
 pub mod pilot;
 pub mod players;
 pub mod ports;
+pub mod resume;
 pub mod sides;
+pub mod renewals;
 pub mod stage;
 pub mod summarise;

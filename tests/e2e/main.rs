@@ -7,6 +7,7 @@ mod canary;
 mod check;
 mod compare;
 mod connections;
+mod drift;
 mod endings;
 #[path = "../theory/erlang.rs"]
 mod erlang;
@@ -20,7 +21,9 @@ mod journeys;
 mod lab;
 mod leash;
 mod one_call;
+mod profiles;
 mod repeat;
+mod resume;
 mod run;
 mod secrets;
 mod stand_in;
