@@ -18,6 +18,7 @@ use crate::run::call_log::CallLog;
 use crate::run::conduct::Setup;
 use crate::run::cores::cores;
 use crate::run::players::{Choice, Players};
+use crate::run::renewals::Renewals;
 use crate::workload::mix::Mix;
 use crate::workload::settings::Settings;
 use std::sync::Arc;
@@ -105,6 +106,7 @@ pub(super) fn setup(
         pilot: None,
         first_index,
         resumed,
+        renewals: Renewals::of(&opened.bearers, &opened.kept),
         ledger: opened.ledger.clone(),
         kept: opened.kept.clone(),
     })

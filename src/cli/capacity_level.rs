@@ -21,6 +21,10 @@ use crate::result::run_dir::RunDir;
 use crate::run::capacity::{Steering, load_of, plan_of};
 use crate::run::conduct::{Listener, conduct};
 use crate::workload::settings::Settings;
+use std::time::Duration;
+
+/// How long users may take to end who have to stop: where they hang, no other level can follow.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Tries levels, one after another. What they share goes on from each to the next.
 pub(super) struct Prober<'a> {
@@ -70,8 +74,7 @@ impl<'a> Prober<'a> {
         };
         let judged = judge(&order, &watched, &on, &settled.summary);
         let level = Level { probe: self.number, purpose, dir: name, ..judged };
-        let stopped = settled.record.stopped.as_deref();
-        let level = ended_early(level, settled.record.interrupted, stopped);
+        let level = ended_early(level, &settled);
         Ok(Probed { level, summary: settled.summary })
     }
 
@@ -85,6 +88,7 @@ impl<'a> Prober<'a> {
         let load = load_of(order, &self.ground.checked.profile.workload, self.max_users);
         let mut setup = setup(self.ground, self.undertaking(&load), dir)?;
         setup.plan = setup.plan.with_moving_phases();
+        setup.plan.patience = PATIENCE;
         let _ = setup.plan.rate.as_ref().map(|rate| rate.set(order.first_factor()));
         setup.pilot = Some(Box::new(steering.clone()));
         let plan = setup.plan.clone();
@@ -126,13 +130,18 @@ impl<'a> Prober<'a> {
 
 /// A level whose run was ended by something else than its pilot says nothing about the tenant, and ends the
 /// search, unless what ended it is named already.
-fn ended_early(level: Level, is_interrupted: bool, stopped: Option<&str>) -> Level {
-    let (reason, why) = match (is_interrupted, stopped) {
+fn ended_early(level: Level, run: &Settled) -> Level {
+    let (reason, why) = match (run.record.interrupted, &run.record.stopped) {
         (true, _) => (Reason::User, "somebody ended it"),
-        (false, Some(why)) if level.stops.is_none() => (Reason::Aborted, why),
+        _ if run.left_behind => (Reason::GeneratorSaturated, HANGING),
+        (false, Some(why)) if level.stops.is_none() => (Reason::Aborted, why.as_str()),
         _ => return level,
     };
     let mut reasons = level.reasons;
     reasons.insert(0, why.to_owned());
     Level { verdict: LevelVerdict::Void, stops: Some(reason), reasons, ..level }
 }
+
+/// Why no level can come after one whose users could not be ended.
+const HANGING: &str =
+    "users still hang in this process, which could not keep up: another level would not be alone";

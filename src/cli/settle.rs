@@ -12,7 +12,7 @@ use crate::result::run_dir::{RunDir, RunDirError, RunRecord};
 use crate::result::summary::{Summary, Verdict};
 use crate::run::begin;
 use crate::run::conduct::Conducted;
-use crate::run::summarise::{dossier, summarise, windows};
+use crate::run::summarise::{dossier, drift, summarise, windows};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A run with its result.
@@ -27,6 +27,8 @@ pub(super) struct Settled {
     pub(super) unwritten: Option<RunDirError>,
     /// What kept spoiled accounts from being put right, if anything did.
     pub(super) unmended: Option<AccountsError>,
+    /// Whether users could not be ended, so that this process can put no load on any more.
+    pub(super) left_behind: bool,
 }
 
 /// Judges a run and leaves its summary and its reports in its directory.
@@ -40,6 +42,8 @@ pub(super) fn settle(conducted: Conducted, terminal: &Terminal) -> Settled {
     let lost = unwritten.as_ref().map(|error| format!("the results could not be written: {error}"));
     let stopped = lost.or_else(|| record.stopped.clone());
     let mut summary = summarise(&record, &tally, windows.as_ref(), stopped);
+    // What cannot be read now is not there for the reports either, which say so.
+    summary.drift = drift(&dir, &record).unwrap_or(None);
     if load.stuck > 0 {
         summary.verdict = Verdict::Invalid;
         let what = "iterations could not be ended: a bug in gander, or a machine that stood still";
@@ -50,7 +54,8 @@ pub(super) fn settle(conducted: Conducted, terminal: &Terminal) -> Settled {
     if unwritten.is_none() {
         leave_reports(&dir, terminal);
     }
-    Settled { dir, record, tally, windows, summary, unwritten, unmended }
+    let left_behind = load.left_behind;
+    Settled { dir, record, tally, windows, summary, unwritten, unmended, left_behind }
 }
 
 /// Gives a run that was killed in its drain its end, and shows it.

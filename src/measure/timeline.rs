@@ -90,7 +90,8 @@ pub const RESUMED: &str = "resumed";
 pub struct Event {
     /// When, from the start of the run.
     pub at_ms: u64,
-    /// What kind of event: [`RATE_CHANGE`], [`STOP`], [`KILLED`], [`RESUMED`].
+    /// What kind of event: [`RATE_CHANGE`], [`STOP`], [`KILLED`], [`RESUMED`], a stretch of 429, a new flow, a
+    /// renewed token.
     pub slug: String,
     /// What happened, for people: one line.
     pub text: String,

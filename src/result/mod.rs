@@ -8,6 +8,7 @@ mod lines;
 pub mod rebuild;
 pub mod reopen;
 pub mod run_dir;
+pub mod soak;
 pub mod spread;
 pub mod summary;
 mod unpack;

@@ -79,6 +79,27 @@ impl RunDir {
         Ok(windows)
     }
 
+    /// The measured part of the run window by window, at most `most`, with the times of all series, and its
+    /// course: both in one reading.
+    pub fn windows_and_course(&self, most: usize) -> Result<(Windows, Course), RunDirError> {
+        let planned_ms = self.run()?.planned_ms;
+        let (mut course, mut elapsed_ms) = (Course::default(), 0);
+        self.each_line(TIMELINE, |line: Line| {
+            elapsed_ms = line.end_ms;
+            course.absorb_line(&line);
+        })?;
+        let width_ms = window_ms(planned_ms.unwrap_or(elapsed_ms));
+        course.widen(width_ms);
+        let mut windows = Windows::new(width_ms, most);
+        self.each_line(TIMELINE, |line: Line| windows.absorb_line(&line))?;
+        self.each_times(elapsed_ms, |entry| {
+            let span_ms = (entry.start_ms, entry.end_ms);
+            windows.absorb_times(&entry.key, span_ms, &entry.times);
+            course.absorb_times(&entry.key, span_ms, &entry.times);
+        })?;
+        Ok((windows, course))
+    }
+
     /// The times of all finished intervals, each once, in no order. `finished_ms` is the end of the
     /// last of them.
     fn each_times(&self, finished_ms: u64, mut each: impl FnMut(Entry)) -> Result<(), RunDirError> {

@@ -5,7 +5,9 @@ use super::begin::{self, Before, Begun, Resumed};
 use super::generator::Meter;
 use super::mending::Mending;
 use super::pilot::{Pilot, Turn, ahead};
+use super::renewals::{Renewals, TOKEN_RENEWAL};
 use crate::analysis::early::{Broken, Lookout, moment};
+use crate::analysis::episodes::Episodes;
 use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
 use crate::base::remedy::Remedy;
@@ -78,6 +80,8 @@ pub struct Setup<P> {
     pub first_index: u64,
     /// Where the run stood, if it is taken up again.
     pub resumed: Option<Resumed>,
+    /// Tokens that are renewed meanwhile.
+    pub renewals: Renewals,
     /// The ledger of accounts, brought to the disk with every interval.
     pub ledger: Arc<Ledger<File>>,
     /// Who puts spoiled accounts right while the run goes, and whose they are.
@@ -164,6 +168,8 @@ pub async fn conduct<P: Performer>(
         lookouts: setup.lookouts,
         pilot: setup.pilot,
         rate,
+        renewals: setup.renewals,
+        episodes: Episodes::default(),
         ledger: setup.ledger,
         stop: stop.clone(),
         clock: clock.clone(),
@@ -250,6 +256,8 @@ struct Secretary<L> {
     lookouts: Vec<Lookout>,
     pilot: Option<Box<dyn Pilot>>,
     rate: Option<RateControl>,
+    renewals: Renewals,
+    episodes: Episodes,
     ledger: Arc<Ledger<File>>,
     stop: Stop,
     clock: Clock,
@@ -322,10 +330,16 @@ impl<L: Listener> Secretary<L> {
         }
         let mut interval = self.collector.close(self.after(moment), readings);
         self.note_who_asked();
+        let renewed_at = moment.saturating_duration_since(self.start);
+        for text in self.renewals.since() {
+            self.events.note(renewed_at, TOKEN_RENEWAL, text);
+        }
         let base_ms = u64::try_from(self.base.as_millis()).unwrap_or(u64::MAX);
         let events = self.events.drain().into_iter();
         let of_run = |event: Event| Event { at_ms: event.at_ms.saturating_add(base_ms), ..event };
         interval.line.events = events.map(of_run).collect();
+        let told = self.episodes.observe(&interval.line);
+        interval.line.events.extend(told);
         // Behind a torn line nothing could be read any more.
         if self.failed.is_none() {
             let written = self.writer.write(&interval);

@@ -17,5 +17,6 @@ pub mod players;
 pub mod ports;
 pub mod resume;
 pub mod sides;
+pub mod renewals;
 pub mod stage;
 pub mod summarise;

@@ -7,6 +7,7 @@ mod canary;
 mod check;
 mod compare;
 mod connections;
+mod drift;
 mod endings;
 #[path = "../theory/erlang.rs"]
 mod erlang;
