@@ -475,6 +475,13 @@ mod tests {
         ");
     }
 
+    fn killed_once() -> Vec<Segment> {
+        vec![
+            Segment { end_ms: Some(62_003), cut_off: 1, ..Segment::default() },
+            Segment { start_ms: 180_000, warm_up_ms: 5000, ..Segment::default() },
+        ]
+    }
+
     #[test]
     fn every_caution_says_what_and_what_to_do() {
         let mut tally = Tally::default();
@@ -511,10 +518,7 @@ mod tests {
                     "`p95 < 1s over 5s` could not".to_owned(),
                     "nor `max`".to_owned(),
                 ],
-                segments: vec![
-                    Segment { end_ms: Some(62_003), cut_off: 1, ..Segment::default() },
-                    Segment { start_ms: 180_000, warm_up_ms: 5000, ..Segment::default() },
-                ],
+                segments: killed_once(),
                 ..Circumstances::default()
             };
             let cautions = all(&tally, &circumstances);
