@@ -189,8 +189,8 @@ impl Search {
                 || rungs.iter().filter(|rung| rung.rate_per_s > low && rung.rate_per_s < high);
             let next = match (inside().next(), inside().last()) {
                 (Some(lowest), Some(highest)) => {
-                    let below = self.between(low, lowest.rate_per_s);
-                    let above = self.between(highest.rate_per_s, high);
+                    let below = self.beside(low, lowest.rate_per_s);
+                    let above = self.beside(high, highest.rate_per_s);
                     let is_wider_below = lowest.rate_per_s / low >= high / highest.rate_per_s;
                     if is_wider_below { below.or(above) } else { above.or(below) }
                 }
@@ -210,8 +210,19 @@ impl Search {
     fn aimed(&self, low: f64, high: f64) -> f64 {
         let width = (high / low).ln();
         let middle = (low * high).sqrt();
-        let root = crossing(&self.levels).unwrap_or(middle);
+        let root = crossing(&self.levels).map_or(middle, |crossing| crossing.rate_per_s);
         root.clamp(low * (MARGIN * width).exp(), high * (-MARGIN * width).exp())
+    }
+
+    /// Beside a rate of which nothing can be told, on the side of one that is decided: as near as something is
+    /// likely to be told, if it is worth while.
+    fn beside(&self, decided: f64, open: f64) -> Option<f64> {
+        let width = (open / decided).ln();
+        let crossing = crossing(&self.levels);
+        let likely = crossing.and_then(|crossing| crossing.decidable(decided, open));
+        let part = likely.map_or(0.5, |rate| (rate / decided).ln() / width).min(1.0 - MARGIN);
+        let is_far = part * width.abs() > (1.0 + self.asked.resolution).ln() / 2.0;
+        is_far.then(|| decided * (part * width).exp())
     }
 
     /// Half way between two rates, if it is worth while.
