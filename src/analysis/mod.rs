@@ -4,14 +4,15 @@ pub mod bootstrap;
 pub mod capacity;
 pub mod caution;
 pub mod compare;
-pub mod drift;
 pub mod early;
+pub mod episodes;
 pub mod guard;
 #[cfg(test)]
 mod lab;
 pub mod observed;
 pub mod rule;
 pub mod sliding;
+pub mod soak;
 pub mod statistics;
 pub mod threshold;
 pub mod verdict;

@@ -1,10 +1,11 @@
 //! Rules against the numbers of a run.
 
 use super::bootstrap::{Draws, Figure, estimate};
-use super::drift::{FEWEST_SAMPLES, FEWEST_STRETCHES, Trend, trend};
 use super::observed::Observed;
-use super::rule::{Metric, Rule};
+use super::rule::{Metric, Rule, Scope};
 use super::sliding::{slack_ms, stretches};
+use super::soak::line::Line;
+use super::soak::stretch::{FEWEST_SAMPLES, Frame, Ribbon};
 use crate::base::units::Span;
 use crate::measure::tally::Tally;
 use crate::measure::windows::{Cell, Windows};
@@ -20,6 +21,12 @@ pub const NO_SAMPLES: &str = "no samples";
 
 /// What is observed of a rule about stretches of a run that goes on.
 pub const AT_THE_END: &str = "judged at the end";
+
+/// With fewer stretches there is no telling a drift.
+const FEWEST_STRETCHES: usize = 8;
+
+/// The confidence of intervals.
+const CONFIDENCE: f64 = 0.95;
 
 /// What is observed of a drift where there is too little to tell one.
 const TOO_SHORT: &str = "too short to tell";
@@ -212,21 +219,25 @@ impl Rule {
 
     fn drift(&self, on: &Evidence<'_>, windows: &Windows) -> Found {
         let Metric::Drift(percentile) = self.metric else { return Found::of(None, None) };
-        match trend(&self.cells(on, windows), percentile, on.reply_timeout) {
-            Trend::Nothing => Found::of(None, None),
-            Trend::TooShort => {
-                let needed = format!(
-                    "a drift needs {FEWEST_STRETCHES} stretches with {FEWEST_SAMPLES} samples each"
-                );
-                Found { remark: Some(needed), ..Found::without(TOO_SHORT) }
-            }
-            Trend::Of { per_s, measured_s, low_per_s, high_per_s } => {
-                let over_s = self.over.as_ref().map(|over| over.value.0.as_secs_f64());
-                let over_s = over_s.unwrap_or(measured_s);
-                let interval = Some((low_per_s * over_s, high_per_s * over_s));
-                Found::of(Some(Observed::Share(per_s * over_s)), interval)
-            }
+        let is_of_exchanges = matches!(self.scope, Scope::Step(..) | Scope::Capability { .. });
+        let cells = self.cells(on, windows);
+        let ribbon = Ribbon::new(cells, Frame::of(windows), is_of_exchanges);
+        if ribbon.is_empty() {
+            return Found::of(None, None);
         }
+        let metric = Metric::Percentile(percentile);
+        let points = ribbon.points(metric, on.reply_timeout, FEWEST_SAMPLES);
+        let line = Line::through(&points, 0.0).filter(|_| points.len() >= FEWEST_STRETCHES);
+        let Some(line) = line else {
+            let needed = format!(
+                "a drift needs {FEWEST_STRETCHES} stretches with {FEWEST_SAMPLES} samples each"
+            );
+            return Found { remark: Some(needed), ..Found::without(TOO_SHORT) };
+        };
+        let over_s = self.over.as_ref().map(|over| over.value.0.as_secs_f64());
+        let scale = over_s.unwrap_or_else(|| ribbon.measured_s()) / line.level;
+        let interval = line.interval(CONFIDENCE).map(|(low, high)| (low * scale, high * scale));
+        Found::of(Some(Observed::Share(line.per_s * scale)), interval)
     }
 
     /// The interval of what cells show. None for a longest time, of which a sample says nothing, and
@@ -261,13 +272,13 @@ fn with_waiting(cell: &Cell, reply_timeout: Duration) -> Cell {
 /// its later part alone, the last in its earlier part.
 fn bounds_ms(cells: &[Cell], windows: &Windows, place: &RangeInclusive<usize>) -> (u64, u64) {
     let width_ms = windows.width_ms();
-    let start_ms = |place: usize| (windows.measured().start + place) as u64 * width_ms;
+    let start_ms = |place: usize| windows.begins_ms(windows.measured().start + place);
     let unmeasured_ms =
         |place: usize| cells.get(place).map_or(0, |cell| width_ms.saturating_sub(cell.measured_ms));
     let (first, last) = (*place.start(), *place.end());
     let before_ms = if first == 0 { unmeasured_ms(0) } else { 0 };
     let after_ms = if last + 1 == cells.len() && last > 0 { unmeasured_ms(last) } else { 0 };
-    (start_ms(first) + before_ms, start_ms(last + 1) - after_ms)
+    (start_ms(first) + before_ms, start_ms(last) + width_ms - after_ms)
 }
 
 fn millis(span: Duration) -> u64 {

@@ -121,8 +121,9 @@ fn invalid(tally: &Tally) -> Vec<String> {
     let run = &tally.run;
     if run.measured_ms > 0 && run.overloaded_ms * OVERLOADED_PART >= run.measured_ms {
         let part = Share(share(run.overloaded_ms, run.measured_ms));
+        let most = Share(share(1, OVERLOADED_PART));
         reasons.push(format!(
-            "the generator was the limit in {part} of the measured time: {}",
+            "the generator was the limit in {part} of the measured time (invalid from {most} on): {}",
             why(run)
         ));
     }
@@ -244,7 +245,8 @@ mod tests {
         assert_eq!(verdict, Verdict::Invalid);
         assert_eq!(
             reasons[0],
-            "the generator was the limit in 10% of the measured time: CPU above 85% of the cores for 1.0 s"
+            "the generator was the limit in 10% of the measured time (invalid from 10% on): CPU above \
+             85% of the cores for 1.0 s"
         );
         assert_eq!(reasons.len(), 2, "what failed is said too");
     }

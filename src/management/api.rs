@@ -30,6 +30,7 @@ pub struct Api {
     seed: Seed,
     draws: AtomicU64,
     token: Mutex<Option<HeldToken>>,
+    tokens: AtomicU64,
 }
 
 /// Whether something was there to be removed.
@@ -72,6 +73,7 @@ impl Api {
             seed,
             draws: AtomicU64::new(0),
             token: Mutex::new(None),
+            tokens: AtomicU64::new(0),
         }
     }
 
@@ -84,6 +86,11 @@ impl Api {
     /// The environment whose users are managed.
     pub fn environment_id(&self) -> &str {
         &self.settings.environment_id
+    }
+
+    /// How many tokens it has had so far.
+    pub fn tokens(&self) -> u64 {
+        self.tokens.load(Ordering::Relaxed)
     }
 
     /// Gets a token, to find out early whether the worker may have one.
@@ -289,6 +296,7 @@ impl Api {
         let value = token.value.clone();
         let renew_at = now + token.lifetime.mul_f64(RENEW_AFTER);
         *held = Some(HeldToken { value: token.value, renew_at });
+        self.tokens.fetch_add(1, Ordering::Relaxed);
         Ok(value)
     }
 

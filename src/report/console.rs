@@ -3,7 +3,7 @@
 
 use super::columns::{Cell, Grid, clean, width, wrap};
 use super::paint::{Paint, Style};
-use super::{FORMATS, about, faults, figures, health, timed};
+use super::{FORMATS, about, drift, faults, figures, health, timed};
 use crate::measure::fault::Fault;
 use crate::result::run_dir::{FAULTS, RunRecord};
 use crate::result::summary::{Summary, Verdict, WorkloadModel};
@@ -11,6 +11,9 @@ use std::collections::BTreeSet;
 
 /// Wider than this is harder to read, not easier.
 pub const WIDEST: usize = 100;
+
+/// Rows that drifted are shown up to so many.
+const MOST_CHANGED: usize = 8;
 
 /// What a person wants to know and the summary does not hold. Absent parts are left out.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -54,6 +57,7 @@ pub fn render(summary: &Summary, about: &About, columns: usize, paint: Paint) ->
     page.how_to_read_times(summary);
     page.faults(summary);
     page.thresholds(summary);
+    page.drift(summary);
     page.cautions(summary);
     page.generator(summary);
     page.next(summary, about);
@@ -106,6 +110,8 @@ impl Page {
 
     fn verdict(&mut self, summary: &Summary, about: &About) {
         let (word, style) = match summary.verdict {
+            // Nobody knows how it would have ended.
+            Verdict::Pass if about.interrupted => ("PASS so far", Style::Plain),
             Verdict::Pass => ("PASS", Style::Good),
             Verdict::Fail => ("FAIL", Style::Bad),
             Verdict::Invalid => ("INVALID", Style::Bad),
@@ -194,6 +200,27 @@ impl Page {
         }
         self.blank();
         self.grid(&grid);
+    }
+
+    /// What changed from beginning to end; of a run too short to tell, nothing.
+    fn drift(&mut self, summary: &Summary) {
+        let Some(found) = &summary.drift else { return };
+        self.title("Drift");
+        let changed = drift::changed(found);
+        self.paragraph(2, Style::Plain, &drift::headline(found));
+        for (_, row) in changed.iter().take(MOST_CHANGED) {
+            let text = format!("{} {} ({}), {}", row.name, row.by, row.interval, row.ends);
+            self.paragraph(2, row.style, &text);
+            row.notes.iter().for_each(|note| self.paragraph(4, Style::Plain, note));
+        }
+        if changed.len() > MOST_CHANGED {
+            let more = format!("{} more in `summary.json`", changed.len() - MOST_CHANGED);
+            self.paragraph(2, Style::Faint, &more);
+        }
+        for projection in &found.projections {
+            self.paragraph(2, Style::Hint, &format!("→ {}", drift::projected(projection)));
+        }
+        self.paragraph(2, Style::Faint, &drift::of_gander(found));
     }
 
     fn cautions(&mut self, summary: &Summary) {

@@ -3,7 +3,7 @@
 
 use super::markup::{code, sentence};
 use super::timed::first_place;
-use super::{about, faults, figures};
+use super::{about, drift, faults, figures};
 use crate::base::names::Variant;
 use crate::measure::counts::FaultCounts;
 use crate::result::run_dir::RunRecord;
@@ -40,6 +40,12 @@ pub fn render(record: &RunRecord, summary: &Summary) -> String {
     page.block(&paragraph(record, summary));
     page.list("reasons", summary.reasons.iter().map(|reason| format!("- {}\n", sentence(reason))));
     page.table(&thresholds(summary));
+    if let Some(found) = &summary.drift {
+        let said = format!("{}; {}", drift::headline(found), drift::of_gander(found));
+        page.block(&format!("### Drift\n\n{}.\n", sentence(&said)));
+    }
+    page.table(&drifts(summary));
+    page.list("projections", projections(summary).into_iter());
     page.table(&journeys(summary, several));
     page.list("cautions", cautions(summary).into_iter());
     page.table(&capabilities(summary, several));
@@ -214,6 +220,28 @@ fn thresholds(summary: &Summary) -> Table {
         rows: summary.thresholds.iter().map(row).collect(),
         after: "",
     }
+}
+
+/// What changed from beginning to end; without rows where nothing did.
+fn drifts(summary: &Summary) -> Table {
+    let row = |told: drift::Changed| {
+        let notes: Vec<_> = told.notes.iter().map(|note| sentence(note)).collect();
+        vec![code(&told.name), notes.join("; "), told.by, told.interval, told.ends]
+    };
+    let changed = summary.drift.as_ref().map(drift::changed).unwrap_or_default();
+    Table {
+        what: "rows that drifted",
+        heading: String::new(),
+        headings: vec!["figure", "", "change", "95 % interval", "from → to"],
+        names: 2,
+        rows: changed.into_iter().map(|(_, told)| row(told)).collect(),
+        after: "",
+    }
+}
+
+fn projections(summary: &Summary) -> Vec<String> {
+    let found = summary.drift.iter().flat_map(|found| &found.projections);
+    found.map(|found| format!("- {}\n", sentence(&drift::projected(found)))).collect()
 }
 
 fn with_times(first: &[&'static str]) -> Vec<&'static str> {

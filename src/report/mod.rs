@@ -9,6 +9,7 @@ pub mod columns;
 pub mod comparison;
 pub mod console;
 pub mod csv;
+pub mod drift;
 pub mod faults;
 pub mod health;
 pub mod hgrm;

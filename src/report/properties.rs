@@ -135,6 +135,7 @@ prop_compose! {
         let series = series.into_iter();
         let series = series.map(|(kind, samples, time_us)| SeriesSummary { kind, samples, time_us });
         Summary {
+            drift: None,
             run_id: run_id.into(), verdict, reasons, workload_model, measured_s, journeys,
             capabilities, series: series.collect(), thresholds, cautions, ..summary
         }

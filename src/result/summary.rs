@@ -1,5 +1,6 @@
 //! The result of a run: `summary.json`, versioned, with its unit in every name.
 
+use super::soak::DriftSummary;
 use crate::base::names::{Capability, Journey, RunId, Step, Variant};
 use crate::base::units::Span;
 use crate::measure::counts::FaultCounts;
@@ -44,6 +45,9 @@ pub struct Summary {
     pub series: Vec<SeriesSummary>,
     /// The rules, and whether they hold.
     pub thresholds: Vec<ThresholdSummary>,
+    /// How it changed from beginning to end; none of a short run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftSummary>,
     /// How gander itself fared.
     pub generator: GeneratorSummary,
     /// Reasons to distrust a number.
@@ -393,7 +397,8 @@ pub struct Judgement {
 }
 
 impl Summary {
-    /// Puts a settled tally and what was made of it together.
+    /// Puts a settled tally and what was made of it together. How it drifted is told from windows, by whoever
+    /// has them.
     pub fn new(facts: Facts, tally: &Tally, judgement: Judgement) -> Self {
         let measured_s = seconds(tally.run.measured_ms);
         let journeys = tally.journeys.iter();
@@ -410,6 +415,7 @@ impl Summary {
             capabilities: capability_rows(tally),
             series: SERIES_KINDS.iter().filter_map(|kind| series_row(tally, *kind)).collect(),
             thresholds: judgement.thresholds,
+            drift: None,
             generator: generator(tally),
             cautions: judgement.cautions,
         }

@@ -10,6 +10,8 @@ use crate::profile::tenant::{self, Tenant};
 use crate::transport::{ApiClient, Transport, TransportFault};
 use bytes::Bytes;
 use http::Request;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -25,12 +27,20 @@ pub struct Bearer {
 
 /// The tokens of a run, one for each place that they come from: variants that share it share a token.
 #[derive(Debug, Default)]
-pub struct Bearers(Vec<(Source, Bearer)>);
+pub struct Bearers {
+    held: Vec<(Source, Bearer)>,
+    renewed: Arc<AtomicU64>,
+}
 
 /// Where a token comes from: address, environment, key.
 type Source = (Option<String>, Option<String>, Option<tenant::SdkToken>);
 
 impl Bearers {
+    /// How often a token was renewed so far, of all that there are and will be.
+    pub fn renewed(&self) -> Arc<AtomicU64> {
+        self.renewed.clone()
+    }
+
     /// The token for flows of a tenant, as it is from time to time.
     pub async fn token_of(
         &mut self,
@@ -46,12 +56,13 @@ impl Bearers {
             )
         };
         let source = of(tenant);
-        if let Some((_, bearer)) = self.0.iter().find(|(known, _)| *known == source) {
+        if let Some((_, bearer)) = self.held.iter().find(|(known, _)| *known == source) {
             return Ok(bearer.token.clone());
         }
-        let bearer = Bearer::open(tenant, transport.api_client()?, clock.clone()).await?;
+        let client = transport.api_client()?;
+        let bearer = Bearer::open(tenant, client, clock.clone(), self.renewed()).await?;
         let token = bearer.token.clone();
-        self.0.push((source, bearer));
+        self.held.push((source, bearer));
         Ok(token)
     }
 }
@@ -102,12 +113,16 @@ const RENEW_AFTER: f64 = 0.8;
 /// Soonest renewal, so that a token that is old already does not become a flood.
 const SOONEST: Duration = Duration::from_secs(5);
 
+/// How often somebody looks at the clock on the wall.
+const LOOK: Duration = Duration::from_secs(20);
+
 impl Bearer {
-    /// Gets the first token and sees to the next ones.
+    /// Gets the first token and sees to the next ones, each of which is counted.
     pub async fn open(
         tenant: &Tenant,
         client: ApiClient,
         clock: Clock,
+        renewed: Arc<AtomicU64>,
     ) -> Result<Self, BearerError> {
         let key = match tenant.sdk_token.as_ref().ok_or(BearerError::NoSource)? {
             tenant::SdkToken::Bearer(token) => {
@@ -122,7 +137,7 @@ impl Bearer {
         let first = fetch(&client, &request).await?;
         let wait = until_renewal(&first, clock.wall());
         let (sender, token) = watch::channel(first.token);
-        let renewing = tokio::spawn(renew(client, request, sender, (clock, wait)));
+        let renewing = tokio::spawn(renew(client, request, (sender, renewed), (clock, wait)));
         Ok(Self { token, renewing: Some(renewing) })
     }
 }
@@ -140,19 +155,30 @@ impl Drop for Bearer {
 async fn renew(
     client: ApiClient,
     request: Request<Bytes>,
-    sender: watch::Sender<Secret>,
+    (sender, renewed): (watch::Sender<Secret>, Arc<AtomicU64>),
     (clock, mut wait): (Clock, Duration),
 ) {
     loop {
-        tokio::time::sleep(wait).await;
+        until(&clock, wait).await;
         wait = match fetch(&client, &request).await {
             Ok(token) => {
                 let wait = until_renewal(&token, clock.wall());
                 sender.send_replace(token.token);
+                renewed.fetch_add(1, Ordering::Relaxed);
                 wait
             }
             Err(_) => SOONEST,
         };
+    }
+}
+
+/// Waits by the clock on the wall, by which tokens end: timers stand still while a machine sleeps.
+async fn until(clock: &Clock, wait: Duration) {
+    let due = clock.wall() + wait;
+    while let Ok(left) = due.duration_since(clock.wall())
+        && !left.is_zero()
+    {
+        tokio::time::sleep(left.min(LOOK)).await;
     }
 }
 

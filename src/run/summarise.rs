@@ -3,14 +3,17 @@
 
 use crate::analysis::caution::Circumstances;
 use crate::analysis::rule::Rule;
+use crate::analysis::soak::found::{Ground, MOST_WINDOWS as MOST_SOAK_WINDOWS, SHORTEST, find};
 use crate::analysis::threshold::Evidence;
 use crate::analysis::verdict::judge;
 use crate::base::names::{Journey, Variant};
 use crate::measure::tally::Tally;
+use crate::measure::timeline::Line;
 use crate::measure::windows::Windows;
 use crate::measure::{Exemplar, SAMPLED, SLOWEST};
 use crate::result::dossier::Dossier;
-use crate::result::run_dir::{EXEMPLARS, FAULTS, RunDir, RunDirError, RunRecord};
+use crate::result::run_dir::{EXEMPLARS, FAULTS, RunDir, RunDirError, RunRecord, TIMELINE};
+use crate::result::soak::DriftSummary;
 use crate::result::summary::{Facts, Summary};
 use crate::result::writer::MOST_FAULTS;
 use std::collections::HashMap;
@@ -47,6 +50,7 @@ pub fn summarise(
         max_users: record.max_users,
         interrupted: record.interrupted,
         unfinished: record.ended_at.is_none(),
+        segments: record.segments.clone(),
         by_flow: record.counts_by_flow(),
         never_looked: record.never_looked.clone(),
     };
@@ -85,6 +89,25 @@ pub fn dossier(dir: &RunDir) -> Result<Dossier, RunDirError> {
     Ok(Dossier { record, summary, tally, course, exemplars, failing, is_running: false })
 }
 
+/// How a run that is on file changed from beginning to end; none of one that is too short. A run that is
+/// judged by its flows is told by them.
+pub fn drift(dir: &RunDir, record: &RunRecord) -> Result<Option<DriftSummary>, RunDirError> {
+    // Most runs are too short, and that costs only a look at their counters.
+    let mut measured_ms = 0;
+    dir.each_line(TIMELINE, |line: Line| measured_ms += line.measured_ms)?;
+    if Duration::from_millis(measured_ms) < SHORTEST {
+        return Ok(None);
+    }
+    let (windows, course) = dir.windows_and_course(MOST_SOAK_WINDOWS)?;
+    Ok(find(&Ground {
+        windows: &windows,
+        course: &course,
+        rules: &rules(record),
+        reply_timeout: Duration::from_millis(record.reply_timeout_ms),
+        started_unix_ms: record.started_unix_ms,
+    }))
+}
+
 /// They were rules when they were written.
 fn rules(record: &RunRecord) -> Vec<Rule> {
     record.thresholds.iter().filter_map(|rule| rule.parse().ok()).collect()
@@ -92,7 +115,8 @@ fn rules(record: &RunRecord) -> Vec<Rule> {
 
 fn afresh(dir: &RunDir, record: &RunRecord, tally: &Tally) -> Result<Summary, RunDirError> {
     let windows = windows(dir, record)?;
-    Ok(summarise(record, tally, Some(&windows), record.stopped.clone()))
+    let summary = summarise(record, tally, Some(&windows), record.stopped.clone());
+    Ok(Summary { drift: drift(dir, record)?, ..summary })
 }
 
 /// As many as a run keeps, whatever a damaged file holds.

@@ -2,7 +2,7 @@
 
 use super::fault_document;
 use super::flows::{FLOWS, named};
-use super::latency::{Delay, DelayRule};
+use super::latency::{Delay, DelayRule, Drift};
 use super::policy::Policy;
 use super::queue::Capacity;
 use super::rate_limit::RateLimits;
@@ -38,6 +38,7 @@ impl Settings {
     /// action = "SIGNON"
     /// policy = "stock"                 # name or id: calls of flows that were started with it
     /// delay = "lognormal 25ms 0.5"     # or "constant 50ms"
+    /// drift = "10% per 5m"             # how it grows
     /// [password_policy]
     /// base = "standard"                # "passphrase", "basic", "none"; the rest overrides it
     /// history = 6
@@ -265,9 +266,10 @@ fn delays(outer: &mut Section<'_>, policies: &[FlowPolicy]) -> Vec<DelayRule> {
         if delay.is_none() && section.item("delay").is_none() {
             section.missing("delay", "write `delay = \"constant 50ms\"`");
         }
+        let drift = section.parsed::<Drift>("drift").map(|drift| drift.value);
         let share = section.parsed::<Share>("share").map_or(Share(1.0), |share| share.value);
         section.finish();
-        Some(DelayRule { capability, event, action, policy, delay: delay?.value, share })
+        Some(DelayRule { capability, event, action, policy, delay: delay?.value, drift, share })
     };
     outer.sections("delay").into_iter().filter_map(read).collect()
 }
@@ -358,6 +360,7 @@ fn validity(outer: &mut Section<'_>, usual: Validity) -> Validity {
         authorization: span(&mut section, "authorization_code", usual.authorization),
         token: span(&mut section, "token", usual.token),
         session: span(&mut section, "session", usual.session),
+        sdk_token: span(&mut section, "sdk_token", usual.sdk_token),
     };
     section.finish();
     read

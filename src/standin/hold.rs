@@ -68,8 +68,12 @@ impl Holds {
         let mut until = served.map_or(now, |served| now.max(self.started + served.ended));
         if !settings.delays.is_empty() {
             let draw = (settings.seed, draw());
-            let delay = delay_for(&settings.delays, key.traits(policy), draw);
-            until += delay.map_or(Duration::ZERO, |delay| delay.draw(draw.0, draw.1));
+            let after = self
+                .first
+                .get()
+                .map_or(Duration::ZERO, |first| received.saturating_duration_since(*first));
+            let rule = delay_for(&settings.delays, key.traits(policy), draw);
+            until += rule.map_or(Duration::ZERO, |rule| rule.draw(draw.0, draw.1, after));
         }
         if let Some(first) = self.first.get().filter(|_| protocol) {
             let ready = until.saturating_duration_since(*first);

@@ -127,6 +127,64 @@ fn unit(random: &mut impl Rng) -> f64 {
     ((random.next_u64() >> 11) as f64 + 1.0) / (1u64 << 53) as f64
 }
 
+/// How delays grow with time: by a part of what they are at first, evenly, in every stretch of a length.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Drift {
+    /// The part; negative for delays that become shorter, down to nothing.
+    pub part: f64,
+    /// In how long.
+    pub per: Duration,
+}
+
+/// Why a text is not a drift.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{text}` is not a drift")]
+pub struct DriftError {
+    /// What was written.
+    text: String,
+}
+
+impl Remedy for DriftError {
+    fn remedy(&self) -> Option<String> {
+        Some(
+            "write it like `10% per 5m`, or `-10% per 1h` for delays that become shorter"
+                .to_owned(),
+        )
+    }
+}
+
+impl FromStr for Drift {
+    type Err = DriftError;
+
+    fn from_str(text: &str) -> Result<Self, DriftError> {
+        let read = || {
+            let (part, per) = text.split_once(" per ")?;
+            let (sign, part) = match part.trim().strip_prefix('-') {
+                Some(part) => (-1.0, part),
+                None => (1.0, part),
+            };
+            let percent: f64 = part.trim().strip_suffix('%')?.trim_end().parse().ok()?;
+            let per = per.parse::<Span>().ok()?.0;
+            let is_one = (0.0..=1e4).contains(&percent) && !per.is_zero();
+            is_one.then_some(Self { part: sign * percent / 100.0, per })
+        };
+        read().ok_or_else(|| DriftError { text: text.to_owned() })
+    }
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}% per {}", (self.part * 1e6).round() / 1e4, Span(self.per))
+    }
+}
+
+impl Drift {
+    /// What a delay is multiplied by so long after the beginning.
+    pub fn factor(&self, after: Duration) -> f64 {
+        (self.part * after.as_secs_f64() / self.per.as_secs_f64() + 1.0).max(0.0)
+    }
+}
+
 /// One row of the table of delays. An absent selector matches everything.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DelayRule {
@@ -140,6 +198,8 @@ pub struct DelayRule {
     pub policy: Option<String>,
     /// The delay.
     pub delay: Delay,
+    /// How it grows, counted from the first call of a flow; none stays as it is.
+    pub drift: Option<Drift>,
     /// In which share of the calls it counts; in the others the next row does.
     pub share: Share,
 }
@@ -147,7 +207,17 @@ pub struct DelayRule {
 impl DelayRule {
     /// A delay for everything.
     pub const fn everywhere(delay: Delay) -> Self {
-        Self { capability: None, event: None, action: None, policy: None, delay, share: Share(1.0) }
+        let (capability, event, action, policy) = (None, None, None, None);
+        Self { capability, event, action, policy, delay, drift: None, share: Share(1.0) }
+    }
+
+    /// The delay of one call; draw `index` of the seed's stream for delays, so long after the first call
+    /// of a flow.
+    pub fn draw(&self, seed: Seed, index: u64, after: Duration) -> Duration {
+        let delay = self.delay.draw(seed, index);
+        let Some(drift) = self.drift else { return delay };
+        let grown = delay.as_secs_f64() * drift.factor(after);
+        Duration::try_from_secs_f64(grown).unwrap_or(LONGEST).min(LONGEST)
     }
 
     /// Whether it counts for a call of this draw.
@@ -167,17 +237,17 @@ pub(super) type Selectors<'r> = [&'r Option<String>; 4];
 /// What a call has of that; its policy is empty where nobody can tell.
 pub type Traits<'c> = [&'c str; 4];
 
-/// The delay for a call: of all rows that match and whose share comes up, the one with the most
+/// The row for a call: of all rows that match and whose share comes up, the one with the most
 /// selectors, and among equals the one that stands first.
 pub fn delay_for<'r>(
     rules: &'r [DelayRule],
     call: Traits<'_>,
     (seed, index): (Seed, u64),
-) -> Option<&'r Delay> {
+) -> Option<&'r DelayRule> {
     let applying = rules.iter().filter(|rule| rule.applies(seed, index));
     let matching = applying.filter(|rule| matches(rule.selectors(), call));
     // `max_by_key` keeps the last of equals.
-    matching.rev().max_by_key(|rule| specificity(rule.selectors())).map(|rule| &rule.delay)
+    matching.rev().max_by_key(|rule| specificity(rule.selectors()))
 }
 
 /// Whether selectors fit a call.
@@ -205,7 +275,7 @@ mod tests {
         let [capability, event, action, policy] =
             selectors.map(|selector| (selector != "*").then(|| selector.to_owned()));
         let delay = Delay::Constant(Duration::from_millis(ms));
-        DelayRule { capability, event, action, policy, delay, share: Share(1.0) }
+        DelayRule { capability, event, action, policy, ..DelayRule::everywhere(delay) }
     }
 
     #[test]
@@ -230,7 +300,8 @@ mod tests {
             (["other", "submit", "NEXT", ""], 4),
         ] {
             let expected = Delay::Constant(Duration::from_millis(ms));
-            assert_eq!(delay_for(&rules, call, (Seed(1), 0)), Some(&expected), "{call:?}");
+            let found = delay_for(&rules, call, (Seed(1), 0)).map(|rule| rule.delay);
+            assert_eq!(found, Some(expected), "{call:?}");
         }
         assert_eq!(delay_for(&rules[1..2], ["token", "", "", ""], (Seed(1), 0)), None);
     }
@@ -241,7 +312,7 @@ mod tests {
         let rules = [rare, rule(["*"; 4], 1)];
         let token = ["token", "", "", ""];
         let drawn = (0..10_000).map(|index| delay_for(&rules, token, (Seed(5), index)));
-        let held = drawn.filter(|delay| *delay == Some(&rules[0].delay)).count();
+        let held = drawn.filter(|found| *found == Some(&rules[0])).count();
         // Three standard deviations of the binomial.
         assert!((530..=670).contains(&held), "{held} of 10,000 at 6 %");
     }
@@ -274,6 +345,35 @@ mod tests {
             assert!((observed / expected - 1.0).abs() < 0.03, "{index}: {observed} {expected}");
         }
         assert_eq!(delay.draw(Seed(4), 9), delay.draw(Seed(4), 9));
+    }
+
+    #[test]
+    fn a_drift_multiplies_every_draw_by_what_the_time_makes_of_it() {
+        let drift: Drift = "10% per 5m".parse().unwrap();
+        let rule = DelayRule { drift: Some(drift), ..rule(["*"; 4], 100) };
+        let after = |minutes| rule.draw(Seed(1), 0, Duration::from_mins(minutes)).as_millis();
+        assert_eq!([0, 5, 10, 60].map(after), [100, 110, 120, 220]);
+        let shorter: Drift = "-50% per 1h".parse().unwrap();
+        assert_eq!([0, 1, 3].map(|h| shorter.factor(Duration::from_hours(h))), [1.0, 0.5, 0.0]);
+        let endless = DelayRule { drift: Some(Drift { part: 1e6, ..drift }), ..rule };
+        assert_eq!(endless.draw(Seed(1), 0, Duration::MAX), LONGEST);
+    }
+
+    #[test]
+    fn a_drift_is_read_as_it_is_written() {
+        for (text, shown) in [
+            ("10% per 5m", "10% per 5m"),
+            ("-2.5 % per 90s", "-2.5% per 1m30s"),
+            ("0% per 1h", "0% per 1h"),
+        ] {
+            assert_eq!(text.parse::<Drift>().unwrap().to_string(), shown);
+        }
+        for text in ["", "10%", "10 per 5m", "10% per 0s", "10% per", "--1% per 1h", "NaN% per 1h"]
+        {
+            let error = text.parse::<Drift>().unwrap_err();
+            assert!(error.to_string().ends_with("is not a drift"), "{text}");
+            assert!(error.remedy().unwrap().contains("10% per 5m"));
+        }
     }
 
     proptest! {

@@ -2,10 +2,12 @@
 
 mod arrivals;
 mod by_flow;
+mod capacity;
 mod canary;
 mod check;
 mod compare;
 mod connections;
+mod drift;
 mod endings;
 #[path = "../theory/erlang.rs"]
 mod erlang;
@@ -19,7 +21,9 @@ mod journeys;
 mod lab;
 mod leash;
 mod one_call;
+mod profiles;
 mod repeat;
+mod resume;
 mod run;
 mod secrets;
 mod stand_in;

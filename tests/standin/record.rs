@@ -52,6 +52,7 @@ async fn a_delay_is_put_into_the_calls_it_is_meant_for_and_is_recorded() {
             action: None,
             policy: None,
             delay,
+            drift: None,
             share: gander::base::units::Share(1.0),
         };
         settings.delays = vec![update];

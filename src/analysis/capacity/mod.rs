@@ -3,6 +3,7 @@
 pub mod assemble;
 mod ending;
 pub mod enough;
+pub mod exit;
 mod fit;
 pub mod forecast;
 pub mod found;
@@ -11,6 +12,7 @@ pub mod groups;
 pub mod judge;
 pub mod level;
 pub mod search;
+pub mod settings;
 mod settling;
 #[cfg(test)]
 mod specimen;

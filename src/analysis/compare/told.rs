@@ -109,6 +109,10 @@ fn of_change(row: &Row, change: &Change, verdict: Verdict) -> String {
         }
         Verdict::Worse | Verdict::Better => verdict.name().to_owned(),
         Verdict::Same => format!("less than {margin}{unit}"),
+        Verdict::CannotTell if is_beyond(change) => format!(
+            "beyond {margin}{unit} taken alone, but not for sure among all that is tested{}",
+            more(change)
+        ),
         Verdict::CannotTell => {
             format!("neither within {margin}{unit} nor beyond for sure{}", more(change))
         }
@@ -116,13 +120,35 @@ fn of_change(row: &Row, change: &Change, verdict: Verdict) -> String {
     format!("{} {}: {moved}{interval}, {ending}", row.name(), change.metric.name())
 }
 
+/// Whether the interval alone lies beyond the margin, on one side of it.
+fn is_beyond(change: &Change) -> bool {
+    let above = change.low.is_some_and(|low| low > change.margin);
+    above || change.high.is_some_and(|high| high < -change.margin)
+}
+
 /// What would help.
 fn more(change: &Change) -> String {
+    // With that much there is an interval at all, and nothing says how wide it will be.
+    let is_unknown = change.low.is_none() && change.high.is_none();
     match (change.minutes_needed, change.runs_needed) {
-        (Some(minutes), _) if minutes < 1.0 => "; about a minute more would tell".to_owned(),
-        (Some(minutes), _) => format!("; about {minutes:.0} more minutes would tell"),
+        (Some(minutes), _) if is_unknown => {
+            format!("; its error is known after {} more at the earliest", length(minutes))
+        }
+        (Some(minutes), _) => format!("; about {} more would tell", length(minutes)),
+        (None, Some(runs)) if runs <= 1.0 => {
+            "; about one more run of each side would tell".to_owned()
+        }
         (None, Some(runs)) => format!("; about {runs:.0} more runs of each side would tell"),
         (None, None) => String::new(),
+    }
+}
+
+/// A number of minutes as one says it.
+fn length(minutes: f64) -> String {
+    match minutes.ceil() {
+        minutes if minutes <= 1.0 => "a minute".to_owned(),
+        minutes if minutes <= 120.0 => format!("{minutes:.0} minutes"),
+        minutes => format!("{:.0} hours", (minutes / 60.0).ceil()),
     }
 }
 
@@ -176,8 +202,25 @@ mod tests {
         let open = Change { minutes_needed: Some(7.3), ..change(Metric::P50, Some(0.03), 0.025) };
         assert_eq!(
             told(&open, Verdict::CannotTell),
-            "sign-on p50: +3.0% (+1.0% to +5.0%), neither within 2.5% nor beyond for sure; about 7 more \
-             minutes would tell"
+            "sign-on p50: +3.0% (+1.0% to +5.0%), neither within 2.5% nor beyond for sure; about 8 minutes \
+             more would tell"
+        );
+        let alone =
+            Change { minutes_needed: Some(200.0), ..change(Metric::P50, Some(0.06), 0.025) };
+        assert_eq!(
+            told(&alone, Verdict::CannotTell),
+            "sign-on p50: +6.0% (+4.0% to +8.0%), beyond 2.5% taken alone, but not for sure among all that \
+             is tested; about 4 hours more would tell"
+        );
+        let unknown = Change { low: None, high: None, minutes_needed: Some(0.4), ..open.clone() };
+        assert_eq!(
+            told(&unknown, Verdict::CannotTell),
+            "sign-on p50: +3.0%, neither within 2.5% nor beyond for sure; its error is known after a \
+             minute more at the earliest"
+        );
+        let by_runs = Change { minutes_needed: None, runs_needed: Some(1.0), ..open };
+        assert!(
+            told(&by_runs, Verdict::CannotTell).ends_with("one more run of each side would tell")
         );
         let beyond = change(Metric::P99, None, 0.0);
         assert_eq!(told(&beyond, Verdict::Worse), "sign-on p99: now slower than any limit, worse");

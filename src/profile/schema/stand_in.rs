@@ -11,6 +11,8 @@ described! {
     /// How long something takes: `constant 50ms`, `lognormal 25ms 0.5` with the median and a sigma, or
     /// `exponential 20ms` with the mean.
     Delay = text_like(&delay_pattern());
+    /// So much more in so long: `10% per 5m`; less with a minus.
+    Drift = text_like(&drift_pattern());
     /// How tokens are signed; `ES256` costs less.
     Signing = words_or_reference(["RS256", "ES256"]);
     /// How CANCEL and the like are sent: as the service does (`flow`), or as the documentation prints.
@@ -43,6 +45,10 @@ const FAULTS: &[&str] = &[
 fn delay_pattern() -> String {
     let (span, number) = (span_word_pattern(), number_pattern());
     format!(r"(constant|exponential)\s+{span}|lognormal\s+{span}\s+{number}")
+}
+
+fn drift_pattern() -> String {
+    format!(r"-?\s*{}\s*%\s+per\s+{}", number_pattern(), span_word_pattern())
 }
 
 /// How the embedded stand-in tenant behaves.
@@ -171,6 +177,8 @@ struct DelayRule {
     policy: Option<String>,
     /// How long.
     delay: Delay,
+    /// How it grows, evenly, from the first call of a flow on; not at all when absent.
+    drift: Option<Drift>,
     /// Of the calls that fit; the others get the next fitting delay. All of them when absent.
     share: Option<Share>,
 }
@@ -281,6 +289,8 @@ struct Validity {
     token: Option<Duration>,
     /// Sessions.
     session: Option<Duration>,
+    /// Tokens for starts by policy.
+    sdk_token: Option<Duration>,
 }
 
 /// What a flow may do.

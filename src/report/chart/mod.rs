@@ -5,6 +5,7 @@ mod axis;
 pub mod colour;
 mod compact;
 mod distribution;
+mod drift;
 mod failures;
 mod figure;
 pub mod forest;
@@ -29,6 +30,7 @@ pub use figure::Figure;
 
 use crate::measure::histogram::Times;
 use crate::result::dossier::Dossier;
+use crate::result::soak::{DriftRow, DriftSummary};
 use timeline::Timeline;
 
 /// Every chart that there are data for, in the order of a page: throughput, percentiles over time,
@@ -55,6 +57,11 @@ pub fn figures(dossier: &Dossier) -> Vec<Figure> {
 /// none without any time.
 pub fn spectra(id: &str, title: &str, series: Vec<(String, Times)>) -> Option<Figure> {
     spectrum::drawn(id, title, series)
+}
+
+/// How one figure of a run drifted; none of a row without its stretches.
+pub fn drift(drift: &DriftSummary, row: &DriftRow, number: usize) -> Option<Figure> {
+    drift::figure(drift, row, number)
 }
 
 /// The load that was planned, and thinly over it the load that there was.

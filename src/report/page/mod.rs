@@ -2,6 +2,7 @@
 //! the page of a run in progress, whose sections are replaced as it goes on.
 
 pub(in crate::report) mod charts;
+mod drift;
 mod exchanges;
 mod faulty;
 mod journeys;
@@ -63,6 +64,7 @@ const PARTS: &[Part] = &[
     Part { id: "steps", title: "Steps", render: exchanges::steps },
     Part { id: "charts", title: "Charts", render: charts::section },
     Part { id: "thresholds", title: "Thresholds", render: rest::thresholds },
+    Part { id: "drift", title: "Drift", render: drift::section },
     Part { id: "series", title: "Also timed", render: rest::series },
     Part { id: "faults", title: "Faults", render: faulty::section },
     Part { id: "generator", title: "Generator", render: rest::generator },

@@ -1,0 +1,133 @@
+//! How the run drifted: charts of what did, the table of all that was looked at, gander itself beside it.
+
+use super::charts::still;
+use super::prose::{name, prose, remark};
+use super::table::{Cell, Column, Group, Row, Table};
+use crate::report::{chart, drift, figures};
+use crate::result::dossier::Dossier;
+use crate::result::soak::{DriftSummary, Finding};
+use maud::{Markup, html};
+
+/// Most charts of rows that changed; the table tells of all.
+const MOST_CHARTS: usize = 3;
+
+pub(super) fn section(dossier: &Dossier) -> Markup {
+    let Some(found) = &dossier.summary.drift else { return html! {} };
+    let changed = drift::changed(found);
+    let drawn = changed.iter().filter(|(row, _)| !row.points.is_empty()).take(MOST_CHARTS);
+    let drawn = drawn.enumerate();
+    let charts: Vec<_> =
+        drawn.filter_map(|(place, (row, _))| chart::drift(found, row, place + 1)).collect();
+    html! {
+        h2 { "Drift" }
+        p { (sentence(&drift::headline(found))) " " (sentence(&drift::of_gander(found))) }
+        @for projection in &found.projections { p { (prose(&sentence(&drift::projected(projection)))) } }
+        @for drawn in &charts { (still(drawn)) }
+        @if !changed.is_empty() { (table(found, "drift", "What changed", |finding| finding != Finding::Steady)) }
+        details id="drift-all" {
+            summary { "All figures that were looked at" }
+            (table(found, "drift-rows", "Slopes over the measured part", |_| true))
+            (generator(found))
+        }
+        (remark("Slopes are of stretches of the run; their intervals know that neighbours share their fate. \
+                 `p` is how probable so steep a slope is by chance among all that were looked at."))
+    }
+}
+
+/// `Gander itself did not drift.`
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.by_ref().take(1).flat_map(char::to_uppercase).collect();
+    first + letters.as_str() + "."
+}
+
+fn table(found: &DriftSummary, id: &str, caption: &str, shown: fn(Finding) -> bool) -> Markup {
+    let columns = [
+        Column::text("figure"),
+        Column::text("change"),
+        Column::text("95 % interval"),
+        Column::text("from → to"),
+        Column::figure("p"),
+        Column::text("finding"),
+    ];
+    let row = |row: &crate::result::soak::DriftRow| {
+        let told = drift::told(row, found);
+        let finding = match row.finding {
+            Finding::Drifts => "changed",
+            Finding::Coincides => "changed with gander or its load",
+            Finding::Steady => "steady",
+        };
+        let notes = html! {
+            (finding)
+            @for note in &told.notes { span.below.muted { (name(note)) } }
+        };
+        Row::of(vec![
+            Cell::of(name(&told.name)),
+            Cell::of(&told.by),
+            Cell::of(&told.interval),
+            Cell::of(&told.ends),
+            Cell::of(chance(row.slope.p)),
+            Cell::of(notes),
+        ])
+    };
+    let rows = found.rows.iter().filter(|row| shown(row.finding)).map(row).collect();
+    let groups = vec![Group { title: None, rows }];
+    html! { (Table { id, caption, columns: &columns, groups }) }
+}
+
+fn generator(found: &DriftSummary) -> Markup {
+    let columns = [
+        Column::text("gander itself"),
+        Column::text("from → to"),
+        Column::figure("p"),
+        Column::text("finding"),
+    ];
+    let row = |own: &crate::result::soak::OwnDrift| {
+        let told = drift::own(own, found.measured_s);
+        let of = own.figure.name();
+        Row::of(vec![
+            Cell::of(of),
+            Cell::of(told.trim_start_matches(of).trim_start()),
+            Cell::of(chance(own.slope.p)),
+            Cell::of(if own.drifts { "changed" } else { "steady" }),
+        ])
+    };
+    let rows = found.generator.iter().map(row).collect();
+    let groups = vec![Group { title: None, rows }];
+    html! { (Table { id: "drift-own", caption: "Gander itself", columns: &columns, groups }) }
+}
+
+fn chance(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { figures::rate(p) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::specimen;
+
+    #[test]
+    fn a_short_run_has_no_section() {
+        assert_eq!(section(&specimen::dossier(specimen::passing())).into_string(), "");
+    }
+
+    #[test]
+    fn what_changed_is_drawn_and_everything_is_in_a_table() {
+        let mut dossier = specimen::dossier(specimen::passing());
+        dossier.summary.drift = Some(specimen::drifting());
+        let page = section(&dossier).into_string();
+        assert_eq!(page.matches("<svg ").count(), 3);
+        for words in [
+            "sign-on p95",
+            "jumped from",
+            "not charged to the tenant",
+            "<code>sign-on.p95 &lt; 800ms</code>",
+            "id=\"drift-rows\"",
+            "memory",
+        ] {
+            assert!(page.contains(words), "{words}: {page}");
+        }
+        let all = page.split_once("id=\"drift-rows\"").unwrap().1;
+        assert!(all.contains("steady"), "{all}");
+    }
+}
