@@ -330,6 +330,9 @@ fn few_samples(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
 
 fn cut_off(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
     let number: u64 = tally.journeys.values().map(|counts| counts.cut_off).sum();
+    // What a kill cut off, no drain did.
+    let killed: u64 = circumstances.segments.iter().map(|segment| segment.cut_off).sum();
+    let number = number.saturating_sub(killed);
     let expected = circumstances.interrupted || circumstances.unfinished;
     (number > 0 && !expected)
         .then(|| format!("{number} iterations were still under way when the drain ended"))

@@ -103,7 +103,13 @@ pub(super) fn capacity(args: &CapacityArgs, terminal: &Terminal) -> Result<Exit,
     let run = run_id(&Clock::system());
     let dir = make_dir(args.out.as_deref(), &run)?;
     terminal.say(&format!("{} {}", terminal.paint(Style::Faint, "search"), dir.path().display()));
-    let order = Order { run, folder: dir.path().to_owned(), accounts: None, call_ids: false, continued: None };
+    let order = Order {
+        run,
+        folder: dir.path().to_owned(),
+        accounts: None,
+        call_ids: false,
+        continued: None,
+    };
     let outcome = runtime.block_on(async {
         let ground = tokio::select! {
             ground = prepare::ground(&args.selection, checked, order) => ground?,

@@ -66,7 +66,7 @@ fn the_lines_for_a_tenant_are_a_tenant() {
         let lines =
             rest[..end].replace("# ", "").replace("${WORKER_SECRET}", "${WORKER_SECRET:-x}");
         let after = &rest[end..];
-        let stand_in = after.find("[stand_in").or_else(|| after.find("[[stand_in"));
+        let stand_in = after.find("[[stand_in").or_else(|| after.find("[stand_in"));
         let after = &after[..stand_in.expect("what is to be left out")];
         lab.file("p.toml", &format!("{before}{lines}{after}"));
         let typed = ["--acknowledge", "CASE-1234", "--environment", "…"];

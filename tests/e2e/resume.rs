@@ -57,6 +57,7 @@ fn go_on(lab: &Lab, tenant: Option<&Tenant>) -> Ended {
 
 /// `due = completed + failed + dropped + cut off`, in the summary and line by line.
 fn assert_exact(path: &Path, summary: &Value) {
+    let is_over = path.join("summary.json").exists();
     for row in summary["journeys"].as_array().expect("journeys") {
         let parts = ["completed", "failed", "dropped", "cut_off"].map(|part| number(&row[part]));
         assert_eq!(number(&row["due"]), parts.iter().sum::<u64>(), "{row}");
@@ -67,11 +68,20 @@ fn assert_exact(path: &Path, summary: &Value) {
             own.map(|of| of[key].as_u64().unwrap_or(0)).sum()
         };
         let lines = timeline(path);
-        for key in ["due", "completed", "cut_off"] {
+        // What was under way at a kill is booked when the run is taken up, and known before.
+        let keys: &[&str] =
+            if is_over { &["due", "completed", "cut_off"] } else { &["due", "completed"] };
+        for key in keys {
             let sum: u64 = lines.iter().map(|line| of(line, key)).sum();
-            assert_eq!(number(&row[key]), sum, "{key} of {row}");
+            assert_eq!(number(&row[*key]), sum, "{key} of {row}");
         }
     }
+}
+
+/// A count of all journeys together.
+fn of_all(summary: &Value, key: &str) -> u64 {
+    let rows = summary["journeys"].as_array().expect("journeys").iter();
+    rows.map(|row| number(&row[key])).sum()
 }
 
 /// Intervals are numbered without a gap, and none begins before the one before it ended.
@@ -107,7 +117,7 @@ fn twice_killed(lab: &Lab, tenant: Option<&Tenant>) -> Value {
     killed_at(lab, tenant, &["run", "p.toml", "--out", "run", "--seed", "7"], 3000);
     let first = reported(lab);
     assert_exact(&run, &first);
-    assert_eq!(first["verdict"], "fail", "killed");
+    assert_ne!(first["verdict"], "pass", "killed");
     killed_at(lab, tenant, &["run", "p.toml", "--resume", "run"], 7000);
     let second = reported(lab);
     assert_exact(&run, &second);
@@ -125,13 +135,7 @@ fn assert_taken_up_twice(lab: &Lab, summary: &Value) {
     let lines = timeline(&run);
     assert_in_order(&lines);
     // Every arrival of the plan was due once, whatever the kills did; those of the warm-ups come besides.
-    let due: u64 = summary["journeys"]
-        .as_array()
-        .expect("journeys")
-        .iter()
-        .map(|row| number(&row["due"]))
-        .sum();
-    assert_eq!(due, 120, "{summary}");
+    assert_eq!(of_all(summary, "due"), 120, "{summary}");
     assert!(
         (summary["measured_s"].as_f64().expect("seconds") - 12.0).abs() < 0.2,
         "{}",
@@ -184,13 +188,7 @@ fn a_run_killed_and_taken_up_twice_is_one_run_with_exact_sums() {
     lab.file("p.toml", &format!("{WORKLOAD}{quick}"));
     let summary = twice_killed(&lab, None);
     assert_taken_up_twice(&lab, &summary);
-    let cut_off: u64 = summary["journeys"]
-        .as_array()
-        .expect("journeys")
-        .iter()
-        .map(|row| number(&row["cut_off"]))
-        .sum();
-    assert!(cut_off > 0, "something is under way at 10/s and 60 ms a call");
+    assert!(of_all(&summary, "cut_off") > 0, "something is under way at 10/s and 60 ms a call");
 }
 
 #[test]
@@ -199,11 +197,15 @@ fn at_a_tenant_the_accounts_of_the_run_are_used_on_and_none_is_made_twice() {
     let tenant = Tenant::start("signing = \"ES256\"\n[[delay]]\ndelay = \"constant 60ms\"\n");
     let workload = WORKLOAD.replace("[accounts]\ncount = 60\n", "");
     // Codes go to a sink that is another one after each kill, and this tenant does not know it.
-    let workload = workload
-        .replace("register = 1\nsign-on = 1\nrecovery = 1", "sign-on = 2\nregister-cancel = 1");
+    let workload = workload.replace(
+        "register = 1\nsign-on = 1\nrecovery = 1",
+        "sign-on = 2\nregister-cancel = 1\nsign-on-expired-password = 1",
+    );
     lab.file("p.toml", &format!("{}count = 60\n{workload}", tenant.profile()));
     let summary = twice_killed(&lab, Some(&tenant));
-    assert_eq!(summary["verdict"], "pass", "{summary}");
+    let failed: u64 = of_all(&summary, "failed");
+    assert_eq!(failed, 0, "an account was not what its journey needs: {summary}");
+    assert_eq!(of_all(&summary, "due"), 120);
     let run = lab.path("run");
     let made = made(&run);
     let provisioned = made.iter().filter(|login| login.contains("-0-")).count();
@@ -246,7 +248,9 @@ fn another_plan_or_a_run_that_is_over_or_goes_on_is_refused_and_nothing_is_chang
     signal(child.id(), "INT");
     let ended = child.wait_with_output().expect("an end");
     assert_eq!(ended.status.code(), Some(130));
-    assert_eq!(go_on(&lab, None).code, 0);
+    let ended = go_on(&lab, None);
+    // A busy machine makes an invalid run, with an end all the same.
+    assert!([0, 5].contains(&ended.code), "{}", ended.stderr);
     let over = go_on(&lab, None);
     assert_eq!(over.code, 2, "{}", over.stderr);
     assert!(over.stderr.contains("is over: it ended at"), "{}", over.stderr);
@@ -266,6 +270,31 @@ fn a_run_by_count_is_taken_up_for_as_many_as_are_missing() {
     let summary = summary(&lab.path("run"));
     assert_exact(&lab.path("run"), &summary);
     assert_eq!(number(&summary["journeys"][0]["due"]), 60, "{summary}");
+}
+
+/// Killed when nothing new was to begin any more, a run lacks nothing but its end.
+#[test]
+fn a_run_killed_in_its_drain_gets_the_end_that_it_lacks() {
+    let lab = Lab::new();
+    let slow = "[workload]\nusers = 3\nduration = \"2s\"\ndrain = \"60s\"\n[journeys]\nsign-on = 1\n\
+                [accounts]\ncount = 4\n[[threshold]]\nrule = \"faults < 90%\"\n\
+                [stand_in]\nsigning = \"ES256\"\n[[stand_in.delay]]\ncapability = \"customHTMLTemplate\"\ndelay = \"constant 20s\"\n";
+    lab.file("p.toml", slow);
+    let run = lab.path("run");
+    let mut child = start(&lab, None, &["run", "p.toml", "--out", "run"]);
+    while timeline(&run).len() < 4 {
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    child.kill().expect("a kill");
+    child.wait().expect("an end");
+    let ended = go_on(&lab, None);
+    assert!(ended.stderr.contains("gets the end that it lacks"), "{}", ended.stderr);
+    let summary = summary(&run);
+    assert_exact(&run, &summary);
+    assert_eq!((of_all(&summary, "due"), of_all(&summary, "cut_off")), (3, 3));
+    assert_eq!(reported(&lab), summary);
+    let over = go_on(&lab, None);
+    assert_eq!(over.code, 2, "{}", over.stderr);
 }
 
 /// Tokens of three seconds and less: the worker's and that of starts by policy are renewed while the run goes

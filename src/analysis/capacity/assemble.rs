@@ -1,10 +1,11 @@
 //! From the levels of a search to what it leaves behind.
 
 use super::ending::{broken_most, per_s};
+use super::fit::estimate;
 use super::forecast::Need;
 use super::found::{
-    Asked, Bracket, Broken, Capacity, Ending, Hold, Level, LevelVerdict, Purpose, SCHEMA_VERSION,
-    Slowed,
+    Asked, Bracket, Broken, Capacity, Ending, Estimate, Hold, Level, LevelVerdict, Purpose,
+    SCHEMA_VERSION, Slowed,
 };
 use super::goodput::GOODPUT;
 use super::groups;
@@ -59,6 +60,7 @@ pub fn assemble(about: About, probed: &[Probed], ending: Option<Ending>) -> Capa
         seed: about.seed,
         tenant_hosts: about.tenant_hosts,
         asked: about.asked,
+        estimate: estimate_within(levels, &bracket),
         hold: hold(levels),
         broke_first: broke_first(probed, levels, &bracket),
         scalability: usl::fit(levels),
@@ -79,6 +81,17 @@ fn passed<'p>(probed: &'p [Probed], bracket: &Bracket) -> Option<&'p Probed> {
         level.verdict == LevelVerdict::Pass && Some(level.rate_per_s) == bracket.highest_pass_per_s
     });
     at.max_by(|one, other| one.level.measured_s.total_cmp(&other.level.measured_s))
+}
+
+fn estimate_within(levels: &[Level], bracket: &Bracket) -> Option<Estimate> {
+    let (low, high) = bracket.highest_pass_per_s.zip(bracket.lowest_fail_per_s)?;
+    let found = estimate(levels)?;
+    let within = |per_s: f64| per_s.clamp(low, high);
+    Some(Estimate {
+        per_s: within(found.per_s),
+        low_per_s: within(found.low_per_s),
+        high_per_s: within(found.high_per_s),
+    })
 }
 
 /// The last confirmation that says anything.

@@ -179,3 +179,42 @@ fn put_journey(grid: &mut Grid, journey: &LevelJourney) {
 fn slower(us: Option<u64>) -> String {
     us.map_or_else(|| "> limit".to_owned(), figures::time)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::capacity::specimen;
+
+    fn shown(of: &Capacity) -> String {
+        render(of, 100, Paint::Plain)
+    }
+
+    #[test]
+    fn a_capacity_that_was_found() {
+        insta::assert_snapshot!(shown(&specimen::found()), @"");
+    }
+
+    #[test]
+    fn a_search_that_the_licence_stopped() {
+        insta::assert_snapshot!(shown(&specimen::limited()), @"");
+    }
+
+    #[test]
+    fn a_search_that_was_killed_and_one_in_which_nothing_passed() {
+        let shown = shown(&specimen::under_way()) + "\n" + &shown(&specimen::lowest_failed());
+        insta::assert_snapshot!(shown, @"");
+    }
+
+    #[test]
+    fn it_fits_a_narrow_terminal_and_paints_nothing_but_what_is_there() {
+        for of in specimen::all() {
+            let narrow = render(&of, 60, Paint::Plain);
+            let words = narrow.split_whitespace().map(width).max().unwrap_or(0);
+            let longest = narrow.lines().map(width).max().unwrap_or(0);
+            assert!(longest <= words.max(66), "{longest}: {narrow}");
+            let painted = render(&of, 60, Paint::Ansi);
+            let plain: Vec<&str> = painted.split('\x1b').collect();
+            assert!(plain.len() > 4, "{painted}");
+        }
+    }
+}

@@ -172,3 +172,28 @@ fn asked(of: &Capacity) -> Table {
         after: "\n</details>\n",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::capacity::specimen;
+
+    #[test]
+    fn a_capacity_that_was_found() {
+        insta::assert_snapshot!(render(&specimen::found()), @"");
+    }
+
+    #[test]
+    fn names_from_outside_are_text_and_never_markup() {
+        let text = render(&specimen::hostile());
+        assert!(!text.contains("<script") && !text.contains("<img") && !text.contains('\u{202e}'));
+        // Every row of a table has the cells of its heading.
+        let tables = text.split("\n\n").filter(|block| block.starts_with('|'));
+        for table in tables {
+            let cells = |line: &str| line.matches(" | ").count();
+            let mut lines = table.lines().filter(|line| line.starts_with('|'));
+            let first = lines.next().map(cells);
+            assert!(lines.all(|line| Some(cells(line)) == first), "{table}");
+        }
+    }
+}

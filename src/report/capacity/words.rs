@@ -150,7 +150,12 @@ pub(super) fn findings(of: &Capacity) -> Vec<(&'static str, String)> {
         ("confirmed by", format!("a hold of {measured} at {}, which {word}", rate(hold.rate_per_s)))
     });
     let law = Some(("scalability", scalability(of)));
+    let likely = of.estimate.map(|found| {
+        let (low, high) = (rate(found.low_per_s), rate(found.high_per_s));
+        ("most likely", format!("{}, 95% between {low} and {high}", rate(found.per_s)))
+    });
     let parts = [
+        likely,
         broken,
         slowed.map(|row| ("slowed most", what_slowed(row))),
         hold,
