@@ -204,6 +204,13 @@ pub(super) fn hostile() -> Dossier {
         row.actions.iter_mut().for_each(|action| action.action = name.to_owned());
     }
     summary.cautions.iter_mut().for_each(|caution| caution.text = name.to_owned());
+    let mut drift = drifting();
+    for row in &mut drift.rows {
+        (row.name, row.event, row.action) = (name.to_owned(), name.to_owned(), name.to_owned());
+        row.jumps.iter_mut().for_each(|jump| jump.beside = Some(name.to_owned()));
+    }
+    drift.projections.iter_mut().for_each(|found| found.rule = name.to_owned());
+    summary.drift = Some(drift);
     dossier.failing.iter_mut().for_each(|sample| {
         (sample.journey, sample.detail) = (name.into(), name.to_owned());
         sample.call_id = Some(name.to_owned());
