@@ -617,6 +617,32 @@ async fn who_finds_nobody_in_time_is_dropped_where_that_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn phases_that_are_moved_while_the_load_is_on_are_those_of_what_is_due_from_then_on() {
+    let work = Work::new(|_| async { Ending::Completed });
+    let mut plan = arrivals(200.0, 50, WhenLate::Queue);
+    (plan.workload.warm_up, plan.workload.duration) = (ms(60_000), Some(ms(60_000)));
+    let plan = plan.with_moving_phases();
+    let timetable = plan.timetable.clone().expect("phases that can be moved");
+    assert_eq!(plan.phases().measured_ends, Some(ms(120_000)));
+    let stop = Stop::default();
+    let moving = async {
+        work.started(5).await;
+        timetable.measure_from(ms(200));
+        work.started(45).await;
+        timetable.end_at(ms(600));
+    };
+    let (end, ()) = tokio::join!(drive(plan, &stop, &work), moving);
+    assert_eq!((end.by, end.measured), (EndedBy::Time, ms(400)));
+    assert_eq!(end.closed - end.started, ms(600));
+    let tickets = work.tickets();
+    assert_eq!(tickets.len(), 120);
+    for ticket in &tickets {
+        let expected = if ticket.after < ms(200) { Phase::WarmUp } else { Phase::Measured };
+        assert_eq!(ticket.phase, expected, "{ticket:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_who_finds_nobody_in_time_ends_the_run_where_that_is_asked_for() {
     let work = Work::new(|_| async {
         tokio::time::sleep(ms(300)).await;

@@ -2,14 +2,16 @@
 
 use super::verdict::OVERLOADED_PART;
 use crate::base::names::{Journey, MOST_FLOW_VARIANTS, OTHER_FLOW, UNKNOWN_FLOW, Variant};
-use crate::base::units::Share;
+use crate::base::units::{Share, Span};
 use crate::measure::catalogue::MOST_SERIES;
 use crate::measure::histogram::{Percentile, Times};
+use crate::measure::segment::{Segment, gaps};
 use crate::measure::series::Kind;
 use crate::measure::tally::{FlowTally, Tally, share};
 use crate::measure::timeline::allowed_lag_us;
 use crate::result::summary::{Caution, WorkloadModel};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// What of a run the tally does not know.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,8 @@ pub struct Circumstances {
     /// Whether the run has no end on record, because gander was killed or could not write on: the
     /// result was put together from the files.
     pub unfinished: bool,
+    /// The segments of a run that was taken up again.
+    pub segments: Vec<Segment>,
     /// Whether variants are the flows that iterations met.
     pub by_flow: bool,
     /// The thresholds that were to stop the run and never had samples enough to, each in a line of its own.
@@ -40,6 +44,7 @@ struct Reason {
 const REASONS: &[Reason] = &[
     Reason { slug: "unfinished", advice: KILLED, text: unfinished },
     Reason { slug: "interrupted", advice: KILLED, text: interrupted },
+    Reason { slug: "resumed", advice: GAPS, text: resumed },
     Reason { slug: "rate-changed", advice: BY_HAND, text: rate_changed },
     Reason { slug: "generator-unknown", advice: UNKNOWN, text: generator_unknown },
     Reason { slug: "generator-busy", advice: BUSY, text: generator_busy },
@@ -61,6 +66,8 @@ const REASONS: &[Reason] = &[
 ];
 
 const KILLED: &str = "repeat the run to its end before you rely on it";
+const GAPS: &str = "nothing is told of the gaps; what came back right after one met a tenant that had \
+     rested, and what was cut off by a kill counts as slower than any limit";
 const BY_HAND: &str = "read it as a trial; to rely on it, write the stages that you found into \
      `workload.stages` and run those";
 const BUSY: &str = "use fewer users or a lower rate, a larger machine, or several agents";
@@ -121,6 +128,36 @@ fn unfinished(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
 fn interrupted(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
     let seconds = tally.run.elapsed_ms / 1000;
     circumstances.interrupted.then(|| format!("the run was interrupted after {seconds} s"))
+}
+
+/// Most gaps that are told one by one.
+const MOST_GAPS: usize = 5;
+
+fn resumed(_: &Tally, circumstances: &Circumstances) -> Option<String> {
+    let gaps = gaps(&circumstances.segments);
+    let span = |ms: u64| Span(Duration::from_secs(ms / 1000));
+    let told = gaps
+        .iter()
+        .take(MOST_GAPS)
+        .map(|gap| format!("from {} to {}", span(gap.from_ms), span(gap.warm_ms)));
+    let mut told: Vec<_> = told.collect();
+    let times = match gaps.len() {
+        0 => return None,
+        1 => "once".to_owned(),
+        number => format!("{number} times"),
+    };
+    let more = gaps.len() - told.len();
+    told.extend((more > 0).then(|| format!("{more} more times")));
+    let cut_off: u64 = circumstances.segments.iter().map(|segment| segment.cut_off).sum();
+    let cut_off = match cut_off {
+        0 => String::new(),
+        1 => "; 1 iteration was under way when gander was killed".to_owned(),
+        number => format!("; {number} iterations were under way when gander was killed"),
+    };
+    Some(format!(
+        "the run was taken up again {times}: nothing was measured {}{cut_off}",
+        told.join(", ")
+    ))
 }
 
 fn rate_changed(tally: &Tally, _: &Circumstances) -> Option<String> {
@@ -293,6 +330,9 @@ fn few_samples(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
 
 fn cut_off(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
     let number: u64 = tally.journeys.values().map(|counts| counts.cut_off).sum();
+    // What a kill cut off, no drain did.
+    let killed: u64 = circumstances.segments.iter().map(|segment| segment.cut_off).sum();
+    let number = number.saturating_sub(killed);
     let expected = circumstances.interrupted || circumstances.unfinished;
     (number > 0 && !expected)
         .then(|| format!("{number} iterations were still under way when the drain ended"))
@@ -471,6 +511,10 @@ mod tests {
                     "`p95 < 1s over 5s` could not".to_owned(),
                     "nor `max`".to_owned(),
                 ],
+                segments: vec![
+                    Segment { end_ms: Some(62_003), cut_off: 3, ..Segment::default() },
+                    Segment { start_ms: 180_000, warm_up_ms: 5000, ..Segment::default() },
+                ],
                 ..Circumstances::default()
             };
             let cautions = all(&tally, &circumstances);
@@ -485,6 +529,8 @@ mod tests {
         // for variants that are flows.
         assert_eq!(number, REASONS.len() - 5);
         insta::assert_snapshot!(text, @r#"
+resumed: the run was taken up again once: nothing was measured from 1m2s to 3m5s; 3 iterations were under way when gander was killed
+  nothing is told of the gaps; what came back right after one met a tenant that had rested, and what was cut off by a kill counts as slower than any limit
 rate-changed: the rate was changed by hand 2 times while the run went on: it is not the run of its plan
   read it as a trial; to rely on it, write the stages that you found into `workload.stages` and run those
 generator-unknown: this system does not tell how much CPU gander used: whether gander was the limit is not known

@@ -32,7 +32,7 @@ const CONFIDENCE: f64 = 0.95;
 const TOO_SHORT: &str = "too short to tell";
 
 /// Where the randomness of intervals comes from: the same run has the same intervals, always.
-const DRAWS: Draws = Draws { resamples: 1000, seed: 1, confidence: 0.95 };
+pub const DRAWS: Draws = Draws { resamples: 1000, seed: 1, confidence: 0.95 };
 
 /// A rule that a result has to keep, and what to do when it is broken before the end.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +72,24 @@ pub struct Evidence<'e> {
     pub reply_timeout: Duration,
 }
 
+/// What a rule observes, in words and in numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighed {
+    /// For people.
+    pub told: ThresholdSummary,
+    /// The number; none where there is nothing to observe, or too little.
+    pub observed: Option<Observed>,
+    /// Its interval, in the same unit: µs, a share, a rate.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// What is looked at, and how closely.
+#[derive(Clone, Copy)]
+struct Looking<'e> {
+    on: &'e Evidence<'e>,
+    draws: Draws,
+}
+
 /// What came of looking.
 struct Found {
     /// The number, or why there is none.
@@ -102,12 +120,23 @@ impl Rule {
     /// Looks at what was measured. A rule that meets no sample does not hold; one whose time has not come
     /// yet is left open and holds so far.
     pub fn evaluate(&self, on: &Evidence<'_>) -> ThresholdSummary {
+        self.weigh(on, DRAWS).told
+    }
+
+    /// The same with its numbers, and with intervals of one's choice.
+    pub fn weigh(&self, on: &Evidence<'_>, draws: Draws) -> Weighed {
+        let looking = Looking { on, draws };
         let found = match (on.windows, self.metric, &self.over) {
             (None, ..) if self.is_of_stretches() => Found::without(AT_THE_END),
             (Some(windows), Metric::Drift(_), _) => self.drift(on, windows),
-            (Some(windows), _, Some(over)) => self.in_stretches(on, windows, over.value.0),
-            _ => self.in_all(on),
+            (Some(windows), _, Some(over)) => self.in_stretches(looking, windows, over.value.0),
+            _ => self.in_all(looking),
         };
+        let (observed, interval) = (found.observed.ok(), found.interval);
+        Weighed { told: self.told(found, on), observed, interval }
+    }
+
+    fn told(&self, found: Found, on: &Evidence<'_>) -> ThresholdSummary {
         let is_open = found.observed == Err(AT_THE_END);
         let holds = is_open || found.observed.is_ok_and(|observed| self.holds(observed));
         let shown = |observed: Observed| observed.shown(on.reply_timeout);
@@ -130,8 +159,9 @@ impl Rule {
         }
     }
 
-    fn in_all(&self, on: &Evidence<'_>) -> Found {
-        let interval = |windows| self.interval(&self.cells(on, windows), on.reply_timeout);
+    fn in_all(&self, looking: Looking<'_>) -> Found {
+        let Looking { on, .. } = looking;
+        let interval = |windows| self.interval(&self.cells(on, windows), looking);
         Found::of(self.seen_in_all(on), on.windows.and_then(interval))
     }
 
@@ -142,9 +172,9 @@ impl Rule {
         self.metric.of(&whole, on.reply_timeout).filter(|_| is_known)
     }
 
-    /// The windows of its scope. What was under way when gander was killed is in none of them; it was cut off
-    /// in the last.
-    fn cells(&self, on: &Evidence<'_>, windows: &Windows) -> Vec<Cell> {
+    /// The windows of what it is about. What was under way when gander was killed is in none of them; it was
+    /// cut off in the last.
+    pub fn cells(&self, on: &Evidence<'_>, windows: &Windows) -> Vec<Cell> {
         let mut cells = windows.cells(|track| self.scope.has(track));
         let beyond: u64 = cells.iter().map(|cell| cell.pool.beyond).sum();
         if let Some(last) = cells.last_mut() {
@@ -153,7 +183,8 @@ impl Rule {
         cells
     }
 
-    fn in_stretches(&self, on: &Evidence<'_>, windows: &Windows, over: Duration) -> Found {
+    fn in_stretches(&self, looking: Looking<'_>, windows: &Windows, over: Duration) -> Found {
+        let Looking { on, .. } = looking;
         let cells = self.cells(on, windows);
         let (over_ms, width_ms) = (millis(over), windows.width_ms());
         let measured_ms: u64 = cells.iter().map(|cell| cell.measured_ms).sum();
@@ -163,7 +194,7 @@ impl Rule {
                 let measured = Span(Duration::from_millis(measured_ms));
                 format!("measured for {measured} only: judged on all of it")
             });
-            return Found { remark, ..self.in_all(on) };
+            return Found { remark, ..self.in_all(looking) };
         }
         if self.seen_in_all(on).is_none() {
             return Found::without(NO_SAMPLES);
@@ -182,7 +213,7 @@ impl Rule {
             format!("in stretches of {whole}, because the run has windows of {width} on file")
         });
         let stretch_ms = Some(bounds_ms(&cells, windows, &place));
-        let interval = self.interval(&cells[place], on.reply_timeout);
+        let interval = self.interval(&cells[place], looking);
         Found { stretch_ms, remark, ..Found::of(Some(worst), interval) }
     }
 
@@ -209,14 +240,15 @@ impl Rule {
         Found::of(Some(Observed::Share(line.per_s * scale)), interval)
     }
 
-    /// The 95 % interval of what cells show. None for a longest time, of which a sample says nothing, and
+    /// The interval of what cells show. None for a longest time, of which a sample says nothing, and
     /// with too few cells.
-    fn interval(&self, cells: &[Cell], reply_timeout: Duration) -> Option<(f64, f64)> {
+    fn interval(&self, cells: &[Cell], looking: Looking<'_>) -> Option<(f64, f64)> {
+        let Looking { on, draws } = looking;
         let figure = match self.metric {
             Metric::Percentile(percentile) => Figure::Percentile(percentile),
             Metric::Mean => {
-                let waited = cells.iter().map(|cell| with_waiting(cell, reply_timeout));
-                return estimate(&waited.collect::<Vec<_>>(), Figure::Mean, DRAWS)?.interval;
+                let waited = cells.iter().map(|cell| with_waiting(cell, on.reply_timeout));
+                return estimate(&waited.collect::<Vec<_>>(), Figure::Mean, draws)?.interval;
             }
             Metric::Faults => Figure::FaultShare,
             Metric::Fault(fault) => Figure::FaultOf(fault),
@@ -224,7 +256,7 @@ impl Rule {
             Metric::Dropped => Figure::DroppedShare,
             Metric::Max | Metric::Drift(_) => return None,
         };
-        estimate(cells, figure, DRAWS)?.interval
+        estimate(cells, figure, draws)?.interval
     }
 }
 
@@ -240,13 +272,13 @@ fn with_waiting(cell: &Cell, reply_timeout: Duration) -> Cell {
 /// its later part alone, the last in its earlier part.
 fn bounds_ms(cells: &[Cell], windows: &Windows, place: &RangeInclusive<usize>) -> (u64, u64) {
     let width_ms = windows.width_ms();
-    let start_ms = |place: usize| (windows.measured().start + place) as u64 * width_ms;
+    let start_ms = |place: usize| windows.begins_ms(windows.measured().start + place);
     let unmeasured_ms =
         |place: usize| cells.get(place).map_or(0, |cell| width_ms.saturating_sub(cell.measured_ms));
     let (first, last) = (*place.start(), *place.end());
     let before_ms = if first == 0 { unmeasured_ms(0) } else { 0 };
     let after_ms = if last + 1 == cells.len() && last > 0 { unmeasured_ms(last) } else { 0 };
-    (start_ms(first) + before_ms, start_ms(last + 1) - after_ms)
+    (start_ms(first) + before_ms, start_ms(last) + width_ms - after_ms)
 }
 
 fn millis(span: Duration) -> u64 {

@@ -42,9 +42,7 @@ pub(super) fn check(args: &CheckArgs, terminal: &Terminal) -> Result<Exit, Failu
         args.selection.name(),
         journeys.join(", ")
     ));
-    for (what, advice) in checked.short_of_accounts() {
-        terminal.say(&format!("{} {what}; {advice}", terminal.paint(Style::Bad, "caution")));
-    }
+    prepare::check_supply(&checked, terminal)?;
     if args.walk {
         super::runtime()?.block_on(walk(args, checked, terminal))
     } else {
@@ -57,7 +55,13 @@ async fn walk(args: &CheckArgs, checked: Checked, terminal: &Terminal) -> Result
     let walks = checked.journeys.len();
     let run = run_id(&Clock::system());
     let folder = args.out.join(run.as_str());
-    let order = Order { run, folder, accounts: u64::try_from(walks).ok(), call_ids: false };
+    let order = Order {
+        run,
+        folder,
+        accounts: u64::try_from(walks).ok(),
+        call_ids: false,
+        continued: None,
+    };
     let ground = prepare::ground(&args.selection, checked, order).await?;
     let outcome = walk_each(&ground, terminal).await;
     if ground.embedded.is_none() {

@@ -101,7 +101,13 @@ async fn rehearse(args: &RecordArgs, terminal: &Terminal) -> Result<Exit, Failur
     checked.journeys = vec![(Arc::new(needs(state).map_err(Failure::of_problems)?), 1.0)];
     let run = run_id(&Clock::system());
     let folder = args.out.join(run.as_str());
-    let order = Order { run, folder, accounts: Some(u64::from(state.is_some())), call_ids: false };
+    let order = Order {
+        run,
+        folder,
+        accounts: Some(u64::from(state.is_some())),
+        call_ids: false,
+        continued: None,
+    };
     let ground = prepare::ground(&args.selection, checked, order).await?;
     terminal.say(&format!(
         "recording `{}` on {}; Enter takes what stands in brackets, `{LEFT_ALONE}` leaves a field alone, `{QUIT}` ends",

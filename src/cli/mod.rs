@@ -1,7 +1,11 @@
 //! The commands: the only part that talks to a person.
 
 mod aside;
+mod assemble;
 mod broadcast;
+mod capacity;
+mod capacity_journal;
+mod capacity_level;
 mod check;
 mod compare;
 mod dialogue;
@@ -11,13 +15,16 @@ mod exit;
 mod journeys;
 mod journeys_import;
 mod journeys_record;
+mod mix;
 mod narrator;
 mod prepare;
 mod progress;
 mod repeat;
 mod report;
+mod report_search;
 mod run;
 mod schema;
+mod settle;
 mod sink;
 mod stand_in;
 mod terminal;
@@ -63,7 +70,9 @@ enum Colour {
 enum Command {
     /// Put load on a tenant, or on the embedded stand-in, and measure what comes back
     Run(Box<run::RunArgs>),
-    /// Show the result of a run again, also of one that was killed
+    /// Find the highest arrival rate at which all thresholds hold
+    Capacity(Box<capacity::CapacityArgs>),
+    /// Show the result of a run or a search again, also of one that was killed
     Report(report::ReportArgs),
     /// Say whether one flow version is slower than another: two runs, several, or variants of one
     Compare(Box<compare::CompareArgs>),
@@ -87,6 +96,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
     let terminal = Terminal::new(arguments.manner);
     let outcome = match arguments.command {
         Command::Run(args) => run::run(&args, &terminal),
+        Command::Capacity(args) => capacity::capacity(&args, &terminal),
         Command::Report(args) => report::report(&args, &terminal),
         Command::Compare(args) => compare::compare(&args, &terminal),
         Command::Check(args) => check::check(&args, &terminal),

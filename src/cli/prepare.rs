@@ -3,8 +3,9 @@
 
 use super::embedded::Embedded;
 use super::environment;
-use super::exit::{Exit, Failure};
+use super::exit::{Complaint, Exit, Failure};
 use super::stand_in::settings_of;
+use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
 use crate::base::document::{Problem, Problems, Table, Value};
 use crate::base::names::{Journey, RunId};
@@ -17,7 +18,9 @@ use crate::profile::check::{self, Checked, Typed};
 use crate::profile::document::Variant;
 use crate::profile::load::{self, Flags, Origin};
 use crate::profile::reference::Surroundings;
+use crate::profile::supply::Shortage;
 use crate::profile::tenant::Tenant;
+use crate::run::resume::Continued;
 use crate::run::stage::{self, Opened, Wishes};
 use crate::standin::Ready;
 use std::collections::BTreeMap;
@@ -26,6 +29,10 @@ use std::path::PathBuf;
 /// The profile that `run` and `check` use when none is named.
 const QUICKSTART: (&str, &str) =
     ("quickstart.toml (embedded)", include_str!("../../profiles/quickstart.toml"));
+
+/// The profile that `capacity` uses when none is named: a stand-in that can only take so much.
+pub(super) const CAPACITY: (&str, &str) =
+    ("capacity.toml (embedded)", include_str!("../../profiles/capacity.toml"));
 
 /// Management calls a second to our own stand-in, which has nobody else to serve.
 const STAND_IN_RATE: Rate = Rate { per_second: 5000.0 };
@@ -36,7 +43,7 @@ const STOCK: &str = "stock";
 /// Which profile, and what is changed in it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Selection {
-    /// Profile to use; without one, the quick start against the embedded stand-in
+    /// Profile to use; without one, an embedded one against the embedded stand-in
     profile: Option<PathBuf>,
     /// Change a key of the profile (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -71,12 +78,21 @@ impl Selection {
     }
 }
 
-/// Reads and checks the selected profile.
-pub(super) fn read(selection: &Selection, mut flags: Flags) -> Result<Checked, Failure> {
+/// Reads and checks the selected profile; without one, the quick start.
+pub(super) fn read(selection: &Selection, flags: Flags) -> Result<Checked, Failure> {
+    read_or(QUICKSTART, selection, flags)
+}
+
+/// The same with another one, by name and text, where none is selected.
+pub(super) fn read_or(
+    (name, text): (&str, &str),
+    selection: &Selection,
+    mut flags: Flags,
+) -> Result<Checked, Failure> {
     let problems = Problems::default();
     let origin = match &selection.profile {
         Some(path) => Origin::File(path),
-        None => Origin::Embedded(QUICKSTART.0, QUICKSTART.1),
+        None => Origin::Embedded(name, text),
     };
     let surroundings = Surroundings { variable: &environment };
     flags.sets.clone_from(&selection.sets);
@@ -144,6 +160,19 @@ fn lacks_policy(policy: &str, policies: &BTreeMap<String, String>) -> Option<(St
     Some((format!("the stand-in has no flow policy `{policy}`"), remedy))
 }
 
+/// Tells what may not last for the whole load, and refuses a load that some users must go without it.
+pub(super) fn check_supply(checked: &Checked, terminal: &Terminal) -> Result<(), Failure> {
+    let shortages = checked.shortages(Clock::system().wall());
+    let (certain, likely): (Vec<_>, Vec<_>) = shortages.into_iter().partition(|it| it.is_certain);
+    for Shortage { what, advice, .. } in likely {
+        terminal.say(&format!("{} {what}; {advice}", terminal.paint(Style::Bad, "caution")));
+    }
+    let complaint =
+        |it: Shortage| Complaint { what: it.what, place: None, remedy: Some(it.advice) };
+    let complaints: Vec<_> = certain.into_iter().map(complaint).collect();
+    if complaints.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::WrongInput, complaints }) }
+}
+
 /// Everything that journeys need, in place.
 pub(super) struct Ground {
     pub(super) checked: Checked,
@@ -164,6 +193,8 @@ pub(super) struct Order {
     pub(super) accounts: Option<u64>,
     /// Whether calls carry ids.
     pub(super) call_ids: bool,
+    /// What is known of accounts, if the run is taken up again.
+    pub(super) continued: Option<Continued>,
 }
 
 /// Puts everything in place. With no `[tenant]` the embedded stand-in is started and then treated
@@ -210,6 +241,7 @@ pub(super) async fn ground(
         folder: order.folder,
         call_ids: order.call_ids,
         accounts: order.accounts,
+        continued: order.continued,
     };
     let opened = stage::open(&checked, &tenants, codes, wishes, clock).await.map_err(|error| {
         let exit = if error.is_of_tenant() { Exit::TenantNotUsable } else { Exit::WrongInput };

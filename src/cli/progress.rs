@@ -3,9 +3,10 @@
 use super::aside;
 use super::terminal::Terminal;
 use crate::load::Plan;
-use crate::measure::series::{Phase, Phases};
+use crate::measure::series::Phase;
 use crate::measure::tally::Tally;
 use crate::measure::timeline::{Interval, JourneyLine};
+use crate::measure::timetable::Timetable;
 use crate::report::figures;
 use crate::report::progress::{JourneyNow, LINE_EVERY, Snapshot, line, message};
 use crate::run::conduct::Listener;
@@ -24,8 +25,10 @@ enum Told {
 
 /// Shows each interval as it ends.
 pub(super) struct Watcher {
-    phases: Phases,
+    timetable: Timetable,
     has_bar: bool,
+    /// Where what is watched began, from the start of the run; known with its first interval.
+    began: Option<Duration>,
     last_line: Duration,
     lines: Option<SyncSender<Told>>,
     /// Never told: ends when the printer has.
@@ -37,12 +40,16 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 
 impl Watcher {
     pub(super) fn new(terminal: &Terminal, plan: &Plan) -> Self {
-        let length = plan.workload.closes_after().map(|closes| closes.as_secs().max(1));
+        // Where phases move, nobody knows how long it will be.
+        let closes = plan.workload.closes_after().filter(|_| plan.timetable.is_none());
+        let length = closes.map(|closes| closes.as_secs().max(1));
         let bar = terminal.is_live().then(|| bar(length));
         let has_bar = bar.is_some();
         let (lines, printed) = printer(*terminal, bar);
         let lines = Some(lines);
-        Self { phases: plan.phases(), has_bar, last_line: Duration::ZERO, lines, printed }
+        let timetable = plan.timetable.clone().unwrap_or_else(|| plan.phases().into());
+        let last_line = Duration::ZERO;
+        Self { timetable, has_bar, began: None, last_line, lines, printed }
     }
 }
 
@@ -61,8 +68,10 @@ fn bar(length: Option<u64>) -> ProgressBar {
 
 impl Listener for Watcher {
     fn interval(&mut self, interval: &Interval, so_far: &Tally) {
-        let elapsed = Duration::from_millis(interval.line.end_ms);
-        let now = snapshot(interval, so_far, self.phases.of(elapsed));
+        let starts = Duration::from_millis(interval.line.start_ms);
+        let began = *self.began.get_or_insert(starts);
+        let elapsed = Duration::from_millis(interval.line.end_ms).saturating_sub(began);
+        let now = snapshot(interval, so_far, self.timetable.phases().of(elapsed));
         for event in &interval.line.events {
             let at = figures::clock(Duration::from_millis(event.at_ms));
             self.tell(Told::Event(format!("{at}  {}", event.text)));

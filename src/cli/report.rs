@@ -1,31 +1,33 @@
-//! `gander report`: a run directory shown again.
+//! `gander report`: the directory of a run or a search shown again.
 
 use super::exit::{Exit, Failure};
+use super::report_search;
 use super::sink::Sink;
 use super::terminal::Terminal;
 use crate::analysis::rule::Scope;
 use crate::base::remedy::{Listing, Remedy};
 use crate::report::console::{self, About};
 use crate::report::{FORMATS, Format, Render, RenderError};
+use crate::result::capacity::SearchDir;
 use crate::result::run_dir::{REPORT, RunDir, RunRecord, TIMELINE};
 use crate::run::summarise::{dossier, of_directory};
 use std::path::PathBuf;
 
-/// Show the result of a run again, also of one that was killed.
+/// Show the result of a run or of a search for capacity again, also of one that was killed.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReportArgs {
-    /// Directory of the run, such as `reports/latest`
+    /// Directory of the run or the search, such as `reports/latest`
     run_dir: PathBuf,
     /// Format; without one, the summary for people
     #[arg(long, value_parser = formats())]
-    format: Option<String>,
+    pub(super) format: Option<String>,
     /// File to write to instead of standard output
     #[arg(long, value_name = "FILE", requires = "format")]
-    to: Option<PathBuf>,
+    pub(super) to: Option<PathBuf>,
     /// For `hgrm`, what the distribution is of, as thresholds write it: `sign-on`,
     /// `sign-on/credentials`, `capability:token`, `variant:v1`; without it, all journeys
     #[arg(long, value_name = "SCOPE", requires = "format")]
-    of: Option<String>,
+    pub(super) of: Option<String>,
 }
 
 /// The names of the formats, each with what it is for.
@@ -38,6 +40,9 @@ fn formats() -> clap::builder::PossibleValuesParser {
 }
 
 pub(super) fn report(args: &ReportArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+    if let Some(search) = SearchDir::open(&args.run_dir) {
+        return report_search::report(args, &search, terminal);
+    }
     let format = FORMATS.iter().find(|format| args.format.as_deref() == Some(format.name));
     let scope = scope(args.of.as_deref(), format)?;
     let dir = RunDir::open(&args.run_dir).map_err(|error| wrong(&error))?;
@@ -91,7 +96,7 @@ fn wrong(error: &dyn Remedy) -> Failure {
     Failure::of(Exit::WrongInput, error)
 }
 
-fn unfit(error: RenderError) -> Failure {
+pub(super) fn unfit(error: RenderError) -> Failure {
     let exit = if error.is_of_input() { Exit::WrongInput } else { Exit::Bug };
     Failure::of(exit, &error)
 }

@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
+use crate::analysis::capacity::found::Capacity;
 use crate::analysis::compare::found::Comparison;
 use crate::base::schema::identified;
 use crate::journey;
@@ -38,6 +39,11 @@ const DOCUMENTS: &[Document] = &[
         name: "comparison",
         purpose: "what a comparison found, `gander compare --json`",
         schema: || identified(Comparison::schema(), "comparison"),
+    },
+    Document {
+        name: "capacity",
+        purpose: "what a search for capacity found, `capacity.json`",
+        schema: || identified(Capacity::schema(), "capacity"),
     },
 ];
 
@@ -106,6 +112,7 @@ mod tests {
                 "urn:gander:schema:journey",
                 "urn:gander:schema:summary",
                 "urn:gander:schema:comparison",
+                "urn:gander:schema:capacity",
             ]
         );
     }

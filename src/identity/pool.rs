@@ -101,6 +101,13 @@ impl Pool {
         Some(Lease { account: Some(account), spoiled: true, attempts, pool: self.clone() })
     }
 
+    /// Puts all free accounts of a state aside until they are put right.
+    pub fn spoil_all(&self, state: AccountState) {
+        let mut shelves = self.lock();
+        let Shelf { free, spoiled, .. } = shelves.shelf(state);
+        spoiled.extend(free.drain(..).map(|account| (account, 0)));
+    }
+
     /// How many accounts of a state there are.
     pub fn supply(&self, state: AccountState) -> Supply {
         let mut shelves = self.lock();
@@ -254,6 +261,17 @@ mod tests {
         assert!(pool.lease(AccountState::Ok).is_err());
         let expected = Supply { set_aside: 1, ..Supply::default() };
         assert_eq!(pool.supply(AccountState::Ok), expected);
+    }
+
+    #[test]
+    fn accounts_that_nobody_knows_about_are_put_right_before_they_are_lent() {
+        let pool = pool(&[AccountState::Ok, AccountState::Victim, AccountState::Victim]);
+        pool.spoil_all(AccountState::Victim);
+        assert!(pool.lease(AccountState::Victim).is_err() && pool.lease(AccountState::Ok).is_ok());
+        let expected = Supply { spoiled: 2, ..Supply::default() };
+        assert_eq!(pool.supply(AccountState::Victim), expected);
+        pool.lease_spoiled().unwrap().mend();
+        assert_eq!(pool.supply(AccountState::Victim), Supply { free: 1, spoiled: 1, ..expected });
     }
 
     #[test]

@@ -18,13 +18,12 @@ use std::time::{Duration, Instant};
 /// Nothing to do in the closed model.
 pub(super) async fn dispatch<P: Performer>(crew: Arc<Crew<P>>) {
     let gate = &crew.gate;
-    let (Model::Open { rate, arrivals, when_late, .. }, Some(start)) =
-        (&gate.plan.workload.model, gate.start())
+    let (Model::Open { when_late, .. }, Some(schedule), Some(start)) =
+        (&gate.plan.workload.model, gate.plan.schedule(), gate.start())
     else {
         return;
     };
     let _shut = Shut(&crew);
-    let schedule = Schedule::new(rate.clone(), *arrivals, gate.plan.seed);
     let mut pace = Pace { schedule, factor: 1.0 };
     let mut changes = gate.plan.rate.as_ref().map(RateControl::changes);
     let alarm = Alarm::new(gate.clock.clone());

@@ -9,8 +9,11 @@ use super::tally::Tally;
 use crate::base::clock::Clock;
 use crate::base::random::Seed;
 use crate::measure::series::Phases;
+use crate::measure::timetable::Timetable;
 use crate::workload::mix::Mix;
+use crate::workload::onward::Onward;
 use crate::workload::pacing::ThinkTime;
+use crate::workload::schedule::Schedule;
 use crate::workload::settings::{Model, Settings};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -32,18 +35,58 @@ pub struct Plan {
     /// Where the rate of the open model can be changed while the load is on; none in the closed one.
     /// Clones of a plan share it.
     pub rate: Option<RateControl>,
+    /// Where the phases can be moved while the load is on; none while they are those of the workload.
+    /// Clones of a plan share it.
+    pub timetable: Option<Timetable>,
+    /// Where the plan of an earlier load is taken up, and what it was.
+    onward: Option<(Onward, Model)>,
 }
 
 impl Plan {
     /// A plan of this load, with the usual patience.
     pub fn new(workload: Settings, mix: Mix, seed: Seed) -> Self {
         let rate = RateControl::of(&workload.model);
-        Self { workload, mix, seed, patience: Duration::from_secs(5), rate }
+        let patience = Duration::from_secs(5);
+        Self { workload, mix, seed, patience, rate, timetable: None, onward: None }
     }
 
-    /// When the phases change.
+    /// What is left of such a plan from where it stood, after a warm-up of its own; none if nothing is. All
+    /// moments count from the beginning of that.
+    #[must_use]
+    pub fn onward(self, onward: Onward) -> Option<Self> {
+        let left = self.workload.onward(&onward)?;
+        let onward = Some((onward, self.workload.model));
+        Some(Self { onward, ..Self::new(left, self.mix, self.seed) })
+    }
+
+    /// The number of its first iteration.
+    pub fn first_number(&self) -> u64 {
+        self.onward.as_ref().map_or(0, |(onward, _)| onward.next_number)
+    }
+
+    /// When its iterations are due; none in the closed model.
+    pub(super) fn schedule(&self) -> Option<Schedule> {
+        let Model::Open { rate, arrivals, .. } = &self.workload.model else { return None };
+        Some(match &self.onward {
+            Some((onward, Model::Open { rate, .. })) => {
+                Schedule::onward(rate, *arrivals, self.seed, onward)
+            }
+            _ => Schedule::new(rate.clone(), *arrivals, self.seed),
+        })
+    }
+
+    /// The same with phases that can be moved; until then they are those of the workload.
+    #[must_use]
+    pub fn with_moving_phases(self) -> Self {
+        Self { timetable: Some(self.phases().into()), ..self }
+    }
+
+    /// When the phases change, as it stands.
     pub fn phases(&self) -> Phases {
-        Phases { warm_up_ends: self.workload.warm_up, measured_ends: self.workload.closes_after() }
+        let workload = &self.workload;
+        let of_workload =
+            || Phases { warm_up_ends: workload.warm_up, measured_ends: workload.closes_after() };
+        self.timetable.as_ref().map_or_else(of_workload, Timetable::phases)
     }
 }
 
@@ -73,7 +116,6 @@ pub(super) struct Gate {
     pub(super) stop: Stop,
     pub(super) tally: Arc<Tally>,
     pub(super) events: Events,
-    phases: Phases,
     start: OnceLock<Instant>,
     closing: OnceLock<Closing>,
     cancelled: AtomicBool,
@@ -90,7 +132,7 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(plan: Plan, clock: Clock, stop: Stop) -> Self {
         let tally = Arc::new(Tally::new(plan.mix.choices()));
-        let phases = plan.phases();
+        let first = plan.first_number();
         let is_paced = matches!(&plan.workload.model, Model::Closed { pacing, .. } if pacing.0 != ThinkTime::None);
         let users = plan.workload.model.users();
         let desk = Desk::new(clock.clone(), if plan.workload.model.is_open() { users } else { 0 });
@@ -103,11 +145,10 @@ impl Gate {
             stop,
             tally,
             events: Events::default(),
-            phases,
             start: OnceLock::new(),
             closing: OnceLock::new(),
             cancelled: AtomicBool::new(false),
-            next: AtomicU64::new(0),
+            next: AtomicU64::new(first),
             moved: watch::Sender::new(false),
             all_here: watch::Sender::new(false),
         }
@@ -243,7 +284,7 @@ impl Gate {
 
     fn blank(&self, number: u64, due: Instant, after: Duration) -> Ticket {
         let now = self.clock.now();
-        let (phase, choice) = (self.phases.of(after), self.plan.mix.pick(number));
+        let (phase, choice) = (self.plan.phases().of(after), self.plan.mix.pick(number));
         let (dispatched, handed, late) = (now, now, false);
         Ticket { number, due, dispatched, handed, late, after, phase, user: 0, choice }
     }
@@ -268,7 +309,7 @@ impl Gate {
 
     /// When the last iteration may start; none while only the count ends the run.
     pub(super) fn closes_at(&self) -> Option<Instant> {
-        self.start.get()?.checked_add(self.plan.workload.closes_after()?)
+        self.start.get()?.checked_add(self.plan.phases().measured_ends?)
     }
 
     /// When the gate was opened.

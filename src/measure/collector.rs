@@ -37,6 +37,8 @@ pub struct Collector {
     shapes: Vec<Shape>,
     pool: Pool,
     interval: u64,
+    /// When what it collects began, from the start of the run.
+    start_ms: u64,
     end_ms: u64,
 }
 
@@ -68,8 +70,16 @@ impl Collector {
             shapes: Vec::new(),
             pool: Pool::default(),
             interval: 0,
+            start_ms: 0,
             end_ms: 0,
         }
+    }
+
+    /// The same for a run that is taken up again: its first interval has this number and starts at this moment
+    /// of the run, from which all moments of this segment are told.
+    #[must_use]
+    pub fn going_on(self, interval: u64, start_ms: u64) -> Self {
+        Self { interval, start_ms, end_ms: start_ms, ..self }
     }
 
     /// Changes when phases end: the measured part of a run that ends by count, or early.
@@ -122,7 +132,9 @@ impl Collector {
             events: Vec::new(),
             readings: rounded(readings),
         };
-        let failing = failing.into_iter().map(|failing| failing.named(&names)).collect();
+        let began = Duration::from_millis(self.start_ms);
+        let failing = failing.into_iter().map(|of| Failing { at: began + of.at, ..of });
+        let failing = failing.map(|failing| failing.named(&names)).collect();
         Interval { line, series, failing }
     }
 

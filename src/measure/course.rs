@@ -2,6 +2,7 @@
 
 use super::counts::FaultCounts;
 use super::histogram::{Bounds, Times};
+use super::segment::Gap;
 use super::series::{Kind, Outcome, SeriesKey};
 use super::timeline::{Event, Interval, JourneyLine, Line};
 use crate::base::names::{Journey, Variant};
@@ -20,6 +21,7 @@ pub const SHORTEST_MS: u64 = 1000;
 pub struct Course {
     width_ms: u64,
     moments: Vec<Arc<Moment>>,
+    gaps: Vec<Gap>,
 }
 
 /// What happened in one moment, whatever phase it belongs to.
@@ -79,7 +81,7 @@ pub struct JourneyMoment {
 
 impl Default for Course {
     fn default() -> Self {
-        Self { width_ms: SHORTEST_MS, moments: Vec::new() }
+        Self { width_ms: SHORTEST_MS, moments: Vec::new(), gaps: Vec::new() }
     }
 }
 
@@ -120,6 +122,17 @@ impl Default for JourneyMoment {
 }
 
 impl Course {
+    /// The same of a run with these gaps between its segments.
+    #[must_use]
+    pub fn with_gaps(self, gaps: Vec<Gap>) -> Self {
+        Self { gaps, ..self }
+    }
+
+    /// The gaps between its segments, in order.
+    pub fn gaps(&self) -> &[Gap] {
+        &self.gaps
+    }
+
     /// Length of a moment.
     pub const fn width_ms(&self) -> u64 {
         self.width_ms
@@ -152,7 +165,8 @@ impl Course {
         if width_ms <= self.width_ms {
             return;
         }
-        let old = std::mem::replace(self, Self { width_ms, moments: Vec::new() });
+        let gaps = std::mem::take(&mut self.gaps);
+        let old = std::mem::replace(self, Self { width_ms, moments: Vec::new(), gaps });
         for (place, moment) in old.moments.into_iter().enumerate() {
             let middle_ms = place as u64 * old.width_ms + old.width_ms / 2;
             self.moment(middle_ms).merge(&moment);

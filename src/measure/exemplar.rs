@@ -6,6 +6,7 @@ use super::series::Outcome;
 use crate::base::names::{Capability, Journey, Step, Variant};
 use crate::base::random::Seed;
 use rand::Rng;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Size of the fair sample of each variant and journey.
@@ -56,6 +57,30 @@ pub struct ExemplarExchange {
     pub service_us: u64,
     /// How it ended.
     pub outcome: String,
+}
+
+/// The exemplars of a run that was taken up again, from those of its segments before and of the one that goes
+/// on: those that a run in one piece would have kept. The seed is that of the run.
+pub fn merged(seed: Seed, before: &[Exemplar], now: Vec<Exemplar>) -> Vec<Exemplar> {
+    let lots = Lots::new(seed);
+    let mut kept: BTreeMap<(Variant, Journey, bool), Vec<(u64, Exemplar)>> = BTreeMap::new();
+    for exemplar in before.iter().cloned().chain(now) {
+        let rank = match exemplar.slowest {
+            true => u64::MAX - exemplar.response_us,
+            false => lots.of(exemplar.iteration),
+        };
+        let key = (exemplar.variant.clone(), exemplar.journey.clone(), exemplar.slowest);
+        kept.entry(key).or_default().push((rank, exemplar));
+    }
+    let chosen = |((_, _, slowest), mut of): ((Variant, Journey, bool), Vec<(u64, Exemplar)>)| {
+        of.sort_by_key(|(rank, exemplar)| (*rank, exemplar.iteration, exemplar.due_us));
+        of.truncate(if slowest { SLOWEST } else { SAMPLED });
+        if !slowest {
+            of.sort_by_key(|(_, exemplar)| (exemplar.due_us, exemplar.iteration));
+        }
+        of.into_iter().map(|(_, exemplar)| exemplar)
+    };
+    kept.into_iter().flat_map(chosen).collect()
 }
 
 /// An iteration as a shard keeps it: names still numbers.
@@ -234,6 +259,25 @@ mod tests {
         assert_eq!(indices(&merged.sampled), indices(&whole.sampled));
         assert_eq!(indices(&merged.slowest), indices(&whole.slowest));
         assert_eq!(whole.slowest[0].1.response_us, 500_000);
+    }
+
+    #[test]
+    fn a_run_taken_up_again_keeps_those_that_one_in_one_piece_would_have_kept() {
+        let seed = Seed(7);
+        let lots = Lots::new(seed);
+        let mut names = Catalogue::new(10);
+        let journey = names.journey(&"v".into(), &"j".into());
+        let of = |indices: std::ops::Range<u64>| {
+            let mut reservoir = Reservoir::default();
+            indices.for_each(|index| {
+                reservoir.offer(lots.of(index), &iteration(index, index * 7919 % 501));
+            });
+            reservoir.named(journey, &names)
+        };
+        let (first, second, third) = (of(0..700), of(700..1200), of(1200..2000));
+        let taken_up = merged(seed, &merged(seed, &first, second), third);
+        assert_eq!(taken_up, of(0..2000));
+        assert_eq!(taken_up.len(), SAMPLED + SLOWEST);
     }
 
     #[test]

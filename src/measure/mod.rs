@@ -14,13 +14,15 @@ pub mod fault;
 pub mod histogram;
 pub mod recorder;
 pub mod sample;
+pub mod segment;
 pub mod series;
 mod shard;
 pub mod tally;
 pub mod timeline;
+pub mod timetable;
 pub mod windows;
 
-pub use exemplar::{Exemplar, ExemplarExchange, SAMPLED, SLOWEST};
+pub use exemplar::{Exemplar, ExemplarExchange, SAMPLED, SLOWEST, merged};
 
 #[cfg(test)]
 mod properties;

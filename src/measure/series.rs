@@ -47,6 +47,15 @@ pub struct Phases {
 }
 
 impl Phases {
+    /// The same phases for who counts from a moment that was so much earlier.
+    #[must_use]
+    pub fn later(self, by: Duration) -> Self {
+        Self {
+            warm_up_ends: self.warm_up_ends + by,
+            measured_ends: self.measured_ends.map(|ends| ends.saturating_add(by)),
+        }
+    }
+
     /// The phase of a moment: a due time, counted from the start of the run.
     pub fn of(&self, moment: Duration) -> Phase {
         if moment < self.warm_up_ends {

@@ -79,12 +79,19 @@ pub const RATE_CHANGE: &str = "rate-change";
 /// The slug of an event that asked for the end of a run before its time.
 pub const STOP: &str = "stop";
 
+/// The slug of the event with which a run ended without a word, as was found when it was taken up again.
+pub const KILLED: &str = "killed";
+
+/// The slug of the event with which a run was taken up again.
+pub const RESUMED: &str = "resumed";
+
 /// Something that was done to a run, or happened to it as a whole: a change of the rate by hand, say.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Event {
     /// When, from the start of the run.
     pub at_ms: u64,
-    /// What kind of event: [`RATE_CHANGE`], [`STOP`], a stretch of 429, a new flow, a renewed token.
+    /// What kind of event: [`RATE_CHANGE`], [`STOP`], [`KILLED`], [`RESUMED`], a stretch of 429, a new flow, a
+    /// renewed token.
     pub slug: String,
     /// What happened, for people: one line.
     pub text: String,

@@ -2,6 +2,7 @@
 
 use super::counts::FaultCounts;
 use super::histogram::{Bounds, Times};
+use super::segment::Gap;
 use super::series::{Kind, Outcome, Phase, SeriesKey};
 use super::tally::{Pool, share};
 use super::timeline::{Interval, Line};
@@ -15,10 +16,15 @@ use std::sync::Arc;
 /// Only iterations due in the measured part count, with all their samples; each belongs to the window in
 /// which it ended. What ends after the measured part, in the drain, belongs to the last window. The sum
 /// of all windows is the [`Tally`](super::tally::Tally) of the run.
+///
+/// Between the segments of a run that was taken up again there are none: the window after the last of one
+/// segment is the first measured one of the next.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Windows {
     width_ms: u64,
     most: usize,
+    /// What is left out: from when to when, in whole windows of the first width.
+    cuts: Vec<(u64, u64)>,
     /// How much of each is measured.
     measured_ms: Vec<u64>,
     tracks: BTreeMap<Track, Vec<Cell>>,
@@ -127,8 +133,36 @@ impl Windows {
     /// `most`, each two become one of twice the length.
     pub fn new(width_ms: u64, most: usize) -> Self {
         let (width_ms, most) = (width_ms.max(1), most.max(1));
-        let (measured_ms, tracks) = (Vec::new(), BTreeMap::new());
-        Self { width_ms, most, measured_ms, tracks, completed: 0, timed: 0 }
+        let (cuts, measured_ms, tracks) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { width_ms, most, cuts, measured_ms, tracks, completed: 0, timed: 0 }
+    }
+
+    /// The same, still without any, for a run with these gaps.
+    #[must_use]
+    pub fn without(self, gaps: &[Gap]) -> Self {
+        let width_ms = self.width_ms;
+        let whole = |gap: &Gap| {
+            // The last interval of a segment ends a few milliseconds late.
+            let from = gap.from_ms.saturating_sub(width_ms / SLACK).div_ceil(width_ms);
+            let to = gap.warm_ms / width_ms;
+            (from < to).then_some((from * width_ms, to * width_ms))
+        };
+        Self { cuts: gaps.iter().filter_map(whole).collect(), ..self }
+    }
+
+    /// When a window begins, from the start of the run.
+    pub fn begins_ms(&self, place: usize) -> u64 {
+        let mut at_ms = (place as u64).saturating_mul(self.width_ms);
+        for (from_ms, to_ms) in &self.cuts {
+            at_ms += if at_ms >= *from_ms { to_ms - from_ms } else { 0 };
+        }
+        at_ms
+    }
+
+    /// A moment when what is left out is not counted.
+    fn joined(&self, at_ms: u64) -> u64 {
+        let before = |(from_ms, to_ms): &(u64, u64)| at_ms.min(*to_ms).saturating_sub(*from_ms);
+        at_ms - self.cuts.iter().map(before).sum::<u64>()
     }
 
     /// Which part of the completed iterations has no response time: of a damaged interval log, or where
@@ -275,6 +309,7 @@ impl Windows {
     }
 
     fn place(&mut self, at_ms: u64) -> usize {
+        let at_ms = self.joined(at_ms);
         while at_ms / self.width_ms >= self.most as u64 {
             let doubled = self.width_ms.saturating_mul(2);
             if doubled == self.width_ms {
@@ -289,6 +324,9 @@ impl Windows {
         usize::try_from(at_ms / self.width_ms).unwrap_or(0).min(self.most)
     }
 }
+
+/// An interval may end that part of a window late, one in so many.
+const SLACK: u64 = 20;
 
 fn in_pairs(cells: Vec<Cell>) -> Vec<Cell> {
     let mut cells = cells.into_iter();
@@ -389,6 +427,38 @@ mod tests {
             windows.visit(track, |place, cell| visited[place] += cell.pool.good.count());
         }
         assert_eq!(visited, [0, 1]);
+    }
+
+    #[test]
+    fn windows_on_both_sides_of_a_gap_are_neighbours_and_know_when_they_were() {
+        // Seconds 0 to 23, nothing until 41, a warm-up until 45, then 12 seconds more.
+        let gap = Gap { from_ms: 23_003, to_ms: 41_000, warm_ms: 45_000 };
+        for (width_ms, begins) in [
+            (1000, (0..23).chain(45..57).map(|second| second * 1000).collect::<Vec<_>>()),
+            (10_000, vec![0, 10_000, 20_000, 40_000, 50_000]),
+        ] {
+            let mut windows = Windows::new(width_ms, 1000).without(&[gap]);
+            let mut tally = Tally::default();
+            for second in (0..23).chain(41..57) {
+                let (start_ms, measured_ms) = (second * 1000, if second == 41 { 0 } else { 1000 });
+                let measured_ms = if (41..45).contains(&second) { 0 } else { measured_ms };
+                let phase = if measured_ms > 0 { Phase::Measured } else { Phase::WarmUp };
+                let journeys = vec![row(phase, 3, 3, 0, 0)];
+                let end_ms = start_ms + 1003;
+                let line = Line { start_ms, end_ms, measured_ms, journeys, ..Line::default() };
+                windows.absorb_line(&line);
+                tally.absorb_line(&line);
+            }
+            let (cells, measured) = (windows.cells(|_| true), windows.measured());
+            let found: Vec<_> = measured.map(|place| windows.begins_ms(place)).collect();
+            assert_eq!(found, begins, "{width_ms}");
+            assert!(cells.iter().all(|cell| cell.due > 0 && cell.measured_ms <= width_ms));
+            assert_eq!(cells.iter().map(|cell| cell.due).sum::<u64>(), 3 * 35);
+            assert_eq!(
+                cells.iter().map(|cell| cell.measured_ms).sum::<u64>(),
+                tally.run.measured_ms
+            );
+        }
     }
 
     #[test]

@@ -10,11 +10,9 @@ use crate::base::document::{Problem, Problems, Section, Sited, Table, Value};
 use crate::base::names::{Journey, OTHER_FLOW, Step, UNKNOWN_FLOW};
 use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::base::secret::{STRUCK_OUT, without_user_info};
-use crate::identity::account::AccountState;
 use crate::journey::catalog;
 use crate::journey::perform::POLL;
 use crate::journey::script::{Script, Start};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -323,32 +321,6 @@ impl Checked {
             }
         }
         tenants
-    }
-
-    /// States of which fewer accounts will be there than users may want at the same time, as texts
-    /// with what to do. Where journeys spoil accounts there have to be others meanwhile.
-    pub fn short_of_accounts(&self) -> Vec<(String, String)> {
-        let users = self.profile.workload.model.busy_users() as u64;
-        let count = self.profile.accounts.count;
-        let mut wanted: BTreeMap<AccountState, Vec<&Script>> = BTreeMap::new();
-        for (script, _) in &self.journeys {
-            if let Some(state) = script.account {
-                wanted.entry(state).or_default().push(script);
-            }
-        }
-        let text = |(state, scripts): (AccountState, Vec<&Script>)| {
-            let spoils = scripts.iter().any(|script| script.spoils_account());
-            let needed = users.saturating_mul(if spoils { 2 } else { 1 });
-            let journeys: Listing = scripts.iter().map(|script| script.name.as_str()).collect();
-            let spoilt = if spoils { " that spoil some" } else { "" };
-            let what = format!(
-                "{count} accounts in state `{}` are too few for {users} users{spoilt}: {journeys} \
-                 may find none and fail with `no-account`",
-                state.name()
-            );
-            (count < needed).then(|| (what, format!("set `accounts.count` to {needed} or more")))
-        };
-        wanted.into_iter().filter_map(text).collect()
     }
 
     /// Accounts must come from somewhere, and a tenant's are made only when it says how.

@@ -2,6 +2,7 @@
 
 use super::overlay::{self, Overlay};
 use super::tenant::Tenant;
+use crate::analysis::capacity;
 use crate::analysis::guard::Guard;
 use crate::analysis::rule::{Metric, Rule};
 use crate::analysis::threshold::Threshold;
@@ -34,6 +35,8 @@ pub struct Profile {
     pub variant_by: VariantBy,
     /// How much load, and until when.
     pub workload: workload::settings::Settings,
+    /// How the most is searched that the tenant takes.
+    pub capacity: capacity::settings::Settings,
     /// Pauses before each answer; none without.
     pub think: Option<ThinkTime>,
     /// What the result is judged by.
@@ -127,6 +130,7 @@ impl Profile {
             variants: read_variants(&mut section),
             variant_by: section.choice("variant_by", VARIANT_BY).unwrap_or_default(),
             workload: whole(section.section("workload"), workload::settings::Settings::read),
+            capacity: whole(section.section("capacity"), capacity::settings::Settings::read),
             think: read_think_time(section.section("think_time")),
             journeys: read_weights(section.section("journeys")),
             thresholds: read_thresholds(&mut section),

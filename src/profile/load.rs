@@ -2,7 +2,7 @@
 //! profile, and `--set`, each laid over the one before.
 
 use super::reference::{Surroundings, fill};
-use crate::base::document::{Item, Problem, Problems, Table, Value};
+use crate::base::document::{Item, Place, Problem, Problems, Table, Value};
 use crate::workload::settings::KEYS_OF_MODELS;
 use std::path::{Path, PathBuf};
 
@@ -68,8 +68,7 @@ pub fn load(
     overlay(&mut table, Table::parse("command line", &flags.document)?);
     for set in &flags.sets {
         let set = parse_set(set)?;
-        make_room(&mut table, &set);
-        table.overlay(set);
+        overlay_set(&mut table, set);
     }
     for rule in &flags.thresholds {
         let text = format!("[[threshold]]\nrule = {}\n", serde_json::Value::from(rule.as_str()));
@@ -79,18 +78,50 @@ pub fn load(
     Ok(Loaded { table, folder })
 }
 
+/// One key of the person, laid over everything. It replaces no table as a whole.
+fn overlay_set(table: &mut Table, set: Table) {
+    make_room(table, &set);
+    make_room_for_need(table, &set);
+    table.overlay(set);
+}
+
+/// Two ways to say what is needed: a layer above that uses one replaces the other.
+const NEEDS: &[(&str, &str)] = &[("plan", "forecast"), ("forecast", "plan")];
+
 fn overlay(below: &mut Table, above: Table) {
     below.entries.retain(|(key, ..)| !REPLACED.contains(&key.as_str()) || above.get(key).is_none());
     make_room(below, &above);
+    make_room_for_need(below, &above);
     below.overlay(above);
+}
+
+/// The entries of a table of the document, if it has that.
+fn entries_of<'t>(
+    document: &'t mut Table,
+    name: &str,
+) -> Option<&'t mut Vec<(String, Place, Item)>> {
+    let table = document.entries.iter_mut().find(|(key, ..)| key == name);
+    match table {
+        Some((.., Item { value: Value::Table(table), .. })) => Some(&mut table.entries),
+        _ => None,
+    }
+}
+
+fn make_room_for_need(below: &mut Table, above: &Table) {
+    let Some(Value::Table(above)) = above.get("capacity").map(|item| &item.value) else { return };
+    let Some(entries) = entries_of(below, "capacity") else { return };
+    for (said, other) in NEEDS {
+        if above.get(said).is_some() {
+            entries.retain(|(key, ..)| key != other);
+        }
+    }
 }
 
 /// Takes away what a layer above replaces without naming it: who says `users` over a profile with a
 /// rate wants the closed model, and who says a rate wants no stages.
 fn make_room(below: &mut Table, above: &Table) {
     let Some(Value::Table(above)) = above.get("workload").map(|item| &item.value) else { return };
-    let workload = below.entries.iter_mut().find(|(key, ..)| key == "workload");
-    let Some((.., Item { value: Value::Table(below), .. })) = workload else { return };
+    let Some(entries) = entries_of(below, "workload") else { return };
     let has = |key: &str| above.get(key).is_some();
     let stages = match above.get("stages").map(|item| &item.value) {
         Some(Value::List(stages)) => &stages[..],
@@ -119,7 +150,7 @@ fn make_room(below: &mut Table, above: &Table) {
             gone.extend(others.flat_map(|(_, keys)| *keys));
         }
     }
-    below.entries.retain(|(key, ..)| !gone.contains(&key.as_str()));
+    entries.retain(|(key, ..)| !gone.contains(&key.as_str()));
 }
 
 /// Adds the items of lists to those below, and everything else as an overlay does.
@@ -258,6 +289,23 @@ mod tests {
             let table = loaded(&[("p.toml", profile)], &[set]).unwrap();
             let mut keys: Vec<_> =
                 section(&table, "workload").entries.iter().map(|(key, ..)| key.as_str()).collect();
+            keys.sort_unstable();
+            assert_eq!(keys.join(" "), left, "{profile} {set}");
+        }
+    }
+
+    #[test]
+    fn whoever_says_what_is_needed_one_way_takes_back_the_other() {
+        for (profile, set, left) in [
+            ("plan = \"20/s\"", "capacity.forecast=\"9/h peak 2\"", "forecast"),
+            ("forecast = \"9/h peak 2\"", "capacity.plan=\"20/s\"", "plan"),
+            ("plan = \"20/s\"", "capacity.from=\"2/s\"", "from plan"),
+        ] {
+            let profile = format!("[capacity]\n{profile}\n");
+            let table = loaded(&[("p.toml", &profile)], &[set]).unwrap();
+            let entries = &section(&table, "capacity").entries;
+            let mut keys: Vec<_> = entries.iter().map(|(key, ..)| key.as_str()).collect();
+            keys.retain(|key| ["plan", "forecast", "from"].contains(key));
             keys.sort_unstable();
             assert_eq!(keys.join(" "), left, "{profile} {set}");
         }

@@ -6,4 +6,5 @@ pub mod load;
 pub mod overlay;
 pub mod reference;
 pub mod schema;
+pub mod supply;
 pub mod tenant;

@@ -5,8 +5,8 @@
 mod stand_in;
 
 use crate::base::schema::{
-    Duration, Rate, Secret, Size, described, document, number_pattern, span_pattern,
-    span_word_pattern, text_like, words_or_reference,
+    Duration, Rate, Secret, Size, described, document, number_pattern, rate_pattern, share_pattern,
+    span_pattern, span_word_pattern, text_like, words_or_reference,
 };
 use crate::codes::settings::SOURCES;
 use crate::identity::persona::LOCALES;
@@ -56,6 +56,15 @@ described! {
     VariantBy = words_or_reference(VARIANT_BY.iter().map(|(word, _)| *word));
     /// What becomes of status 429.
     RateLimited = words_or_reference(["count"]);
+    /// What is needed at the busiest time: how many iterations come on average, and how many times as many
+    /// in the peak, such as `60000/h peak 3`.
+    Forecast = text_like(&format!(r"{}(\s*peak\s*{})?", rate_pattern(), number_pattern()));
+    /// How wide the bracket may be, from `0.5%` to `50%`.
+    Resolution = text_like(&share_pattern());
+    /// What a level is multiplied by.
+    ClimbFactor = json_schema!({ "type": "number", "minimum": 1.05, "maximum": 10 });
+    /// How many levels.
+    Probes = json_schema!({ "type": "integer", "minimum": 1, "maximum": 1000 });
     /// A pause: `none`, `2s`, any time between two with `1s..3s`, or `lognormal 2s 0.5` with the median
     /// and a sigma.
     Pause = text_like(&pause_pattern());
@@ -113,6 +122,8 @@ struct Profile {
     variant_by: Option<VariantBy>,
     /// How much load, and until when.
     workload: Option<Workload>,
+    /// How `gander capacity` searches the highest rate at which all thresholds hold.
+    capacity: Option<Capacity>,
     /// Which journeys, and their weights: `sign-on = 7`. Replaces that of profiles below as a whole.
     journeys: Option<BTreeMap<String, Weight>>,
     /// Pauses of users.
@@ -298,6 +309,38 @@ struct Stage {
     over: Option<Duration>,
     /// Is there at once.
     r#for: Option<Duration>,
+}
+
+/// How `gander capacity` searches. Journeys, thresholds, accounts and the rest are those of the profile.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Capacity {
+    /// The first level; by default the workload's rate if that is open and constant, else `1/s`.
+    from: Option<Rate>,
+    /// The highest level that is tried; none by default.
+    to: Option<Rate>,
+    /// How wide the bracket between the highest pass and the lowest fail may be, as a part of the lower one;
+    /// `5%` by default.
+    resolution: Option<Resolution>,
+    /// What a level that passed is multiplied by while none has failed; 1.5 by default.
+    climb: Option<ClimbFactor>,
+    /// How many levels are tried at most, the confirmation not counted; 20 by default.
+    probes: Option<Probes>,
+    /// How long a level may take until it is settled; `60s` by default.
+    settle: Option<Duration>,
+    /// How long a level is measured at least; `10s` by default.
+    measure_at_least: Option<Duration>,
+    /// How long at most; `2m` by default.
+    measure: Option<Duration>,
+    /// How long the answer is held at the end, to confirm it; `5m` by default, `0s` for not at all.
+    hold: Option<Duration>,
+    /// How long it may take after a failed level until times are those of the first level again; `60s` by
+    /// default.
+    cool_down: Option<Duration>,
+    /// What is needed, as a rate; head-room is told by it.
+    plan: Option<Rate>,
+    /// The same as a forecast.
+    forecast: Option<Forecast>,
 }
 
 /// Pauses of users.
@@ -528,6 +571,12 @@ mod tests {
             "[workload]\nstages = [{ rate = \"5/s\", over = \"1s\", for = \"1s\" }]",
             "[workload]\nstages = [{ over = \"1s\" }]",
             "[workload]\nstages = { over = \"1s\" }",
+            "[capacity]\nfrom = 5",
+            "[capacity]\nclimb = 1",
+            "[capacity]\nprobes = 0",
+            "[capacity]\nresolution = \"5\"",
+            "[capacity]\nhold = 300",
+            "[capacity]\nforecast = \"6000/h peek 3\"",
             "[think_time]\nbetween_steps = \"lognormal 2s\"",
             "[[variant]]\nflow_policy = \"x\"",
             "[[variant]]\nname = \"v\"\nweight = 0",

@@ -3,6 +3,7 @@
 pub use crate::base::figures;
 
 pub mod about;
+pub mod capacity;
 pub mod chart;
 pub mod columns;
 pub mod comparison;

@@ -160,6 +160,30 @@ pub fn read(mut log: impl BufRead, mut each: impl FnMut(Entry)) -> Result<(), Lo
     }
 }
 
+/// How many bytes at the beginning of a log are whole lines of windows that ended by `until_ms`: what a writer
+/// that goes on there may keep. Windows stand in a log in the order in which they ended.
+pub fn length_until(mut log: impl BufRead, until_ms: u64) -> Result<u64, LogError> {
+    let mut text = Vec::new();
+    let (mut length, mut line) = (0, 0);
+    loop {
+        line += 1;
+        match next_line(&mut log, &mut text)? {
+            Next::Line => {}
+            Next::End => return Ok(length),
+            Next::TooLong => return Err(LogError::TooLong { line }),
+        }
+        if let Some(found) = IntervalLogIterator::new(&text).next()
+            && let LogEntry::Interval(found) = found.map_err(|_| LogError::Line { line })?
+        {
+            let end_ms = whole_ms(found.start_timestamp()) + whole_ms(found.duration());
+            if end_ms > until_ms {
+                return Ok(length);
+            }
+        }
+        length += text.len() as u64;
+    }
+}
+
 fn key_of(
     found: &IntervalLogHistogram<'_>,
     keys: &mut HashMap<String, Arc<SeriesKey>>,
@@ -253,6 +277,21 @@ mod tests {
             let line = format!("Tag={},0.000,1.000,5.000,HISTFAAA{text}\n", key(Kind::Think, None, ""));
             let _ = read_all(line.as_bytes());
         }
+    }
+
+    #[test]
+    fn a_log_is_kept_up_to_the_last_window_that_counts() {
+        let mut text = LogText::default().head(SystemTime::UNIX_EPOCH);
+        let mut lengths = vec![text.len() as u64];
+        for start_ms in [0, 1000, 1000, 2000] {
+            write(&entry(&[25_000], start_ms, 1000, start_ms == 1000), &mut text);
+            lengths.push(text.len() as u64);
+        }
+        text.extend_from_slice(b"Tag=measured/torn");
+        for (until_ms, windows) in [(0, 0), (999, 0), (1000, 1), (2000, 3), (9000, 4)] {
+            assert_eq!(length_until(&text[..], until_ms).unwrap(), lengths[windows], "{until_ms}");
+        }
+        assert_eq!(length_until(&b""[..], 9).unwrap(), 0);
     }
 
     #[test]

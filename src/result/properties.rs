@@ -12,6 +12,7 @@ use crate::measure::failing::{Failing, FaultSample};
 use crate::measure::fault::Fault;
 use crate::measure::recorder::Recorder;
 use crate::measure::sample::{Connect, Ending, Iteration, Sample, Traced};
+use crate::measure::segment::Segment;
 use crate::measure::series::{Kind, Outcome, Phase, Phases};
 use crate::measure::tally::Tally;
 use crate::measure::timeline::{Interval, Readings};
@@ -41,6 +42,7 @@ fn record(planned_ms: Option<u64>) -> RunRecord {
         thresholds: Vec::new(),
         host: HostRecord::default(),
         tenant_hosts: Vec::new(),
+        segments: Vec::new(),
         flows: Vec::new(),
         plan: serde_json::Value::Null,
     }
@@ -71,6 +73,16 @@ impl Invented {
             now_ms: 0,
             iteration: 0,
         }
+    }
+
+    /// The next segment of the same run, so long after the last interval that counts.
+    fn take_up(&mut self, interval: u64, start_ms: u64) {
+        let recorder = Recorder::new(2, Seed(interval));
+        let phases = Phases { warm_up_ends: Duration::from_secs(2), measured_ends: None };
+        self.journeys = ["register", "sign-on"].map(|j| recorder.journey(&"v1".into(), &j.into()));
+        self.collector = Collector::new(recorder.clone(), phases).going_on(interval, start_ms);
+        self.recorder = recorder;
+        self.now_ms = start_ms;
     }
 
     fn below(&mut self, limit: u64) -> u64 {
@@ -243,6 +255,75 @@ proptest! {
             }
         }
         prop_assert_eq!(summary(dir.tally().unwrap()), summary(live));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Killed within any write, taken up again, killed while it was made ready for that: nothing is counted
+    /// twice, nothing that was told is lost, and what was under way is cut off.
+    #[test]
+    fn a_run_in_segments_tells_what_all_of_them_knew(
+        seed in any::<u64>(),
+        plan in prop::sample::select(&PLANS[..]),
+        segments in prop::collection::vec((1u64..14, 1usize..400, 0u64..9_000), 2..4),
+    ) {
+        let home = tempfile::tempdir().unwrap();
+        let dir = RunDir::create_at(home.path()).unwrap();
+        let mut record = record(plan);
+        let mut writer = RunWriter::start(dir.clone(), &record).unwrap();
+        let mut invented = Invented::new(seed);
+        let mut live = Tally::default();
+        let names = [INTERVALS, TAIL, FAULTS, TIMELINE];
+        for (number, (intervals, torn_bytes, gap_ms)) in (1u32..).zip(segments) {
+            for _ in 0..intervals {
+                let interval = invented.interval();
+                writer.write(&interval).unwrap();
+                live.absorb(&interval);
+            }
+            let before = names.map(|name| fs::read(dir.file(name)).unwrap());
+            writer.write(&invented.interval()).unwrap();
+            for (name, before) in names.into_iter().zip(before) {
+                let after = fs::read(dir.file(name)).unwrap();
+                let is_longer = after.starts_with(&before) && after.len() > before.len();
+                let torn = if name == TIMELINE { torn_bytes % 9 } else { torn_bytes };
+                let kept = (before.len() + torn).min(after.len().saturating_sub(1));
+                let kept = if is_longer { &after[..kept] } else { &before[..] };
+                fs::write(dir.file(name), kept).unwrap();
+            }
+            live.settle();
+            prop_assert_eq!(summary(dir.tally().unwrap()), summary(live.clone()));
+
+            let mut stand = dir.stand(&record.segments).unwrap();
+            dir.mend(&stand).unwrap();
+            prop_assert_eq!(summary(dir.tally().unwrap()), summary(live.clone()));
+            let cut_off = dir.book_cut_off(&mut stand).unwrap();
+            // A second attempt after a kill finds all of it done.
+            let mut again = dir.stand(&record.segments).unwrap();
+            dir.mend(&again).unwrap();
+            prop_assert_eq!(dir.book_cut_off(&mut again).unwrap(), cut_off);
+            prop_assert_eq!(again.next_interval, stand.next_interval);
+            prop_assert_eq!(summary(dir.tally().unwrap()), summary(live.clone()));
+
+            let start_ms = (stand.end_ms + gap_ms) / 1000 * 1000 + 1000;
+            if record.segments.is_empty() {
+                record.segments.push(Segment::default());
+            }
+            record.segments.last_mut().unwrap().end_ms = Some(stand.end_ms);
+            record.segments.push(Segment { segment: number, start_ms, ..Segment::default() });
+            writer = RunWriter::go_on(dir.clone(), &record, start_ms).unwrap();
+            invented.take_up(stand.next_interval, start_ms);
+        }
+        let interval = invented.interval();
+        writer.write(&interval).unwrap();
+        live.absorb(&interval);
+        let dir = writer.finish().unwrap();
+        prop_assert_eq!(summary(dir.tally().unwrap()), summary(live));
+        let lines = dir.timeline().unwrap();
+        let numbers: Vec<_> = lines.iter().map(|line| line.interval).collect();
+        prop_assert_eq!(numbers, (0..lines.len() as u64).collect::<Vec<_>>());
+        prop_assert!(lines.is_sorted_by_key(|line| line.start_ms));
     }
 }
 

@@ -5,6 +5,7 @@ use super::lines::{Next, next_line};
 use super::run_dir::{INTERVALS, RunDir, RunDirError, TAIL, TIMELINE, check_version, io_error};
 use super::writer::window_ms;
 use crate::measure::course::Course;
+use crate::measure::segment::gaps;
 use crate::measure::series::SeriesKey;
 use crate::measure::tally::Tally;
 use crate::measure::timeline::{Line, SCHEMA_VERSION};
@@ -17,24 +18,32 @@ impl RunDir {
     /// Adds up all finished intervals, by the same additions as during the run, and settles the
     /// account: what was under way when gander was killed was cut off.
     pub fn tally(&self) -> Result<Tally, RunDirError> {
+        let mut tally = self.tally_so_far()?;
+        tally.settle();
+        Ok(tally)
+    }
+
+    /// The same without settling the account: the run goes on.
+    pub fn tally_so_far(&self) -> Result<Tally, RunDirError> {
         let mut tally = Tally::default();
         self.each_line(TIMELINE, |line: Line| tally.absorb_line(&line))?;
         self.each_times(tally.run.elapsed_ms, |entry| {
             tally.absorb_times(&entry.key, &entry.times)
         })?;
-        tally.settle();
         Ok(tally)
     }
 
-    /// The same, and how it came about.
+    /// The same as [`RunDir::tally`], and how it came about.
     pub fn course(&self) -> Result<(Tally, Course), RunDirError> {
-        let (mut tally, mut course) = (Tally::default(), Course::default());
+        let record = self.run()?;
+        let gaps = gaps(&record.segments);
+        let (mut tally, mut course) = (Tally::default(), Course::default().with_gaps(gaps));
         self.each_line(TIMELINE, |line: Line| {
             tally.absorb_line(&line);
             course.absorb_line(&line);
         })?;
         let elapsed_ms = tally.run.elapsed_ms;
-        course.widen(window_ms(self.run()?.planned_ms.unwrap_or(elapsed_ms)));
+        course.widen(window_ms(record.planned_ms.unwrap_or(elapsed_ms)));
         self.each_times(elapsed_ms, |entry| {
             course.absorb_times(&entry.key, (entry.start_ms, entry.end_ms), &entry.times);
             tally.absorb_times(&entry.key, &entry.times);
@@ -58,8 +67,9 @@ impl RunDir {
     ) -> Result<Windows, RunDirError> {
         let mut elapsed_ms = 0;
         self.each_line(TIMELINE, |line: Line| elapsed_ms = line.end_ms)?;
-        let width_ms = window_ms(self.run()?.planned_ms.unwrap_or(elapsed_ms));
-        let mut windows = Windows::new(width_ms, most);
+        let record = self.run()?;
+        let width_ms = window_ms(record.planned_ms.unwrap_or(elapsed_ms));
+        let mut windows = Windows::new(width_ms, most).without(&gaps(&record.segments));
         self.each_line(TIMELINE, |line: Line| windows.absorb_line(&line))?;
         self.each_times(elapsed_ms, |entry| {
             if chosen(&entry.key) {

@@ -1,12 +1,14 @@
 //! The directory of a run: what is in it, making one, finding one.
 
 use super::aside::Aside;
+use super::capacity::CAPACITY;
 use super::interval_log::LogError;
 use super::lines::LONGEST_LINE;
 use super::spread::SPREAD;
 use super::summary::{SCHEMA_VERSION, Summary, WorkloadModel};
 use crate::base::names::{Journey, RunId, Variant};
 use crate::base::remedy::Remedy;
+use crate::measure::segment::Segment;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
@@ -39,10 +41,10 @@ pub const STEPS: &str = "steps.csv";
 /// The link to the newest run, beside the directories of runs.
 pub const LATEST: &str = "latest";
 
-/// What a run consists of, and what was learned of it since; everything else in its directory can be made
-/// again.
+/// What a run or a search consists of, and what was learned of it since; everything else in its directory can
+/// be made again.
 pub const OWN: &[&str] =
-    &[RUN, TIMELINE, INTERVALS, TAIL, EXEMPLARS, FAULTS, LEDGER, SUMMARY, SPREAD];
+    &[RUN, TIMELINE, INTERVALS, TAIL, EXEMPLARS, FAULTS, LEDGER, SUMMARY, SPREAD, CAPACITY];
 
 /// The longest file that is read as a whole, in bytes, far more than gander writes.
 const LONGEST_WHOLE: u64 = 64 << 20;
@@ -88,6 +90,9 @@ pub struct RunRecord {
     pub host: HostRecord,
     /// The hosts that were called.
     pub tenant_hosts: Vec<String>,
+    /// The stretches in which it ran, once it was taken up again; none of a run in one piece.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<Segment>,
     /// Flow fingerprints seen, filled in at the end.
     pub flows: Vec<FlowRecord>,
     /// The profile as run, with secrets struck out.
@@ -251,20 +256,26 @@ impl RunDir {
         Ok(Self { latest: Some(reports.join(LATEST)), ..made })
     }
 
-    /// Makes a directory where the person said. An existing one is fine as long as it holds no run.
+    /// Makes a directory where the person said. An existing one is fine as long as it holds no run and no
+    /// search.
     pub fn create_at(path: &Path) -> Result<Self, RunDirError> {
         let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
         let made = path.ancestors().take_while(is_missing).map(Path::to_owned).collect();
         fs::create_dir_all(path).map_err(io_error("make", path))?;
         let made = Self { made, ..Self::at(path.to_owned()) };
-        if made.file(RUN).exists() {
+        if made.file(RUN).exists() || made.file(CAPACITY).exists() {
             return Err(RunDirError::Taken { path: path.to_owned() });
         }
         Ok(made)
     }
 
-    const fn at(path: PathBuf) -> Self {
+    pub(super) const fn at(path: PathBuf) -> Self {
         Self { path, latest: None, made: Vec::new() }
+    }
+
+    /// The same, to which this link is to point from [`RunDir::begin`] on.
+    pub(super) fn linked_by(self, latest: PathBuf) -> Self {
+        Self { latest: Some(latest), ..self }
     }
 
     /// The run begins: from here on it is the latest, if it was made among others.
@@ -480,6 +491,7 @@ mod tests {
             reply_timeout_ms: 30_000,
             thresholds: vec!["faults < 1%".to_owned()],
             host: HostRecord::default(),
+            segments: Vec::new(),
             tenant_hosts: vec!["127.0.0.1".to_owned()],
             flows: Vec::new(),
             plan: serde_json::json!({ "journeys": { "sign-on": 1 } }),

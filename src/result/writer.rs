@@ -8,7 +8,7 @@
 //! second; when it closes they go to `intervals.hlog` as one, and the tail is emptied after that. A
 //! reader therefore takes the tail's word for whatever time the tail holds.
 
-use super::interval_log::LogText;
+use super::interval_log::{Entry, LogText};
 use super::run_dir::{
     EXEMPLARS, FAULTS, INTERVALS, RunDir, RunDirError, RunRecord, TAIL, TIMELINE, io_error,
 };
@@ -56,9 +56,17 @@ pub struct RunWriter {
     synced_ms: u64,
 }
 
+/// When a window of this length is to end: at a multiple of it, so that the windows of a run that was taken up
+/// again in the middle of one are those that it would have had.
+const fn end_of_window(start_ms: u64, length_ms: u64) -> u64 {
+    let length_ms = if length_ms == 0 { 1 } else { length_ms };
+    // Windows end as intervals do, some milliseconds late.
+    ((start_ms + 500) / length_ms + 1) * length_ms
+}
+
 /// The open window.
 #[derive(Default)]
-struct Window {
+pub(super) struct Window {
     start_ms: u64,
     end_ms: u64,
     series: BTreeMap<Arc<SeriesKey>, Times>,
@@ -72,9 +80,9 @@ impl RunWriter {
         let mut text = LogText::default();
         let head = text.head(started);
         let mut intervals = Growing::open(&dir, INTERVALS)?;
-        intervals.append(&head)?;
+        intervals.begin(&head)?;
         let mut tail = Growing::open(&dir, TAIL)?;
-        tail.append(&head)?;
+        tail.begin(&head)?;
         Ok(Self {
             planned_ms: run.planned_ms,
             started,
@@ -88,6 +96,14 @@ impl RunWriter {
             window: Window::default(),
             synced_ms: 0,
         })
+    }
+
+    /// Goes on in the directory of a run that was made ready for that, from a moment on.
+    pub fn go_on(dir: RunDir, run: &RunRecord, start_ms: u64) -> Result<Self, RunDirError> {
+        let mut fault_lines = 0;
+        dir.each_line(FAULTS, |_: serde::de::IgnoredAny| fault_lines += 1)?;
+        let window = Window { start_ms, end_ms: start_ms, ..Window::default() };
+        Ok(Self { fault_lines, window, synced_ms: start_ms, ..Self::start(dir, run)? })
     }
 
     /// Where it writes.
@@ -108,7 +124,7 @@ impl RunWriter {
         } else {
             self.window.add(interval);
             // Half an interval early rather than most of one late.
-            if line.end_ms + 500 >= self.window.start_ms + length {
+            if line.end_ms + 500 >= end_of_window(self.window.start_ms, length) {
                 self.close_window()?;
             }
         }
@@ -166,12 +182,32 @@ impl RunWriter {
 impl Window {
     fn add(&mut self, interval: &Interval) {
         self.end_ms = interval.line.end_ms;
-        for (key, times) in &interval.series {
-            match self.series.get_mut(key) {
-                Some(all) => all.add(times),
-                None => drop(self.series.insert(Arc::clone(key), times.clone())),
-            }
+        interval.series.iter().for_each(|(key, times)| self.add_times(key, times));
+    }
+
+    fn add_times(&mut self, key: &Arc<SeriesKey>, times: &Times) {
+        match self.series.get_mut(key) {
+            Some(all) => all.add(times),
+            None => drop(self.series.insert(Arc::clone(key), times.clone())),
         }
+    }
+
+    /// Adds a line of a tail; the first one begins the window.
+    pub(super) fn add_entry(&mut self, entry: &Entry) {
+        let is_first = self.series.is_empty();
+        self.start_ms = if is_first { entry.start_ms } else { self.start_ms.min(entry.start_ms) };
+        self.end_ms = self.end_ms.max(entry.end_ms);
+        self.add_times(&entry.key, &entry.times);
+    }
+
+    /// When it begins; none while there is nothing in it.
+    pub(super) fn begins_ms(&self) -> Option<u64> {
+        (!self.series.is_empty()).then_some(self.start_ms)
+    }
+
+    /// Its lines in a log.
+    pub(super) fn lines(&self) -> Vec<u8> {
+        log_lines(&mut LogText::default(), &self.series, (self.start_ms, self.end_ms))
     }
 }
 
@@ -214,6 +250,12 @@ impl Growing {
         Ok(Self { path, file })
     }
 
+    /// Writes the head of a file that is new.
+    fn begin(&mut self, head: &[u8]) -> Result<(), RunDirError> {
+        let length = self.file.metadata().map_err(io_error("read", &self.path))?.len();
+        if length == 0 { self.append(head) } else { Ok(()) }
+    }
+
     fn append(&mut self, text: &[u8]) -> Result<(), RunDirError> {
         self.file.write_all(text).map_err(io_error("write", &self.path))
     }
@@ -226,6 +268,20 @@ impl Growing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn windows_end_at_multiples_of_their_length() {
+        for (start_ms, length_ms, ends_ms) in [
+            (0, 1000, 1000),
+            (12_003, 1000, 13_000),
+            (9_998, 10_000, 20_000),
+            (20_004, 10_000, 30_000),
+            (47_000, 10_000, 50_000),
+            (47_000, 60_000, 60_000),
+        ] {
+            assert_eq!(end_of_window(start_ms, length_ms), ends_ms, "{start_ms}");
+        }
+    }
 
     #[test]
     fn longer_runs_have_longer_windows() {

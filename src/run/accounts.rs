@@ -2,7 +2,10 @@
 
 use super::stage::StageError;
 use crate::identity::account::{Account, AccountState};
+use crate::identity::ledger::Book;
+use crate::identity::login::Logins;
 use crate::journey::cast::Stage;
+use crate::journey::script::Script;
 use crate::management::api::Api;
 use crate::management::keeper::Keeper;
 use crate::management::provision::Order;
@@ -57,6 +60,35 @@ pub(super) fn counts(checked: &Checked, wanted: Option<u64>) -> Vec<(AccountStat
         checked.journeys.iter().filter_map(|(script, _)| script.account).collect();
     let count = wanted.unwrap_or(checked.profile.accounts.count);
     states.into_iter().map(|state| (state, count)).collect()
+}
+
+/// The accounts that a run made for one variant when it first started: those with `count` personas from
+/// `first_persona` on, as the ledger has them now.
+pub(super) fn of_ledger(
+    book: &Book,
+    (first_persona, count): (u64, u64),
+    logins: &Logins,
+) -> Vec<Account> {
+    let personas = first_persona..first_persona + count;
+    // Journeys registered others in later segments, with personas of their own.
+    let is_own = |account: &&Account| {
+        let persona = account.persona.filter(|persona| personas.contains(persona));
+        persona.is_some_and(|persona| account.login == logins.address(persona))
+    };
+    book.accounts.iter().filter(is_own).cloned().collect()
+}
+
+/// The states in which some journey does something to its account that a kill can leave half done.
+pub(super) fn at_risk(checked: &Checked) -> BTreeSet<AccountState> {
+    let changes = |script: &Script| {
+        script.rules.iter().any(|rule| rule.changes_password || rule.spoils_account)
+    };
+    let scripts = checked.journeys.iter().map(|(script, _)| script);
+    let at_risk = scripts.filter_map(|script| {
+        let state = script.account?;
+        (state != AccountState::Ok || changes(script)).then_some(state)
+    });
+    at_risk.collect()
 }
 
 /// Makes the accounts that the journeys of one variant lease. Their personas begin at `first_persona`,

@@ -113,6 +113,9 @@ const RENEW_AFTER: f64 = 0.8;
 /// Soonest renewal, so that a token that is old already does not become a flood.
 const SOONEST: Duration = Duration::from_secs(5);
 
+/// How often somebody looks at the clock on the wall.
+const LOOK: Duration = Duration::from_secs(20);
+
 impl Bearer {
     /// Gets the first token and sees to the next ones, each of which is counted.
     pub async fn open(
@@ -156,7 +159,7 @@ async fn renew(
     (clock, mut wait): (Clock, Duration),
 ) {
     loop {
-        tokio::time::sleep(wait).await;
+        until(&clock, wait).await;
         wait = match fetch(&client, &request).await {
             Ok(token) => {
                 let wait = until_renewal(&token, clock.wall());
@@ -166,6 +169,16 @@ async fn renew(
             }
             Err(_) => SOONEST,
         };
+    }
+}
+
+/// Waits by the clock on the wall, by which tokens end: timers stand still while a machine sleeps.
+async fn until(clock: &Clock, wait: Duration) {
+    let due = clock.wall() + wait;
+    while let Ok(left) = due.duration_since(clock.wall())
+        && !left.is_zero()
+    {
+        tokio::time::sleep(left.min(LOOK)).await;
     }
 }
 

@@ -1,26 +1,30 @@
 //! Conducts a run: load on, intervals taken and written every second, drain, and the account
 //! settled.
 
+use super::begin::{self, Before, Begun, Resumed};
 use super::generator::Meter;
 use super::mending::Mending;
+use super::pilot::{Pilot, Turn, ahead};
 use super::renewals::{Renewals, TOKEN_RENEWAL};
 use crate::analysis::early::{Broken, Lookout, moment};
 use crate::analysis::episodes::Episodes;
 use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
-use crate::base::names::{Journey, Variant};
 use crate::base::remedy::Remedy;
 use crate::base::units::Span;
 use crate::identity::ledger::Ledger;
 use crate::identity::pool::Pool;
-use crate::load::{self, EndedBy, Events, LoadEnd, LoadError, Performer, Plan, Progress, Stop};
+use crate::load::{
+    self, EndedBy, Events, LoadEnd, LoadError, Performer, Plan, Progress, RateControl, Stop,
+};
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
 use crate::measure::series::Phases;
-use crate::measure::tally::{FlowTally, Tally};
-use crate::measure::timeline::{Interval, Readings, STOP};
-use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
+use crate::measure::tally::Tally;
+use crate::measure::timeline::{Event, Interval, Readings, STOP};
+use crate::measure::timetable::Timetable;
+use crate::result::run_dir::{RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
 use crate::workload::settings::PATIENCE;
 use std::fs::File;
@@ -70,8 +74,12 @@ pub struct Setup<P> {
     pub guards: Vec<Guard>,
     /// Thresholds that end it when they do not hold.
     pub lookouts: Vec<Lookout>,
-    /// Number of the first persona of an iteration.
+    /// Who moves the phases and the rate while it goes on, where the plan lets them be moved.
+    pub pilot: Option<Box<dyn Pilot>>,
+    /// Index of the persona of an iteration that had the number 0.
     pub first_index: u64,
+    /// Where the run stood, if it is taken up again.
+    pub resumed: Option<Resumed>,
     /// Tokens that are renewed meanwhile.
     pub renewals: Renewals,
     /// The ledger of accounts, brought to the disk with every interval.
@@ -134,36 +142,44 @@ pub async fn conduct<P: Performer>(
     listener: impl Listener,
 ) -> Result<Conducted, ConductError> {
     let Setup { plan, performer, recorder, dir, mut record, .. } = setup;
-    let phases = plan.phases();
+    let timetable = plan.timetable.clone().unwrap_or_else(|| plan.phases().into());
+    let (rate, first_number) = (plan.rate.clone(), plan.first_number());
     let mending = Mending::start(setup.kept);
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let (progress, events) = (launched.progress(), launched.events());
-    let (wall, start) = (clock.wall(), clock.now());
-    record.started_at = Utc::of(wall).stamp();
-    let since_epoch = wall.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
-    record.started_unix_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-    let meter = Meter::start(clock.clone(), recorder.clone(), start, phases);
-    let writer = RunWriter::start(dir, &record)?;
+    let begun = match setup.resumed {
+        None => begin::afresh(dir, &mut record, &clock)?,
+        Some(resumed) => begin::again(dir, &mut record, resumed, (&clock, &events)).await?,
+    };
+    let Begun { start, base, interval, tally, before, writer } = begun;
+    let meter = Meter::start(clock.clone(), recorder.clone(), start, timetable.clone());
     writer.dir().begin()?;
+    // From here on moments count from the first start of the run.
+    let base_ms = u64::try_from(base.as_millis()).unwrap_or(u64::MAX);
     let secretary = Secretary {
-        collector: Collector::new(recorder.clone(), phases),
+        collector: Collector::new(recorder.clone(), timetable.phases().later(base))
+            .going_on(interval, base_ms),
         recorder,
         writer,
         meter,
-        tally: Tally::default(),
+        tally,
+        before,
         guards: setup.guards,
         lookouts: setup.lookouts,
+        pilot: setup.pilot,
+        rate,
         renewals: setup.renewals,
         episodes: Episodes::default(),
         ledger: setup.ledger,
         stop: stop.clone(),
         clock: clock.clone(),
         start,
+        base,
         progress,
         events,
-        first_index: setup.first_index,
+        first: (first_number, setup.first_index),
         listener,
-        phases,
+        timetable: timetable.clone(),
         stopping: false,
         breach: None,
         broken: None,
@@ -176,7 +192,7 @@ pub async fn conduct<P: Performer>(
     let load = launched.run(start).await;
     // A wish that comes when every iteration has ended interrupts nothing.
     let stopped = stop.requests() > 0;
-    let load = finish(&over, load, phases)?;
+    let load = finish(&over, load, timetable.phases().later(base))?;
     // Whoever stops a run wants it over; then nothing more is asked of the tenant.
     let patience = if stopped { Duration::ZERO } else { LAST_MENDING };
     let unmended = mending.finish(patience).await;
@@ -191,7 +207,10 @@ pub async fn conduct<P: Performer>(
     record.interrupted = stopped && !by_itself;
     record.stopped = ended_early((breach.as_ref(), broken.as_ref()), load.by);
     record.never_looked = never_looked;
-    record.flows = flows(&tally);
+    record.flows = begin::flows(&tally);
+    if let Some(segment) = record.segments.last_mut() {
+        segment.end_ms = Some(tally.run.elapsed_ms);
+    }
     let dir = writer.dir().clone();
     let unwritten = match unwritten {
         Some(first) => Some(first),
@@ -225,19 +244,6 @@ fn finish(
     load
 }
 
-fn flows(tally: &Tally) -> Vec<FlowRecord> {
-    let record =
-        |((variant, journey, fingerprint), flow): (&(Variant, Journey, String), &FlowTally)| {
-            FlowRecord {
-                variant: variant.clone(),
-                journey: journey.clone(),
-                fingerprint: fingerprint.clone(),
-                starts: flow.starts,
-            }
-        };
-    tally.flows.iter().map(record).collect()
-}
-
 /// Takes and writes the intervals, on a thread of its own: a disk that is slow for a moment must
 /// not make the users late.
 struct Secretary<L> {
@@ -248,17 +254,24 @@ struct Secretary<L> {
     tally: Tally,
     guards: Vec<Guard>,
     lookouts: Vec<Lookout>,
+    pilot: Option<Box<dyn Pilot>>,
+    rate: Option<RateControl>,
     renewals: Renewals,
     episodes: Episodes,
     ledger: Arc<Ledger<File>>,
     stop: Stop,
     clock: Clock,
     start: Instant,
+    /// How long after the first start of the run that was.
+    base: Duration,
+    /// What was kept of the run before.
+    before: Before,
     progress: Progress,
     events: Events,
-    first_index: u64,
+    /// Number of the first iteration, and index of the persona of that with the number 0.
+    first: (u64, u64),
     listener: L,
-    phases: Phases,
+    timetable: Timetable,
     stopping: bool,
     breach: Option<Breach>,
     broken: Option<Broken>,
@@ -312,13 +325,19 @@ impl<L: Listener> Secretary<L> {
 
     fn close(&mut self, moment: Instant) {
         let readings = self.readings();
-        let after = moment.saturating_duration_since(self.start);
-        let mut interval = self.collector.close(after, readings);
-        self.note_who_asked();
-        for text in self.renewals.since() {
-            self.events.note(after, TOKEN_RENEWAL, text);
+        if !self.stopping {
+            self.collector.set_phases(self.phases());
         }
-        interval.line.events = self.events.drain();
+        let mut interval = self.collector.close(self.after(moment), readings);
+        self.note_who_asked();
+        let renewed_at = moment.saturating_duration_since(self.start);
+        for text in self.renewals.since() {
+            self.events.note(renewed_at, TOKEN_RENEWAL, text);
+        }
+        let base_ms = u64::try_from(self.base.as_millis()).unwrap_or(u64::MAX);
+        let events = self.events.drain().into_iter();
+        let of_run = |event: Event| Event { at_ms: event.at_ms.saturating_add(base_ms), ..event };
+        interval.line.events = events.map(of_run).collect();
         let told = self.episodes.observe(&interval.line);
         interval.line.events.extend(told);
         // Behind a torn line nothing could be read any more.
@@ -334,13 +353,15 @@ impl<L: Listener> Secretary<L> {
             self.write_exemplars();
         }
         self.look_out(&interval);
+        self.steer(&interval);
         self.listener.interval(&interval, &self.tally);
         self.collector.recycle(interval);
     }
 
     fn write_exemplars(&mut self) {
         if self.failed.is_none() {
-            let written = self.writer.write_exemplars(&self.recorder.exemplars());
+            let exemplars = self.before.with(self.recorder.exemplars());
+            let written = self.writer.write_exemplars(&exemplars);
             self.note(written);
         }
     }
@@ -350,10 +371,10 @@ impl<L: Listener> Secretary<L> {
         self.note_who_asked();
         if self.stop.requests() > 0 && !self.stopping {
             self.stopping = true;
-            let now = self.clock.now().saturating_duration_since(self.start);
-            let planned = self.phases.measured_ends.unwrap_or(Duration::MAX);
-            let measured_ends = Some(planned.min(now.max(self.phases.warm_up_ends)));
-            self.collector.set_phases(Phases { measured_ends, ..self.phases });
+            let (now, phases) = (self.after(self.clock.now()), self.phases());
+            let planned = phases.measured_ends.unwrap_or(Duration::MAX);
+            let measured_ends = Some(planned.min(now.max(phases.warm_up_ends)));
+            self.collector.set_phases(Phases { measured_ends, ..phases });
         }
     }
 
@@ -375,12 +396,13 @@ impl<L: Listener> Secretary<L> {
         let observe = |guard: &mut Guard| guard.observe(at, guard.count(&interval.line));
         let breached = self.guards.iter_mut().filter_map(observe).next();
         if let (Some(breach), None) = (breached, &self.breach) {
-            self.events.note(at, STOP, format!("{breach}: stopped now"));
+            let after = at.saturating_sub(self.base);
+            self.events.note(after, STOP, format!("{breach}: stopped now"));
             self.breach = Some(breach);
             self.stop.now();
         }
         // What is over cannot be stopped any more; it is judged as a whole.
-        let is_over = self.stopping || self.phases.measured_ends.is_some_and(|ends| at >= ends);
+        let is_over = self.stopping || self.is_closed(at);
         if self.lookouts.is_empty() || is_over || self.stop.requests() > 0 {
             return;
         }
@@ -394,6 +416,37 @@ impl<L: Listener> Secretary<L> {
         }
     }
 
+    /// The phases as they stand, counted from the first start of the run.
+    fn phases(&self) -> Phases {
+        self.timetable.phases().later(self.base)
+    }
+
+    /// Whether nothing is due any more by the plan.
+    fn is_closed(&self, at: Duration) -> bool {
+        self.phases().measured_ends.is_some_and(|ends| at >= ends)
+    }
+
+    /// What the pilot wants, from a moment on that is still to come.
+    fn steer(&mut self, interval: &Interval) {
+        let is_over = self.stopping || self.is_closed(Duration::from_millis(interval.line.end_ms));
+        let Some(pilot) = self.pilot.as_mut().filter(|_| !is_over) else { return };
+        let turn = pilot.interval(interval);
+        // The timetable counts from the start of this load, as the pilot does: its runs are not taken up again.
+        let now = self.clock.now().saturating_duration_since(self.start);
+        match turn {
+            None => {}
+            Some(Turn::Rate(factor)) => {
+                let _ = self.rate.as_ref().map(|rate| rate.set(factor));
+            }
+            // What is measured already stays so.
+            Some(Turn::MeasureFrom(at)) if now < self.timetable.phases().warm_up_ends => {
+                self.timetable.measure_from(ahead(at, now));
+            }
+            Some(Turn::MeasureFrom(_)) => {}
+            Some(Turn::EndAt(at)) => self.timetable.end_at(ahead(at, now)),
+        }
+    }
+
     /// The first failure to write ends the run: going on would put load on a tenant for nothing.
     fn note(&mut self, written: Result<(), RunDirError>) {
         if let (Err(error), None) = (written, &self.failed) {
@@ -402,12 +455,18 @@ impl<L: Listener> Secretary<L> {
         }
     }
 
+    /// How long after the first start of the run a moment is.
+    fn after(&self, moment: Instant) -> Duration {
+        self.base + moment.saturating_duration_since(self.start)
+    }
+
     fn readings(&mut self) -> Readings {
-        let due = self.progress.counts().due;
+        let (first_number, first_index) = self.first;
+        let next = first_number + self.progress.counts().due;
         Readings {
             users: self.progress.at_work() as u64,
-            next_arrival: due,
-            next_persona: self.first_index + due,
+            next_arrival: next,
+            next_persona: first_index + next,
             ..self.meter.read()
         }
     }

@@ -7,8 +7,9 @@ use super::ports::Ports;
 use crate::base::clock::Clock;
 use crate::measure::catalogue::JourneyId;
 use crate::measure::recorder::Recorder;
-use crate::measure::series::{Kind, Phases};
+use crate::measure::series::Kind;
 use crate::measure::timeline::Readings;
+use crate::measure::timetable::Timetable;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs;
 use std::time::{Duration, Instant};
@@ -48,8 +49,8 @@ const PORTS_EVERY: u64 = 5;
 impl Meter {
     /// Starts to watch a run that starts at `start`; to be called on the runtime whose scheduler is
     /// watched. How late its timers are goes to the recorder as the series `scheduler-lag`.
-    pub fn start(clock: Clock, recorder: Recorder, start: Instant, phases: Phases) -> Self {
-        let timer = tokio::spawn(watch_timer(clock.clone(), recorder, start, phases));
+    pub fn start(clock: Clock, recorder: Recorder, start: Instant, timetable: Timetable) -> Self {
+        let timer = tokio::spawn(watch_timer(clock.clone(), recorder, start, timetable));
         let allowance = Allowance::of_process();
         Self {
             before: used(&clock, &allowance),
@@ -96,7 +97,7 @@ impl Drop for Meter {
 /// Asks for every 10 ms of the run whether a task that was due then was on time. When the scheduler
 /// stands still, the moments it missed count too, each with its own lateness: a stall of a second is
 /// a hundred late tasks, not one. The runtime's own timers are exact to a millisecond.
-async fn watch_timer(clock: Clock, recorder: Recorder, start: Instant, phases: Phases) {
+async fn watch_timer(clock: Clock, recorder: Recorder, start: Instant, timetable: Timetable) {
     let mut due = start + TIMER;
     loop {
         tokio::time::sleep(due.saturating_duration_since(clock.now())).await;
@@ -104,7 +105,7 @@ async fn watch_timer(clock: Clock, recorder: Recorder, start: Instant, phases: P
         let mut missed = 0;
         while due <= now {
             if missed < MOST_MISSED {
-                let phase = phases.of(due.saturating_duration_since(start));
+                let phase = timetable.phases().of(due.saturating_duration_since(start));
                 recorder.wait(phase, JourneyId::NONE, Kind::SchedulerLag, now - due);
             }
             missed += 1;
@@ -145,6 +146,7 @@ mod tests {
     use super::*;
     use crate::base::random::Seed;
     use crate::measure::collector::Collector;
+    use crate::measure::series::Phases;
 
     const PHASES: Phases = Phases { warm_up_ends: Duration::ZERO, measured_ends: None };
 
@@ -172,7 +174,7 @@ mod tests {
         let clock = Clock::system();
         let recorder = Recorder::new(1, Seed(1));
         let start = clock.now();
-        let mut meter = Meter::start(clock.clone(), recorder, start, PHASES);
+        let mut meter = Meter::start(clock.clone(), recorder, start, PHASES.into());
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let end = clock.now() + Duration::from_millis(200);
         while clock.now() < end {
@@ -192,7 +194,7 @@ mod tests {
         let clock = Clock::system();
         let recorder = Recorder::new(1, Seed(1));
         let start = clock.now();
-        let meter = Meter::start(clock.clone(), recorder.clone(), start, PHASES);
+        let meter = Meter::start(clock.clone(), recorder.clone(), start, PHASES.into());
         tokio::task::yield_now().await;
         // The only thread of this runtime stands still.
         while clock.now() < start + Duration::from_millis(300) {

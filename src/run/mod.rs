@@ -2,16 +2,20 @@
 
 mod accounts;
 pub mod bearer;
+pub mod begin;
 mod by_flow;
 pub mod call_log;
+pub mod capacity;
 pub mod comparable;
 pub mod conduct;
 pub mod cores;
 pub mod descriptors;
 pub mod generator;
 pub mod mending;
+pub mod pilot;
 pub mod players;
 pub mod ports;
+pub mod resume;
 pub mod sides;
 pub mod renewals;
 pub mod stage;

@@ -1,8 +1,9 @@
 //! Puts the stages up, one for each variant: guard and connections for the tenants, the ledger on disk,
 //! the accounts that the journeys need.
 
-use super::accounts::{Keepers, counts, provision};
+use super::accounts::{Keepers, at_risk, counts, of_ledger, provision};
 use super::bearer::{BearerError, Bearers};
+use super::resume::Continued;
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::RunId;
 use crate::base::random::{ALPHANUMERIC, Seed, text};
@@ -12,7 +13,7 @@ use crate::codes::CodeSource;
 use crate::codes::office::Office;
 use crate::davinci::oidc::{Application, BadValue, Endpoints};
 use crate::davinci::walk::Walk;
-use crate::identity::ledger::{Ledger, LedgerEntry};
+use crate::identity::ledger::{Book, Ledger, LedgerEntry};
 use crate::identity::login::Logins;
 use crate::identity::password::{KeyError, PasswordKey};
 use crate::identity::pool::Pool;
@@ -47,6 +48,8 @@ pub struct Wishes {
     pub call_ids: bool,
     /// How many accounts of each state to make for each variant; none for as many as the profile says.
     pub accounts: Option<u64>,
+    /// What is known of accounts, if the run is taken up again.
+    pub continued: Option<Continued>,
 }
 
 /// Stages that iterations can play on.
@@ -99,6 +102,15 @@ pub enum StageError {
         #[source]
         source: AccountsError,
     },
+    /// Accounts that a killed run left behind cannot be put right.
+    #[error("the accounts that the run left behind cannot be put right")]
+    PutRight {
+        #[source]
+        source: AccountsError,
+    },
+    /// The passwords of the accounts of a run that is taken up again are not known.
+    #[error("the accounts of this run have passwords of another key")]
+    OtherKey,
     /// The management API did not let us in.
     #[error("the management API cannot be used")]
     Management(#[from] ManagementError),
@@ -142,9 +154,14 @@ impl Remedy for StageError {
             Self::Transport(error) => error.remedy(),
             Self::Key(error) => error.remedy(),
             Self::GivenKey(error) => error.remedy(),
-            Self::Provision { source, .. } => source.remedy(),
+            Self::Provision { source, .. } | Self::PutRight { source } => source.remedy(),
             Self::Management(error) => error.remedy(),
             Self::Bearer(error) => error.remedy(),
+            Self::OtherKey => Some(
+                "use the key that the run was started with: in `GANDER_PASSWORD_KEY`, or the file \
+                 `password.key` of whoever started it"
+                    .to_owned(),
+            ),
             Self::Address { .. } => Some("write it whole: `https://api.pingone.eu`".to_owned()),
             Self::Folder { .. } => Some("choose another folder with `--out`".to_owned()),
             Self::Start { .. } => Some(
@@ -160,7 +177,10 @@ impl Remedy for StageError {
 impl StageError {
     /// Whether the tenant is at fault, not what the person gave.
     pub const fn is_of_tenant(&self) -> bool {
-        matches!(self, Self::Provision { .. } | Self::Management(_) | Self::Bearer(_))
+        matches!(
+            self,
+            Self::Provision { .. } | Self::PutRight { .. } | Self::Management(_) | Self::Bearer(_)
+        )
     }
 }
 
@@ -190,8 +210,8 @@ pub async fn open(
         None => key_file::read_or_make(&wishes.state_folder.join("password.key"))?,
     };
     let (run, seed) = (wishes.run, wishes.seed);
-    let (ledger, ledger_path) = open_ledger(&wishes.folder)?;
-    let ledger = Arc::new(ledger);
+    let (ledger, ledger_path, taken) = open_ledger(&wishes.folder, wishes.continued)?;
+    let (ledger, segment) = (Arc::new(ledger), taken.as_ref().map_or(0, |taken| taken.segment));
     let mut bearers = Bearers::default();
     let mut stages = Vec::new();
     for (variant, tenant) in profile.variants.iter().zip(tenants) {
@@ -203,7 +223,7 @@ pub async fn open(
             application: Arc::new(application(tenant)?),
             seed,
             locale: profile.identities.locale,
-            logins: Logins::new(&run, 0, profile.identities.email_domain.clone()),
+            logins: Logins::new(&run, segment, profile.identities.email_domain.clone()),
             key: key.clone(),
             pool: Pool::default(),
             ledger: ledger.clone(),
@@ -227,13 +247,18 @@ pub async fn open(
         ledger,
         transport,
         ledger_path,
-        next_index: 0,
+        next_index: taken.as_ref().map_or(0, |taken| taken.next_persona),
         kept: Vec::new(),
         codes: codes.map(|(source, _)| source),
         bearers,
     };
     opened.sign_ledger(tenants, &key, &clock)?;
-    opened.make_accounts((checked, wishes.accounts), tenants, &mut stages).await?;
+    // Those of an embedded stand-in went with it.
+    let taken = taken.filter(|_| profile.names_tenant);
+    if taken.as_ref().is_some_and(|taken| !taken.is_of(&key)) {
+        return Err(StageError::OtherKey);
+    }
+    opened.make_accounts((checked, wishes.accounts), (tenants, taken), &mut stages).await?;
     opened.stages = stages.into_iter().map(Arc::new).collect();
     Ok(opened)
 }
@@ -265,11 +290,12 @@ impl Opened {
         Ok(())
     }
 
-    /// Makes the accounts of every variant, after all management APIs have let us in.
+    /// Makes the accounts of every variant, after all management APIs have let us in; of a run that is taken
+    /// up again at a tenant those that it made are there.
     async fn make_accounts(
         &mut self,
         (checked, wanted): (&Checked, Option<u64>),
-        tenants: &[Tenant],
+        (tenants, taken): (&[Tenant], Option<Made>),
         stages: &mut [Stage],
     ) -> Result<(), StageError> {
         let counts = counts(checked, wanted);
@@ -283,12 +309,24 @@ impl Opened {
             });
         }
         let population = &checked.profile.accounts.population;
-        for (stage, keeper) in stages.iter_mut().zip(keeping) {
+        for (number, (stage, keeper)) in (0..).zip(stages.iter_mut().zip(keeping)) {
             let first = self.next_index;
-            self.next_index += each;
+            self.next_index += if taken.is_some() { 0 } else { each };
             let Some(keeper) = keeper else { continue };
-            let accounts = provision((counts.clone(), first), &keeper, stage, population).await?;
-            stage.pool = Pool::new(accounts);
+            stage.pool = match &taken {
+                None => {
+                    let order = (counts.clone(), first);
+                    Pool::new(provision(order, &keeper, stage, population).await?)
+                }
+                Some(taken) => {
+                    let logins =
+                        Logins::new(&self.run, 0, checked.profile.identities.email_domain.clone());
+                    Pool::new(of_ledger(&taken.book, (number * each, each), &logins))
+                }
+            };
+            if taken.is_some() {
+                put_right(checked, &keeper, &stage.pool).await?;
+            }
             self.kept.push((keeper, stage.pool.clone()));
         }
         Ok(())
@@ -360,12 +398,51 @@ fn page(tenant: &Tenant) -> Result<Option<HeaderValue>, StageError> {
     value.map(Some).map_err(|_| StageError::Address { text: origin })
 }
 
-fn open_ledger(folder: &Path) -> Result<(Ledger<File>, PathBuf), StageError> {
+/// What a run that is taken up again made before.
+struct Made {
+    segment: u32,
+    next_persona: u64,
+    book: Book,
+}
+
+impl Made {
+    /// Whether its passwords come from this key.
+    fn is_of(&self, key: &PasswordKey) -> bool {
+        let theirs = self.book.openings.iter().all(|opening| opening.key == key.fingerprint());
+        theirs || self.book.accounts.is_empty()
+    }
+}
+
+/// Nobody knows what a journey was doing to an account when gander was killed: those of states in which
+/// journeys change something get a known password and their state before anybody has them.
+async fn put_right(
+    checked: &Checked,
+    keeper: &Arc<Keeper<File>>,
+    pool: &Pool,
+) -> Result<(), StageError> {
+    at_risk(checked).into_iter().for_each(|state| pool.spoil_all(state));
+    match keeper.mend_all(pool).await {
+        // What one account alone meets is tried again while the run goes on.
+        Err(source) if source.is_general() => Err(StageError::PutRight { source }),
+        _ => Ok(()),
+    }
+}
+
+/// The ledger of a run, locked as long as this process lives: nobody takes up a run that goes on.
+fn open_ledger(
+    folder: &Path,
+    continued: Option<Continued>,
+) -> Result<(Ledger<File>, PathBuf, Option<Made>), StageError> {
     let path = folder.join("ledger.jsonl");
+    if let Some(Continued { segment, next_persona, ledger, book }) = continued {
+        return Ok((Ledger::new(ledger), path, Some(Made { segment, next_persona, book })));
+    }
     let failed = |source| StageError::Folder { path: path.display().to_string(), source };
     fs::create_dir_all(folder).map_err(failed)?;
     let file = fs::OpenOptions::new().append(true).create_new(true).open(&path).map_err(failed)?;
-    Ok((Ledger::new(file), path))
+    // On a file system without locks nobody is told.
+    let _ = file.try_lock();
+    Ok((Ledger::new(file), path, None))
 }
 
 #[cfg(test)]

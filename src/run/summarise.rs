@@ -50,6 +50,7 @@ pub fn summarise(
         max_users: record.max_users,
         interrupted: record.interrupted,
         unfinished: record.ended_at.is_none(),
+        segments: record.segments.clone(),
         by_flow: record.counts_by_flow(),
         never_looked: record.never_looked.clone(),
     };

@@ -360,6 +360,7 @@ fn validity(outer: &mut Section<'_>, usual: Validity) -> Validity {
         authorization: span(&mut section, "authorization_code", usual.authorization),
         token: span(&mut section, "token", usual.token),
         session: span(&mut section, "session", usual.session),
+        sdk_token: span(&mut section, "sdk_token", usual.sdk_token),
     };
     section.finish();
     read

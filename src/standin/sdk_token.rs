@@ -7,10 +7,6 @@ use super::tenant::{Tenant, uuid};
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long an SDK token is good for (unpublished; assumed).
-pub const AGE: Duration = Duration::from_mins(30);
 
 /// What an SDK token was made with.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +59,7 @@ pub fn make(tenant: &Tenant, bound: Bound) -> Option<String> {
         "clientId": tenant.settings.davinci_application.id,
         "policyId": bound.policy,
         "iat": now,
-        "exp": now + AGE.as_secs(),
+        "exp": now + tenant.settings.validity.sdk_token.as_secs(),
         "jti": id,
         "token_use": "sdk",
     });

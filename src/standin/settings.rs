@@ -193,6 +193,8 @@ pub struct Validity {
     pub token: Duration,
     /// Sign-on that a later authorize request may reuse (stock flow: 480 min).
     pub session: Duration,
+    /// Tokens that open starts by policy (unpublished; assumed).
+    pub sdk_token: Duration,
 }
 
 /// Limits of one run of a flow.
@@ -350,6 +352,7 @@ impl Default for Validity {
             authorization: Duration::from_mins(1),
             token: Duration::from_hours(1),
             session: Duration::from_mins(480),
+            sdk_token: Duration::from_mins(30),
         }
     }
 }

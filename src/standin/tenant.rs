@@ -134,7 +134,7 @@ impl Tenant {
             revoked: Store::new(room.sessions, settings.validity.token),
             refreshes: Store::new(room.sessions, SESSION_AGE),
             pushed: Store::new(room.codes, super::par::AGE),
-            bound: Store::new(room.codes, super::sdk_token::AGE),
+            bound: Store::new(room.codes, settings.validity.sdk_token),
             challenges: Store::new(room.interactions, INTERACTION_AGE),
             echoes: Echoes::default(),
             record: Record::new(clock.clone(), room.calls),

@@ -1,6 +1,7 @@
 //! What load a run puts on: how many users, for how long, which journeys, with which pauses. Pure.
 
 pub mod mix;
+pub mod onward;
 pub mod pacing;
 pub mod schedule;
 pub mod settings;

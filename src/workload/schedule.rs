@@ -1,5 +1,6 @@
 //! When iterations are due in the open model: a pure sequence of moments, whatever the tenant does.
 
+use super::onward::Onward;
 use super::shape::Shape;
 use crate::base::random::{Seed, unit};
 use rand_chacha::ChaCha8Rng;
@@ -29,12 +30,21 @@ pub const ARRIVALS: &[(&str, Arrivals)] =
 /// the area: with Λ' for the area that was used up to t₀, the one at Λ is due at
 /// Λ⁻¹(Λ(t₀) + (Λ − Λ') / f). The points of a process of rate 1 beyond Λ' do not know of the change, so
 /// that Poisson arrivals stay Poisson arrivals.
+///
+/// A schedule that goes on where it stood has the points of its plan from there on, after points of its own
+/// for the area of its warm-up.
 #[derive(Debug)]
 pub struct Schedule {
     rate: Shape,
-    arrivals: Arrivals,
-    random: ChaCha8Rng,
-    number: u64,
+    points: Points,
+    /// What lies between the scale of the points and that of the area.
+    offset: f64,
+    /// No arrival is at less than this.
+    least: f64,
+    /// From this point on the plan has none.
+    ends: f64,
+    /// The points of the plan, while those of a warm-up come first.
+    plan: Option<Points>,
     /// Λ of the next arrival.
     next: f64,
     /// When that is.
@@ -52,15 +62,53 @@ pub struct Schedule {
 impl Schedule {
     /// The arrivals of a shape whose level is a rate per second. Same seed, same moments.
     pub fn new(rate: Shape, arrivals: Arrivals, seed: Seed) -> Self {
-        let mut random = seed.stream("arrivals", 0);
-        let next = match arrivals {
-            Arrivals::Poisson => exponential(&mut random),
-            Arrivals::Constant => 0.0,
-        };
-        let due = rate.when(next);
+        let points = Points::new(arrivals, seed.stream("arrivals", 0));
+        Self::of(rate, points, (0.0, 0.0), None).looked()
+    }
+
+    /// The arrivals of a shape from where it stood, after those of a warm-up at the rate that it had there.
+    /// Moments count from the beginning of the warm-up.
+    pub fn onward(rate: &Shape, arrivals: Arrivals, seed: Seed, onward: &Onward) -> Self {
+        let (at, warm_up) = (onward.plan, onward.warm_up);
+        let done = rate.area(at);
+        let mut plan = Points::new(arrivals, seed.stream("arrivals", 0));
+        match onward.arrivals {
+            Some(taken) => {
+                (0..taken).for_each(|_| plan.advance());
+                // Nobody took them when it was time, and by now they would come all at once.
+                plan.skip_to(rate.area(at.saturating_sub(LATEST)));
+            }
+            None => plan.skip_to(done),
+        }
+        let own = Points::new(arrivals, seed.stream("arrivals", onward.segment.into()));
+        let begins = rate.level(at) * warm_up.as_secs_f64();
+        let left = Self::of(rate.onward(at, warm_up), own, (begins - done, begins), Some(plan));
+        Self { ends: rate.total(), ..left }.looked()
+    }
+
+    fn of(rate: Shape, points: Points, (offset, least): (f64, f64), plan: Option<Points>) -> Self {
+        let (due, taken, next, ends) = (None, Duration::ZERO, 0.0, f64::INFINITY);
         let (factor, planned, used) = (1.0, 0.0, 0.0);
-        let (number, taken) = (0, Duration::ZERO);
-        Self { rate, arrivals, random, number, next, due, taken, factor, planned, used }
+        Self { rate, points, offset, least, ends, plan, next, due, taken, factor, planned, used }
+    }
+
+    fn looked(mut self) -> Self {
+        self.look();
+        self
+    }
+
+    /// Works out the next arrival.
+    fn look(&mut self) {
+        if self.points.at >= self.least
+            && let Some(plan) = self.plan.take()
+        {
+            self.points = plan;
+        }
+        self.next = match self.plan {
+            Some(_) => self.points.at,
+            None => (self.points.at + self.offset).max(self.least),
+        };
+        self.due = self.when();
     }
 
     /// When the next one is due: what [`Iterator::next`] would take. None while there is none, which
@@ -86,7 +134,10 @@ impl Schedule {
     }
 
     fn when(&self) -> Option<Duration> {
-        if self.factor <= 0.0 {
+        // A rate that somebody changed has more arrivals than its plan, or fewer.
+        let is_as_planned = self.factor == 1.0 && self.used == self.planned;
+        let is_over = is_as_planned && self.plan.is_none() && self.points.at >= self.ends;
+        if self.factor <= 0.0 || is_over {
             return None;
         }
         self.rate.when(self.planned + (self.next - self.used).max(0.0) / self.factor)
@@ -99,15 +150,49 @@ impl Iterator for Schedule {
     fn next(&mut self) -> Option<Duration> {
         let due = self.due?;
         self.taken = due;
+        self.points.advance();
+        self.look();
+        Some(due)
+    }
+}
+
+/// How late an arrival of the plan may be when it is taken up again: those that were due even earlier are
+/// left out.
+const LATEST: Duration = Duration::from_secs(1);
+
+/// The points of a process of rate 1, in order.
+#[derive(Debug)]
+struct Points {
+    arrivals: Arrivals,
+    random: ChaCha8Rng,
+    number: u64,
+    /// Where the next one is.
+    at: f64,
+}
+
+impl Points {
+    fn new(arrivals: Arrivals, mut random: ChaCha8Rng) -> Self {
+        let at = match arrivals {
+            Arrivals::Poisson => exponential(&mut random),
+            Arrivals::Constant => 0.0,
+        };
+        Self { arrivals, random, number: 0, at }
+    }
+
+    fn advance(&mut self) {
         self.number += 1;
         #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 arrivals")]
         let whole = self.number as f64;
         match self.arrivals {
-            Arrivals::Poisson => self.next += exponential(&mut self.random),
-            Arrivals::Constant => self.next = whole,
+            Arrivals::Poisson => self.at += exponential(&mut self.random),
+            Arrivals::Constant => self.at = whole,
         }
-        self.due = self.when();
-        Some(due)
+    }
+
+    fn skip_to(&mut self, least: f64) {
+        while self.at < least {
+            self.advance();
+        }
     }
 }
 
@@ -413,5 +498,66 @@ mod tests {
                 prop_assert!((due.len() as f64 - shape.total()).abs() <= 1.0);
             }
         }
+    }
+
+    fn onward(plan: Duration, arrivals: Option<u64>, warm_up: Duration) -> Onward {
+        Onward { plan, arrivals, warm_up, due: 0, next_number: 0, segment: 1 }
+    }
+
+    #[test]
+    fn a_schedule_that_goes_on_has_the_arrivals_of_its_plan_after_those_of_a_warm_up() {
+        let shape = stages(&[(80.0, 20, true), (80.0, 20, false), (3.0, 10, true)]);
+        let ms = Duration::from_millis;
+        for kind in [Arrivals::Poisson, Arrivals::Constant] {
+            for (at, warm_up) in
+                [(ms(0), s(0)), (ms(7_300), s(0)), (ms(25_000), s(4)), (ms(49_900), s(2))]
+            {
+                let whole = due(&shape, kind, 3);
+                let (done, left) = whole.split_at(whole.partition_point(|due| *due < at));
+                for taken in [Some(done.len() as u64), None] {
+                    let goes_on =
+                        Schedule::onward(&shape, kind, Seed(3), &onward(at, taken, warm_up));
+                    let (own, plan): (Vec<_>, Vec<_>) = goes_on.partition(|due| *due < warm_up);
+                    assert_eq!(plan.len(), left.len(), "{kind:?} {at:?}");
+                    for (found, planned) in plan.iter().zip(left) {
+                        let found = found.as_secs_f64() - warm_up.as_secs_f64() + at.as_secs_f64();
+                        assert!(
+                            (found - planned.as_secs_f64()).abs() < 1e-6,
+                            "{found} {planned:?}"
+                        );
+                    }
+                    let expected = shape.level(at) * warm_up.as_secs_f64();
+                    assert!(
+                        (own.len() as f64 - expected).abs() <= 4.0 * expected.sqrt(),
+                        "{own:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_arrival_that_nobody_took_in_time_comes_at_once_and_older_ones_do_not() {
+        let shape = stages(&[(10.0, 60, false)]);
+        let goes_on = |taken| {
+            let onward = onward(s(30), Some(taken), s(2));
+            let due = Schedule::onward(&shape, Arrivals::Constant, Seed(1), &onward);
+            due.filter(|due| *due >= s(2)).collect::<Vec<_>>()
+        };
+        let three_late = goes_on(297);
+        assert_eq!((three_late.len(), &three_late[..4]), (303, &[s(2); 4][..]));
+        assert_eq!(goes_on(100).len(), 310);
+    }
+
+    #[test]
+    fn a_rate_that_is_changed_in_the_warm_up_is_changed_for_the_plan_too() {
+        let shape = stages(&[(10.0, 60, false)]);
+        let onward = onward(s(30), Some(300), s(10));
+        let mut schedule = Schedule::onward(&shape, Arrivals::Constant, Seed(1), &onward);
+        while schedule.peek().is_some_and(|due| due <= s(5)) {
+            schedule.next();
+        }
+        schedule.change(s(5), 2.0);
+        assert_eq!(schedule.filter(|due| *due >= s(10)).count(), 2 * 300);
     }
 }

@@ -296,14 +296,19 @@ fn open(section: &mut Section<'_>, shape: Option<Shape>) -> Model {
         _ => (),
     }
     let rate = shape.unwrap_or_else(|| Shape::constant(constant.unwrap_or(1.0)));
-    let (fewest, most) = ASSUMED_USERS;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
-    let assumed = (rate.peak() * USERS_FOR_S).ceil().clamp(fewest, most) as usize;
+    let assumed = usual_users(rate.peak());
     let max_users = count(section, "max_users", MOST_USERS);
     let max_users = max_users.and_then(|users| usize::try_from(users).ok()).unwrap_or(assumed);
     let arrivals = section.choice("arrivals", ARRIVALS).unwrap_or(Arrivals::Poisson);
     let when_late = section.choice("when_late", WHEN_LATE).unwrap_or(WhenLate::Queue);
     Model::Open { rate, arrivals, max_users, when_late }
+}
+
+/// How many users there are for so many arrivals a second at their peak, where nobody says a number.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+pub fn usual_users(peak_per_s: f64) -> usize {
+    let (fewest, most) = ASSUMED_USERS;
+    (peak_per_s * USERS_FOR_S).ceil().clamp(fewest, most) as usize
 }
 
 fn note_two_levels(section: &Section<'_>, key: &str, place: crate::base::document::Place) {

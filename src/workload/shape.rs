@@ -57,6 +57,26 @@ impl Shape {
         Self { pieces }
     }
 
+    /// What is left of it from a moment on, after its level there was held for a while first.
+    #[must_use]
+    pub fn onward(&self, at: Duration, held: Duration) -> Self {
+        let level = self.level(at);
+        let at = at.as_secs_f64();
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut push = |lasts: f64, from: f64, to: f64| {
+            if lasts > 0.0 {
+                let (begins, before) = pieces.last().map_or((0.0, 0.0), Piece::end);
+                pieces.push(Piece { begins, lasts, from, to, before });
+            }
+        };
+        push(held.as_secs_f64(), level, level);
+        for piece in self.pieces.iter().filter(|piece| piece.end().0 > at) {
+            let gone = (at - piece.begins).max(0.0);
+            push(piece.lasts - gone, piece.level(gone), piece.to);
+        }
+        Self { pieces }
+    }
+
     /// How long it lasts; none if it has no end.
     pub fn length(&self) -> Option<Duration> {
         match self.pieces.last() {
@@ -264,5 +284,30 @@ mod tests {
                 },
             }
         }
+    }
+
+    #[test]
+    fn what_is_left_has_the_levels_of_the_whole_after_a_hold() {
+        let shape = Shape::of(&[ramp(10.0, 10), hold(10.0, 5), hold(50.0, 5), ramp(0.0, 10)]);
+        for at in [0, 4, 10, 15, 17, 25] {
+            let left = shape.onward(s(at), s(3));
+            assert_eq!(left.length(), Some(s(30 - at + 3)));
+            assert_eq!(
+                (left.level(s(0)), left.level(s(2))),
+                (shape.level(s(at)), shape.level(s(at)))
+            );
+            for later in at..30 {
+                let (of_left, of_whole) = (left.level(s(later - at + 3)), shape.level(s(later)));
+                assert!((of_left - of_whole).abs() < 1e-9, "{at} {later}: {of_left} {of_whole}");
+            }
+            let held = shape.level(s(at)) * 3.0;
+            assert!((left.total() - held - (shape.total() - shape.area(s(at)))).abs() < 1e-9);
+        }
+        assert_eq!(shape.onward(s(31), s(0)).length(), Some(s(0)));
+        let constant = Shape::constant(7.0).onward(s(9), s(2));
+        assert_eq!(
+            (constant.length(), constant.level(s(1)), constant.level(s(99))),
+            (None, 7.0, 7.0)
+        );
     }
 }

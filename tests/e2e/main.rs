@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod by_flow;
+mod capacity;
 mod canary;
 mod check;
 mod compare;
@@ -20,7 +21,9 @@ mod journeys;
 mod lab;
 mod leash;
 mod one_call;
+mod profiles;
 mod repeat;
+mod resume;
 mod run;
 mod secrets;
 mod stand_in;

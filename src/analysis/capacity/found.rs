@@ -33,6 +33,8 @@ pub struct Capacity {
     pub asked: Asked,
     /// The answer.
     pub bracket: Bracket,
+    /// Where between its ends the capacity is most likely; none without both.
+    pub estimate: Option<Estimate>,
     /// The confirmation at the end, if it came to it.
     pub hold: Option<Hold>,
     /// What does not hold any more at the lowest level that failed.
@@ -49,6 +51,13 @@ pub struct Capacity {
     pub cautions: Vec<Caution>,
 }
 
+impl Capacity {
+    /// The JSON Schema of the format.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+}
+
 /// Why a search ended.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +71,9 @@ pub struct Ending {
 }
 
 /// The reasons for which a search ends.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// Above the bracket a threshold does not hold.
@@ -117,6 +128,18 @@ pub struct Bracket {
     pub highest_pass_per_s: Option<f64>,
     /// The lowest level that failed, twice.
     pub lowest_fail_per_s: Option<f64>,
+}
+
+/// The rate at which a monotone curve through all levels crosses the limit of the first rule to meet its own.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// Iterations started per second.
+    pub per_s: f64,
+    /// Lower end of its 95 % interval.
+    pub low_per_s: f64,
+    /// Upper end.
+    pub high_per_s: f64,
 }
 
 /// The confirmation at the highest level that passed.
@@ -223,6 +246,8 @@ pub struct Level {
     pub completed_per_s: f64,
     /// How many were under way on average.
     pub in_flight: f64,
+    /// Median response time of all journeys together; none falls on what is slower than any limit.
+    pub p50_us: Option<u64>,
     /// What the samples are worth, neighbours sharing their fate; the smallest of all rules.
     pub effective_samples: Option<f64>,
     /// How many the rules need.

@@ -144,7 +144,10 @@ impl Facts {
             tenant: record.tenant_hosts.join(", "),
             phases: plan.phases(),
             closes: plan.workload.closes_after(),
-            iterations: plan.workload.iterations,
+            iterations: plan
+                .workload
+                .iterations
+                .map(|last| last.saturating_sub(plan.first_number())),
             users: plan.workload.model.users(),
             is_open: plan.workload.model.is_open(),
         }
@@ -206,6 +209,8 @@ pub(super) struct Gatherer {
     stretches: Vec<SoFar>,
     reply_timeout: Duration,
     circumstances: Circumstances,
+    /// Where what is watched began, from the start of the run; known with its first interval.
+    began: Option<u64>,
     late: VecDeque<Late>,
     course: VecDeque<Dot>,
     warm_up_faults: FaultCounts,
@@ -253,6 +258,7 @@ impl Gatherer {
             stretches,
             reply_timeout,
             circumstances,
+            began: None,
             late: VecDeque::new(),
             course: VecDeque::new(),
             warm_up_faults: FaultCounts::default(),
@@ -265,6 +271,7 @@ impl Gatherer {
 
     pub(super) fn gather(&mut self, interval: &Interval, so_far: &Tally) -> Now {
         let line = &interval.line;
+        let began_ms = *self.began.get_or_insert(line.start_ms);
         self.note(interval);
         if !self.stretches.is_empty() {
             let moment = moment(interval);
@@ -287,7 +294,7 @@ impl Gatherer {
         let mut faults = FaultCounts::default();
         so_far.journeys.values().for_each(|journey| faults.merge(&journey.faults));
         Now {
-            ended: Duration::from_millis(line.end_ms),
+            ended: Duration::from_millis(line.end_ms.saturating_sub(began_ms)),
             due: self.due,
             offered_per_s,
             completed_per_s,

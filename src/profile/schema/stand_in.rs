@@ -289,6 +289,8 @@ struct Validity {
     token: Option<Duration>,
     /// Sessions.
     session: Option<Duration>,
+    /// Tokens for starts by policy.
+    sdk_token: Option<Duration>,
 }
 
 /// What a flow may do.

@@ -11,6 +11,7 @@ mod figure;
 pub mod forest;
 mod generator;
 mod heat;
+pub mod load;
 mod panel;
 mod percentiles;
 mod plan;

@@ -7,6 +7,7 @@ use super::panel::{Anchor, Panel, Place, width_of};
 use super::throughput::say_rate;
 use super::timeline::{Timeline, Trace, most};
 use crate::base::units::{Rate, Span};
+use crate::measure::segment::Segment;
 use crate::report::figures;
 use crate::result::dossier::Dossier;
 use crate::result::summary::WorkloadModel;
@@ -28,6 +29,7 @@ pub(super) fn figure(dossier: &Dossier) -> Option<Figure> {
     let is_open = dossier.summary.workload_model == WorkloadModel::Open;
     let went_ms = timeline.as_ref().map_or(0, |timeline| timeline.end_ms);
     let curve = Curve::of(dossier.record.plan.get("workload")?, is_open, real(went_ms))?;
+    let curve = curve.in_segments(&dossier.record.segments);
     let ends = curve.places.last()?.0.max(real(went_ms));
     let real_trace = timeline.as_ref().map(|timeline| real_load(timeline, is_open));
     let peak = most(curve.places.iter().map(|(_, level)| Some(*level)))?;
@@ -40,7 +42,12 @@ pub(super) fn figure(dossier: &Dossier) -> Option<Figure> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time in ms")]
     let panel = Panel::filling(220, Axis::time_of_run(ends.round() as u64), y);
     let mut sheet = Sheet::default();
-    shade(&mut sheet, &panel, curve.warm_up_ms)?;
+    match &timeline {
+        Some(timeline) if !dossier.course.gaps().is_empty() => {
+            timeline.shade(&mut sheet, &panel)?
+        }
+        _ => shade(&mut sheet, &panel, curve.warm_up_ms)?,
+    }
     sheet.add(&panel.mesh()?);
     let planned: Vec<Option<Place>> = curve.places.iter().copied().map(Some).collect();
     let tint = panel.area(&planned, SLATE, 0.1)?;
@@ -125,6 +132,36 @@ impl Curve {
         };
         let ends = length_ms.unwrap_or(went_ms).max(1.0);
         Some(Self { places: vec![(0.0, level), (ends, level)], warm_up_ms, length_ms })
+    }
+
+    /// The curve of a run in segments: held for each warm-up where it stood, and nothing in between.
+    fn in_segments(self, segments: &[Segment]) -> Self {
+        let Some(last) = segments.last() else { return self };
+        let ends = self.places.last().map_or(0.0, |(at, _)| *at);
+        let mut places: Vec<Place> = Vec::new();
+        for segment in segments {
+            let (start, plan) = (real(segment.start_ms), real(segment.plan_ms));
+            let killed = segment.end_ms.map_or(f64::INFINITY, real);
+            let begins = (start + real(segment.warm_up_ms)).min(killed);
+            let ends = match segment.end_ms {
+                Some(at) if segment != last => real(segment.plan_at(at)).min(ends),
+                // One that ends by count goes on for as long as it went.
+                _ if self.length_ms.is_none() => plan + (ends - begins).max(0.0),
+                _ => ends,
+            };
+            let level = self.level(plan).unwrap_or_default();
+            places.extend((segment.segment > 0).then_some((start, 0.0)));
+            places.extend([(start, level), (begins, level)]);
+            let corners = self.places.iter().filter(|(at, _)| (plan..ends).contains(at));
+            places.extend(corners.map(|(at, level)| (begins + at - plan, *level)));
+            let level = self.places.iter().find(|(at, _)| *at >= ends).map_or(level, |(_, to)| *to);
+            let level = self.level(ends).unwrap_or(level);
+            places.push((begins + ends - plan, level));
+            places.extend((segment != last).then_some((begins + ends - plan, 0.0)));
+        }
+        places.dedup();
+        let length_ms = self.length_ms.and_then(|_| places.last().map(|(at, _)| *at));
+        Self { places, length_ms, ..self }
     }
 
     /// The planned level at a moment; none beyond the end.
@@ -224,6 +261,41 @@ mod tests {
             assert_eq!(curve.level(at), Some(level), "{at}");
         }
         assert_eq!(curve.level(20_500.0), None);
+    }
+
+    #[test]
+    fn a_run_in_segments_has_nothing_planned_between_them_and_goes_on_where_it_stood() {
+        let segment = |segment, start_ms, warm_up_ms, plan_ms, end_ms| {
+            let told = (String::new(), String::new());
+            let (started_at, gander_version) = told;
+            let cut_off = 0;
+            Segment {
+                segment,
+                started_at,
+                gander_version,
+                start_ms,
+                warm_up_ms,
+                plan_ms,
+                end_ms,
+                cut_off,
+            }
+        };
+        let segments = [segment(0, 0, 0, 0, Some(4000)), segment(1, 9000, 2000, 4000, None)];
+        let stages = json!({ "stages": [
+            { "rate": "10/s", "for": "6s" }, { "rate": "30/s", "over": "2s" }
+        ] });
+        let curve = Curve::of(&stages, true, 0.0).unwrap().in_segments(&segments);
+        let corners = [
+            (0.0, 10.0),
+            (4000.0, 10.0),
+            (4000.0, 0.0),
+            (9000.0, 0.0),
+            (9000.0, 10.0),
+            (11_000.0, 10.0),
+            (13_000.0, 10.0),
+            (15_000.0, 30.0),
+        ];
+        assert_eq!((curve.places, curve.length_ms), (corners.to_vec(), Some(15_000.0)));
     }
 
     #[test]

@@ -91,8 +91,14 @@ impl<'a> Timeline<'a> {
     /// Lays down the parts that are not judged, shaded.
     pub(super) fn shade(&self, sheet: &mut Sheet, panel: &Panel) -> Option<()> {
         let (begins_ms, ends_ms) = self.measured().unwrap_or((self.end_ms, self.end_ms));
-        let spans = [(0, begins_ms, "warm-up"), (ends_ms, self.end_ms, "drain")];
-        for (from, to, name) in spans.into_iter().filter(|(from, to, _)| from < to) {
+        let ends = [(0, begins_ms, "warm-up"), (ends_ms, self.end_ms, "drain")];
+        let gaps = self.course.gaps().iter();
+        let gaps = gaps.flat_map(|gap| {
+            [(gap.from_ms, gap.to_ms, "gap"), (gap.to_ms, gap.warm_ms.min(self.end_ms), "warm-up")]
+        });
+        // What stood still before anything was measured, or after all of it was, is no part of the ends.
+        let spans = ends.into_iter().chain(gaps);
+        for (from, to, name) in spans.filter(|(from, to, _)| from < to) {
             let corners = [(real(from), panel.y.low()), (real(to), panel.y.high())];
             sheet.add(&panel.bars([corners], SHADE)?);
             let (left, _) = panel.pixel((real(from), 0.0));
@@ -178,10 +184,27 @@ impl<'a> Timeline<'a> {
         told.map(|((at, _), value)| value.map(|value| (*at, value))).collect()
     }
 
+    /// The same places with a break wherever two neighbours stand on both sides of a gap.
+    fn with_breaks(&self, places: Vec<Option<Place>>) -> Vec<Option<Place>> {
+        let mut broken = Vec::with_capacity(places.len());
+        let mut before: Option<f64> = None;
+        for ((at, _), place) in self.told.iter().zip(places) {
+            let is_between =
+                |middle: f64| before.is_some_and(|before| before < middle) && middle < *at;
+            let gaps = self.course.gaps().iter();
+            if gaps.clone().any(|gap| is_between(real(gap.from_ms.midpoint(gap.to_ms)))) {
+                broken.push(None);
+            }
+            broken.push(place);
+            before = Some(*at);
+        }
+        broken
+    }
+
     /// Lays on one line each.
     pub(super) fn lines(&self, sheet: &mut Sheet, panel: &Panel, traces: &[Trace]) -> Option<()> {
         for trace in traces {
-            let places = self.places(&trace.values);
+            let places = self.with_breaks(self.places(&trace.values));
             let mut piece = panel.line(&places, trace.colour, trace.tenths_wide)?;
             if trace.is_filled {
                 piece.insert_str(0, &panel.area(&places, trace.colour, 0.1)?);
@@ -278,6 +301,7 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::segment::Gap;
     use crate::measure::timeline::Line;
 
     fn measured(lines: &[(u64, u64, u64)]) -> Option<(u64, u64)> {
@@ -286,6 +310,22 @@ mod tests {
             course.absorb_line(&Line { start_ms, end_ms, measured_ms, ..Line::default() });
         }
         Timeline::of(&course).and_then(|timeline| timeline.measured())
+    }
+
+    #[test]
+    fn no_line_is_drawn_across_a_gap() {
+        let told = |gaps: Vec<Gap>| {
+            let mut course = Course::default().with_gaps(gaps);
+            for start_ms in [0, 1000, 5000, 6000] {
+                course.absorb_line(&Line { start_ms, end_ms: start_ms + 1000, ..Line::default() });
+            }
+            let timeline = Timeline::of(&course).unwrap();
+            let places = timeline.with_breaks(timeline.places(&[Some(1.0); 4]));
+            places.iter().map(Option::is_some).collect::<Vec<_>>()
+        };
+        let gap = Gap { from_ms: 2000, to_ms: 5000, warm_ms: 6000 };
+        assert_eq!(told(vec![gap]), [true, true, false, true, true]);
+        assert_eq!(told(Vec::new()), [true; 4]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::charts;
 use super::prose::{facts, lines, name, plural};
 use super::table::{Cell, Column, Group, Row, Table};
+use crate::measure::segment::Segment;
 use crate::report::{about, figures};
 use crate::result::dossier::Dossier;
 use maud::{Markup, Render, html};
@@ -60,6 +61,9 @@ fn told(dossier: &Dossier) -> Vec<(&'static str, Markup)> {
             (plural(usize::try_from(host.cores).unwrap_or(usize::MAX), "core"))
         }),
     ]);
+    if !record.segments.is_empty() {
+        facts.push(("segments", segments(&record.segments, dossier.is_running)));
+    }
     let events: Vec<_> = dossier.course.events().collect();
     if !events.is_empty() {
         facts.push(("done to it", html! {
@@ -70,6 +74,34 @@ fn told(dossier: &Dossier) -> Vec<(&'static str, Markup)> {
         }));
     }
     facts
+}
+
+/// Most segments that are shown.
+const MOST_SEGMENTS: usize = 50;
+
+/// When the run was on, from its first start: between two segments nobody put load on.
+fn segments(segments: &[Segment], is_running: bool) -> Markup {
+    let clock = |ms: u64| figures::clock(Duration::from_millis(ms));
+    html! {
+        ul.plain { @for segment in segments.iter().take(MOST_SEGMENTS) {
+            li {
+                (clock(segment.start_ms)) " to "
+                @match segment.end_ms {
+                    Some(end_ms) => (clock(end_ms)),
+                    None if is_running => "now",
+                    None => "a kill",
+                }
+                span.muted {
+                    " · " (name(&segment.started_at))
+                    @if segment.warm_up_ms > 0 { " · warm-up until " (clock(segment.start_ms + segment.warm_up_ms)) }
+                    @if segment.cut_off > 0 { " · " (segment.cut_off) " under way were cut off by a kill" }
+                }
+            }
+        } }
+        @if segments.len() > MOST_SEGMENTS {
+            span.muted { "and " (segments.len() - MOST_SEGMENTS) " more" }
+        }
+    }
 }
 
 /// All variants that a summary speaks of, in order.

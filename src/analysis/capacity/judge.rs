@@ -1,0 +1,239 @@
+//! What came of a level: every rule by the whole of its interval, and all of them together.
+
+use super::enough::{effective, needed};
+use super::found::{Level, LevelJourney, LevelRule, LevelVerdict, Purpose};
+use super::goodput;
+use super::level::{Order, Watched};
+use crate::analysis::bootstrap::Draws;
+use crate::analysis::rule::{Limit, Metric, Rule};
+use crate::analysis::threshold::{DRAWS, Evidence, Weighed};
+use crate::base::figures;
+use crate::base::names::Journey;
+use crate::measure::histogram::{Judged, Percentile};
+use crate::measure::sample::micros;
+use crate::measure::series::Kind;
+use crate::measure::tally::{Pool, Tally, share};
+use crate::result::summary::{Summary, ThresholdSummary, Verdict};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How closely is looked while a level goes on. An interval that is looked at again and again holds the truth
+/// less often than it says; with 99.9 % at every look but the last, which keeps its 95 %, all looks together
+/// err hardly more often than the last alone.
+///
+/// Haybittle, *Repeated assessment of results in clinical trials of cancer treatment*, British Journal of
+/// Radiology 44 (1971) 793–797; Peto et al., *Design and analysis of randomized clinical trials requiring
+/// prolonged observation of each patient*, British Journal of Cancer 34 (1976) 585–612.
+pub(super) const LOOKING: Draws = Draws { resamples: 300, seed: 1, confidence: 0.999 };
+
+/// With so many of the arrivals late because all users were busy, the tenant kept them for too long.
+const TOO_MANY_LATE: f64 = 0.01;
+
+/// The quantile of the normal distribution that intervals of 95 % reach to.
+const TWO_SIDES: f64 = 1.96;
+
+/// A rule with what was observed and what that says.
+#[derive(Clone, Debug)]
+pub(super) struct Ruled {
+    pub(super) weighed: Weighed,
+    pub(super) verdict: LevelVerdict,
+    limit: f64,
+    wants_low: bool,
+}
+
+/// Every rule, and whether iterations complete as fast as they come, as the last.
+pub(super) fn verdicts(rules: &[Rule], on: &Evidence<'_>, draws: Draws) -> Vec<Ruled> {
+    let of_rule = |rule: &Rule| {
+        let weighed = rule.weigh(on, draws);
+        let verdict = verdict(rule, &weighed, on);
+        let limit = match rule.limit.value {
+            Limit::Time(limit) => limit.0.as_secs_f64() * 1e6,
+            Limit::Share(limit) => limit.0,
+            Limit::Rate(limit) => limit.per_second,
+        };
+        Ruled { weighed, verdict, limit, wants_low: rule.op.wants_low() }
+    };
+    let keeping_up = goodput::weigh(on, draws).map(|weighed| {
+        let verdict = goodput::verdict(&weighed);
+        Ruled { weighed, verdict, limit: goodput::LEAST, wants_low: false }
+    });
+    rules.iter().map(of_rule).chain(keeping_up).collect()
+}
+
+/// By the whole of the interval; by the number itself where there is no interval to be had.
+fn verdict(rule: &Rule, weighed: &Weighed, on: &Evidence<'_>) -> LevelVerdict {
+    let Some(observed) = weighed.observed else { return LevelVerdict::Undecided };
+    let of = |holds: bool| if holds { LevelVerdict::Pass } else { LevelVerdict::Fail };
+    let is_nought = matches!(rule.limit.value, Limit::Share(limit) if limit.0 == 0.0);
+    let is_by_point = rule.is_of_stretches() || rule.metric == Metric::Max || is_nought;
+    match weighed.interval {
+        _ if is_by_point => of(rule.holds(observed)),
+        Some((low, high)) => match [low, high].map(|end| rule.holds(observed.with(end))) {
+            [true, true] => LevelVerdict::Pass,
+            [false, false] => LevelVerdict::Fail,
+            _ => LevelVerdict::Undecided,
+        },
+        #[expect(clippy::cast_precision_loss, reason = "at most 10^9")]
+        None if effective(rule, on).is_some_and(|worth| worth >= needed(rule) as f64) => {
+            of(rule.holds(observed))
+        }
+        None => LevelVerdict::Undecided,
+    }
+}
+
+impl Ruled {
+    fn level_rule(&self, reply_timeout: Duration) -> LevelRule {
+        let ThresholdSummary { rule, observed, low, high, .. } = self.weighed.told.clone();
+        let (excess, excess_error) = self.excess(reply_timeout).unzip();
+        let excess_error = excess_error.flatten();
+        LevelRule { rule, observed, low, high, verdict: self.verdict, excess, excess_error }
+    }
+
+    /// How far beyond the limit, as a logarithm, and its standard error.
+    fn excess(&self, reply_timeout: Duration) -> Option<(f64, Option<f64>)> {
+        let observed = self.weighed.observed?;
+        let sign = if self.wants_low { 1.0 } else { -1.0 };
+        let of = |value: f64| sign * (value / self.limit).ln();
+        let value = observed.value();
+        if self.limit <= 0.0 || value <= 0.0 {
+            return None;
+        }
+        if value.is_infinite() {
+            #[expect(clippy::cast_precision_loss, reason = "a time-out is below 2^52 µs")]
+            let waited = micros(reply_timeout) as f64;
+            return Some((of(waited).max(std::f64::consts::LN_2), None));
+        }
+        let error = self.weighed.interval.and_then(|(low, high)| {
+            let up = (high / value).ln() / TWO_SIDES;
+            let down = (value / low).ln() / TWO_SIDES;
+            let both: Vec<f64> = [up, down].into_iter().filter(|side| side.is_finite()).collect();
+            let sides = u32::try_from(both.len()).ok().filter(|sides| *sides > 0)?;
+            Some(both.iter().sum::<f64>() / f64::from(sides))
+        });
+        Some((of(value), error))
+    }
+
+    fn why(&self) -> String {
+        let told = &self.weighed.told;
+        match self.verdict {
+            LevelVerdict::Fail => told.broken(),
+            _ => {
+                let interval = told.interval().map(|interval| format!(" ({interval})"));
+                format!(
+                    "`{}`: {}{} does not tell",
+                    told.rule,
+                    told.observed,
+                    interval.unwrap_or_default()
+                )
+            }
+        }
+    }
+}
+
+/// Judges a probe that is over, by its windows on file. Number, purpose and directory of the level are the
+/// caller's to fill in; so is [`Level::stops`], where the run was ended by something that is not seen here: a
+/// guard, a person.
+pub fn judge(order: &Order, watched: &Watched, on: &Evidence<'_>, summary: &Summary) -> Level {
+    let tally = on.tally;
+    let found = verdicts(&order.rules, on, DRAWS);
+    let (verdict, reasons) = together(&found, watched, tally, summary);
+    let measured_s = Duration::from_millis(tally.run.measured_ms).as_secs_f64();
+    let (effective_samples, needed_samples) = worth(order, on);
+    let counts = || tally.journeys.values();
+    Level {
+        probe: 0,
+        purpose: if order.hold.is_some() { Purpose::Hold } else { Purpose::Climb },
+        dir: String::new(),
+        rate_per_s: order.rate_per_s,
+        verdict,
+        reasons,
+        stops: watched.stops.as_ref().map(|(reason, _)| *reason),
+        cooled_s: watched.cooled_s,
+        settling_s: watched.settling_s,
+        is_settled: watched.is_settled,
+        measured_s,
+        due: counts().map(|counts| counts.due).sum(),
+        completed_per_s: counts().map(|counts| counts.completed_per_s(tally.run.measured_ms)).sum(),
+        in_flight: watched.in_flight,
+        p50_us: within(&tally.iterations(Kind::Response, |_, _| true), Percentile::P50),
+        effective_samples,
+        needed_samples,
+        rules: found.iter().map(|ruled| ruled.level_rule(on.reply_timeout)).collect(),
+        journeys: journeys(tally),
+    }
+}
+
+fn together(
+    found: &[Ruled],
+    watched: &Watched,
+    tally: &Tally,
+    summary: &Summary,
+) -> (LevelVerdict, Vec<String>) {
+    if let Some((_, told)) = &watched.stops {
+        return (LevelVerdict::Void, vec![told.clone()]);
+    }
+    if summary.verdict == Verdict::Invalid {
+        return (LevelVerdict::Void, summary.reasons.clone());
+    }
+    if tally.run.measured_ms == 0 {
+        return (LevelVerdict::Void, vec!["nothing was measured".to_owned()]);
+    }
+    let why = |verdict: LevelVerdict| {
+        found.iter().filter(move |ruled| ruled.verdict == verdict).map(Ruled::why)
+    };
+    let mut fails: Vec<String> = why(LevelVerdict::Fail).collect();
+    fails.extend(too_many_late(tally));
+    if !fails.is_empty() {
+        return (LevelVerdict::Fail, fails);
+    }
+    let mut open: Vec<String> = why(LevelVerdict::Undecided).collect();
+    if !watched.is_settled {
+        let in_flight = figures::rate(watched.in_flight);
+        open.push(format!("it never settled, with {in_flight} iterations under way on average"));
+    }
+    let verdict = if open.is_empty() { LevelVerdict::Pass } else { LevelVerdict::Undecided };
+    (verdict, open)
+}
+
+/// Arrivals that found all users busy, while the generator was well.
+fn too_many_late(tally: &Tally) -> Option<String> {
+    let late: u64 = tally.journeys.values().map(|counts| counts.late).sum();
+    let due: u64 = tally.journeys.values().map(|counts| counts.due).sum();
+    (share(late, due) >= TOO_MANY_LATE)
+        .then(|| format!("max-users-reached: {late} of {due} arrivals found all users busy"))
+}
+
+/// The worth of the samples and the number needed, of the rule that has the smallest part of what it needs.
+#[expect(clippy::cast_precision_loss, reason = "at most 10^9")]
+fn worth(order: &Order, on: &Evidence<'_>) -> (Option<f64>, u64) {
+    let of_rule = |rule: &Rule| Some((effective(rule, on), needed(rule))).filter(|of| of.1 > 0);
+    let part = |of: &(Option<f64>, u64)| of.0.unwrap_or(0.0) / of.1 as f64;
+    let rules = order.rules.iter().filter_map(of_rule);
+    rules.min_by(|one, other| part(one).total_cmp(&part(other))).unwrap_or((None, 0))
+}
+
+fn journeys(tally: &Tally) -> Vec<LevelJourney> {
+    let names: BTreeSet<&Journey> = tally.journeys.keys().map(|(_, journey)| journey).collect();
+    let row = |name: &Journey| {
+        let pool = tally.iterations(Kind::Response, |_, journey| journey == name);
+        let mine = tally.journeys.iter().filter(|((_, journey), _)| journey == name);
+        LevelJourney {
+            journey: name.to_string(),
+            completed_per_s: mine
+                .map(|(_, counts)| counts.completed_per_s(tally.run.measured_ms))
+                .sum(),
+            error_share: pool.error_share(),
+            p50_us: within(&pool, Percentile::P50),
+            p95_us: within(&pool, Percentile::P95),
+            p99_us: within(&pool, Percentile::P99),
+        }
+    };
+    names.into_iter().map(row).collect()
+}
+
+fn within(pool: &Pool, percentile: Percentile) -> Option<u64> {
+    match pool.judged(percentile)? {
+        Judged::Within(time_us) => Some(time_us),
+        Judged::BeyondAnyLimit => None,
+    }
+}

@@ -1,0 +1,220 @@
+//! A search that a person reads in ten seconds: the bracket, what broke, what is left, and a line a level.
+
+use super::words::{self, Tone};
+use crate::analysis::capacity::found::{Capacity, Level, LevelJourney, LevelVerdict};
+use crate::report::columns::{Cell, Grid, width, wrap};
+use crate::report::console::WIDEST;
+use crate::report::figures;
+use crate::report::paint::{Paint, Style};
+
+/// The headings of the figures of a level.
+const HEADINGS: &[&str] =
+    &["verdict", "p50", "p95", "p99", "errors", "ended/s", "in flight", "measured"];
+
+/// Columns that a narrow terminal has to do without: p99, ended/s, in flight.
+const OPTIONAL: &[usize] = &[3, 5, 6];
+
+/// The whole text, each line ended. Fits in `columns` unless a single name or figure does not.
+pub fn render(of: &Capacity, columns: usize, paint: Paint) -> String {
+    let mut page = Page { text: String::new(), columns: columns.min(WIDEST), paint };
+    page.verdict(of);
+    page.findings(of);
+    page.levels(of);
+    page.calls(of);
+    page.cautions(of);
+    page.text
+}
+
+struct Page {
+    text: String,
+    columns: usize,
+    paint: Paint,
+}
+
+impl Page {
+    fn line(&mut self, style: Style, line: &str) {
+        self.text.push_str(&self.paint.apply(style, line));
+        self.text.push('\n');
+    }
+
+    fn paragraph(&mut self, indent: usize, style: Style, text: &str) {
+        for line in wrap(text, [indent, indent + 2], self.columns) {
+            self.line(style, &line);
+        }
+    }
+
+    fn title(&mut self, style: Style, title: &str) {
+        self.text.push('\n');
+        self.line(style, title);
+    }
+
+    fn verdict(&mut self, of: &Capacity) {
+        let (word, meaning) = words::headline(of);
+        let style = match words::tone(of) {
+            Tone::Good => Style::Good,
+            Tone::Bad => Style::Bad,
+            Tone::Open => Style::Hint,
+        };
+        let word = self.paint.apply(style, &word.to_uppercase().replace("/S", "/s"));
+        self.line(Style::Plain, &format!("{word}  {meaning}"));
+        if let Some(ending) = &of.ending {
+            self.paragraph(2, Style::Plain, &ending.text);
+        }
+    }
+
+    fn findings(&mut self, of: &Capacity) {
+        let findings = words::findings(of);
+        self.text.push('\n');
+        self.labelled(&findings);
+    }
+
+    /// Texts behind their labels; what does not fit goes on below its beginning.
+    fn labelled(&mut self, parts: &[(&str, String)]) {
+        let room = parts.iter().map(|(label, _)| width(label)).max().unwrap_or(0);
+        for (label, text) in parts {
+            let lines = wrap(text, [0, 0], self.columns.saturating_sub(room + 4).max(20));
+            for (place, line) in lines.iter().enumerate() {
+                let label = if place == 0 { label } else { "" };
+                let gap = " ".repeat(room - width(label) + 2);
+                let label = self.paint.apply(Style::Faint, label);
+                self.line(Style::Plain, &format!("  {label}{gap}{line}"));
+            }
+        }
+    }
+
+    fn levels(&mut self, of: &Capacity) {
+        if of.levels.is_empty() {
+            self.title(Style::Plain, "No level has been tried.");
+            return;
+        }
+        let mut grid = Grid::new(OPTIONAL);
+        grid.head("Levels", "", HEADINGS);
+        words::by_rate(of).into_iter().for_each(|level| put(&mut grid, level));
+        self.text.push('\n');
+        self.text.push_str(&grid.render(self.columns, self.paint));
+    }
+
+    fn calls(&mut self, of: &Capacity) {
+        if of.calls.is_empty() {
+            return;
+        }
+        self.title(Style::Strong, "Calls by rate group, at the highest level that passed");
+        let parts: Vec<_> =
+            of.calls.iter().map(|calls| (calls.group.as_str(), words::calls(calls))).collect();
+        self.labelled(&parts);
+    }
+
+    fn cautions(&mut self, of: &Capacity) {
+        if of.cautions.is_empty() {
+            return;
+        }
+        self.title(Style::Bad, "Cautions");
+        for caution in &of.cautions {
+            self.paragraph(2, Style::Plain, &format!("! {}: {}", caution.slug, caution.text));
+            self.paragraph(4, Style::Hint, &format!("→ {}", caution.advice));
+        }
+    }
+}
+
+const fn style(verdict: LevelVerdict) -> Style {
+    match verdict {
+        LevelVerdict::Pass => Style::Good,
+        LevelVerdict::Fail => Style::Bad,
+        LevelVerdict::Undecided => Style::Hint,
+        LevelVerdict::Void => Style::Faint,
+    }
+}
+
+/// A level with a line; with one more for each journey, if there are several.
+fn put(grid: &mut Grid, level: &Level) {
+    let alone = match level.journeys.as_slice() {
+        [alone] => Some(alone),
+        _ => None,
+    };
+    let time = |of: fn(&LevelJourney) -> Option<u64>| {
+        Cell::plain(alone.map_or_else(String::new, |journey| slower(of(journey))))
+    };
+    let name = format!(
+        "{}  #{} {}",
+        words::rate(level.rate_per_s),
+        level.probe,
+        words::purpose(level.purpose)
+    );
+    let median = alone.map_or(level.p50_us, |journey| journey.p50_us);
+    let errors =
+        alone.map_or_else(String::new, |journey| figures::share_or_dot(journey.error_share));
+    let cells = vec![
+        Cell::new(words::verdict(level.verdict), style(level.verdict)),
+        Cell::plain(slower(median)),
+        time(|journey| journey.p95_us),
+        time(|journey| journey.p99_us),
+        Cell::plain(errors),
+        Cell::plain(figures::rate(level.completed_per_s)),
+        Cell::plain(figures::rate(level.in_flight)),
+        Cell::plain(figures::seconds(level.measured_s)),
+    ];
+    grid.row(2, Cell::plain(name), cells);
+    if alone.is_none() {
+        level.journeys.iter().for_each(|journey| put_journey(grid, journey));
+    }
+    if level.verdict != LevelVerdict::Pass {
+        let reasons = level.reasons.iter().take(2);
+        reasons.for_each(|reason| grid.note(6, Cell::new(reason, Style::Faint)));
+    }
+}
+
+fn put_journey(grid: &mut Grid, journey: &LevelJourney) {
+    let cells = vec![
+        Cell::default(),
+        Cell::plain(slower(journey.p50_us)),
+        Cell::plain(slower(journey.p95_us)),
+        Cell::plain(slower(journey.p99_us)),
+        Cell::plain(figures::share_or_dot(journey.error_share)),
+        Cell::plain(figures::rate(journey.completed_per_s)),
+    ];
+    grid.row(4, Cell::plain(&journey.journey), cells);
+}
+
+/// A time; none is slower than any limit.
+fn slower(us: Option<u64>) -> String {
+    us.map_or_else(|| "> limit".to_owned(), figures::time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::capacity::specimen;
+
+    fn shown(of: &Capacity) -> String {
+        render(of, 100, Paint::Plain)
+    }
+
+    #[test]
+    fn a_capacity_that_was_found() {
+        insta::assert_snapshot!(shown(&specimen::found()), @"");
+    }
+
+    #[test]
+    fn a_search_that_the_licence_stopped() {
+        insta::assert_snapshot!(shown(&specimen::limited()), @"");
+    }
+
+    #[test]
+    fn a_search_that_was_killed_and_one_in_which_nothing_passed() {
+        let shown = shown(&specimen::under_way()) + "\n" + &shown(&specimen::lowest_failed());
+        insta::assert_snapshot!(shown, @"");
+    }
+
+    #[test]
+    fn it_fits_a_narrow_terminal_and_paints_nothing_but_what_is_there() {
+        for of in specimen::all() {
+            let narrow = render(&of, 60, Paint::Plain);
+            let words = narrow.split_whitespace().map(width).max().unwrap_or(0);
+            let longest = narrow.lines().map(width).max().unwrap_or(0);
+            assert!(longest <= words.max(66), "{longest}: {narrow}");
+            let painted = render(&of, 60, Paint::Ansi);
+            let plain: Vec<&str> = painted.split('\x1b').collect();
+            assert!(plain.len() > 4, "{painted}");
+        }
+    }
+}

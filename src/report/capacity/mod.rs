@@ -1,0 +1,10 @@
+//! A search for capacity shown: for a terminal, as data, as a comment on a pull request, and as a page. Pure.
+
+pub mod console;
+pub mod json;
+pub mod markdown;
+pub mod page;
+mod words;
+
+#[cfg(test)]
+pub(in crate::report) mod specimen;
