@@ -26,7 +26,7 @@ pub(super) fn section(dossier: &Dossier) -> Markup {
         p { (sentence(&drift::headline(found))) " " (sentence(&drift::of_gander(found))) }
         @for projection in &found.projections { p { (prose(&sentence(&drift::projected(projection)))) } }
         @for drawn in &charts { (still(drawn)) }
-        @if !changed.is_empty() { (table(found, "drift", "What changed", |finding| finding != Finding::Steady)) }
+        @if !changed.is_empty() { (table(found, "drift-changed", "What changed", |finding| finding != Finding::Steady)) }
         details id="drift-all" {
             summary { "All figures that were looked at" }
             (table(found, "drift-rows", "Slopes over the measured part", |_| true))
