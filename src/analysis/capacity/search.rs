@@ -219,13 +219,13 @@ impl Search {
     }
 
     /// Beside a rate of which nothing can be told, on the side of one that is decided: as near as something is
-    /// likely to be told, if it is worth while.
+    /// likely to be told, if that moves the end of the bracket by more than the resolution.
     fn beside(&self, decided: f64, open: f64) -> Option<f64> {
         let width = (open / decided).ln();
         let crossing = crossing(&self.levels);
         let likely = crossing.and_then(|crossing| crossing.decidable(decided, open));
         let part = likely.map_or(0.5, |rate| (rate / decided).ln() / width).min(1.0 - MARGIN);
-        let is_far = part * width.abs() > (1.0 + self.asked.resolution).ln() / 2.0;
+        let is_far = part * width.abs() > (1.0 + self.asked.resolution).ln();
         is_far.then(|| decided * (part * width).exp())
     }
 

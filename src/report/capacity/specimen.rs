@@ -112,6 +112,7 @@ pub(in crate::report) fn limited() -> Capacity {
     });
     of.bracket = Bracket { highest_pass_per_s: Some(60.0), lowest_fail_per_s: None };
     (of.estimate, of.hold, of.broke_first) = (None, None, None);
+    of.calls.iter_mut().for_each(|calls| calls.per_s = 60.0 * calls.per_iteration);
     of.scalability = Scalability { law: None, remark: Some("too little to fit it to".to_owned()) };
     of.head_room = Some(HeadRoom {
         asked: "70/s".to_owned(),
@@ -131,8 +132,8 @@ pub(in crate::report) fn limited() -> Capacity {
 pub(in crate::report) fn under_way() -> Capacity {
     let mut of = found();
     of.levels.truncate(1);
-    (of.ended_at, of.ending, of.hold, of.broke_first, of.head_room) =
-        (None, None, None, None, None);
+    (of.ended_at, of.ending, of.head_room) = (None, None, None);
+    (of.estimate, of.hold, of.broke_first) = (None, None, None);
     of.bracket = Bracket { highest_pass_per_s: Some(20.0), lowest_fail_per_s: None };
     of.scalability = Scalability { law: None, remark: Some("too little to fit it to".to_owned()) };
     of.calls.clear();
