@@ -228,7 +228,8 @@ impl Search {
         let width = (open / decided).ln();
         let crossing = crossing(&self.levels);
         let likely = crossing.and_then(|crossing| crossing.decidable(decided, open));
-        let part = likely.map_or(0.5, |rate| (rate / decided).ln() / width).min(1.0 - MARGIN);
+        let part = likely.map_or(0.5, |rate| (rate / decided).ln() / width);
+        let part = part.clamp(0.5, 1.0 - MARGIN);
         let is_far = part * width.abs() > (1.0 + self.asked.resolution).ln();
         is_far.then(|| decided * (part * width).exp())
     }
