@@ -259,8 +259,9 @@ fn told(level: &Level) -> String {
         LevelVerdict::Void => "says nothing about the tenant",
     };
     let rate = Rate { per_second: level.rate_per_s };
+    let settled = if level.is_settled { "settled in" } else { "not settled after" };
     let times = format!(
-        "settled in {:.0} s, measured for {:.0} s, {} due",
+        "{settled} {:.0} s, measured for {:.0} s, {} due",
         level.settling_s, level.measured_s, level.due
     );
     let reasons: String = level.reasons.iter().map(|why| format!("\n  {why}")).collect();

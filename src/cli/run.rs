@@ -9,7 +9,7 @@ use super::mix::{MixArgs, quoted};
 use super::prepare::{self, Ground, Order, Selection};
 use super::repeat::repeat;
 use super::report::about;
-use super::settle::{Settled, settle};
+use super::settle::{Settled, settle, wind_up};
 use super::terminal::{Style, Terminal};
 use super::tui;
 use super::watch::{self, WatchArgs};
@@ -126,7 +126,11 @@ pub(super) fn once(
     // However this ends, nothing is told behind a full-screen view.
     let _restored = tui::Restored;
     let clock = Clock::system();
-    let Opening { dir, selection, mut order, going } = opening(args, &checked, &clock)?;
+    let Opening { dir, selection, mut order, going, is_done } = opening(args, &checked, &clock)?;
+    if let (Some((record, resumed)), true) = (&going, is_done) {
+        let killed = (record.clone(), resumed.stand.clone());
+        return wind_up(&dir, killed, terminal).map(|exit| (exit, dir));
+    }
     order.call_ids = args.calls.is_some();
     let made = dir.clone();
     terminal.say(&format!("{} {}", terminal.paint(Style::Faint, "run"), dir.path().display()));
@@ -155,6 +159,8 @@ struct Opening {
     selection: Selection,
     order: Order,
     going: Option<(RunRecord, Resumed)>,
+    /// Nothing of the plan is left to go on with.
+    is_done: bool,
 }
 
 /// A new directory, or that of the run which is taken up again.
@@ -167,14 +173,14 @@ fn opening(args: &RunArgs, checked: &Checked, clock: &Clock) -> Result<Opening, 
         let run = run_id(clock);
         let dir = make_dir(args, &run)?;
         let (order, selection) = (order(run, &dir, None), args.selection.clone());
-        return Ok(Opening { dir, selection, order, going: None });
+        return Ok(Opening { dir, selection, order, going: None, is_done: false });
     };
     let taken = take_up(path, checked, args.selection.seed());
     let taken = taken.map_err(|error| Failure::of(Exit::WrongInput, &error))?;
-    let Taken { dir, record, seed, resumed, continued } = taken;
+    let Taken { dir, record, seed, resumed, is_done, continued } = taken;
     let order = order(record.run_id.clone(), &dir, Some(continued));
     let selection = args.selection.with_seed(seed);
-    Ok(Opening { dir, selection, order, going: Some((record, resumed)) })
+    Ok(Opening { dir, selection, order, going: Some((record, resumed)), is_done })
 }
 
 async fn measure(

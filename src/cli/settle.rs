@@ -1,12 +1,16 @@
 //! A run that is over: judged by what is on file, its summary written, its reports left beside it.
 
+use super::exit::{Exit, Failure};
+use super::report::about;
 use super::terminal::{Style, Terminal};
 use crate::management::keeper::AccountsError;
+use crate::measure::segment::Stand;
 use crate::measure::tally::Tally;
 use crate::measure::windows::Windows;
-use crate::report::FORMATS;
+use crate::report::{FORMATS, console};
 use crate::result::run_dir::{RunDir, RunDirError, RunRecord};
 use crate::result::summary::{Summary, Verdict};
+use crate::run::begin;
 use crate::run::conduct::Conducted;
 use crate::run::summarise::{dossier, drift, summarise, windows};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,6 +56,25 @@ pub(super) fn settle(conducted: Conducted, terminal: &Terminal) -> Settled {
     }
     let left_behind = load.left_behind;
     Settled { dir, record, tally, windows, summary, unwritten, unmended, left_behind }
+}
+
+/// Gives a run that was killed in its drain its end, and shows it.
+pub(super) fn wind_up(
+    dir: &RunDir,
+    (mut record, stand): (RunRecord, Stand),
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let wrong = |error: RunDirError| Failure::of(Exit::WrongInput, &error);
+    terminal.say("nothing of its plan is left: the run gets the end that it lacks");
+    begin::wind_up(dir, &mut record, stand).map_err(wrong)?;
+    let (tally, windows) = (dir.tally().map_err(wrong)?, windows(dir, &record).map_err(wrong)?);
+    let summary = summarise(&record, &tally, Some(&windows), None);
+    dir.write_summary(&summary).map_err(wrong)?;
+    leave_reports(dir, terminal);
+    let (about, paint) = (about(&record, dir), terminal.paint_of_text());
+    let text = console::render(&summary, &about, terminal.columns(), paint);
+    terminal.say(&format!("\n{}", text.trim_end()));
+    Ok(Exit::of_run(summary.verdict, false))
 }
 
 /// Puts the reports into the run directory that every run leaves there, rendered from its files. The

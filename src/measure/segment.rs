@@ -58,7 +58,10 @@ pub struct Gap {
 pub fn gaps(segments: &[Segment]) -> Vec<Gap> {
     let gap = |pair: &[Segment]| {
         let (from_ms, to_ms) = (pair[0].end_ms?, pair[1].start_ms);
-        Some(Gap { from_ms, to_ms, warm_ms: to_ms.saturating_add(pair[1].warm_up_ms) })
+        let warm_ms = to_ms.saturating_add(pair[1].warm_up_ms);
+        // One that died in its warm-up: the rest belongs to the next gap.
+        let warm_ms = pair[1].end_ms.map_or(warm_ms, |end_ms| warm_ms.min(end_ms)).max(to_ms);
+        Some(Gap { from_ms, to_ms, warm_ms })
     };
     segments.windows(2).filter_map(gap).collect()
 }
@@ -239,5 +242,13 @@ mod tests {
     fn a_gap_lasts_until_the_next_segment_and_its_warm_up_a_little_longer() {
         assert_eq!(gaps(&segments()), [Gap { from_ms: 3000, to_ms: 9000, warm_ms: 10_000 }]);
         assert_eq!(gaps(&[]), []);
+        // Killed in its warm-up, the second was no use.
+        let mut segments = segments();
+        segments[1].end_ms = Some(9400);
+        let third =
+            Segment { segment: 2, start_ms: 20_000, warm_up_ms: 1000, ..Segment::default() };
+        segments.push(third);
+        let second = Gap { from_ms: 9400, to_ms: 20_000, warm_ms: 21_000 };
+        assert_eq!(gaps(&segments), [Gap { from_ms: 3000, to_ms: 9000, warm_ms: 9400 }, second]);
     }
 }

@@ -1,14 +1,15 @@
 //! How a run begins: its first moment and its directory; and how one is taken up again.
 
 use crate::base::clock::{Clock, Utc};
+use crate::base::names::{Journey, Variant};
 use crate::base::random::Seed;
 use crate::base::units::Span;
 use crate::load::Events;
 use crate::measure::Exemplar;
 use crate::measure::segment::{Segment, Stand};
-use crate::measure::tally::Tally;
+use crate::measure::tally::{FlowTally, Tally};
 use crate::measure::timeline::RESUMED;
-use crate::result::run_dir::{EXEMPLARS, RunDir, RunDirError, RunRecord};
+use crate::result::run_dir::{EXEMPLARS, FlowRecord, RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
 use crate::workload::onward::Onward;
 use std::time::{Duration, Instant, SystemTime};
@@ -96,9 +97,7 @@ pub(super) async fn again(
     if record.segments.is_empty() {
         record.segments.push(first(record));
     }
-    if let Some(last) = record.segments.last_mut().filter(|last| last.end_ms.is_none()) {
-        (last.end_ms, last.cut_off) = (Some(stand.end_ms.max(began_ms)), cut_off);
-    }
+    close(record, &stand, cut_off);
     record.segments.push(Segment {
         segment: onward.segment,
         started_at: Utc::of(clock.wall()).stamp(),
@@ -124,6 +123,42 @@ pub(super) async fn again(
     tokio::time::sleep(base.saturating_sub(since_start(record, clock).max(since))).await;
     let before = Before { exemplars, seed, base_us: base_ms.saturating_mul(1000) };
     Ok(Begun { start: clock.now(), base, interval: stand.next_interval, tally, before, writer })
+}
+
+/// Gives a run the end that it lacks, because it was killed when nothing of its plan was left: books what was
+/// under way then.
+pub fn wind_up(dir: &RunDir, record: &mut RunRecord, mut stand: Stand) -> Result<(), RunDirError> {
+    dir.mend(&stand)?;
+    let cut_off = dir.book_cut_off(&mut stand)?;
+    close(record, &stand, cut_off);
+    let ended = Duration::from_millis(record.started_unix_ms.saturating_add(stand.end_ms));
+    record.ended_at = Some(Utc::of(SystemTime::UNIX_EPOCH + ended).stamp());
+    record.flows = flows(&dir.tally_so_far()?);
+    dir.write_run(record)
+}
+
+/// Ends the last segment where it was killed. One that never came to an interval has cut nothing off: what is
+/// booked was under way in the one before.
+fn close(record: &mut RunRecord, stand: &Stand, cut_off: u64) {
+    let Some(last) = record.segments.last_mut().filter(|last| last.end_ms.is_none()) else {
+        return;
+    };
+    last.cut_off = if last.start_ms < stand.end_ms { cut_off } else { 0 };
+    last.end_ms = Some(stand.end_ms.max(last.start_ms));
+}
+
+/// The flows that were met.
+pub(super) fn flows(tally: &Tally) -> Vec<FlowRecord> {
+    let record =
+        |((variant, journey, fingerprint), flow): (&(Variant, Journey, String), &FlowTally)| {
+            FlowRecord {
+                variant: variant.clone(),
+                journey: journey.clone(),
+                fingerprint: fingerprint.clone(),
+                starts: flow.starts,
+            }
+        };
+    tally.flows.iter().map(record).collect()
 }
 
 /// Time to write what a segment begins with, before it does.

@@ -10,7 +10,6 @@ use crate::analysis::early::{Broken, Lookout, moment};
 use crate::analysis::episodes::Episodes;
 use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
-use crate::base::names::{Journey, Variant};
 use crate::base::remedy::Remedy;
 use crate::base::units::Span;
 use crate::identity::ledger::Ledger;
@@ -22,10 +21,10 @@ use crate::management::keeper::{AccountsError, Keeper};
 use crate::measure::collector::Collector;
 use crate::measure::recorder::Recorder;
 use crate::measure::series::Phases;
-use crate::measure::tally::{FlowTally, Tally};
+use crate::measure::tally::Tally;
 use crate::measure::timeline::{Event, Interval, Readings, STOP};
 use crate::measure::timetable::Timetable;
-use crate::result::run_dir::{FlowRecord, RunDir, RunDirError, RunRecord};
+use crate::result::run_dir::{RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
 use crate::workload::settings::PATIENCE;
 use std::fs::File;
@@ -208,7 +207,7 @@ pub async fn conduct<P: Performer>(
     record.interrupted = stopped && !by_itself;
     record.stopped = ended_early((breach.as_ref(), broken.as_ref()), load.by);
     record.never_looked = never_looked;
-    record.flows = flows(&tally);
+    record.flows = begin::flows(&tally);
     if let Some(segment) = record.segments.last_mut() {
         segment.end_ms = Some(tally.run.elapsed_ms);
     }
@@ -243,19 +242,6 @@ fn finish(
     // A secretary that is gone reports that itself.
     let _ = over.send(Phases { measured_ends: measured_ends.or(planned.measured_ends), ..planned });
     load
-}
-
-fn flows(tally: &Tally) -> Vec<FlowRecord> {
-    let record =
-        |((variant, journey, fingerprint), flow): (&(Variant, Journey, String), &FlowTally)| {
-            FlowRecord {
-                variant: variant.clone(),
-                journey: journey.clone(),
-                fingerprint: fingerprint.clone(),
-                starts: flow.starts,
-            }
-        };
-    tally.flows.iter().map(record).collect()
 }
 
 /// Takes and writes the intervals, on a thread of its own: a disk that is slow for a moment must

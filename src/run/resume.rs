@@ -25,6 +25,8 @@ pub struct Taken {
     pub seed: Seed,
     /// Where it stands.
     pub resumed: Resumed,
+    /// Whether nothing of its plan is left: it was killed in its drain, and only lacks its end.
+    pub is_done: bool,
     /// Whom it knows.
     pub continued: Continued,
 }
@@ -139,7 +141,8 @@ pub fn take_up(path: &Path, checked: &Checked, seed: Option<Seed>) -> Result<Tak
             segment,
         },
     );
-    if workload.onward(&onward).is_none() {
+    let is_done = workload.onward(&onward).is_none();
+    if is_done && record.ended_at.is_some() {
         let why = "nothing is left of its plan".to_owned();
         return Err(ResumeError::Over { path: path.to_owned(), why });
     }
@@ -147,7 +150,8 @@ pub fn take_up(path: &Path, checked: &Checked, seed: Option<Seed>) -> Result<Tak
     let personas = book.accounts.iter().filter_map(|account| account.persona);
     let next_persona = personas.max().map_or(0, |last| last + 1).max(stand.next_persona);
     let continued = Continued { segment, next_persona, ledger, book };
-    Ok(Taken { dir, record, seed: own_seed, resumed: Resumed { onward, stand }, continued })
+    let resumed = Resumed { onward, stand };
+    Ok(Taken { dir, record, seed: own_seed, resumed, is_done, continued })
 }
 
 /// What ended a run for good; none if it was killed or interrupted.

@@ -521,8 +521,9 @@ impl Opened {
         let interrupted = record.interrupted.then(|| "interrupted by a person".to_owned());
         let unfinished = record.ended_at.is_none().then(|| "without an end on record".to_owned());
         let changed = self.caution("rate-changed").map(|_| "its rate changed by hand".to_owned());
+        let resumed = self.caution("resumed").map(|_| "taken up again".to_owned());
         let told: Vec<_> =
-            [stopped, interrupted, unfinished, changed].into_iter().flatten().collect();
+            [stopped, interrupted, unfinished, resumed, changed].into_iter().flatten().collect();
         (!told.is_empty()).then(|| told.join(", "))
     }
 

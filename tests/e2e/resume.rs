@@ -197,8 +197,10 @@ fn at_a_tenant_the_accounts_of_the_run_are_used_on_and_none_is_made_twice() {
     let tenant = Tenant::start("signing = \"ES256\"\n[[delay]]\ndelay = \"constant 60ms\"\n");
     let workload = WORKLOAD.replace("[accounts]\ncount = 60\n", "");
     // Codes go to a sink that is another one after each kill, and this tenant does not know it.
-    let workload = workload
-        .replace("register = 1\nsign-on = 1\nrecovery = 1", "sign-on = 2\nregister-cancel = 1");
+    let workload = workload.replace(
+        "register = 1\nsign-on = 1\nrecovery = 1",
+        "sign-on = 2\nregister-cancel = 1\nsign-on-expired-password = 1",
+    );
     lab.file("p.toml", &format!("{}count = 60\n{workload}", tenant.profile()));
     let summary = twice_killed(&lab, Some(&tenant));
     let failed: u64 = of_all(&summary, "failed");
@@ -268,6 +270,31 @@ fn a_run_by_count_is_taken_up_for_as_many_as_are_missing() {
     let summary = summary(&lab.path("run"));
     assert_exact(&lab.path("run"), &summary);
     assert_eq!(number(&summary["journeys"][0]["due"]), 60, "{summary}");
+}
+
+/// Killed when nothing new was to begin any more, a run lacks nothing but its end.
+#[test]
+fn a_run_killed_in_its_drain_gets_the_end_that_it_lacks() {
+    let lab = Lab::new();
+    let slow = "[workload]\nusers = 3\nduration = \"2s\"\ndrain = \"60s\"\n[journeys]\nsign-on = 1\n\
+                [accounts]\ncount = 4\n[[threshold]]\nrule = \"faults < 90%\"\n\
+                [stand_in]\nsigning = \"ES256\"\n[[stand_in.delay]]\ncapability = \"customHTMLTemplate\"\ndelay = \"constant 20s\"\n";
+    lab.file("p.toml", slow);
+    let run = lab.path("run");
+    let mut child = start(&lab, None, &["run", "p.toml", "--out", "run"]);
+    while timeline(&run).len() < 4 {
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    child.kill().expect("a kill");
+    child.wait().expect("an end");
+    let ended = go_on(&lab, None);
+    assert!(ended.stderr.contains("gets the end that it lacks"), "{}", ended.stderr);
+    let summary = summary(&run);
+    assert_exact(&run, &summary);
+    assert_eq!((of_all(&summary, "due"), of_all(&summary, "cut_off")), (3, 3));
+    assert_eq!(reported(&lab), summary);
+    let over = go_on(&lab, None);
+    assert_eq!(over.code, 2, "{}", over.stderr);
 }
 
 /// Tokens of three seconds and less: the worker's and that of starts by policy are renewed while the run goes

@@ -42,7 +42,12 @@ pub(super) fn figure(dossier: &Dossier) -> Option<Figure> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time in ms")]
     let panel = Panel::filling(220, Axis::time_of_run(ends.round() as u64), y);
     let mut sheet = Sheet::default();
-    shade(&mut sheet, &panel, curve.warm_up_ms)?;
+    match &timeline {
+        Some(timeline) if !dossier.course.gaps().is_empty() => {
+            timeline.shade(&mut sheet, &panel)?
+        }
+        _ => shade(&mut sheet, &panel, curve.warm_up_ms)?,
+    }
     sheet.add(&panel.mesh()?);
     let planned: Vec<Option<Place>> = curve.places.iter().copied().map(Some).collect();
     let tint = panel.area(&planned, SLATE, 0.1)?;
@@ -136,7 +141,8 @@ impl Curve {
         let mut places: Vec<Place> = Vec::new();
         for segment in segments {
             let (start, plan) = (real(segment.start_ms), real(segment.plan_ms));
-            let begins = start + real(segment.warm_up_ms);
+            let killed = segment.end_ms.map_or(f64::INFINITY, real);
+            let begins = (start + real(segment.warm_up_ms)).min(killed);
             let ends = match segment.end_ms {
                 Some(at) if segment != last => real(segment.plan_at(at)).min(ends),
                 // One that ends by count goes on for as long as it went.

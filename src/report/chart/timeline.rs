@@ -301,6 +301,7 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::segment::Gap;
     use crate::measure::timeline::Line;
 
     fn measured(lines: &[(u64, u64, u64)]) -> Option<(u64, u64)> {
@@ -309,6 +310,22 @@ mod tests {
             course.absorb_line(&Line { start_ms, end_ms, measured_ms, ..Line::default() });
         }
         Timeline::of(&course).and_then(|timeline| timeline.measured())
+    }
+
+    #[test]
+    fn no_line_is_drawn_across_a_gap() {
+        let told = |gaps: Vec<Gap>| {
+            let mut course = Course::default().with_gaps(gaps);
+            for start_ms in [0, 1000, 5000, 6000] {
+                course.absorb_line(&Line { start_ms, end_ms: start_ms + 1000, ..Line::default() });
+            }
+            let timeline = Timeline::of(&course).unwrap();
+            let places = timeline.with_breaks(timeline.places(&[Some(1.0); 4]));
+            places.iter().map(Option::is_some).collect::<Vec<_>>()
+        };
+        let gap = Gap { from_ms: 2000, to_ms: 5000, warm_ms: 6000 };
+        assert_eq!(told(vec![gap]), [true, true, false, true, true]);
+        assert_eq!(told(Vec::new()), [true; 4]);
     }
 
     #[test]
