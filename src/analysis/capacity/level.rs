@@ -56,7 +56,7 @@ pub struct Order {
 pub struct CoolDown {
     /// Iterations to start per second.
     pub rate_per_s: f64,
-    /// The median response time at that rate before.
+    /// The median response time at that rate before; the greatest number if any will do.
     pub p50_us: u64,
     /// The rest is over at the latest after this time.
     pub at_most: Duration,
@@ -187,13 +187,17 @@ impl Watch {
         let responses = interval.series.iter().filter(|(key, _)| key.kind == Kind::Response);
         responses.for_each(|(_, of)| times.add(of));
         self.cooling.push_back(times);
-        if self.cooling.len() > COOLED_INTERVALS {
+        // The last seconds alone, or as many more as it takes to have samples enough.
+        let seen = |cooling: &VecDeque<Times>| cooling.iter().map(Times::count).sum::<u64>();
+        while self.cooling.len() > COOLED_INTERVALS
+            && seen(&self.cooling) - self.cooling[0].count() >= COOLED_SAMPLES
+        {
             self.cooling.pop_front();
         }
         let mut together = Times::new(Bounds::Journey);
         self.cooling.iter().for_each(|times| together.add(times));
         #[expect(clippy::cast_precision_loss, reason = "times are below 2^52")]
-        let is_back = self.cooling.len() == COOLED_INTERVALS
+        let is_back = self.cooling.len() >= COOLED_INTERVALS
             && together.count() >= COOLED_SAMPLES
             && together
                 .at(Percentile::P50)

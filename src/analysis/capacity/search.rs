@@ -107,14 +107,18 @@ impl Search {
         }
     }
 
-    /// The rest that is due before the next level: after one that failed, at the lowest rate that passed, if
-    /// any did.
+    /// The rest that is due before the next level: after one that failed, at the lowest rate that passed, until
+    /// times are what they were there. As long as none has, at next to nothing, until anything comes back.
     pub fn cool_down(&self, at_most: Duration) -> Option<CoolDown> {
         let failed = self.levels.last().is_some_and(|last| last.verdict == LevelVerdict::Fail);
+        if !failed || at_most.is_zero() {
+            return None;
+        }
         let passed = self.levels.iter().filter(|level| level.verdict == LevelVerdict::Pass);
-        let lowest = passed.min_by(|one, other| one.rate_per_s.total_cmp(&other.rate_per_s))?;
-        let p50_us = lowest.p50_us.filter(|_| failed && !at_most.is_zero())?;
-        Some(CoolDown { rate_per_s: lowest.rate_per_s, p50_us, at_most })
+        let lowest = passed.min_by(|one, other| one.rate_per_s.total_cmp(&other.rate_per_s));
+        let known = lowest.and_then(|level| Some((level.rate_per_s, level.p50_us?)));
+        let (rate_per_s, p50_us) = known.unwrap_or((self.asked.from_per_s / LOWEST_PART, u64::MAX));
+        Some(CoolDown { rate_per_s, p50_us, at_most })
     }
 
     /// The highest that passed below all that is too much.
@@ -140,7 +144,7 @@ impl Search {
     /// repeated only if it comes to be the end of it, because a lower one that fails makes that needless.
     fn repeat_at_once(&self, rung: &Rung) -> Option<Step> {
         let is_on_the_way_up =
-            rung.purpose == Purpose::Climb && rung.rate_per_s >= self.asked.from_per_s;
+            rung.purpose == Purpose::Climb && rung.rate_per_s > self.asked.from_per_s;
         let is_due = match rung.standing {
             Standing::Split => true,
             Standing::Suspect => is_on_the_way_up,
@@ -224,7 +228,8 @@ impl Search {
         let width = (open / decided).ln();
         let crossing = crossing(&self.levels);
         let likely = crossing.and_then(|crossing| crossing.decidable(decided, open));
-        let part = likely.map_or(0.5, |rate| (rate / decided).ln() / width).min(1.0 - MARGIN);
+        let part = likely.map_or(0.5, |rate| (rate / decided).ln() / width);
+        let part = part.clamp(0.5, 1.0 - MARGIN);
         let is_far = part * width.abs() > (1.0 + self.asked.resolution).ln();
         is_far.then(|| decided * (part * width).exp())
     }
@@ -397,6 +402,10 @@ mod tests {
         let rest = CoolDown { rate_per_s: 10.0, p50_us: 100_000, at_most: minute };
         assert_eq!(search.cool_down(minute), Some(rest));
         assert_eq!(search.cool_down(Duration::ZERO), None);
+        let mut search = Search::new(&asked());
+        search.note(&level(10.0, Fail, 1.0));
+        let rest = CoolDown { rate_per_s: 0.5, p50_us: u64::MAX, at_most: minute };
+        assert_eq!(search.cool_down(minute), Some(rest));
     }
 
     proptest! {
