@@ -211,6 +211,7 @@ fn record(seconds: u64) -> RunRecord {
         thresholds: vec!["faults < 1%".to_owned(), "sign-on.p95 < 800ms".to_owned()],
         host: HostRecord { cores: 2, ..HostRecord::default() },
         tenant_hosts: vec!["127.0.0.1".to_owned()],
+        segments: Vec::new(),
         flows: Vec::new(),
         plan: serde_json::json!({
             "workload": { "model": "open", "rate": format!("{RATE}/s"), "duration": format!("{seconds}s"), "warm_up": "60s" },

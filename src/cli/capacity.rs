@@ -103,7 +103,13 @@ pub(super) fn capacity(args: &CapacityArgs, terminal: &Terminal) -> Result<Exit,
     let run = run_id(&Clock::system());
     let dir = make_dir(args.out.as_deref(), &run)?;
     terminal.say(&format!("{} {}", terminal.paint(Style::Faint, "search"), dir.path().display()));
-    let order = Order { run, folder: dir.path().to_owned(), accounts: None, call_ids: false, continued: None };
+    let order = Order {
+        run,
+        folder: dir.path().to_owned(),
+        accounts: None,
+        call_ids: false,
+        continued: None,
+    };
     let outcome = runtime.block_on(async {
         let ground = tokio::select! {
             ground = prepare::ground(&args.selection, checked, order) => ground?,
@@ -253,8 +259,9 @@ fn told(level: &Level) -> String {
         LevelVerdict::Void => "says nothing about the tenant",
     };
     let rate = Rate { per_second: level.rate_per_s };
+    let settled = if level.is_settled { "settled in" } else { "not settled after" };
     let times = format!(
-        "settled in {:.0} s, measured for {:.0} s, {} due",
+        "{settled} {:.0} s, measured for {:.0} s, {} due",
         level.settling_s, level.measured_s, level.due
     );
     let reasons: String = level.reasons.iter().map(|why| format!("\n  {why}")).collect();

@@ -8,7 +8,7 @@ use super::gate::EndedBy;
 use super::performer::Performer;
 use super::rate::{Changes, RateControl};
 use crate::measure::sample::Ending;
-use crate::measure::timeline::RATE_CHANGE;
+use crate::measure::timeline::{RATE_CHANGE, STEERED};
 use crate::workload::schedule::Schedule;
 use crate::workload::settings::{Model, PATIENCE, WhenLate};
 use std::sync::Arc;
@@ -24,7 +24,8 @@ pub(super) async fn dispatch<P: Performer>(crew: Arc<Crew<P>>) {
         return;
     };
     let _shut = Shut(&crew);
-    let mut pace = Pace { schedule, factor: 1.0 };
+    let slug = if gate.plan.timetable.is_some() { STEERED } else { RATE_CHANGE };
+    let mut pace = Pace { schedule, factor: 1.0, slug };
     let mut changes = gate.plan.rate.as_ref().map(RateControl::changes);
     let alarm = Alarm::new(gate.clock.clone());
     loop {
@@ -76,6 +77,8 @@ async fn changed(changes: &mut Option<Changes>) {
 struct Pace {
     schedule: Schedule,
     factor: f64,
+    /// What a change is called: whether a person made it, or the run itself.
+    slug: &'static str,
 }
 
 impl Pace {
@@ -89,7 +92,7 @@ impl Pace {
         self.factor = factor;
         let (from, to) = (rounded(before), rounded(self.schedule.rate(after)));
         let how = if factor > 0.0 { format!("×{}", rounded(factor)) } else { "paused".to_owned() };
-        events.note(after, RATE_CHANGE, format!("rate {from}/s → {to}/s ({how})"));
+        events.note(after, self.slug, format!("rate {from}/s → {to}/s ({how})"));
     }
 }
 

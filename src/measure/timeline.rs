@@ -76,6 +76,10 @@ pub struct Line {
 /// The slug of an event that changed the rate of an open run.
 pub const RATE_CHANGE: &str = "rate-change";
 
+/// The slug of an event that changed the rate of a run that steers itself: a level of a search that rests before
+/// its load comes. It is the run of its plan.
+pub const STEERED: &str = "steered";
+
 /// The slug of an event that asked for the end of a run before its time.
 pub const STOP: &str = "stop";
 
@@ -90,7 +94,7 @@ pub const RESUMED: &str = "resumed";
 pub struct Event {
     /// When, from the start of the run.
     pub at_ms: u64,
-    /// What kind of event: [`RATE_CHANGE`], [`STOP`], [`KILLED`], [`RESUMED`], a stretch of 429, a new flow, a
+    /// What kind of event: [`RATE_CHANGE`], [`STEERED`], [`STOP`], [`KILLED`], [`RESUMED`], a stretch of 429, a new flow, a
     /// renewed token.
     pub slug: String,
     /// What happened, for people: one line.

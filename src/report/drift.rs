@@ -224,17 +224,18 @@ mod tests {
         let drift = drifting();
         let mut said = format!("{}\n", headline(&drift));
         for (_, row) in changed(&drift) {
-            said += &format!("{} {} ({}) {}\n", row.name, row.by, row.interval, row.ends);
-            row.notes.iter().for_each(|note| said += &format!("  {note}\n"));
+            said += &[row.name, row.by, row.interval, row.ends].join(" | ");
+            said += "\n";
+            row.notes.iter().for_each(|note| said += &["  ", note, "\n"].concat());
         }
-        drift.projections.iter().for_each(|found| said += &format!("{}\n", projected(found)));
+        drift.projections.iter().for_each(|found| said += &(projected(found) + "\n"));
         said += &of_gander(&drift);
         insta::assert_snapshot!(said, @"
         3 of 45 figures changed in 12.0 h (a gap in it is in no slope)
-        sign-on p95 +24.1% (+14.5% … +33.8%) 409 ms → 520 ms
-        sign-on p50 +0.9% (+0.4% … +1.3%) 149 ms → 150 ms
+        sign-on p95 | +24.1% | +14.5% … +33.8% | 409 ms → 520 ms
+        sign-on p50 | +0.9% | +0.4% … +1.3% | 149 ms → 150 ms
           jumped from 120 ms to 150 ms at 01:34:41 UTC (7:00:00 into the run, ± 3.00 min): rate changed by hand to 11/s
-        customHTMLTemplate submit SIGNON errors +0.60 pt (–) 0% → 0.50%
+        customHTMLTemplate submit SIGNON errors | +0.60 pt | – | 0% → 0.50%
           not charged to the tenant: gander's own CPU changed with it
         `sign-on.p95 < 800ms` is broken in 31.0 h (19.0 h … 70.0 h), on 2026-11-23 at 14:05, if it goes on like this
         gander itself: CPU 18.0% → 42.0%

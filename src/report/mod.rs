@@ -27,6 +27,8 @@ pub mod timeline;
 mod properties;
 #[cfg(test)]
 mod specimen;
+#[cfg(test)]
+mod specimen_drift;
 
 use crate::analysis::rule::Scope;
 use crate::base::remedy::{Listing, Remedy, nearest};

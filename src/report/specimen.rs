@@ -1,5 +1,6 @@
 //! Summaries for tests: made up, but with the proportions of real ones.
 
+pub(super) use super::specimen_drift::drifting;
 use crate::base::names::{Journey, Variant};
 use crate::measure::Exemplar;
 use crate::measure::counts::FaultCounts;
@@ -12,10 +13,6 @@ use crate::measure::tally::Tally;
 use crate::measure::timeline::{Interval, Line};
 use crate::result::dossier::Dossier;
 use crate::result::run_dir::{FlowRecord, HostRecord, RunRecord};
-use crate::result::soak::{
-    DriftRow, DriftSummary, Figure as FigureOf, Finding, Gap, JumpSummary, OwnDrift, OwnFigure,
-    Projection, RowKind, Slope,
-};
 use crate::result::summary::{
     ActionSummary, CapabilitySummary, Caution, FunnelStep, GeneratorSummary, JourneySummary,
     SCHEMA_VERSION, SeriesSummary, Summary, ThresholdSummary, TimeUs, Verdict, WorkloadModel,
@@ -80,102 +77,6 @@ pub(super) fn dossier(summary: Summary) -> Dossier {
     }
 }
 
-/// Twelve hours with a gap in which the p95 of sign-on grew, its p50 jumped, and a capability grew together with
-/// gander's own CPU.
-pub(super) fn drifting() -> DriftSummary {
-    let at = |place: u32| {
-        if place < 30 { f64::from(place) * 720.0 } else { f64::from(place) * 720.0 + 3600.0 }
-    };
-    let points =
-        |value: &dyn Fn(u32) -> f64| (0..60).map(|place| (at(place), value(place))).collect();
-    let slope = |level: f64, per_h: f64, ends: f64| Slope {
-        level,
-        per_h,
-        low_per_h: Some(per_h * 0.6 - 10.0),
-        high_per_h: Some(per_h * 1.4 + 10.0),
-        grown_share: (level > 0.0).then_some(per_h * 12.0 / level),
-        p: 0.0004,
-        mann_kendall_p: 0.001,
-        stretches: 60,
-        ends: (at(59), ends),
-    };
-    let row = |of, name: &str, figure, finding, slope| DriftRow {
-        of,
-        variant: "v1".into(),
-        name: name.to_owned(),
-        event: String::new(),
-        action: String::new(),
-        figure,
-        finding,
-        slope,
-        jumps: Vec::new(),
-        coincides_with: Vec::new(),
-        points: Vec::new(),
-    };
-    let (journey, capability) = (RowKind::Journey, RowKind::Capability);
-    let jump = JumpSummary {
-        at: "2026-11-22T01:34:41.000Z".to_owned(),
-        at_s: 25_200.0,
-        within_s: 180.0,
-        from: 120_000.0,
-        to: 150_000.0,
-        p: 0.0001,
-        beside: Some("rate changed by hand to 11/s".to_owned()),
-    };
-    let flat = slope(135_000.0, 100.0, 150_500.0);
-    let rows = vec![
-        DriftRow {
-            points: points(&|place| {
-                400_000.0 + 2000.0 * f64::from(place) + 3000.0 * f64::from(place % 7)
-            }),
-            ..row(
-                journey,
-                "sign-on",
-                FigureOf::P95,
-                Finding::Drifts,
-                slope(459_000.0, 9230.0, 520_000.0),
-            )
-        },
-        DriftRow {
-            jumps: vec![jump],
-            points: points(&|place| if place < 30 { 120_000.0 } else { 150_000.0 }),
-            ..row(journey, "sign-on", FigureOf::P50, Finding::Drifts, flat)
-        },
-        DriftRow {
-            event: "submit".to_owned(),
-            action: "SIGNON".to_owned(),
-            coincides_with: vec![OwnFigure::Cpu],
-            points: points(&|place| 0.001 * f64::from(place % 5)),
-            ..row(
-                capability,
-                "customHTMLTemplate",
-                FigureOf::ErrorShare,
-                Finding::Coincides,
-                Slope { low_per_h: None, ..slope(0.002, 0.0005, 0.005) },
-            )
-        },
-        row(capability, "token", FigureOf::P99, Finding::Steady, slope(40_000.0, 10.0, 40_100.0)),
-    ];
-    DriftSummary {
-        measured_s: 43_200.0,
-        least_share: 0.05,
-        series: 45,
-        gaps: vec![Gap { from_s: 21_600.0, to_s: 25_200.0 }],
-        rows,
-        generator: vec![
-            OwnDrift { figure: OwnFigure::Memory, drifts: false, slope: slope(84e6, 1e3, 84e6) },
-            OwnDrift { figure: OwnFigure::Cpu, drifts: true, slope: slope(0.3, 0.02, 0.42) },
-        ],
-        projections: vec![Projection {
-            rule: "sign-on.p95 < 800ms".to_owned(),
-            in_s: 111_600.0,
-            low_s: 68_400.0,
-            high_s: Some(252_000.0),
-            at: "2026-11-23T14:05:00.000Z".to_owned(),
-        }],
-    }
-}
-
 /// Names as somebody would choose them who wants a page to run their script.
 pub(super) fn hostile() -> Dossier {
     let name = "<script>alert(1)</script>\u{202e}\"><img src=x onerror=\"alert(2)\">";
@@ -205,6 +106,13 @@ pub(super) fn hostile() -> Dossier {
         row.actions.iter_mut().for_each(|action| action.action = name.to_owned());
     }
     summary.cautions.iter_mut().for_each(|caution| caution.text = name.to_owned());
+    let mut drift = drifting();
+    for row in &mut drift.rows {
+        (row.name, row.event, row.action) = (name.to_owned(), name.to_owned(), name.to_owned());
+        row.jumps.iter_mut().for_each(|jump| jump.beside = Some(name.to_owned()));
+    }
+    drift.projections.iter_mut().for_each(|found| found.rule = name.to_owned());
+    summary.drift = Some(drift);
     dossier.failing.iter_mut().for_each(|sample| {
         (sample.journey, sample.detail) = (name.into(), name.to_owned());
         sample.call_id = Some(name.to_owned());

@@ -49,12 +49,7 @@ const PORTS_EVERY: u64 = 5;
 impl Meter {
     /// Starts to watch a run that starts at `start`; to be called on the runtime whose scheduler is
     /// watched. How late its timers are goes to the recorder as the series `scheduler-lag`.
-    pub fn start(
-        clock: Clock,
-        recorder: Recorder,
-        start: Instant,
-        timetable: Timetable,
-    ) -> Self {
+    pub fn start(clock: Clock, recorder: Recorder, start: Instant, timetable: Timetable) -> Self {
         let timer = tokio::spawn(watch_timer(clock.clone(), recorder, start, timetable));
         let allowance = Allowance::of_process();
         Self {

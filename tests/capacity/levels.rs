@@ -3,10 +3,10 @@
 use crate::world::{World, order, probe};
 use gander::analysis::capacity::found::{Level, LevelVerdict};
 
-/// A queue of eight servers whose 95th percentile has its limit at 70 % load, and a rate beside its capacity.
+/// A queue of eight servers whose 95th percentile has its limit at 90 % load, and a rate beside its capacity.
 fn at(part: f64, seed: u64) -> Level {
     let world = World::new(8, 40.0, &[], seed);
-    let limit_ms = world.limit_ms_at(0.7, 0.95);
+    let limit_ms = world.limit_ms_at(0.9, 0.95);
     let rule = format!("p95 < {limit_ms}ms");
     let capacity = world.capacity_per_s(0.05, limit_ms);
     let world = World::new(8, 40.0, &[&rule], seed);

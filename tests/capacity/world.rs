@@ -1,8 +1,8 @@
 //! A tenant that is a queue, a generator that never tires, and a clock that is only counted.
 
 use crate::erlang::Erlang;
-use gander::analysis::capacity::assemble::Probed;
-use gander::analysis::capacity::found::{Asked, Ending, Level, LevelVerdict, Purpose};
+use gander::analysis::capacity::assemble::{About, Probed, assemble};
+use gander::analysis::capacity::found::{Asked, Capacity, Ending, Level, LevelVerdict, Purpose};
 use gander::analysis::capacity::judge::judge;
 use gander::analysis::capacity::level::{Order, Turn, Watch};
 use gander::analysis::capacity::search::{Search, Step};
@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) generator_per_s: Option<f64>,
     /// The number of a probe during which everything takes so many times as long.
     pub(crate) disturbed: Option<(usize, f64)>,
+    /// How long a level is measured at most.
+    pub(crate) measure: Duration,
     pub(crate) seed: u64,
     pub(crate) rules: Vec<Rule>,
 }
@@ -42,7 +44,17 @@ impl World {
     pub(crate) fn new(servers: u32, service_ms: f64, rules: &[&str], seed: u64) -> Self {
         let rules = rules.iter().map(|rule| rule.parse().expect("a rule")).collect();
         let (licence_per_s, generator_per_s, disturbed) = (None, None, None);
-        Self { servers, service_ms, licence_per_s, generator_per_s, disturbed, seed, rules }
+        let measure = Duration::from_secs(120);
+        Self {
+            servers,
+            service_ms,
+            licence_per_s,
+            generator_per_s,
+            disturbed,
+            measure,
+            seed,
+            rules,
+        }
     }
 
     /// Calls a second that would keep every server busy.
@@ -107,6 +119,20 @@ impl Found {
         self.probed.iter().filter(|probed| probed.level.purpose != Purpose::Hold).count()
     }
 
+    /// What is left behind.
+    pub(crate) fn assembled(&self) -> Capacity {
+        let about = About {
+            run_id: "r".into(),
+            started_at: String::new(),
+            ended_at: None,
+            seed: "1".to_owned(),
+            tenant_hosts: Vec::new(),
+            asked: asked(1.0),
+            need: None,
+        };
+        assemble(about, &self.probed, Some(self.ending.clone()))
+    }
+
     /// A line for each level.
     pub(crate) fn told(&self) -> String {
         let line = |probed: &Probed| {
@@ -145,6 +171,7 @@ pub(crate) fn search(world: &World, asked: &Asked) -> Found {
         };
         assert!(probed.len() < 60, "it does not end");
         let mut order = order(rate_per_s, &world.rules);
+        order.measure = world.measure;
         order.cool_down = search.cool_down(Duration::from_secs(60));
         order.hold = (purpose == Purpose::Hold).then(|| Duration::from_secs_f64(asked.hold_s));
         let (level, summary) = tenant.probe(&order, probed.len() + 1);

@@ -66,16 +66,21 @@ impl Tally {
     }
 
     fn told(&self, title: &str) {
-        println!("figure: {title}");
+        tell(title);
         for (figure, (all, held)) in &self.held {
-            println!("figure:   {figure:<10} the truth lies in {held} of {all} intervals");
+            tell(&format!("  {figure:<10} the truth lies in {held} of {all} intervals"));
         }
         for (world, (all, said, p50)) in &self.said {
-            println!(
-                "figure:   {world:<17} {said} of {all} timelines with any finding, {p50} with the p50"
-            );
+            tell(&format!(
+                "  {world:<17} {said} of {all} timelines with any finding, {p50} with the p50"
+            ));
         }
     }
+}
+
+#[expect(clippy::print_stdout, reason = "what a person wants to know of a long test")]
+fn tell(figure: &str) {
+    println!("figure: {figure}");
 }
 
 /// By how much the figure of a row truly grows in an hour: of a time the part that it grows by, of its level in
@@ -95,16 +100,20 @@ fn truth_per_h(world: &World, change: Change, row: &DriftRow) -> f64 {
 fn simulated(runs: u64, seed: u64, change: impl Fn(u64) -> Change) -> Tally {
     let mut tally = Tally::default();
     for run in 0..runs {
-        let world = &WORLDS[run as usize % WORLDS.len()];
+        let world = in_turn(WORLDS, run);
         let change = change(run);
         tally.take(world, change, &shown(world, change, (seed, run)));
     }
     tally
 }
 
+fn in_turn<T>(all: &[T], run: u64) -> &T {
+    &all[usize::try_from(run).expect("a few hundred") % all.len()]
+}
+
 /// Growth of different size, upwards and downwards.
 fn growing(run: u64) -> Change {
-    let grows = [0.10, -0.10, 0.2, 0.4, -0.25, 0.05, 0.3][run as usize % 7];
+    let grows = *in_turn(&[0.10, -0.10, 0.2, 0.4, -0.25, 0.05, 0.3], run);
     Change { grows, ..Change::default() }
 }
 
@@ -114,10 +123,10 @@ fn growing(run: u64) -> Change {
 fn the_truth_lies_in_nine_of_ten_intervals_and_one_timeline_of_twenty_is_a_false_alarm_at_most() {
     let without = simulated(200, 11, |_| Change::default());
     without.told("200 timelines without drift");
-    println!("figure:   coverage {:.3}, false alarms {:.3}", without.coverage(), without.alarms());
+    tell(&format!("  coverage {:.3}, false alarms {:.3}", without.coverage(), without.alarms()));
     let with = simulated(200, 12, growing);
     with.told("200 timelines with drift, from -25% to +40%");
-    println!("figure:   coverage {:.3}, something found in {:.3}", with.coverage(), with.alarms());
+    tell(&format!("  coverage {:.3}, something found in {:.3}", with.coverage(), with.alarms()));
     assert!(without.alarms() <= 0.05, "{}", without.alarms());
     assert!(without.coverage() >= 0.9, "{}", without.coverage());
     assert!(with.coverage() >= 0.9, "{}", with.coverage());

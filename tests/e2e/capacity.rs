@@ -66,7 +66,7 @@ fn the_threshold_of_the_shipped_profile_is_reached_near_seventy_percent_of_its_s
 
 #[test]
 fn a_search_brackets_the_capacity_of_a_queue_and_leaves_every_level_as_a_run() {
-    let capacity = "from = \"6/s\"\nto = \"100/s\"\nclimb = 2\nresolution = \"40%\"\nhold = \"4s\"\n\
+    let capacity = "from = \"6/s\"\nto = \"100/s\"\nclimb = 2\nresolution = \"50%\"\nhold = \"4s\"\n\
         plan = \"5/s\"\n";
     unless_the_machine_stalls(|| {
         let lab = Lab::new();

@@ -4,7 +4,7 @@
 use crate::lab::{Ended, Lab};
 use crate::run::{number, summary};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The kinds of runs that people know by these names.
 const KINDS: &[&str] = &["smoke", "baseline", "stress", "spike", "soak"];
@@ -13,7 +13,7 @@ fn profile(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("profiles").join(format!("{name}.toml"))
 }
 
-fn gander(lab: &Lab, command: &str, path: &PathBuf, more: &[&str]) -> Ended {
+fn gander(lab: &Lab, command: &str, path: &Path, more: &[&str]) -> Ended {
     let path = path.display().to_string();
     lab.run(&[&[command, &path], more].concat())
 }

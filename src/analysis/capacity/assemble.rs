@@ -1,10 +1,11 @@
 //! From the levels of a search to what it leaves behind.
 
 use super::ending::{broken_most, per_s};
+use super::fit::estimate;
 use super::forecast::Need;
 use super::found::{
-    Asked, Bracket, Broken, Capacity, Ending, Hold, Level, LevelVerdict, Purpose, SCHEMA_VERSION,
-    Slowed,
+    Asked, Bracket, Broken, Capacity, Ending, Estimate, Hold, Level, LevelVerdict, Purpose,
+    SCHEMA_VERSION, Slowed,
 };
 use super::goodput::GOODPUT;
 use super::groups;
@@ -59,6 +60,7 @@ pub fn assemble(about: About, probed: &[Probed], ending: Option<Ending>) -> Capa
         seed: about.seed,
         tenant_hosts: about.tenant_hosts,
         asked: about.asked,
+        estimate: estimate_within(levels, &bracket),
         hold: hold(levels),
         broke_first: broke_first(probed, levels, &bracket),
         scalability: usl::fit(levels),
@@ -81,10 +83,21 @@ fn passed<'p>(probed: &'p [Probed], bracket: &Bracket) -> Option<&'p Probed> {
     at.max_by(|one, other| one.level.measured_s.total_cmp(&other.level.measured_s))
 }
 
+fn estimate_within(levels: &[Level], bracket: &Bracket) -> Option<Estimate> {
+    let (low, high) = bracket.highest_pass_per_s.zip(bracket.lowest_fail_per_s)?;
+    let found = estimate(levels)?;
+    let within = |per_s: f64| per_s.clamp(low, high);
+    Some(Estimate {
+        per_s: within(found.per_s),
+        low_per_s: within(found.low_per_s),
+        high_per_s: within(found.high_per_s),
+    })
+}
+
 /// The last confirmation that says anything.
 fn hold(levels: &[Level]) -> Option<Hold> {
-    let holds = levels.iter().filter(|level| level.purpose == Purpose::Hold);
-    let level = holds.filter(|level| level.verdict != LevelVerdict::Void).next_back()?;
+    let is_telling = |level: &&Level| level.verdict != LevelVerdict::Void;
+    let level = levels.iter().rfind(|it| it.purpose == Purpose::Hold && is_telling(it))?;
     let Level { rate_per_s, measured_s, verdict, .. } = *level;
     Some(Hold { rate_per_s, measured_s, verdict })
 }
@@ -166,6 +179,9 @@ fn whole(us: f64) -> u64 {
     us.round().max(0.0) as u64
 }
 
+/// That the rate was changed: by the search itself, before it measured.
+const STEERED: &str = "rate-changed";
+
 /// What to distrust about the two levels that are the answer, and about what lies between them.
 fn cautions(probed: &[Probed], bracket: &Bracket) -> Vec<Caution> {
     let mut cautions = Vec::new();
@@ -173,7 +189,8 @@ fn cautions(probed: &[Probed], bracket: &Bracket) -> Vec<Caution> {
     let decides =
         |rate: f64| [bracket.highest_pass_per_s, bracket.lowest_fail_per_s].contains(&Some(rate));
     for Probed { level, summary } in probed.iter().filter(|of| decides(of.level.rate_per_s)) {
-        for caution in summary.cautions.iter().filter(|of| known.insert(of.slug.clone())) {
+        let told = summary.cautions.iter().filter(|caution| caution.slug != STEERED);
+        for caution in told.filter(|caution| known.insert(caution.slug.clone())) {
             let at = format!("at {} (probe {})", per_s(level.rate_per_s), level.probe);
             cautions.push(Caution { text: format!("{at}: {}", caution.text), ..caution.clone() });
         }
@@ -199,4 +216,120 @@ fn by_users_alone(probed: &[Probed], bracket: &Bracket) -> Option<Caution> {
         advice: "raise `workload.max_users` and search again: the limit may be the number of users"
             .to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::specimen::level;
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn step(capability: &str, samples: u64, mean_us: u64) -> Value {
+        let times = json!({
+            "min": 1, "mean": mean_us, "p50": 1, "p75": 1, "p90": 1, "p95": 1, "p99": 1,
+            "p99_9": 1, "max": 1,
+        });
+        json!({
+            "variant": "v1", "journey": "sign-on", "step": capability, "capability": capability,
+            "event": "", "action": "", "samples": samples, "faults": {}, "error_share": 0.0,
+            "service_time_us": times,
+        })
+    }
+
+    /// A hundred iterations with three rows of exchanges.
+    fn summary(token_us: u64) -> Summary {
+        let caution = json!({ "slug": "some", "text": "a text", "advice": "an advice" });
+        serde_json::from_value(json!({
+            "schema_version": 1, "run_id": "r", "verdict": "pass", "reasons": [], "started_at": "",
+            "measured_s": 10.0, "workload_model": "open",
+            "journeys": [{
+                "variant": "v1", "journey": "sign-on", "due": 100, "late": 0, "completed": 100,
+                "failed": 0, "dropped": 0, "cut_off": 0, "lost": 0, "completed_per_s": 10.0,
+                "faults": {}, "funnel": [], "response_time_us": null, "service_time_us": null,
+                "elapsed_us": null,
+            }],
+            "steps": [
+                step("authorize", 100, 10_000), step("form", 300, 20_000),
+                step("token", 100, token_us),
+            ],
+            "capabilities": [], "series": [], "thresholds": [],
+            "generator": {
+                "cores": null, "cpu_share": null, "worst_cpu_share": null, "peak_rss_bytes": null,
+                "lag_us": null, "scheduler_lag_us": null, "max_open_sockets": null,
+                "max_open_files": null, "file_limit": null, "max_ports_in_use": null, "ports": null,
+            },
+            "cautions": [caution],
+        }))
+        .unwrap()
+    }
+
+    fn about(need: Option<Need>) -> About {
+        About {
+            run_id: "s".into(),
+            started_at: String::new(),
+            ended_at: None,
+            seed: "1".to_owned(),
+            tenant_hosts: vec![],
+            asked: Asked {
+                from_per_s: 10.0,
+                to_per_s: None,
+                resolution: 0.05,
+                climb: 1.5,
+                most_probes: 20,
+                hold_s: 0.0,
+                rules: vec![],
+            },
+            need,
+        }
+    }
+
+    fn probed(rate_per_s: f64, verdict: LevelVerdict, excess: f64, token_us: u64) -> Probed {
+        Probed { level: level(rate_per_s, verdict, excess), summary: summary(token_us) }
+    }
+
+    #[test]
+    fn everything_is_said_of_the_two_ends_of_the_bracket() {
+        let probed = [
+            probed(10.0, LevelVerdict::Pass, -1.0, 5000),
+            probed(20.0, LevelVerdict::Pass, -0.2, 20_000),
+            probed(21.0, LevelVerdict::Fail, 0.2, 45_000),
+            probed(21.0, LevelVerdict::Fail, 0.3, 45_000),
+        ];
+        let need = Some("36000/h peak 1.5".parse().unwrap());
+        let found = assemble(about(need), &probed, None);
+        let bracket = Bracket { highest_pass_per_s: Some(20.0), lowest_fail_per_s: Some(21.0) };
+        assert_eq!(found.bracket, bracket);
+        let broken = found.broke_first.unwrap();
+        assert_eq!((broken.rate_per_s, broken.rule.as_deref()), (21.0, Some("p95 < 400ms")));
+        let row = broken.row.unwrap();
+        assert_eq!((row.capability.as_str(), row.before_us, row.after_us), ("token", 5000, 45_000));
+        assert!((row.share - 1.0).abs() < 1e-9);
+        assert_eq!(found.head_room.unwrap().is_enough, Some(true));
+        let calls: Vec<_> = found.calls.iter().map(|of| (of.group.as_str(), of.per_s)).collect();
+        assert_eq!(calls, [("davinci-start", 20.0), ("davinci-execution", 60.0), ("sso", 20.0)]);
+        let estimate = found.estimate.unwrap();
+        assert!(estimate.low_per_s >= 20.0 && estimate.high_per_s <= 21.0, "{estimate:?}");
+        assert!(estimate.low_per_s < estimate.per_s && estimate.per_s < estimate.high_per_s);
+        assert_eq!(found.cautions.len(), 1, "each caution once");
+        assert_eq!(found.cautions[0].text, "at 20.0/s (probe 0): a text");
+    }
+
+    #[test]
+    fn a_fail_for_want_of_users_alone_is_doubted() {
+        let mut failed = probed(21.0, LevelVerdict::Fail, -0.5, 5000);
+        failed.level.rules[0].verdict = LevelVerdict::Pass;
+        failed.level.reasons = vec!["max-users-reached: 9 of 100".to_owned()];
+        let probed = [probed(20.0, LevelVerdict::Pass, -1.0, 5000), failed.clone(), failed];
+        let found = assemble(about(None), &probed, None);
+        assert_eq!(found.cautions.last().unwrap().slug, "users-may-be-too-few");
+        assert_eq!(found.broke_first.unwrap().rule, None);
+    }
+
+    #[test]
+    fn with_nothing_tried_there_is_nothing_to_say() {
+        let found = assemble(about(None), &[], None);
+        assert_eq!(found.bracket, Bracket::default());
+        assert_eq!((found.broke_first, found.estimate, found.hold), (None, None, None));
+        assert!(found.calls.is_empty() && found.scalability.law.is_none());
+    }
 }

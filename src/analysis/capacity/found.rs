@@ -33,6 +33,8 @@ pub struct Capacity {
     pub asked: Asked,
     /// The answer.
     pub bracket: Bracket,
+    /// Where between its ends the capacity is most likely; none without both.
+    pub estimate: Option<Estimate>,
     /// The confirmation at the end, if it came to it.
     pub hold: Option<Hold>,
     /// What does not hold any more at the lowest level that failed.
@@ -126,6 +128,18 @@ pub struct Bracket {
     pub highest_pass_per_s: Option<f64>,
     /// The lowest level that failed, twice.
     pub lowest_fail_per_s: Option<f64>,
+}
+
+/// The rate at which a monotone curve through all levels crosses the limit of the first rule to meet its own.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// Iterations started per second.
+    pub per_s: f64,
+    /// Lower end of its 95 % interval.
+    pub low_per_s: f64,
+    /// Upper end.
+    pub high_per_s: f64,
 }
 
 /// The confirmation at the highest level that passed.

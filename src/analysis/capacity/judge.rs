@@ -237,3 +237,120 @@ fn within(pool: &Pool, percentile: Percentile) -> Option<u64> {
         Judged::BeyondAnyLimit => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::found::Reason;
+    use super::*;
+    use crate::analysis::lab::{Second, fine, run};
+    use crate::base::random::{Seed, unit};
+    use crate::result::summary::{Facts, Judgement, WorkloadModel};
+
+    fn order(rule: &str) -> Order {
+        Order {
+            rate_per_s: 20.0,
+            rules: vec![rule.parse().unwrap()],
+            reply_timeout: Duration::from_secs(30),
+            settle: Duration::from_secs(60),
+            measure_at_least: Duration::from_secs(10),
+            measure: Duration::from_secs(120),
+            cool_down: None,
+            hold: None,
+        }
+    }
+
+    fn settled() -> Watched {
+        Watched { is_settled: true, in_flight: 2.0, ..Watched::default() }
+    }
+
+    fn judged(rule: &str, seconds: &[Second], watched: &Watched, verdict: Verdict) -> Level {
+        let (tally, windows) = run(seconds, 1000);
+        let order = order(rule);
+        let facts = Facts {
+            run_id: "r".into(),
+            started_at: String::new(),
+            workload_model: WorkloadModel::Open,
+        };
+        let reasons = vec!["the generator was the limit".to_owned()];
+        let judgement = Judgement { verdict, reasons, thresholds: vec![], cautions: vec![] };
+        let summary = Summary::new(facts, &tally, judgement);
+        let reply_timeout = order.reply_timeout;
+        let on = Evidence { tally: &tally, windows: Some(&windows), reply_timeout };
+        judge(&order, watched, &on, &summary)
+    }
+
+    /// Seconds of 20 sign-ons each, of which one in ten takes about this long.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time")]
+    fn around(time_us: f64, number: u64) -> Vec<Second> {
+        let mut random = Seed(9).stream("judge", number);
+        (0..number).map(|_| fine(20, (time_us * (0.7 + 0.6 * unit(&mut random))) as u64)).collect()
+    }
+
+    #[test]
+    fn a_rule_passes_or_fails_by_the_whole_of_its_interval() {
+        for (rule, verdict) in [
+            ("p50 < 200ms", LevelVerdict::Pass),
+            ("p50 < 101ms", LevelVerdict::Undecided),
+            ("p50 < 50ms", LevelVerdict::Fail),
+            ("faults < 1%", LevelVerdict::Pass),
+            ("faults <= 0%", LevelVerdict::Pass),
+            ("max < 1s", LevelVerdict::Pass),
+            ("max < 100ms", LevelVerdict::Fail),
+            ("completed-rate > 10/s", LevelVerdict::Pass),
+            ("p50 < 100ms over 10s", LevelVerdict::Fail),
+            ("register.p95 < 1s", LevelVerdict::Undecided),
+        ] {
+            let level = judged(rule, &around(100_000.0, 60), &settled(), Verdict::Pass);
+            assert_eq!(level.verdict, verdict, "{rule}: {:?}", level.reasons);
+            assert_eq!(level.reasons.is_empty(), verdict == LevelVerdict::Pass, "{rule}");
+            assert_eq!(level.rules.len(), 2, "the rule, and whether all keeps up");
+        }
+    }
+
+    #[test]
+    fn the_excess_is_nought_at_the_limit_and_more_is_worse() {
+        let of = |rule: &str| {
+            let level = judged(rule, &around(100_000.0, 60), &settled(), Verdict::Pass);
+            (level.rules[0].excess.unwrap(), level.rules[0].excess_error.unwrap())
+        };
+        let (good, error) = of("p50 < 200ms");
+        assert!((good + 2f64.ln()).abs() < 0.1 && error > 0.0 && error < 0.2, "{good} {error}");
+        assert!(of("p50 < 50ms").0 > 0.6);
+        assert!(of("completed-rate > 10/s").0 < -0.6, "wanting much is turned round");
+        let none = judged("faults < 1%", &around(100_000.0, 60), &settled(), Verdict::Pass);
+        assert_eq!(none.rules[0].excess, None);
+    }
+
+    #[test]
+    fn what_never_settled_cannot_pass_but_can_fail() {
+        let moving = Watched { is_settled: false, ..settled() };
+        let of = |rule| judged(rule, &around(100_000.0, 60), &moving, Verdict::Pass).verdict;
+        assert_eq!(of("p50 < 200ms"), LevelVerdict::Undecided);
+        assert_eq!(of("p50 < 50ms"), LevelVerdict::Fail);
+    }
+
+    #[test]
+    fn what_says_nothing_about_the_tenant_is_void() {
+        let seconds = around(100_000.0, 60);
+        let level = judged("p50 < 50ms", &seconds, &settled(), Verdict::Invalid);
+        assert_eq!(level.verdict, LevelVerdict::Void);
+        assert_eq!(level.reasons, ["the generator was the limit"]);
+        let stops = Some((Reason::RateLimited, "9 of 100".to_owned()));
+        let level = judged("p50 < 50ms", &seconds, &Watched { stops, ..settled() }, Verdict::Pass);
+        assert_eq!((level.verdict, level.stops), (LevelVerdict::Void, Some(Reason::RateLimited)));
+        let level = judged("p50 < 50ms", &[], &settled(), Verdict::Fail);
+        assert_eq!(level.verdict, LevelVerdict::Void);
+    }
+
+    #[test]
+    fn a_pass_is_no_pass_where_work_piles_up() {
+        let seconds: Vec<Second> = around(100_000.0, 60)
+            .into_iter()
+            .map(|second| Second { dropped: 3, ..second })
+            .collect();
+        let level = judged("p50 < 200ms", &seconds, &settled(), Verdict::Pass);
+        assert_eq!(level.verdict, LevelVerdict::Fail, "{level:?}");
+        assert_eq!(level.rules[1].verdict, LevelVerdict::Fail);
+        assert!(level.rules[1].excess.unwrap() > 0.05);
+    }
+}

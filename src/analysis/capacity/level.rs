@@ -56,7 +56,7 @@ pub struct Order {
 pub struct CoolDown {
     /// Iterations to start per second.
     pub rate_per_s: f64,
-    /// The median response time at that rate before.
+    /// The median response time at that rate before; the greatest number if any will do.
     pub p50_us: u64,
     /// The rest is over at the latest after this time.
     pub at_most: Duration,
@@ -187,13 +187,17 @@ impl Watch {
         let responses = interval.series.iter().filter(|(key, _)| key.kind == Kind::Response);
         responses.for_each(|(_, of)| times.add(of));
         self.cooling.push_back(times);
-        if self.cooling.len() > COOLED_INTERVALS {
+        // The last seconds alone, or as many more as it takes to have samples enough.
+        let seen = |cooling: &VecDeque<Times>| cooling.iter().map(Times::count).sum::<u64>();
+        while self.cooling.len() > COOLED_INTERVALS
+            && seen(&self.cooling) - self.cooling[0].count() >= COOLED_SAMPLES
+        {
             self.cooling.pop_front();
         }
         let mut together = Times::new(Bounds::Journey);
         self.cooling.iter().for_each(|times| together.add(times));
         #[expect(clippy::cast_precision_loss, reason = "times are below 2^52")]
-        let is_back = self.cooling.len() == COOLED_INTERVALS
+        let is_back = self.cooling.len() >= COOLED_INTERVALS
             && together.count() >= COOLED_SAMPLES
             && together
                 .at(Percentile::P50)
@@ -274,4 +278,108 @@ fn under_way(interval: &Interval) -> f64 {
         row.due as f64 - ended as f64
     });
     more.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::lab::{fine, interval};
+    use crate::measure::series::{Phase, SeriesKey};
+    use crate::measure::timeline::JourneyLine;
+    use std::sync::Arc;
+
+    fn order(cool_down: Option<CoolDown>) -> Order {
+        Order {
+            rate_per_s: 40.0,
+            rules: vec!["p95 < 400ms".parse().unwrap()],
+            reply_timeout: Duration::from_secs(30),
+            settle: Duration::from_secs(60),
+            measure_at_least: Duration::from_secs(10),
+            measure: Duration::from_secs(30),
+            cool_down,
+            hold: None,
+        }
+    }
+
+    /// A second of the warm-up, in which as many end as are due, but for four of the first.
+    fn warming(number: u64, completed: u64, time_us: u64) -> Interval {
+        let mut of = interval(number, fine(completed, time_us));
+        of.line.measured_ms = 0;
+        for row in &mut of.line.journeys {
+            row.phase = Phase::WarmUp;
+            row.due += if number == 0 { 4 } else { 0 };
+        }
+        let (variant, journey) = ("v1".into(), "sign-on".into());
+        let series = [Kind::Response, Kind::Elapsed].map(|kind| {
+            let key = SeriesKey::of_journey(Phase::WarmUp, &variant, &journey, kind);
+            let mut times = Times::new(Bounds::Journey);
+            (0..completed).for_each(|_| times.record(time_us));
+            (Arc::new(key), times)
+        });
+        Interval { series: series.into(), ..of }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn it_settles_measures_and_ends_at_whole_seconds_to_come() {
+        let mut watch = Watch::new(order(None));
+        let turns: Vec<_> =
+            (0..4).map(|number| watch.observe(&warming(number, 40, 100_000))).collect();
+        assert_eq!(turns, [None, None, None, Some(Turn::MeasureFrom(5 * SECOND))]);
+        assert_eq!(watch.observe(&warming(4, 40, 100_000)), None);
+        let end = (5..).find_map(|number| watch.observe(&interval(number, fine(40, 100_000))));
+        // Nothing of it varies: the first look decides.
+        assert_eq!(end, Some(Turn::EndAt(16 * SECOND)));
+        assert_eq!(watch.observe(&interval(15, fine(40, 100_000))), None, "it is over");
+        let watched = watch.watched();
+        assert!(watched.is_settled && watched.stops.is_none());
+        assert!((watched.in_flight - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn after_a_fail_it_rests_until_times_are_back() {
+        let rest = CoolDown { rate_per_s: 10.0, p50_us: 100_000, at_most: 60 * SECOND };
+        let order = order(Some(rest));
+        assert!((order.first_factor() - 0.25).abs() < 1e-12);
+        let mut watch = Watch::new(order);
+        let times = [900_000, 500_000, 200_000, 110_000, 110_000, 110_000];
+        let turns: Vec<_> = (0..)
+            .zip(times)
+            .map(|(number, time_us)| watch.observe(&warming(number, 10, time_us)))
+            .collect();
+        assert_eq!(turns[..4], [None; 4]);
+        assert_eq!(turns[4], Some(Turn::Rate(1.0)));
+        assert!((watch.watched().cooled_s - 5.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_rest_has_an_end_however_slow_the_tenant_stays() {
+        let rest = CoolDown { rate_per_s: 10.0, p50_us: 100_000, at_most: 8 * SECOND };
+        let mut watch = Watch::new(order(Some(rest)));
+        let first =
+            (0..).find_map(|number| Some((number, watch.observe(&warming(number, 10, 900_000))?)));
+        assert_eq!(first, Some((7, Turn::Rate(1.0))));
+    }
+
+    #[test]
+    fn what_stops_the_search_ends_the_probe_at_once() {
+        let mut watch = Watch::new(order(None));
+        let mut limited = warming(0, 40, 100_000);
+        limited.line.journeys[0] = JourneyLine {
+            exchanges: 100,
+            exchange_faults: [(crate::measure::fault::Fault::RateLimited, 3)].into_iter().collect(),
+            ..limited.line.journeys[0].clone()
+        };
+        assert_eq!(watch.observe(&limited), Some(Turn::EndAt(2 * SECOND)));
+        assert_eq!(watch.watched().stops.unwrap().0, Reason::RateLimited);
+    }
+
+    #[test]
+    fn a_hold_is_not_ended_by_good_news() {
+        let mut watch = Watch::new(Order { hold: Some(40 * SECOND), ..order(None) });
+        (0..5).for_each(|number| _ = watch.observe(&warming(number, 40, 100_000)));
+        let end = (5..).find_map(|number| watch.observe(&interval(number, fine(40, 100_000))));
+        assert_eq!(end, Some(Turn::EndAt(46 * SECOND)));
+    }
 }

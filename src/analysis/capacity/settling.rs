@@ -260,9 +260,9 @@ mod tests {
     fn a_level_is_settled_when_it_has_been_at_rest_for_three_journeys() {
         let short = (0..30).map(|second| (100, if second == 0 { 80 } else { 100 }, 200_000));
         assert_eq!(watch(short), Some((Rest::Settled, 4)));
-        // 5 seconds of thinking: nothing ends before, and then it has to stay so.
+        // 5 seconds of thinking: nothing ends before, and then it has to stay so, to the resolution of a time.
         let long = (0..60).map(|second| (100, if second < 5 { 0 } else { 100 }, 5_000_000));
-        assert_eq!(watch(long), Some((Rest::Settled, 20)));
+        assert_eq!(watch(long), Some((Rest::Settled, 21)));
     }
 
     #[test]

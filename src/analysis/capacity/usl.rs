@@ -12,6 +12,9 @@ const SPREAD: f64 = 3.0;
 /// With less of the variance explained it is said not to fit.
 const FITS: f64 = 0.9;
 
+/// A peak that was surpassed, or nearly, is none.
+const SURPASSED: f64 = 1.02;
+
 /// Resamples of the interval of the peak, and where their randomness comes from.
 const RESAMPLES: u64 = 500;
 const SEED: Seed = Seed(1);
@@ -63,13 +66,21 @@ pub(super) fn fit(levels: &[Level]) -> Scalability {
     let peaks = peaks(&loads);
     let part = peaks.len() as f64 / RESAMPLES as f64;
     let end = |part: f64| peaks.get(place(part, peaks.len())).copied();
+    let most = loads.iter().map(|load| load.per_s).fold(0.0, f64::max);
     let has_peak = part >= PEAKS;
     let peak_per_s = curve.peak().filter(|_| has_peak);
+    if let Some(peak) = peak_per_s.filter(|peak| *peak < most * SURPASSED) {
+        return without(format!(
+            "the law bends too early: it has its peak at {peak:.1} a second, and {most:.1} were completed at rest"
+        ));
+    }
     let ceiling = (curve.b > 0.0).then(|| format!("it comes near {:.3} a second", 1.0 / curve.b));
-    let most = loads.iter().map(|load| load.per_s).fold(0.0, f64::max);
     let remark = match (peak_per_s, ceiling) {
         (Some(peak), _) if peak > 1.5 * most => {
             Some("the peak lies far beyond what was measured: it is foreseen, not seen".to_owned())
+        }
+        (Some(_), _) if loads.last().is_some_and(|last| last.per_s >= most) => {
+            Some("foreseen, not seen: with the most under way, most was completed".to_owned())
         }
         (Some(_), _) => None,
         (None, Some(ceiling)) => {
@@ -249,7 +260,9 @@ mod tests {
             peak_low_per_s: None,
             peak_high_per_s: None,
         };
-        let law = fit(&levels(|n| truth.per_s(n), UNDER_WAY)).law.unwrap();
+        let found = fit(&levels(|n| truth.per_s(n), &UNDER_WAY[..6]));
+        let law = found.law.unwrap();
+        assert!(found.remark.unwrap().starts_with("foreseen, not seen"));
         for (found, expected) in [
             (law.alone_per_s, 20.0),
             (law.contention, 0.05),
@@ -274,6 +287,30 @@ mod tests {
             found.remark.unwrap(),
             "no peak within what was measured; it comes near 100.000 a second at most"
         );
+    }
+
+    /// Four servers and a queue: straight up, and then a sharp bend, which is no knee of the law.
+    #[test]
+    fn a_peak_that_was_surpassed_is_none() {
+        let seen = [
+            (0.925, 19.1),
+            (1.51, 30.1),
+            (2.25, 45.2),
+            (2.92, 56.1),
+            (3.45, 60.3),
+            (3.95, 68.3),
+            (5.03, 74.9),
+            (6.36, 83.2),
+            (7.13, 80.8),
+        ];
+        let levels = seen.map(|(in_flight, completed_per_s)| Level {
+            in_flight,
+            completed_per_s,
+            ..level(completed_per_s, LevelVerdict::Pass, -1.0)
+        });
+        let found = fit(&levels);
+        assert!(found.law.is_none(), "{found:?}");
+        assert!(found.remark.unwrap().starts_with("the law bends too early"));
     }
 
     #[test]

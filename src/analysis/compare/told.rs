@@ -135,7 +135,9 @@ fn more(change: &Change) -> String {
             format!("; its error is known after {} more at the earliest", length(minutes))
         }
         (Some(minutes), _) => format!("; about {} more would tell", length(minutes)),
-        (None, Some(runs)) if runs <= 1.0 => "; about one more run of each side would tell".to_owned(),
+        (None, Some(runs)) if runs <= 1.0 => {
+            "; about one more run of each side would tell".to_owned()
+        }
         (None, Some(runs)) => format!("; about {runs:.0} more runs of each side would tell"),
         (None, None) => String::new(),
     }
@@ -203,7 +205,8 @@ mod tests {
             "sign-on p50: +3.0% (+1.0% to +5.0%), neither within 2.5% nor beyond for sure; about 8 minutes \
              more would tell"
         );
-        let alone = Change { minutes_needed: Some(200.0), ..change(Metric::P50, Some(0.06), 0.025) };
+        let alone =
+            Change { minutes_needed: Some(200.0), ..change(Metric::P50, Some(0.06), 0.025) };
         assert_eq!(
             told(&alone, Verdict::CannotTell),
             "sign-on p50: +6.0% (+4.0% to +8.0%), beyond 2.5% taken alone, but not for sure among all that \
@@ -216,7 +219,9 @@ mod tests {
              minute more at the earliest"
         );
         let by_runs = Change { minutes_needed: None, runs_needed: Some(1.0), ..open };
-        assert!(told(&by_runs, Verdict::CannotTell).ends_with("one more run of each side would tell"));
+        assert!(
+            told(&by_runs, Verdict::CannotTell).ends_with("one more run of each side would tell")
+        );
         let beyond = change(Metric::P99, None, 0.0);
         assert_eq!(told(&beyond, Verdict::Worse), "sign-on p99: now slower than any limit, worse");
     }

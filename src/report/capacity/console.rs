@@ -55,8 +55,14 @@ impl Page {
             Tone::Bad => Style::Bad,
             Tone::Open => Style::Hint,
         };
-        let word = self.paint.apply(style, &word.to_uppercase().replace("/S", "/s"));
-        self.line(Style::Plain, &format!("{word}  {meaning}"));
+        let plain = word.to_uppercase().replace("/S", "/s");
+        let word = self.paint.apply(style, &plain);
+        if width(&plain) + 2 + width(&meaning) <= self.columns {
+            self.line(Style::Plain, &format!("{word}  {meaning}"));
+        } else {
+            self.line(Style::Plain, &word);
+            self.paragraph(2, Style::Plain, &meaning);
+        }
         if let Some(ending) = &of.ending {
             self.paragraph(2, Style::Plain, &ending.text);
         }
@@ -178,4 +184,114 @@ fn put_journey(grid: &mut Grid, journey: &LevelJourney) {
 /// A time; none is slower than any limit.
 fn slower(us: Option<u64>) -> String {
     us.map_or_else(|| "> limit".to_owned(), figures::time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::capacity::specimen;
+
+    fn shown(of: &Capacity) -> String {
+        render(of, 100, Paint::Plain)
+    }
+
+    #[test]
+    fn a_capacity_that_was_found() {
+        insta::assert_snapshot!(shown(&specimen::found()), @"
+        CAPACITY 140/s TO 147/s  above it a threshold does not hold
+          `p95 < 400ms` does not hold at 147/s: 451 ms
+
+          most likely   143/s, 95% between 141/s and 145/s
+          broke first   `p95 < 400ms`, 451 ms at 147/s
+          slowed most   `customHTMLTemplate submit SIGNON`, 45.0 ms on average at first and 126 ms there:
+                        92.0% of what was added
+          confirmed by  a hold of 5.00 min at 140/s, which passed
+          head-room     50.0/s needed (60000/h peak 3): +180% left by what passed, enough
+          scalability   peak foreseen at 171/s (158/s … 190/s); contention 2.10%, coherency 3.1e-4, R² 0.998
+
+        Levels                verdict      p50      p95      p99  errors  ended/s  in flight  measured
+          20.0/s  #1 climb       pass  61.0 ms   118 ms   177 ms       ·     20.0       1.22    48.0 s
+          60.0/s  #2 climb       pass  66.0 ms   139 ms   208 ms       ·     60.0       3.96    48.0 s
+          104/s  #5 narrow       pass  81.0 ms   203 ms   304 ms       ·      104       8.42    48.0 s
+          140/s  #6 narrow       pass   118 ms   362 ms   543 ms       ·      140       16.5    48.0 s
+          140/s  #10 hold        pass   119 ms   358 ms   537 ms       ·      140       16.7  5.00 min
+          143/s  #7 narrow  undecided   121 ms   391 ms   586 ms       ·      143       17.3    48.0 s
+              `p95 < 400ms`: 391 ms (372 ms … 411 ms) does not tell
+          147/s  #8 narrow       fail   140 ms   442 ms   663 ms       ·      147       20.6    48.0 s
+              `p95 < 400ms` does not hold: 442 ms
+          147/s  #9 repeat       fail   143 ms   451 ms   676 ms       ·      147       21.0    48.0 s
+              `p95 < 400ms` does not hold: 451 ms
+          180/s  #3 climb        fail   2.61 s  > limit  > limit   2.10%      155        405    48.0 s
+              `p95 < 400ms` does not hold: > 30 s
+          180/s  #4 repeat       fail   2.48 s  > limit  > limit   2.10%      155        384    48.0 s
+              `p95 < 400ms` does not hold: > 30 s
+
+        Calls by rate group, at the highest level that passed
+          davinci-start      140/s, 1.00 for each iteration
+          davinci-execution  140/s, 1.00 for each iteration
+          sso                140/s, 1.00 for each iteration
+        ");
+    }
+
+    #[test]
+    fn a_search_that_the_licence_stopped() {
+        insta::assert_snapshot!(shown(&specimen::limited()), @"
+        RATE LIMITED  the licence was the limit; the capacity is not known
+          the tenant answered 429 at 180/s: 41 of 620 exchanges ended in `rate-limited`, 6.613%. The licence
+            is the limit, not what the tenant could do
+
+          head-room    70/s needed: -14% left by what passed, cannot be told
+          scalability  too little to fit it to
+
+        Levels              verdict      p50      p95      p99  errors  ended/s  in flight  measured
+          20.0/s  #1 climb     pass  61.0 ms   118 ms   177 ms       ·     20.0       1.22    48.0 s
+          60.0/s  #2 climb     pass  66.0 ms   139 ms   208 ms       ·     60.0       3.96    48.0 s
+          180/s  #3 climb      void   2.61 s  > limit  > limit   2.10%      155        405    48.0 s
+              41 of 620 exchanges ended in `rate-limited`, 6.613%
+
+        Calls by rate group, at the highest level that passed
+          davinci-start      60.0/s, 1.00 for each iteration
+          davinci-execution  60.0/s, 1.00 for each iteration
+          sso                60.0/s, 1.00 for each iteration
+
+        Cautions
+          ! few-samples: at 60.0/s (probe 2): 12 samples
+            → measure for longer
+        ");
+    }
+
+    #[test]
+    fn a_search_that_was_killed_and_one_in_which_nothing_passed() {
+        let shown = shown(&specimen::under_way()) + "\n" + &shown(&specimen::lowest_failed());
+        insta::assert_snapshot!(shown, @"
+        UNFINISHED  the search has no end on record: it is still under way, or was killed
+
+          scalability  too little to fit it to
+
+        Levels              verdict      p50     p95     p99  errors  ended/s  in flight  measured
+          20.0/s  #1 climb     pass  61.0 ms  118 ms  177 ms       ·     20.0       1.22    48.0 s
+
+        NOTHING PASSED  not even the lowest level holds
+          no level passed, down to 1.00/s
+
+          scalability  too little to fit it to
+
+        Levels              verdict      p50     p95     p99  errors  ended/s  in flight  measured
+          20.0/s  #1 climb     fail  61.0 ms  118 ms  177 ms       ·     20.0       1.22    48.0 s
+              `p95 < 400ms` does not hold: 2.00 s
+        ");
+    }
+
+    #[test]
+    fn it_fits_a_narrow_terminal_and_paints_nothing_but_what_is_there() {
+        for of in specimen::all() {
+            let narrow = render(&of, 60, Paint::Plain);
+            let words = narrow.split_whitespace().map(width).max().unwrap_or(0);
+            let longest = narrow.lines().map(width).max().unwrap_or(0);
+            assert!(longest <= words.max(66), "{longest}: {narrow}");
+            let painted = render(&of, 60, Paint::Ansi);
+            let plain: Vec<&str> = painted.split('\x1b').collect();
+            assert!(plain.len() > 4, "{painted}");
+        }
+    }
 }

@@ -7,4 +7,4 @@ pub mod page;
 mod words;
 
 #[cfg(test)]
-pub(super) mod specimen;
+pub(in crate::report) mod specimen;

@@ -1,8 +1,8 @@
 //! Searches for the tests of their renderings: one that found a capacity, and those that did not.
 
 use crate::analysis::capacity::found::{
-    Asked, Bracket, Broken, Capacity, Ending, GroupCalls, HeadRoom, Hold, Law, Level, LevelJourney,
-    LevelRule, LevelVerdict, Purpose, Reason, SCHEMA_VERSION, Scalability, Slowed,
+    Asked, Bracket, Broken, Capacity, Ending, Estimate, GroupCalls, HeadRoom, Hold, Law, Level,
+    LevelJourney, LevelRule, LevelVerdict, Purpose, Reason, SCHEMA_VERSION, Scalability, Slowed,
 };
 use crate::result::summary::Caution;
 use LevelVerdict::{Fail, Pass, Undecided, Void};
@@ -51,6 +51,7 @@ pub(in crate::report) fn found() -> Capacity {
             rules: vec!["p95 < 400ms".to_owned(), "faults < 1%".to_owned()],
         },
         bracket: Bracket { highest_pass_per_s: Some(140.0), lowest_fail_per_s: Some(147.0) },
+        estimate: Some(Estimate { per_s: 143.2, low_per_s: 141.4, high_per_s: 145.1 }),
         hold: Some(Hold { rate_per_s: 140.0, measured_s: 300.0, verdict: Pass }),
         broke_first: Some(Broken {
             rate_per_s: 147.0,
@@ -110,7 +111,8 @@ pub(in crate::report) fn limited() -> Capacity {
         is_capacity: false,
     });
     of.bracket = Bracket { highest_pass_per_s: Some(60.0), lowest_fail_per_s: None };
-    (of.hold, of.broke_first) = (None, None);
+    (of.estimate, of.hold, of.broke_first) = (None, None, None);
+    of.calls.iter_mut().for_each(|calls| calls.per_s = 60.0 * calls.per_iteration);
     of.scalability = Scalability { law: None, remark: Some("too little to fit it to".to_owned()) };
     of.head_room = Some(HeadRoom {
         asked: "70/s".to_owned(),
@@ -130,8 +132,8 @@ pub(in crate::report) fn limited() -> Capacity {
 pub(in crate::report) fn under_way() -> Capacity {
     let mut of = found();
     of.levels.truncate(1);
-    (of.ended_at, of.ending, of.hold, of.broke_first, of.head_room) =
-        (None, None, None, None, None);
+    (of.ended_at, of.ending, of.head_room) = (None, None, None);
+    (of.estimate, of.hold, of.broke_first) = (None, None, None);
     of.bracket = Bracket { highest_pass_per_s: Some(20.0), lowest_fail_per_s: None };
     of.scalability = Scalability { law: None, remark: Some("too little to fit it to".to_owned()) };
     of.calls.clear();

@@ -3,7 +3,7 @@
 use crate::analysis::capacity::found::{
     Bracket, Capacity, GroupCalls, HeadRoom, Level, LevelVerdict, Purpose, Reason, Slowed,
 };
-use crate::base::units::Share;
+use crate::base::units::{Rate, Share};
 use crate::report::figures;
 
 /// The reasons, their words in headings, and what the search then says.
@@ -150,7 +150,12 @@ pub(super) fn findings(of: &Capacity) -> Vec<(&'static str, String)> {
         ("confirmed by", format!("a hold of {measured} at {}, which {word}", rate(hold.rate_per_s)))
     });
     let law = Some(("scalability", scalability(of)));
+    let likely = of.estimate.map(|found| {
+        let (low, high) = (rate(found.low_per_s), rate(found.high_per_s));
+        ("most likely", format!("{}, 95% between {low} and {high}", rate(found.per_s)))
+    });
     let parts = [
+        likely,
         broken,
         slowed.map(|row| ("slowed most", what_slowed(row))),
         hold,
@@ -177,7 +182,9 @@ fn what_slowed(row: &Slowed) -> String {
 
 /// What is left above what is needed: `20/s needed: +25% above it, enough`.
 pub(super) fn head_room(room: &HeadRoom) -> String {
-    let asked = if room.asked == rate(room.needed_per_s) {
+    let is_plain =
+        room.asked.parse::<Rate>().is_ok_and(|asked| asked.per_second == room.needed_per_s);
+    let asked = if is_plain && room.asked.ends_with("/s") {
         format!("{} needed", room.asked)
     } else {
         format!("{} needed ({})", rate(room.needed_per_s), room.asked)
@@ -187,7 +194,7 @@ pub(super) fn head_room(room: &HeadRoom) -> String {
     let word = match room.is_enough {
         Some(true) => "enough",
         Some(false) => "not enough",
-        None => "cannot be told: it lies within the bracket",
+        None => "cannot be told",
     };
     format!("{asked}: {share}, {word}")
 }
@@ -211,6 +218,12 @@ pub(super) fn scalability(of: &Capacity) -> String {
     });
     let parts = [law, found.remark.clone()];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// A sentence that begins like one.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
 }
 
 fn small(number: f64) -> String {

@@ -91,12 +91,17 @@ fn of_journey(of: &Capacity, name: &str, id: String) -> Option<Figure> {
         id,
         title: format!("Response time of {name} against load"),
         alt: alt(of, name, &levels, &lines),
-        caption: "One point for each level, those that count time-outs as slower than any limit left out where \
-                  they would lie there. Shaded: from the highest level that passed to the lowest that failed. \
-                  Dashed: the limits of the thresholds."
-            .to_owned(),
+        caption: caption(&limits),
     };
     Some(sheet.figure(about, panel.sheet, &readout))
+}
+
+fn caption(limits: &[(String, f64)]) -> String {
+    let dashed = if limits.is_empty() { "" } else { " Dashed: the limits of thresholds." };
+    format!(
+        "One point for each level; one that lies on time-outs, slower than any limit, is left out. Shaded: from \
+         the highest level that passed to the lowest that failed.{dashed}"
+    )
 }
 
 /// The bracket as a band, with what its ends are.

@@ -8,6 +8,9 @@ use crate::result::dossier::Dossier;
 use crate::result::soak::{DriftSummary, Finding};
 use maud::{Markup, html};
 
+/// Most rows of a table: the page has to stay below a megabyte.
+const MOST_ROWS: usize = 300;
+
 /// Most charts of rows that changed; the table tells of all.
 const MOST_CHARTS: usize = 3;
 
@@ -23,7 +26,7 @@ pub(super) fn section(dossier: &Dossier) -> Markup {
         p { (sentence(&drift::headline(found))) " " (sentence(&drift::of_gander(found))) }
         @for projection in &found.projections { p { (prose(&sentence(&drift::projected(projection)))) } }
         @for drawn in &charts { (still(drawn)) }
-        @if !changed.is_empty() { (table(found, "drift", "What changed", |finding| finding != Finding::Steady)) }
+        @if !changed.is_empty() { (table(found, "drift-changed", "What changed", |finding| finding != Finding::Steady)) }
         details id="drift-all" {
             summary { "All figures that were looked at" }
             (table(found, "drift-rows", "Slopes over the measured part", |_| true))
@@ -70,9 +73,14 @@ fn table(found: &DriftSummary, id: &str, caption: &str, shown: fn(Finding) -> bo
             Cell::of(notes),
         ])
     };
-    let rows = found.rows.iter().filter(|row| shown(row.finding)).map(row).collect();
+    let all = || found.rows.iter().filter(|row| shown(row.finding));
+    let rows = all().take(MOST_ROWS).map(row).collect();
+    let left_out = all().count().saturating_sub(MOST_ROWS);
     let groups = vec![Group { title: None, rows }];
-    html! { (Table { id, caption, columns: &columns, groups }) }
+    html! {
+        (Table { id, caption, columns: &columns, groups })
+        @if left_out > 0 { (remark(format!("{left_out} more in summary.json."))) }
+    }
 }
 
 fn generator(found: &DriftSummary) -> Markup {

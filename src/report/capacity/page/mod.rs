@@ -3,7 +3,7 @@
 mod rest;
 mod tables;
 
-use super::words::{self, Tone};
+use super::words::{self, Tone, capitalised};
 use crate::analysis::capacity::found::Capacity;
 use crate::report::chart::{self, Figure};
 use crate::report::page::charts::still;
@@ -14,7 +14,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 /// What this page has besides those of runs.
 const OWN_STYLE: &str = ".verdict.open{background:var(--warn-ground);border-color:var(--warn);color:var(--ink)}\
     .verdict.open .word{color:var(--warn)}.open{color:var(--warn)}\
-    .facts dd{overflow-wrap:anywhere}\n";
+    .why{padding-left:1.2rem}.facts dd{overflow-wrap:anywhere}\n";
 
 /// Nothing may be loaded, run or sent.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
@@ -109,7 +109,7 @@ fn scalability(of: &Capacity) -> Markup {
     html! {
         @if !drawn.is_empty() {
             h2 { "Scalability" }
-            p { (prose(&words::scalability(of))) "." }
+            p { (prose(&capitalised(&words::scalability(of)))) "." }
             (figures(&drawn))
         }
     }

@@ -55,8 +55,8 @@ const GLOSSARY: &[(&str, &str)] = &[
         "Iterations under way on average. By Little's law it is rate × time in the system.",
     ),
     (
-        "samples are worth",
-        "So many independent samples would know as much, of so many that the rules need.",
+        "worth",
+        "So many independent samples would know as much as those of the level, of so many that its rules need.",
     ),
     (
         "p50, p95, p99",

@@ -20,7 +20,7 @@ pub(super) fn cautions(of: &Capacity) -> Markup {
 
 pub(super) fn levels(of: &Capacity) -> Markup {
     const COLUMNS: &[Column] = &[
-        Column::figure("rate"),
+        Column::text("rate"),
         Column::text("probe"),
         Column::text("verdict"),
         Column::figure("p50"),
@@ -31,7 +31,7 @@ pub(super) fn levels(of: &Capacity) -> Markup {
         Column::figure("in flight"),
         Column::figure("settling"),
         Column::figure("measured"),
-        Column::figure("samples are worth"),
+        Column::figure("worth"),
     ];
     let rows = words::by_rate(of).into_iter().flat_map(rows).collect();
     let open = words::by_rate(of).into_iter().filter(|level| !level.reasons.is_empty());
@@ -47,7 +47,7 @@ pub(super) fn levels(of: &Capacity) -> Markup {
             })
             @if !open.is_empty() {
                 h3 { "Why a level did not pass" }
-                ul { @for level in open {
+                ul.why { @for level in open {
                     li {
                         b { (words::rate(level.rate_per_s)) } " (probe " (level.probe) "): "
                         @for (place, reason) in level.reasons.iter().enumerate() {
@@ -69,7 +69,7 @@ fn rows(level: &Level) -> Vec<Row> {
     };
     let mut cells = vec![
         Cell::of(words::rate(level.rate_per_s)),
-        Cell::of(format!("{} {}", level.probe, words::purpose(level.purpose))),
+        Cell::of(format!("{}\u{a0}{}", level.probe, words::purpose(level.purpose))),
         Cell::of(verdict(level.verdict)),
     ];
     match alone {
@@ -144,7 +144,7 @@ pub(super) fn calls(of: &Capacity) -> Markup {
 
 pub(super) fn rules(of: &Capacity) -> Markup {
     const COLUMNS: &[Column] = &[
-        Column::figure("rate"),
+        Column::text("rate"),
         Column::figure("probe"),
         Column::text("rule"),
         Column::figure("observed"),
