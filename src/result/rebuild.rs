@@ -82,15 +82,16 @@ impl RunDir {
     /// The measured part of the run window by window, at most `most`, with the times of all series, and its
     /// course: both in one reading.
     pub fn windows_and_course(&self, most: usize) -> Result<(Windows, Course), RunDirError> {
-        let planned_ms = self.run()?.planned_ms;
-        let (mut course, mut elapsed_ms) = (Course::default(), 0);
+        let record = self.run()?;
+        let gaps = gaps(&record.segments);
+        let (mut course, mut elapsed_ms) = (Course::default().with_gaps(gaps.clone()), 0);
         self.each_line(TIMELINE, |line: Line| {
             elapsed_ms = line.end_ms;
             course.absorb_line(&line);
         })?;
-        let width_ms = window_ms(planned_ms.unwrap_or(elapsed_ms));
+        let width_ms = window_ms(record.planned_ms.unwrap_or(elapsed_ms));
         course.widen(width_ms);
-        let mut windows = Windows::new(width_ms, most);
+        let mut windows = Windows::new(width_ms, most).without(&gaps);
         self.each_line(TIMELINE, |line: Line| windows.absorb_line(&line))?;
         self.each_times(elapsed_ms, |entry| {
             let span_ms = (entry.start_ms, entry.end_ms);

@@ -85,9 +85,9 @@ pub fn find(on: &Ground<'_>) -> Option<DriftSummary> {
         measured_s,
         least_share: LEAST_SHARE,
         series: series.len() as u64,
-        gaps: gaps(&measured_ms, CUTS[0])
+        gaps: gaps(&measured_ms, &frame, CUTS[0])
             .into_iter()
-            .map(|gap| Gap { from_s: frame.start_s(gap.start), to_s: frame.start_s(gap.end) })
+            .map(|(from_s, to_s)| Gap { from_s, to_s })
             .collect(),
         rows: Vec::new(),
         generator,

@@ -44,9 +44,10 @@ pub fn all(course: &Course) -> Vec<Own> {
     let first = moments.iter().position(|moment| moment.measured_ms > 0).unwrap_or(0);
     let last = moments.iter().rposition(|moment| moment.measured_ms > 0).map_or(0, |last| last + 1);
     let moments = moments.get(first..last).unwrap_or_default();
-    let frame = Frame { start_ms: first as u64 * course.width_ms(), width_ms: course.width_ms() };
+    let start_ms = first as u64 * course.width_ms();
+    let frame = Frame::even(start_ms, course.width_ms(), moments.len());
     let read = |(figure, read, least, is_cause): &Row| {
-        let points = points(moments, frame, *read);
+        let points = points(moments, &frame, *read);
         let line = Line::through(&points, 0.0)?;
         let least = (line.level.abs() * least.0).max(least.1);
         Some(Own { figure: *figure, points, line, least, is_cause: *is_cause })
@@ -55,7 +56,7 @@ pub fn all(course: &Course) -> Vec<Own> {
 }
 
 /// The mean of what the moments of each stretch tell.
-fn points(moments: &[&Moment], frame: Frame, read: fn(&Moment) -> Option<f64>) -> Vec<Point> {
+fn points(moments: &[&Moment], frame: &Frame, read: fn(&Moment) -> Option<f64>) -> Vec<Point> {
     let measured_ms: Vec<u64> = moments.iter().map(|moment| moment.measured_ms).collect();
     let point = |group: super::stretch::Group| {
         let values: Vec<f64> =

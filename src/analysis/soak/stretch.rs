@@ -19,29 +19,39 @@ const FEWEST_COUNTED: u64 = 5;
 pub const CUTS: &[usize] = &[60, 30, 15, 8];
 
 /// Where cells lie on the clock of the run.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Frame {
-    /// Start of the first, from the start of the run.
-    pub start_ms: u64,
+    /// Start of each, from the start of the run.
+    starts_ms: Vec<u64>,
     /// Length of each.
-    pub width_ms: u64,
+    width_ms: u64,
 }
 
 impl Frame {
     /// Of the measured windows of a run.
     pub fn of(windows: &Windows) -> Self {
-        let width_ms = windows.width_ms();
-        Self { start_ms: windows.measured().start as u64 * width_ms, width_ms }
+        let starts_ms = windows.measured().map(|place| windows.begins_ms(place)).collect();
+        Self { starts_ms, width_ms: windows.width_ms() }
+    }
+
+    /// Of so many cells, one after the other.
+    pub fn even(start_ms: u64, width_ms: u64, cells: usize) -> Self {
+        let starts_ms = (0..cells as u64).map(|cell| start_ms + cell * width_ms).collect();
+        Self { starts_ms, width_ms }
+    }
+
+    fn start_ms(&self, place: usize) -> u64 {
+        self.starts_ms.get(place).copied().unwrap_or(0)
     }
 
     /// The middle of a cell, in seconds from the start of the run.
     pub fn middle_s(&self, place: usize) -> f64 {
-        seconds(self.start_ms + place as u64 * self.width_ms) + seconds(self.width_ms) / 2.0
+        self.start_s(place) + seconds(self.width_ms) / 2.0
     }
 
     /// Where a cell begins, in seconds from the start of the run.
     pub fn start_s(&self, place: usize) -> f64 {
-        seconds(self.start_ms + place as u64 * self.width_ms)
+        seconds(self.start_ms(place))
     }
 }
 
@@ -58,10 +68,10 @@ pub struct Group {
 
 /// Cuts cells of which so much is measured into at most `cut` groups, and a few more where the run has gaps,
 /// which no group spans. One that is measured for less than half of its length is none.
-pub fn groups(measured_ms: &[u64], frame: Frame, cut: usize) -> Vec<Group> {
-    let length = measured_ms.len().div_ceil(cut.max(1)).max(1);
+pub fn groups(measured_ms: &[u64], frame: &Frame, cut: usize) -> Vec<Group> {
+    let length = length(measured_ms, cut);
     let mut found = Vec::new();
-    for (segment, part) in parts(measured_ms, length).into_iter().enumerate() {
+    for (segment, part) in parts(measured_ms, frame, length).into_iter().enumerate() {
         let mut from = part.start;
         while from < part.end {
             let places = from..(from + length).min(part.end);
@@ -78,23 +88,31 @@ pub fn groups(measured_ms: &[u64], frame: Frame, cut: usize) -> Vec<Group> {
     found
 }
 
-/// The parts of a run between its gaps: `longest` cells in a row without measured time, or more.
-fn parts(measured_ms: &[u64], longest: usize) -> Vec<Range<usize>> {
+/// How many cells a stretch has.
+fn length(measured_ms: &[u64], cut: usize) -> usize {
+    let measured = measured_ms.iter().filter(|measured_ms| **measured_ms > 0).count();
+    measured.div_ceil(cut.max(1)).max(1)
+}
+
+/// The parts of a run between its gaps: as long as a stretch by the clock without measured time, or longer.
+fn parts(measured_ms: &[u64], frame: &Frame, length: usize) -> Vec<Range<usize>> {
+    let longest_ms = length as u64 * frame.width_ms;
     let mut parts: Vec<Range<usize>> = Vec::new();
     for place in (0..measured_ms.len()).filter(|place| measured_ms[*place] > 0) {
+        let since = |part: &Range<usize>| frame.start_ms(place) - frame.start_ms(part.end - 1);
         match parts.last_mut() {
-            Some(part) if place - part.end < longest => part.end = place + 1,
+            Some(part) if since(part) < longest_ms + frame.width_ms => part.end = place + 1,
             _ => parts.push(place..place + 1),
         }
     }
     parts
 }
 
-/// The gaps of a run: cells in a row without measured time, as many as one of `cut` stretches has, or more.
-pub fn gaps(measured_ms: &[u64], cut: usize) -> Vec<Range<usize>> {
-    let length = measured_ms.len().div_ceil(cut.max(1)).max(1);
-    let parts = parts(measured_ms, length);
-    parts.windows(2).map(|pair| pair[0].end..pair[1].start).collect()
+/// The gaps of a run that is cut so, from when to when, in seconds from its start.
+pub fn gaps(measured_ms: &[u64], frame: &Frame, cut: usize) -> Vec<(f64, f64)> {
+    let parts = parts(measured_ms, frame, length(measured_ms, cut));
+    let ends_s = |part: &Range<usize>| frame.start_s(part.end - 1) + seconds(frame.width_ms);
+    parts.windows(2).map(|pair| (ends_s(&pair[0]), frame.start_s(pair[1].start))).collect()
 }
 
 /// A value and when it was.
@@ -133,7 +151,8 @@ impl Ribbon {
             cells[group.places.clone()].iter().skip(1).for_each(|cell| sum.append(cell));
             (group, sum)
         };
-        let cut = |cut: &usize| groups(&measured_ms, frame, *cut).into_iter().map(summed).collect();
+        let cut =
+            |cut: &usize| groups(&measured_ms, &frame, *cut).into_iter().map(summed).collect();
         let cuts = CUTS.iter().map(cut).collect();
         Self { frame, cells, is_of_exchanges, cuts }
     }
@@ -243,32 +262,42 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(30);
     const P95: Metric = Metric::Percentile(Percentile::P95);
 
-    const FRAME: Frame = Frame { start_ms: 10_000, width_ms: 1000 };
-
     #[test]
     fn a_gap_belongs_to_no_stretch_and_parts_the_run() {
         let mut measured_ms = vec![1000; 120];
         measured_ms[31..71].fill(0);
-        let found = groups(&measured_ms, FRAME, 60);
+        let frame = Frame::even(10_000, 1000, 120);
+        let found = groups(&measured_ms, &frame, 60);
         assert!(found.iter().all(|group| group.places.end <= 31 || group.places.start >= 71));
         assert_eq!(found.iter().filter(|group| group.segment == 0).count(), 16);
         assert_eq!(found.iter().filter(|group| group.segment == 1).count(), 25);
-        assert_eq!(gaps(&measured_ms, 60), vec![Range { start: 31, end: 71 }]);
+        assert_eq!(gaps(&measured_ms, &frame, 60), [(41.0, 81.0)]);
         // By the clock: forty seconds lie between, and the warm-up before.
         assert_eq!((found[0].at_s, found[16].at_s), (11.0, 82.0));
     }
 
     #[test]
+    fn windows_that_are_neighbours_although_hours_lie_between_are_told_apart_by_the_clock() {
+        let starts_ms = (0..60).chain(3600..3660).map(|second| second * 1000).collect();
+        let frame = Frame { starts_ms, width_ms: 1000 };
+        let found = groups(&[1000; 120], &frame, 60);
+        assert_eq!((found.len(), found[29].segment, found[30].segment), (60, 0, 1));
+        assert_eq!((found[29].at_s, found[30].at_s), (59.0, 3601.0));
+        assert_eq!(gaps(&[1000; 120], &frame, 60), [(60.0, 3600.0)]);
+    }
+
+    #[test]
     fn a_hole_shorter_than_a_stretch_is_no_gap() {
-        let mut measured_ms = vec![1000; 120];
+        let mut measured_ms = vec![1000; 240];
+        let frame = Frame::even(10_000, 1000, 240);
         // A machine that stood still for three seconds: one long interval, told in its middle.
         measured_ms[40..43].copy_from_slice(&[0, 3000, 0]);
-        assert!(gaps(&measured_ms, 60).is_empty());
-        assert_eq!(groups(&measured_ms, FRAME, 60).len(), 60);
+        assert!(gaps(&measured_ms, &frame, 60).is_empty());
+        assert_eq!(groups(&measured_ms, &frame, 60).len(), 60);
         // What is measured for less than half its length is no stretch.
-        measured_ms[40..43].copy_from_slice(&[300, 500, 1000]);
-        assert_eq!(groups(&measured_ms, FRAME, 60).len(), 59);
-        assert!(groups(&[], FRAME, 60).is_empty());
+        measured_ms[40..44].copy_from_slice(&[300, 500, 400, 700]);
+        assert_eq!(groups(&measured_ms, &frame, 60).len(), 59);
+        assert!(groups(&[], &frame, 60).is_empty());
     }
 
     fn ribbon(seconds: &[Second]) -> Ribbon {
