@@ -23,7 +23,7 @@ const TWENTY: &str = "[workload]\ndrain = \"3s\"\n[journeys]\nsign-on = 1\n[acco
 
 /// Levels as short as they can be.
 const BRIEF: &str =
-    "settle = \"8s\"\nmeasure_at_least = \"3s\"\nmeasure = \"8s\"\ncool_down = \"8s\"\n";
+    "settle = \"8s\"\nmeasure_at_least = \"3s\"\nmeasure = \"14s\"\ncool_down = \"8s\"\n";
 
 fn profile(lab: &Lab, capacity: &str, rest: &str) -> String {
     lab.file("p.toml", &format!("[capacity]\n{BRIEF}{capacity}{rest}"))
@@ -66,7 +66,7 @@ fn the_threshold_of_the_shipped_profile_is_reached_near_seventy_percent_of_its_s
 
 #[test]
 fn a_search_brackets_the_capacity_of_a_queue_and_leaves_every_level_as_a_run() {
-    let capacity = "from = \"6/s\"\nto = \"100/s\"\nclimb = 2\nresolution = \"50%\"\nhold = \"4s\"\n\
+    let capacity = "from = \"6/s\"\nto = \"100/s\"\nclimb = 2\nresolution = \"50%\"\nhold = \"20s\"\n\
         plan = \"5/s\"\n";
     unless_the_machine_stalls(|| {
         let lab = Lab::new();

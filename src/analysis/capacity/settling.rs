@@ -113,6 +113,14 @@ impl Settling {
 
     /// The longest of the journeys' natural lengths; none while one of them has not had its time.
     fn natural_s(&self) -> Option<f64> {
+        let (due, ended) = self
+            .journeys
+            .values()
+            .fold((0, 0), |(due, ended), pace| (due + pace.due, ended + pace.ended));
+        // Few come, and those who came are all still under way: nobody knows yet how long it takes.
+        if due > 0 && ended == 0 {
+            return None;
+        }
         let expected = |pace: &&Pace| pace.due >= EXPECTED;
         if self.journeys.values().filter(expected).any(|pace| pace.ended == 0) {
             return None;
@@ -263,6 +271,12 @@ mod tests {
         // 5 seconds of thinking: nothing ends before, and then it has to stay so, to the resolution of a time.
         let long = (0..60).map(|second| (100, if second < 5 { 0 } else { 100 }, 5_000_000));
         assert_eq!(watch(long), Some((Rest::Settled, 21)));
+    }
+
+    #[test]
+    fn a_level_is_not_settled_before_the_first_of_a_few_has_ended() {
+        let few = (0..60).map(|second| (2, if second < 5 { 0 } else { 2 }, 5_000_000));
+        assert_eq!(watch(few), Some((Rest::Settled, 20)));
     }
 
     #[test]
