@@ -96,8 +96,8 @@ fn estimate_within(levels: &[Level], bracket: &Bracket) -> Option<Estimate> {
 
 /// The last confirmation that says anything.
 fn hold(levels: &[Level]) -> Option<Hold> {
-    let holds = levels.iter().filter(|level| level.purpose == Purpose::Hold);
-    let level = holds.filter(|level| level.verdict != LevelVerdict::Void).next_back()?;
+    let mut holds = levels.iter().filter(|level| level.purpose == Purpose::Hold);
+    let level = holds.rfind(|level| level.verdict != LevelVerdict::Void)?;
     let Level { rate_per_s, measured_s, verdict, .. } = *level;
     Some(Hold { rate_per_s, measured_s, verdict })
 }

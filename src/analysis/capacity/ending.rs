@@ -25,8 +25,7 @@ pub(super) fn broken_most<'l>(
     let rate = bracket.lowest_fail_per_s?;
     let level = levels
         .iter()
-        .filter(|level| level.rate_per_s == rate && level.verdict == LevelVerdict::Fail)
-        .next_back()?;
+        .rfind(|level| level.rate_per_s == rate && level.verdict == LevelVerdict::Fail)?;
     let by = |rule: &LevelRule| (rule.rule != GOODPUT, rule.excess.unwrap_or(f64::MIN));
     let broken = level.rules.iter().filter(|rule| is_broken(rule));
     let most = broken.max_by(|one, other| {

@@ -34,8 +34,10 @@ pub fn needed(rule: &Rule) -> u64 {
             beyond => whole(BEYOND * 1e5 / beyond as f64),
         },
         (Metric::Mean, _) => FOR_A_MEAN,
-        (Metric::Faults | Metric::Fault(_) | Metric::Dropped, Limit::Share(limit)) => {
-            if limit.0 > 0.0 { whole(OF_THREE / limit.0) } else { 0 }
+        (Metric::Faults | Metric::Fault(_) | Metric::Dropped, Limit::Share(limit))
+            if limit.0 > 0.0 =>
+        {
+            whole(OF_THREE / limit.0)
         }
         _ => 0,
     }

@@ -195,7 +195,7 @@ impl Search {
         if !is_narrow {
             let inside =
                 || rungs.iter().filter(|rung| rung.rate_per_s > low && rung.rate_per_s < high);
-            let next = match (inside().next(), inside().last()) {
+            let next = match (inside().next(), inside().next_back()) {
                 (Some(lowest), Some(highest)) => {
                     let below = self.beside(low, lowest.rate_per_s);
                     let above = self.beside(high, highest.rate_per_s);
