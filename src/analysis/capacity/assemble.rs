@@ -96,8 +96,8 @@ fn estimate_within(levels: &[Level], bracket: &Bracket) -> Option<Estimate> {
 
 /// The last confirmation that says anything.
 fn hold(levels: &[Level]) -> Option<Hold> {
-    let is_telling = |level: &&Level| level.verdict != LevelVerdict::Void;
-    let level = levels.iter().rfind(|it| it.purpose == Purpose::Hold && is_telling(it))?;
+    let mut holds = levels.iter().filter(|level| level.purpose == Purpose::Hold);
+    let level = holds.rfind(|level| level.verdict != LevelVerdict::Void)?;
     let Level { rate_per_s, measured_s, verdict, .. } = *level;
     Some(Hold { rate_per_s, measured_s, verdict })
 }
