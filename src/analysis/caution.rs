@@ -514,10 +514,9 @@ mod tests {
                 workload_model,
                 interrupted,
                 unfinished,
-                never_looked: vec![
-                    "`p95 < 1s over 5s` could not".to_owned(),
-                    "nor `max`".to_owned(),
-                ],
+                never_looked: ["`p95 < 1s over 5s` could not", "nor `max`"]
+                    .map(str::to_owned)
+                    .to_vec(),
                 segments: killed_once(),
                 ..Circumstances::default()
             };

@@ -1,6 +1,6 @@
 //! Single levels: how often a verdict is wrong, however often it was looked, and how long it takes.
 
-use crate::world::{World, order, probe};
+use crate::world::{World, order, probe, tell};
 use gander::analysis::capacity::found::{Level, LevelVerdict};
 
 /// A queue of eight servers whose 95th percentile has its limit at 90 % load, and a rate beside its capacity.
@@ -54,14 +54,17 @@ fn looking_again_and_again_makes_no_more_mistakes() {
     const LEVELS: u64 = 300;
     let levels: Vec<Level> = (0..LEVELS).map(|seed| at(1.0, seed)).collect();
     let (passes, fails) = (count(&levels, LevelVerdict::Pass), count(&levels, LevelVerdict::Fail));
-    println!("at the limit {passes} of {LEVELS} passed, {fails} failed");
+    tell(&format!("levels at the limit: {passes} of {LEVELS} passed, {fails} failed"));
     // 5 % of 300 are 15, give or take 3.8.
     assert!(passes + fails <= 24, "{passes} passed, {fails} failed");
     for (part, wrong) in [(0.95, LevelVerdict::Fail), (1.05, LevelVerdict::Pass)] {
         let levels: Vec<Level> = (0..LEVELS / 3).map(|seed| at(part, 1000 + seed)).collect();
         let wrongs = count(&levels, wrong);
         let undecided = count(&levels, LevelVerdict::Undecided);
-        println!("at {part}: {wrongs} of {} wrong, {undecided} undecided", levels.len());
+        let of = levels.len();
+        tell(&format!(
+            "levels at {part} of the limit: {wrongs} of {of} wrong, {undecided} undecided"
+        ));
         assert!(wrongs <= 2, "{part}: {wrongs}");
     }
 }
