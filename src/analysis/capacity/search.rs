@@ -248,7 +248,11 @@ impl Search {
         let is_held = holds().any(|level| {
             level.rate_per_s == passed.rate_per_s && level.verdict == LevelVerdict::Pass
         });
-        if self.asked.hold_s > 0.0 && !is_held && telling < MOST_HOLDS {
+        // A short one tells no more the second time.
+        let is_open = holds().any(|level| {
+            level.rate_per_s == passed.rate_per_s && level.verdict == LevelVerdict::Undecided
+        });
+        if self.asked.hold_s > 0.0 && !is_held && !is_open && telling < MOST_HOLDS {
             return Step::Probe { rate_per_s: passed.rate_per_s, purpose: Purpose::Hold };
         }
         self.done(reason)

@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn a_level_is_not_settled_before_the_first_of_a_few_has_ended() {
         let few = (0..60).map(|second| (2, if second < 5 { 0 } else { 2 }, 5_000_000));
-        assert_eq!(watch(few), Some((Rest::Settled, 20)));
+        assert_eq!(watch(few), Some((Rest::Settled, 21)));
     }
 
     #[test]

@@ -46,10 +46,14 @@ pub(super) fn rungs(levels: &[Level]) -> Vec<Rung> {
         let (holds, probes): (Vec<&Level>, Vec<&Level>) =
             of_rate().partition(|level| level.purpose == Purpose::Hold);
         let of_probes = of_probes(&probes.iter().map(|level| level.verdict).collect::<Vec<_>>());
-        // The confirmation is the longest look of all.
-        let standing = match holds.last().map(|level| level.verdict) {
-            Some(LevelVerdict::Fail) => Some(Standing::Fail),
-            Some(LevelVerdict::Undecided) => Some(Standing::Undecided),
+        // The confirmation is the longest look of all, unless somebody made it shorter than the levels: then what
+        // it leaves open says nothing against them.
+        let looked_s = probes.iter().map(|level| level.measured_s).fold(0.0, f64::max);
+        let standing = match holds.last() {
+            Some(hold) if hold.verdict == LevelVerdict::Fail => Some(Standing::Fail),
+            Some(hold) if hold.verdict == LevelVerdict::Undecided && hold.measured_s >= looked_s => {
+                Some(Standing::Undecided)
+            }
             _ => of_probes,
         };
         let purpose = of_rate().next()?.purpose;
@@ -72,7 +76,23 @@ fn of_probes(verdicts: &[LevelVerdict]) -> Option<Standing> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::specimen::level;
     use super::*;
+
+    #[test]
+    fn a_short_confirmation_that_leaves_it_open_says_nothing_against_a_level_that_passed() {
+        let probe = level(40.0, LevelVerdict::Pass, -1.0);
+        for (part, verdict, standing) in [
+            (0.5, LevelVerdict::Undecided, Standing::Pass),
+            (1.0, LevelVerdict::Undecided, Standing::Undecided),
+            (0.5, LevelVerdict::Fail, Standing::Fail),
+            (0.5, LevelVerdict::Pass, Standing::Pass),
+        ] {
+            let measured_s = part * probe.measured_s;
+            let hold = Level { purpose: Purpose::Hold, measured_s, verdict, ..probe.clone() };
+            assert_eq!(rungs(&[probe.clone(), hold])[0].standing, standing, "{part} {verdict:?}");
+        }
+    }
 
     #[test]
     fn a_fail_counts_after_one_repeat_that_fails_too_and_else_the_third_decides() {
