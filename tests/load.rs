@@ -580,7 +580,8 @@ async fn who_finds_all_users_busy_waits_and_is_served_even_after_the_end() {
     // The last waited for all those before it.
     assert!(tickets[19].queued() >= ms(20 * 50 - 19 * 25 - 60), "{:?}", tickets[19]);
     assert!(end.ended - end.closed >= ms(400), "{end:?}");
-    assert_eq!(tickets[0].queued(), Duration::ZERO);
+    // On a busy machine the user may come to the desk a moment after the first arrival.
+    assert!(tickets[0].queued() < ms(25), "{:?}", tickets[0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

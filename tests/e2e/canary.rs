@@ -83,18 +83,25 @@ pub(crate) struct Miss {
     /// Percentiles that missed, in thousandths, and by how many microseconds more than they may.
     /// Empty where something else missed.
     beyond: Vec<(usize, i64)>,
+    /// gander itself said that it was late, and that its numbers say nothing.
+    is_invalid: bool,
 }
 
 impl From<String> for Miss {
     fn from(told: String) -> Self {
-        Self { told, beyond: Vec::new() }
+        Self { told, beyond: Vec::new(), is_invalid: false }
     }
 }
 
 impl Miss {
+    /// A run that ended so. One that calls itself invalid on a machine that stood still is right.
+    pub(crate) fn of_run(code: i32, said: &str) -> Self {
+        Self { is_invalid: code == 5, ..format!("the run ended with {code}: {said}").into() }
+    }
+
     /// A percentile, in thousandths, that is further off than it may be, by so many microseconds.
     pub(crate) fn of_percentile(told: String, per_mille: usize, beyond_us: i64) -> Self {
-        Self { told, beyond: vec![(per_mille, beyond_us)] }
+        Self { beyond: vec![(per_mille, beyond_us)], ..told.into() }
     }
 
     /// One of several. No miss, no error.
@@ -105,22 +112,23 @@ impl Miss {
         let excusable = misses.iter().all(|miss| !miss.beyond.is_empty());
         let beyond = misses.into_iter().flat_map(|miss| miss.beyond);
         let beyond = if excusable { beyond.collect() } else { Vec::new() };
-        if told.is_empty() { Ok(()) } else { Err(Self { told, beyond }) }
+        if told.is_empty() { Ok(()) } else { Err(Self { beyond, ..told.into() }) }
     }
 
-    /// Whether it is no more than the machine itself was late by, at the same percentiles: three
+    /// Whether it is no more than what the machine does: a run that is invalid for it, or percentiles off by no
+    /// more than the machine itself was late by, at the same percentiles: three
     /// wake-ups lie between the two records of a call, the tenant's reader and writer and gander's
     /// reader.
     fn is_the_machines(&self, late: &Lateness) -> bool {
         let machines = |(per_mille, beyond): &(usize, i64)| *beyond <= 3 * late.at(*per_mille);
-        !self.beyond.is_empty() && self.beyond.iter().all(machines)
+        self.is_invalid || !self.beyond.is_empty() && self.beyond.iter().all(machines)
     }
 }
 
 /// An attempt that fails while the machine stands still proves nothing: it is discarded, told, and made
 /// again; there are at most three. One that fails on a machine that did not, fails the test. Where all
-/// three met stalls, what one of them is off by has to be within the machine's own lateness: then the
-/// test is undecided, which `./scripts/prove instrument` counts and makes again.
+/// three met stalls, what one of them is off by has to be within the machine's own lateness, or its run was
+/// invalid: then the test is undecided, which `./scripts/prove instrument` counts and makes again.
 pub(crate) fn unless_the_machine_stalls<E: Into<Miss>>(mut attempt: impl FnMut() -> Result<(), E>) {
     let mut discarded = Vec::new();
     let mut is_the_machines = false;

@@ -1,6 +1,6 @@
 //! `gander capacity`: what it finds, what it leaves behind, and what it never calls the tenant's capacity.
 
-use crate::canary::unless_the_machine_stalls;
+use crate::canary::{Miss, unless_the_machine_stalls};
 use crate::erlang::Erlang;
 use crate::lab::{Ended, Lab};
 use crate::leash::run_held;
@@ -80,7 +80,7 @@ fn a_search_brackets_the_capacity_of_a_queue_and_leaves_every_level_as_a_run() {
         let printed: Value = serde_json::from_str(&ended.stdout).expect("JSON");
         assert_eq!(printed, found);
         if ended.code != 0 {
-            return Err(format!("exit {}, not 0: {}", ended.code, ended.stderr));
+            return Err(Miss::of_run(ended.code, &ended.stderr));
         }
         assert_eq!(found["ending"]["is_capacity"], true, "{found:#}");
         let bracket = |end: &str| found["bracket"][end].as_f64().expect("an end of the bracket");

@@ -1,7 +1,7 @@
 //! Two versions of a flow in one run, a known difference between them: the comparison names it, and
 //! nothing else.
 
-use crate::canary::{tell, unless_the_machine_stalls};
+use crate::canary::{Miss, tell, unless_the_machine_stalls};
 use crate::lab::Lab;
 use serde_json::Value;
 
@@ -74,12 +74,12 @@ fn named(comparison: &Value, verdict: &str) -> [Vec<String>; 3] {
 }
 
 /// Runs and compares. A run whose generator was late gets no verdict, and is an attempt that failed.
-fn compared(rows: &str) -> Result<(i32, Value), String> {
+fn compared(rows: &str) -> Result<(i32, Value), Miss> {
     let lab = Lab::new();
     let profile = lab.file("versions.toml", &format!("{VERSIONS}{rows}"));
     let ended = lab.run(&["run", &profile, "--seed", "7", "-o", "run"]);
     if ended.code != 0 {
-        return Err(format!("the run ended with {}: {}", ended.code, ended.stderr));
+        return Err(Miss::of_run(ended.code, &ended.stderr));
     }
     let compared = lab.run(&["compare", "run", "--margin", "3%", "--json"]);
     let comparison = serde_json::from_str(&compared.stdout);
@@ -102,7 +102,7 @@ fn thirty_milliseconds_more_in_one_step_are_named_and_no_other() {
         if code == 4 && found == expected && better.is_empty() {
             Ok(())
         } else {
-            Err(format!("exit {code}, worse: {found:?}, better: {better:?}"))
+            Err(format!("exit {code}, worse: {found:?}, better: {better:?}").into())
         }
     });
 }
@@ -115,7 +115,7 @@ fn the_same_version_twice_is_neither_worse_nor_better() {
         if code == 0 && found.concat().is_empty() {
             Ok(())
         } else {
-            Err(format!("exit {code}, worse and better: {found:?}"))
+            Err(format!("exit {code}, worse and better: {found:?}").into())
         }
     });
 }

@@ -51,7 +51,9 @@ pub(super) fn rungs(levels: &[Level]) -> Vec<Rung> {
         let looked_s = probes.iter().map(|level| level.measured_s).fold(0.0, f64::max);
         let standing = match holds.last() {
             Some(hold) if hold.verdict == LevelVerdict::Fail => Some(Standing::Fail),
-            Some(hold) if hold.verdict == LevelVerdict::Undecided && hold.measured_s >= looked_s => {
+            Some(hold)
+                if hold.verdict == LevelVerdict::Undecided && hold.measured_s >= looked_s =>
+            {
                 Some(Standing::Undecided)
             }
             _ => of_probes,
