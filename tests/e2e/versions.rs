@@ -89,7 +89,7 @@ fn compared(rows: &str) -> Result<(i32, Value), Miss> {
 
 #[test]
 fn thirty_milliseconds_more_in_one_step_are_named_and_no_other() {
-    unless_the_machine_stalls(|| {
+    unless_the_machine_stalls::<Miss>(|| {
         let (code, comparison) = compared(VERIFY)?;
         let found = named(&comparison, "worse");
         tell(&format!("worse: {found:?}"));
@@ -109,7 +109,7 @@ fn thirty_milliseconds_more_in_one_step_are_named_and_no_other() {
 
 #[test]
 fn the_same_version_twice_is_neither_worse_nor_better() {
-    unless_the_machine_stalls(|| {
+    unless_the_machine_stalls::<Miss>(|| {
         let (code, comparison) = compared("")?;
         let found = ["worse", "better"].map(|verdict| named(&comparison, verdict).concat());
         if code == 0 && found.concat().is_empty() {
