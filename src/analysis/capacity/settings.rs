@@ -51,6 +51,9 @@ impl Default for Settings {
     }
 }
 
+/// Slower than this a level says nothing within a day, and faster no single machine can start.
+const RATES: (f64, f64) = (0.001, 100_000.0);
+
 /// What the bracket may be narrowed to: closer levels cannot be told apart, and wider ones say nothing.
 const RESOLUTIONS: (f64, f64) = (0.005, 0.5);
 
@@ -99,11 +102,18 @@ impl Settings {
 
 fn rate(section: &mut Section<'_>, key: &'static str) -> Option<Rate> {
     let rate = section.parsed::<Rate>(key)?.value;
-    if rate.per_second > 0.0 {
+    let (least, most) = RATES;
+    if (least..=most).contains(&rate.per_second) {
         return Some(rate);
     }
-    let what = format!("`{}` is 0/s", section.name(key));
-    note(section, key, what, "write a rate above 0");
+    // Not three hundred digits.
+    let Rate { per_second } = rate;
+    let shown = match per_second {
+        0.0 | 1e-6..1e9 => per_second.to_string(),
+        _ => format!("{per_second:e}"),
+    };
+    let what = format!("`{}` is {shown}/s", section.name(key));
+    note(section, key, what, &format!("write a rate from {least}/s to {most}/s"));
     None
 }
 
@@ -236,9 +246,16 @@ mod tests {
         `capacity.probes` is 0 (write a number from 1 to 1000)
         `capacity.measure` is shorter than `capacity.measure_at_least` (`measure` is the most, and `measure_at_least` the least)
         `capacity.hold`: `300` is not a duration (write it with its unit, such as `250ms`, `30s` or `5m`)
-        `capacity.plan` is 0/s (write a rate above 0)
+        `capacity.plan` is 0/s (write a rate from 0.001/s to 100000/s)
         `capacity.forecast`: `often` is not a forecast (write how many are foreseen for which time and by what factor the peak is above that, such as `60000/h peak 3`)
         unknown key `capacity.until` (known here: `climb`, `cool_down`, `forecast`, `from`, `hold`, `measure`, `measure_at_least`, `plan`, `probes`, `resolution`, `settle`, `to`)
+        ");
+        let problems =
+            read("[capacity]\nfrom = \"1e300/s\"\nto = \"100001/s\"\nplan = \"0.0001/s\"\n").1;
+        insta::assert_snapshot!(problems, @r"
+        `capacity.from` is 1e300/s (write a rate from 0.001/s to 100000/s)
+        `capacity.to` is 100001/s (write a rate from 0.001/s to 100000/s)
+        `capacity.plan` is 0.0001/s (write a rate from 0.001/s to 100000/s)
         ");
         let problems = read("[capacity]\nplan = \"2/s\"\nforecast = \"9/s\"\nmeasure = \"0s\"\n").1;
         insta::assert_snapshot!(problems, @r"
