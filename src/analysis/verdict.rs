@@ -62,9 +62,10 @@ impl Exit {
 /// run is invalid: a tenth. Below it is a caution.
 pub const OVERLOADED_PART: u64 = 10;
 
-/// Why a run without an end is no passed one, however well it went as far as it was written.
+/// Why a run without an end is no passed one, however well it went as far as it was written, and how it gets one.
 const UNFINISHED: &str = "the run has no end on record: it is still under way, was killed, or its \
-     results could not be written";
+     results could not be written; one that was killed goes on where its plan stood with \
+     `gander run … --resume RUN_DIR`, with the profile and the flags that it was started with";
 
 /// Why a run that ended in its warm-up is no passed one: no rule was broken, and none was kept.
 const UNMEASURED: &str = "nothing was measured: the run ended in its warm-up";

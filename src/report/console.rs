@@ -208,6 +208,9 @@ impl Page {
         self.title("Drift");
         let changed = drift::changed(found);
         self.paragraph(2, Style::Plain, &drift::headline(found));
+        for broken in drift::broken(summary) {
+            self.paragraph(2, Style::Bad, &broken);
+        }
         for (_, row) in changed.iter().take(MOST_CHANGED) {
             let text = format!("{} {} ({}), {}", row.name, row.by, row.interval, row.ends);
             self.paragraph(2, row.style, &text);

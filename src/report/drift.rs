@@ -2,9 +2,11 @@
 
 use super::figures;
 use super::paint::Style;
+use crate::analysis::rule::{Metric, Rule};
 use crate::result::soak::{
     DriftRow, DriftSummary, Figure, Finding, JumpSummary, OwnDrift, OwnFigure, Projection, Slope,
 };
+use crate::result::summary::{Summary, ThresholdSummary};
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -27,7 +29,7 @@ pub struct Changed {
 
 /// The rows that changed, those of journeys first and the greatest change first.
 pub fn changed(drift: &DriftSummary) -> Vec<(&DriftRow, Changed)> {
-    let mut rows: Vec<_> = drift.rows.iter().filter(|row| row.finding != Finding::Steady).collect();
+    let mut rows: Vec<_> = drift.rows.iter().filter(|row| row.finding.is_change()).collect();
     let thousandths = |row: &DriftRow| thousandths(row.slope.grown_share.unwrap_or(0.0).abs());
     rows.sort_by_key(|row| {
         (row.finding != Finding::Drifts, row.of as u8, Reverse(thousandths(row)))
@@ -61,7 +63,7 @@ pub fn told(row: &DriftRow, drift: &DriftSummary) -> Changed {
         style: match row.finding {
             Finding::Drifts => Style::Bad,
             Finding::Coincides => Style::Strong,
-            Finding::Steady => Style::Plain,
+            Finding::Steady | Finding::NotTold => Style::Plain,
         },
     }
 }
@@ -179,9 +181,13 @@ pub fn own_value(figure: OwnFigure, value: f64) -> String {
     }
 }
 
-/// What came out, in a sentence.
+/// What came out, in a sentence. That nothing could be told is not said as if nothing had happened.
 pub fn headline(drift: &DriftSummary) -> String {
-    let changed = drift.rows.iter().filter(|row| row.finding != Finding::Steady).count();
+    let count = |has: fn(Finding) -> bool| drift.rows.iter().filter(|row| has(row.finding)).count();
+    let changed = count(Finding::is_change);
+    let steady = count(|finding| finding == Finding::Steady);
+    let not_told = count(|finding| finding == Finding::NotTold);
+    let all = drift.rows.len();
     let least = figures::share(drift.least_share);
     let over = figures::seconds(drift.measured_s);
     let gaps = match drift.gaps.len() {
@@ -189,14 +195,75 @@ pub fn headline(drift: &DriftSummary) -> String {
         1 => " (a gap in it is in no slope)".to_owned(),
         gaps => format!(" ({gaps} gaps in it are in no slope)"),
     };
-    match changed {
-        0 => format!(
-            "no change of {least} or more in {over}{gaps}: {} figures looked at",
-            drift.series
+    match (changed, not_told) {
+        (0, 0) => {
+            format!("no change of {least} or more in {over}{gaps}: {all} figures, all steady")
+        }
+        (0, _) => format!(
+            "no drift of {least} or more could be told from chance in {over}{gaps}: of {all} figures \
+             {steady} steady, {not_told} not told{}",
+            likeliest(drift).unwrap_or_default()
         ),
-        1 => format!("1 of {} figures changed in {over}{gaps}", drift.series),
-        _ => format!("{changed} of {} figures changed in {over}{gaps}", drift.series),
+        _ => format!(
+            "{changed} of {all} figures changed in {over}{gaps}, {steady} steady, {not_told} not told"
+        ),
     }
+}
+
+/// Which of the rows that nothing was told of is the least probable by chance, so that it is not overlooked.
+fn likeliest(drift: &DriftSummary) -> Option<String> {
+    let grown = |row: &DriftRow| row.slope.grown_share.unwrap_or(0.0).abs();
+    let rank = |row: &DriftRow| (grown(row) < drift.least_share, row.slope.p, row.of as u8);
+    let not_told = drift.rows.iter().filter(|row| row.finding == Finding::NotTold);
+    let row = not_told.min_by(|a, b| {
+        let ((small_a, p_a, of_a), (small_b, p_b, of_b)) = (rank(a), rank(b));
+        let first = small_a.cmp(&small_b).then(p_a.total_cmp(&p_b)).then(of_a.cmp(&of_b));
+        first.then(grown(b).total_cmp(&grown(a)))
+    })?;
+    let Changed { name, by, interval, .. } = told(row, drift);
+    let (p, series) = (equals(row.slope.p), drift.series);
+    Some(format!(
+        "; the likeliest is {name} {by} ({interval}, of it alone), p {p} among all {series} series"
+    ))
+}
+
+fn equals(p: f64) -> String {
+    let text = chance(p);
+    if p < LEAST_CHANCE { text } else { format!("= {text}") }
+}
+
+const LEAST_CHANCE: f64 = 0.001;
+
+/// A probability.
+pub fn chance(p: f64) -> String {
+    if p < LEAST_CHANCE { format!("< {LEAST_CHANCE}") } else { figures::rate(p) }
+}
+
+/// What came out of a row, in a word or two.
+pub const fn finding(finding: Finding) -> &'static str {
+    match finding {
+        Finding::Drifts => "changed",
+        Finding::Coincides => "changed with gander or its load",
+        Finding::Steady => "steady",
+        Finding::NotTold => "not told",
+    }
+}
+
+/// The rules about drifts that do not hold, each in a sentence: they do not ask what is asked here.
+pub fn broken(summary: &Summary) -> Vec<String> {
+    let is_drift = |found: &&ThresholdSummary| {
+        let rule = found.rule.parse::<Rule>();
+        rule.is_ok_and(|rule| matches!(rule.metric, Metric::Drift(_)))
+    };
+    let broken = summary.thresholds.iter().filter(|found| !found.holds).filter(is_drift);
+    let said = |found: &ThresholdSummary| {
+        let interval = found.interval().map(|ends| format!(" ({ends})")).unwrap_or_default();
+        format!(
+            "`{}` does not hold: {}{interval}; a rule judges what was seen, told from chance or not",
+            found.rule, found.observed
+        )
+    };
+    broken.map(said).collect()
 }
 
 /// What gander itself did meanwhile, in a sentence.
@@ -204,7 +271,7 @@ pub fn of_gander(drift: &DriftSummary) -> String {
     let drifting = drift.generator.iter().filter(|own| own.drifts);
     let told: Vec<_> = drifting.map(|found| own(found, drift.measured_s)).collect();
     if told.is_empty() {
-        "gander itself and its load did not drift".to_owned()
+        "no drift of gander itself or its load was told".to_owned()
     } else {
         format!("gander itself: {}", told.join(", "))
     }
@@ -216,7 +283,7 @@ fn span(seconds: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::specimen::drifting;
+    use super::super::specimen::{drifting, passing};
     use super::*;
 
     #[test]
@@ -231,7 +298,7 @@ mod tests {
         drift.projections.iter().for_each(|found| said += &(projected(found) + "\n"));
         said += &of_gander(&drift);
         insta::assert_snapshot!(said, @"
-        3 of 45 figures changed in 12.0 h (a gap in it is in no slope)
+        3 of 4 figures changed in 12.0 h (a gap in it is in no slope), 1 steady, 0 not told
         sign-on p95 | +24.1% | +14.5% … +33.8% | 409 ms → 520 ms
         sign-on p50 | +0.9% | +0.4% … +1.3% | 149 ms → 150 ms
           jumped from 120 ms to 150 ms at 01:34:41 UTC (7:00:00 into the run, ± 3.00 min): rate changed by hand to 11/s
@@ -248,8 +315,55 @@ mod tests {
         drift.rows.iter_mut().for_each(|row| row.finding = Finding::Steady);
         drift.generator.iter_mut().for_each(|own| own.drifts = false);
         drift.gaps.clear();
-        assert_eq!(headline(&drift), "no change of 5.00% or more in 12.0 h: 45 figures looked at");
-        assert_eq!(of_gander(&drift), "gander itself and its load did not drift");
+        assert_eq!(headline(&drift), "no change of 5.00% or more in 12.0 h: 4 figures, all steady");
+        assert_eq!(of_gander(&drift), "no drift of gander itself or its load was told");
+    }
+
+    #[test]
+    fn what_cannot_be_told_from_chance_is_not_said_to_be_steady() {
+        let mut drift = drifting();
+        drift.gaps.clear();
+        for row in &mut drift.rows {
+            (row.finding, row.slope.p) = (Finding::NotTold, 0.101);
+            row.jumps.clear();
+        }
+        drift.rows[3].finding = Finding::Steady;
+        // Less than counts, however improbable.
+        drift.rows[1].slope.p = 0.0;
+        assert_eq!(
+            headline(&drift),
+            "no drift of 5.00% or more could be told from chance in 12.0 h: of 4 figures 1 steady, \
+             3 not told; the likeliest is sign-on p95 +24.1% (+14.5% … +33.8%, of it alone), p = 0.101 \
+             among all 45 series"
+        );
+        drift.rows[0].slope.p = 1e-9;
+        assert!(headline(&drift).contains(", p < 0.001 among"), "{}", headline(&drift));
+        assert!(changed(&drift).is_empty());
+    }
+
+    #[test]
+    fn a_rule_about_a_drift_that_does_not_hold_is_named_with_what_it_does_not_ask() {
+        let mut summary = passing();
+        let rule = |rule: &str, holds| ThresholdSummary {
+            rule: rule.to_owned(),
+            observed: "44.0%".to_owned(),
+            low: Some("19.8%".to_owned()),
+            high: Some("68.2%".to_owned()),
+            holds,
+            ..ThresholdSummary::default()
+        };
+        summary.thresholds = vec![
+            rule("sign-on.drift(p95) < 10%", false),
+            rule("drift(p50) < 50%", true),
+            rule("faults < 1%", false),
+        ];
+        assert_eq!(
+            broken(&summary),
+            [
+                "`sign-on.drift(p95) < 10%` does not hold: 44.0% (19.8% … 68.2%); a rule judges what was \
+              seen, told from chance or not"
+            ]
+        );
     }
 
     #[test]

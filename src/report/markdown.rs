@@ -43,6 +43,8 @@ pub fn render(record: &RunRecord, summary: &Summary) -> String {
     if let Some(found) = &summary.drift {
         let said = format!("{}; {}", drift::headline(found), drift::of_gander(found));
         page.block(&format!("### Drift\n\n{}.\n", sentence(&said)));
+        let broken = drift::broken(summary).into_iter();
+        page.list("rules about drifts", broken.map(|broken| format!("- {}\n", sentence(&broken))));
     }
     page.table(&drifts(summary));
     page.list("projections", projections(summary).into_iter());

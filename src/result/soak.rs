@@ -118,8 +118,17 @@ pub enum Finding {
     Drifts,
     /// It changed together with gander itself, or with the load: not charged to the tenant.
     Coincides,
-    /// No change as great as counts was shown.
+    /// The whole 95 % interval lies within what counts as no change.
     Steady,
+    /// No change as great as counts could be told from chance, nor be ruled out.
+    NotTold,
+}
+
+impl Finding {
+    /// Whether something changed.
+    pub const fn is_change(self) -> bool {
+        matches!(self, Self::Drifts | Self::Coincides)
+    }
 }
 
 /// A slope with its doubt, in the unit of the figure.

@@ -98,8 +98,8 @@ impl Remedy for ResumeError {
                 path.display()
             )),
             Self::OtherPlan { .. } => Some(
-                "give the profile and the flags that the run was started with; `plan` in its \
-                 `run.json` has them all"
+                "give the profile and the flags that the run was started with, or write what it was with \
+                 `--set KEY=VALUE`; `plan` in its `run.json` has every value"
                     .to_owned(),
             ),
             Self::Ledger { .. } => Some("make it readable and writable".to_owned()),

@@ -171,8 +171,10 @@ impl Told<'_> {
     fn row(&self, key: &Key, figure: Figure, own: (&[Own], &[OwnDrift])) -> DriftRow {
         let changed = self.is_shown || !self.series.jumps.is_empty();
         let coincides_with = if changed { self.coincides(figure, own) } else { Vec::new() };
+        let is_steady = || self.series.is_steady(self.line, self.measured_s);
         let finding = match (changed, coincides_with.is_empty()) {
-            (false, _) => Finding::Steady,
+            (false, _) if is_steady() => Finding::Steady,
+            (false, _) => Finding::NotTold,
             (true, true) => Finding::Drifts,
             (true, false) => Finding::Coincides,
         };

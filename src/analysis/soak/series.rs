@@ -1,5 +1,6 @@
 //! What is looked at of a run: every figure of every row, and every rule that may come to be broken.
 
+use super::found::CONFIDENCE;
 use super::jump::{Jump, jumps};
 use super::line::{Line, median};
 use super::stretch::{Point, Ribbon, fewest};
@@ -120,6 +121,12 @@ impl Series {
         (line.per_s * measured_s).abs() >= self.least
     }
 
+    /// Whether as much of a change is ruled out: all of the slope's interval, of this series alone, is less.
+    pub fn is_steady(&self, line: &Line, measured_s: f64) -> bool {
+        let is_less = |end: f64| (end * measured_s).abs() < self.least;
+        line.interval(CONFIDENCE).is_some_and(|(low, high)| is_less(low) && is_less(high))
+    }
+
     /// The tracks that it is of.
     pub fn has(&self, track: &Track) -> bool {
         match &self.subject {
@@ -146,4 +153,45 @@ pub fn all(windows: &Windows, rules: &[Rule], reply_timeout: Duration) -> Vec<Se
     });
     found.extend(rules);
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::random::{Seed, unit};
+
+    /// Two minutes in which a p95 of 200 ms wanders by so much at most.
+    fn wandering(by: f64) -> (Series, Line) {
+        let mut random = Seed(7).stream("wandering", 0);
+        let point = |place: u32| Point {
+            at_s: f64::from(place) * 2.0,
+            value: 200_000.0 * (1.0 + by * (unit(&mut random) - 0.5)),
+            segment: 0,
+        };
+        let key = Key::Journey("v1".into(), "sign-on".into());
+        let mut series = Series {
+            subject: Subject::Row(key, Figure::P95),
+            metric: Metric::Percentile(Percentile::P95),
+            points: (0..60).map(point).collect(),
+            least: 200_000.0 * LEAST_SHARE,
+            jumps: Vec::new(),
+            line: None,
+        };
+        series.look(0.0);
+        let line = series.line.clone().unwrap();
+        (series, line)
+    }
+
+    #[test]
+    fn only_what_is_known_well_enough_is_steady() {
+        let (quiet, line) = wandering(0.02);
+        assert!(quiet.is_steady(&line, 120.0), "{line:?}");
+        let (loud, line) = wandering(1.0);
+        assert!(!loud.is_steady(&line, 120.0), "{line:?}");
+        // Known to have moved, by more than counts.
+        let grown = Line { per_s: quiet.least / 60.0, ..quiet.line.clone().unwrap() };
+        assert!(!quiet.is_steady(&grown, 120.0));
+        let unknown = Line { error_per_s: None, ..grown };
+        assert!(!quiet.is_steady(&unknown, 120.0));
+    }
 }

@@ -23,21 +23,30 @@ pub(super) fn section(dossier: &Dossier) -> Markup {
         drawn.filter_map(|(place, (row, _))| chart::drift(found, row, place + 1)).collect();
     html! {
         h2 { "Drift" }
-        p { (sentence(&drift::headline(found))) " " (sentence(&drift::of_gander(found))) }
+        p { (name(sentence(&drift::headline(found)))) " " (sentence(&drift::of_gander(found))) }
+        @for broken in drift::broken(&dossier.summary) { p { (prose(&sentence(&broken))) } }
         @for projection in &found.projections { p { (prose(&sentence(&drift::projected(projection)))) } }
         @for drawn in &charts { (still(drawn)) }
-        @if !changed.is_empty() { (table(found, "drift-changed", "What changed", |finding| finding != Finding::Steady)) }
+        @if !changed.is_empty() { (table(found, "drift-changed", "What changed", Finding::is_change)) }
         details id="drift-all" {
             summary { "All figures that were looked at" }
             (table(found, "drift-rows", "Slopes over the measured part", |_| true))
             (generator(found))
         }
-        (remark("Slopes are of stretches of the run; their intervals know that neighbours share their fate. \
-                 `p` is how probable so steep a slope is by chance among all that were looked at."))
+        (remark("Slopes are of stretches of the run; their intervals know that neighbours share their fate, and \
+                 each is of its figure alone. p allows for all that were looked at: it is how probable so steep a \
+                 slope is by chance among so many, so that it may stand beside an interval far from nought."))
+        (remark(format!(
+            "Steady: the whole interval lies within {least} of the level, of an error share within a tenth of a \
+             percentage point if that is more. Not told: a change of as much is neither told from chance nor ruled \
+             out; a longer run, or more load, tells more. {series} series were looked at, those of rules among them.",
+            least = figures::share(found.least_share),
+            series = found.series,
+        )))
     }
 }
 
-/// `Gander itself did not drift.`
+/// `No drift of gander itself or its load was told.`
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first: String = letters.by_ref().take(1).flat_map(char::to_uppercase).collect();
@@ -55,13 +64,8 @@ fn table(found: &DriftSummary, id: &str, caption: &str, shown: fn(Finding) -> bo
     ];
     let row = |row: &crate::result::soak::DriftRow| {
         let told = drift::told(row, found);
-        let finding = match row.finding {
-            Finding::Drifts => "changed",
-            Finding::Coincides => "changed with gander or its load",
-            Finding::Steady => "steady",
-        };
         let notes = html! {
-            (finding)
+            (drift::finding(row.finding))
             @for note in &told.notes { span.below.muted { (name(note)) } }
         };
         Row::of(vec![
@@ -69,7 +73,7 @@ fn table(found: &DriftSummary, id: &str, caption: &str, shown: fn(Finding) -> bo
             Cell::of(&told.by),
             Cell::of(&told.interval),
             Cell::of(&told.ends),
-            Cell::of(chance(row.slope.p)),
+            Cell::of(drift::chance(row.slope.p)),
             Cell::of(notes),
         ])
     };
@@ -96,17 +100,13 @@ fn generator(found: &DriftSummary) -> Markup {
         Row::of(vec![
             Cell::of(of),
             Cell::of(told.trim_start_matches(of).trim_start()),
-            Cell::of(chance(own.slope.p)),
-            Cell::of(if own.drifts { "changed" } else { "steady" }),
+            Cell::of(drift::chance(own.slope.p)),
+            Cell::of(if own.drifts { "changed" } else { "not told" }),
         ])
     };
     let rows = found.generator.iter().map(row).collect();
     let groups = vec![Group { title: None, rows }];
     html! { (Table { id: "drift-own", caption: "Gander itself", columns: &columns, groups }) }
-}
-
-fn chance(p: f64) -> String {
-    if p < 0.001 { "< 0.001".to_owned() } else { figures::rate(p) }
 }
 
 #[cfg(test)]
@@ -136,6 +136,26 @@ mod tests {
             assert!(page.contains(words), "{words}: {page}");
         }
         let all = page.split_once("id=\"drift-rows\"").unwrap().1;
-        assert!(all.contains("steady"), "{all}");
+        assert!(all.contains(">steady<"), "{all}");
+    }
+
+    #[test]
+    fn what_was_not_told_is_not_called_steady_and_the_broken_rule_is_named() {
+        let mut dossier = specimen::dossier(specimen::passing());
+        let mut found = specimen::drifting();
+        found.rows.iter_mut().for_each(|row| row.finding = Finding::NotTold);
+        dossier.summary.drift = Some(found);
+        let rule = &mut dossier.summary.thresholds[0];
+        (rule.rule, rule.holds) = ("sign-on.drift(p95) < 10%".to_owned(), false);
+        let page = section(&dossier).into_string();
+        for words in [
+            "No drift of 5.00% or more could be told from chance",
+            "the likeliest is",
+            "<code>sign-on.drift(p95) &lt; 10%</code> does not hold",
+            ">not told<",
+        ] {
+            assert!(page.contains(words), "{words}: {page}");
+        }
+        assert!(!page.contains(">steady<"), "{page}");
     }
 }
