@@ -1,8 +1,9 @@
 //! Reasons to distrust a number, each with what to do about it.
 
 use super::verdict::OVERLOADED_PART;
+use crate::base::figures;
 use crate::base::names::{Journey, MOST_FLOW_VARIANTS, OTHER_FLOW, UNKNOWN_FLOW, Variant};
-use crate::base::units::{Share, Span};
+use crate::base::units::Span;
 use crate::measure::catalogue::MOST_SERIES;
 use crate::measure::histogram::{Percentile, Times};
 use crate::measure::segment::{Segment, gaps};
@@ -174,7 +175,7 @@ fn rate_changed(tally: &Tally, _: &Circumstances) -> Option<String> {
 fn generator_busy(tally: &Tally, _: &Circumstances) -> Option<String> {
     let run = &tally.run;
     let applies = run.overloaded_ms > 0 && run.overloaded_ms * OVERLOADED_PART < run.measured_ms;
-    let part = Share(share(run.overloaded_ms, run.measured_ms));
+    let part = figures::share(share(run.overloaded_ms, run.measured_ms));
     applies.then(|| format!("the generator may have been the limit in {part} of the measured time"))
 }
 
@@ -191,7 +192,8 @@ fn little_headroom(tally: &Tally, _: &Circumstances) -> Option<String> {
     let run = &tally.run;
     let (share, cores) = (run.cpu_share()?, run.cores()?);
     (share > LITTLE_HEADROOM && run.overloaded_ms == 0).then(|| {
-        let (share, worst) = (Share(share), Share(run.worst_cpu_share().unwrap_or(share)));
+        let worst = figures::share(run.worst_cpu_share().unwrap_or(share));
+        let share = figures::share(share);
         format!("gander used {share} of the {cores} cores it has, {worst} in the worst second")
     })
 }
@@ -538,7 +540,7 @@ rate-changed: the rate was changed by hand 2 times while the run went on: it is 
   read it as a trial; to rely on it, write the stages that you found into `workload.stages` and run those
 generator-unknown: this system does not tell how much CPU gander used: whether gander was the limit is not known
   watch the generator's CPU by other means, or run on Linux
-generator-busy: the generator may have been the limit in 6.667% of the measured time
+generator-busy: the generator may have been the limit in 6.67% of the measured time
   use fewer users or a lower rate, a larger machine, or several agents
 scheduler-lag: gander's own timers were up to 45.6 ms late (99th percentile 45.6 ms): so late it may have read replies, too
   take other work off this machine, give gander more cores, or use fewer users

@@ -1,6 +1,7 @@
 //! Guards: rules that stop a run while it goes, on a sliding window.
 
 use super::rule::{Limit, Metric, Op, Rule, RuleError, Scope};
+use crate::base::figures;
 use crate::base::units::Share;
 use crate::measure::fault::Fault;
 use crate::measure::tally::share;
@@ -52,7 +53,7 @@ pub struct Breach {
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Seen { events, hits } = self.seen;
-        let part = Share(share(hits, events));
+        let part = figures::share(share(hits, events));
         write!(f, "guard `{}`: {hits} of {events} iterations, {part}", self.rule)
     }
 }
@@ -188,7 +189,7 @@ mod tests {
         assert_eq!(breach.seen, Seen { events: 930, hits: 30 });
         assert_eq!(
             breach.to_string(),
-            "guard `fault:rate-limited > 1% over 10s`: 30 of 930 iterations, 3.226%"
+            "guard `fault:rate-limited > 1% over 10s`: 30 of 930 iterations, 3.23%"
         );
         assert_eq!(guard.observe(ms(41_000), Seen { events: 100, hits: 0 }), None);
         assert!(guard.ends.len() <= 2);

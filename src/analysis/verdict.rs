@@ -4,6 +4,7 @@ use super::caution::{self, Circumstances};
 use super::early::was_stopped_for;
 use super::rule::Rule;
 use super::threshold::Evidence;
+use crate::base::figures;
 use crate::base::units::Share;
 use crate::measure::fault::{Fault, Side};
 use crate::measure::series::Kind;
@@ -121,7 +122,7 @@ fn invalid(tally: &Tally) -> Vec<String> {
     let mut reasons = Vec::new();
     let run = &tally.run;
     if run.measured_ms > 0 && run.overloaded_ms * OVERLOADED_PART >= run.measured_ms {
-        let part = Share(share(run.overloaded_ms, run.measured_ms));
+        let part = figures::share(share(run.overloaded_ms, run.measured_ms));
         let most = Share(share(1, OVERLOADED_PART));
         reasons.push(format!(
             "the generator was the limit in {part} of the measured time (invalid from {most} on): {}",
@@ -246,7 +247,7 @@ mod tests {
         assert_eq!(verdict, Verdict::Invalid);
         assert_eq!(
             reasons[0],
-            "the generator was the limit in 10% of the measured time (invalid from 10% on): CPU above \
+            "the generator was the limit in 10.0% of the measured time (invalid from 10% on): CPU above \
              85% of the cores for 1.0 s"
         );
         assert_eq!(reasons.len(), 2, "what failed is said too");

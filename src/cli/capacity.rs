@@ -112,7 +112,7 @@ pub(super) fn capacity(args: &CapacityArgs, terminal: &Terminal) -> Result<Exit,
     };
     let outcome = runtime.block_on(async {
         let ground = tokio::select! {
-            ground = prepare::ground(&args.selection, checked, order) => ground?,
+            ground = prepare::ground(&args.selection, checked, order, terminal) => ground?,
             () = asked_to_stop(ending.stop()) => {
                 terminal.say("stopped before any load; accounts made so far are on the ledger");
                 return Ok(Exit::Interrupted);

@@ -62,7 +62,7 @@ async fn walk(args: &CheckArgs, checked: Checked, terminal: &Terminal) -> Result
         call_ids: false,
         continued: None,
     };
-    let ground = prepare::ground(&args.selection, checked, order).await?;
+    let ground = prepare::ground(&args.selection, checked, order, terminal).await?;
     let outcome = walk_each(&ground, terminal).await;
     if ground.embedded.is_none() {
         terminal.say(&format!("accounts made are on {}", ground.opened.ledger_path.display()));

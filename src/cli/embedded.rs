@@ -52,15 +52,21 @@ impl Embedded {
         let mut said = String::new();
         let mut output = BufReader::new(output);
         match tokio::time::timeout(PATIENCE, output.read_line(&mut said)).await {
-            Err(_) => {
-                return Err(failure("is not ready", &format!("nothing said in {PATIENCE:?}")));
-            }
+            Err(_) => return Err(late()),
             Ok(read) => read.map_err(|error| failure("cannot be heard", &error))?,
         };
         let ready = serde_json::from_str(&said)
             .map_err(|error| failure("ended before it was ready", &error))?;
         Ok(Self { ready, _input: input, _child: child })
     }
+}
+
+/// That the child is there and does not listen: the machine's doing, as a rule.
+fn late() -> Failure {
+    let what = format!("the stand-in is not ready: it said nothing for {PATIENCE:?}");
+    let remedy = "see that the machine is not busy with other work, and try again; or start \
+         `gander stand-in` by itself and name what it prints as `[tenant]`";
+    Failure::new(Exit::TenantNotUsable, what, Some(remedy))
 }
 
 /// One line of TOML: `stand_in = { … }`.

@@ -108,7 +108,7 @@ async fn rehearse(args: &RecordArgs, terminal: &Terminal) -> Result<Exit, Failur
         call_ids: false,
         continued: None,
     };
-    let ground = prepare::ground(&args.selection, checked, order).await?;
+    let ground = prepare::ground(&args.selection, checked, order, terminal).await?;
     terminal.say(&format!(
         "recording `{}` on {}; Enter takes what stands in brackets, `{LEFT_ALONE}` leaves a field alone, `{QUIT}` ends",
         clean(&name),

@@ -19,6 +19,7 @@ mod mix;
 mod narrator;
 mod prepare;
 mod progress;
+mod provisioning;
 mod repeat;
 mod report;
 mod report_search;
@@ -83,7 +84,7 @@ enum Command {
     /// List and show journeys, and make more: from a recording or in the terminal
     #[command(subcommand)]
     Journeys(journeys::JourneysCommand),
-    /// Print the JSON Schema of a file format: profile, journey, summary or comparison
+    /// Print the JSON Schema of a file format: profile, journey, summary, comparison or capacity
     Schema(schema::SchemaArgs),
 }
 

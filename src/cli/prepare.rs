@@ -4,6 +4,7 @@
 use super::embedded::Embedded;
 use super::environment;
 use super::exit::{Complaint, Exit, Failure};
+use super::provisioning;
 use super::stand_in::settings_of;
 use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
@@ -25,6 +26,7 @@ use crate::run::stage::{self, Opened, Wishes};
 use crate::standin::Ready;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The profile that `run` and `check` use when none is named.
 const QUICKSTART: (&str, &str) =
@@ -197,12 +199,13 @@ pub(super) struct Order {
     pub(super) continued: Option<Continued>,
 }
 
-/// Puts everything in place. With no `[tenant]` the embedded stand-in is started and then treated
-/// exactly as a tenant is.
+/// Puts everything in place, and tells how it goes where that takes long. With no `[tenant]` the embedded
+/// stand-in is started and then treated exactly as a tenant is.
 pub(super) async fn ground(
     selection: &Selection,
     mut checked: Checked,
     order: Order,
+    terminal: &Terminal,
 ) -> Result<Ground, Failure> {
     let clock = Clock::system();
     let mut codes = None;
@@ -241,9 +244,12 @@ pub(super) async fn ground(
         folder: order.folder,
         call_ids: order.call_ids,
         accounts: order.accounts,
+        making: Arc::default(),
         continued: order.continued,
     };
-    let opened = stage::open(&checked, &tenants, codes, wishes, clock).await.map_err(|error| {
+    let making = wishes.making.clone();
+    let opening = stage::open(&checked, &tenants, codes, wishes, clock.clone());
+    let opened = provisioning::told(opening, &making, &clock, terminal).await.map_err(|error| {
         let exit = if error.is_of_tenant() { Exit::TenantNotUsable } else { Exit::WrongInput };
         Failure::of(exit, &error)
     })?;

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 pub(super) struct ReportArgs {
     /// Directory of the run or the search, such as `reports/latest`
     run_dir: PathBuf,
-    /// Format; without one, the summary for people
+    /// Format; without one, the summary for people. A search has `json`, `markdown` and `html`
     #[arg(long, value_parser = formats())]
     pub(super) format: Option<String>,
     /// File to write to instead of standard output

@@ -57,6 +57,8 @@ mod tests {
 
     #[test]
     fn a_format_of_a_search_is_called_as_that_of_a_run() {
+        let told: Vec<_> = FORMATS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(told, ["json", "markdown", "html"], "the help of `gander report` names them");
         for (name, _) in FORMATS {
             assert!(crate::report::FORMATS.iter().any(|format| format.name == *name), "{name}");
         }

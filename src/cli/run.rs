@@ -136,7 +136,7 @@ pub(super) fn once(
     terminal.say(&format!("{} {}", terminal.paint(Style::Faint, "run"), dir.path().display()));
     let outcome = runtime.block_on(async {
         let ground = tokio::select! {
-            ground = prepare::ground(&selection, checked, order) => ground?,
+            ground = prepare::ground(&selection, checked, order, terminal) => ground?,
             () = asked_to_stop(ending.stop()) => {
                 terminal.say("stopped before any load; accounts made so far are on the ledger");
                 return Ok(Exit::Interrupted);

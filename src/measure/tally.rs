@@ -126,7 +126,8 @@ pub struct RunTally {
     pub overloaded_ms: u64,
     /// In how much of that the CPU share says so; the dispatcher's lag may say so besides.
     pub out_of_cpu_ms: u64,
-    /// In how much of that the dispatcher's lag says so.
+    /// In how much of that the dispatcher's lag says so: the intervals with late arrivals, of those
+    /// that were found late together.
     pub dispatched_late_ms: u64,
     /// Seconds that are too few yet to be judged by the dispatcher's lag.
     lag: LagWindow,
@@ -164,11 +165,13 @@ pub struct RunTally {
     pub rate_changes: u64,
 }
 
-/// Seconds taken together until they have enough arrivals for a 99th percentile.
+/// Seconds taken together until they have enough arrivals for a 99th percentile. Whether it is too
+/// high is said of all of them; when, only of those that had a late arrival.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct LagWindow {
-    measured_ms: u64,
+    late_ms: u64,
     out_of_cpu_ms: u64,
+    late_or_out_of_cpu_ms: u64,
     dispatched: u64,
     late: u64,
 }
@@ -209,7 +212,10 @@ impl RunTally {
         let out_of_cpu_ms = if line.is_out_of_cpu() { line.measured_ms } else { 0 };
         self.out_of_cpu_ms += out_of_cpu_ms;
         if line.measured_ms > 0 {
-            self.lag.measured_ms += line.measured_ms;
+            let has_late = line.dispatched_late > 0;
+            self.lag.late_ms += if has_late { line.measured_ms } else { 0 };
+            self.lag.late_or_out_of_cpu_ms +=
+                if has_late { line.measured_ms } else { out_of_cpu_ms };
             self.lag.out_of_cpu_ms += out_of_cpu_ms;
             self.lag.dispatched += line.dispatched;
             self.lag.late += line.dispatched_late;
@@ -229,8 +235,9 @@ impl RunTally {
 
     fn close_lag_window(&mut self, is_late: bool) {
         let window = std::mem::take(&mut self.lag);
-        self.overloaded_ms += if is_late { window.measured_ms } else { window.out_of_cpu_ms };
-        self.dispatched_late_ms += if is_late { window.measured_ms } else { 0 };
+        self.overloaded_ms +=
+            if is_late { window.late_or_out_of_cpu_ms } else { window.out_of_cpu_ms };
+        self.dispatched_late_ms += if is_late { window.late_ms } else { 0 };
     }
 
     fn absorb_readings(&mut self, readings: &Readings, measured_ms: u64) {
@@ -431,6 +438,34 @@ mod tests {
         assert_eq!(late_ms(&[(16, 1)]), 0);
         assert_eq!(late_ms(&[(100, 0), (16, 2)]), 1000);
         assert_eq!(late_ms(&[(0, 0); 5]), 0);
+    }
+
+    #[test]
+    fn a_hiccup_at_a_low_rate_is_that_of_its_seconds() {
+        // 4 a second: 25 seconds are judged together, and two of them were late.
+        let hiccup = [&[(4, 0); 20][..], &[(4, 1), (4, 2)], &[(4, 0); 98]].concat();
+        assert_eq!(late_ms(&hiccup), 2000);
+        // The same in what is left over at the end.
+        assert_eq!(late_ms(&[&[(4, 0); 110][..], &[(4, 1), (4, 1), (4, 0)]].concat()), 2000);
+        // Late all along is late all along.
+        assert_eq!(late_ms(&[(4, 1); 60]), 60_000);
+    }
+
+    #[test]
+    fn a_second_that_was_late_and_without_cpu_counts_once() {
+        let out_of_cpu = Readings { cpu_share: Some(0.9), ..Readings::default() };
+        let mut tally = Tally::default();
+        for (number, dispatched_late) in (0..).zip([0, 2, 0, 0]) {
+            let mut line = second(number, 25, dispatched_late);
+            if number < 2 {
+                line.readings = out_of_cpu;
+            }
+            tally.absorb_line(&line);
+        }
+        tally.settle();
+        let run = &tally.run;
+        let told = (run.overloaded_ms, run.out_of_cpu_ms, run.dispatched_late_ms);
+        assert_eq!(told, (2000, 2000, 1000));
     }
 
     #[test]

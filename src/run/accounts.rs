@@ -1,5 +1,6 @@
 //! The accounts of a run: who looks after them at which tenant, and how many every variant gets.
 
+use super::making::Making;
 use super::stage::StageError;
 use crate::identity::account::{Account, AccountState};
 use crate::identity::ledger::Book;
@@ -92,12 +93,12 @@ pub(super) fn at_risk(checked: &Checked) -> BTreeSet<AccountState> {
 }
 
 /// Makes the accounts that the journeys of one variant lease. Their personas begin at `first_persona`,
-/// so that no two variants have the same.
+/// so that no two variants have the same. Each is told to `making`.
 pub(super) async fn provision(
     (counts, first_persona): (Vec<(AccountState, u64)>, u64),
     keeper: &Arc<Keeper<File>>,
     stage: &Stage,
-    population: &str,
+    (population, making): (&str, &Making),
 ) -> Result<Vec<Account>, StageError> {
     let population = keeper.api.population(population).await?;
     let wanted = counts.iter().map(|(_, count)| count).sum();
@@ -109,7 +110,7 @@ pub(super) async fn provision(
         logins: stage.logins.clone(),
         population: Some(population.id),
     };
-    let made = keeper.provision(&order, |_| {}).await;
+    let made = keeper.provision(&order, |_| making.made_one()).await;
     match made.stopped_by {
         None => Ok(made.accounts),
         Some(source) => Err(StageError::Provision { made: made.accounts.len(), wanted, source }),

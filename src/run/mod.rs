@@ -11,6 +11,7 @@ pub mod conduct;
 pub mod cores;
 pub mod descriptors;
 pub mod generator;
+pub mod making;
 pub mod mending;
 pub mod pilot;
 pub mod players;

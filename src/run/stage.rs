@@ -3,6 +3,7 @@
 
 use super::accounts::{Keepers, at_risk, counts, of_ledger, provision};
 use super::bearer::{BearerError, Bearers};
+use super::making::Making;
 use super::resume::Continued;
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::RunId;
@@ -48,6 +49,8 @@ pub struct Wishes {
     pub call_ids: bool,
     /// How many accounts of each state to make for each variant; none for as many as the profile says.
     pub accounts: Option<u64>,
+    /// Where it is told how many of them there are.
+    pub making: Arc<Making>,
     /// What is known of accounts, if the run is taken up again.
     pub continued: Option<Continued>,
 }
@@ -258,7 +261,8 @@ pub async fn open(
     if taken.as_ref().is_some_and(|taken| !taken.is_of(&key)) {
         return Err(StageError::OtherKey);
     }
-    opened.make_accounts((checked, wishes.accounts), (tenants, taken), &mut stages).await?;
+    let wanted = (wishes.accounts, &*wishes.making);
+    opened.make_accounts((checked, wanted), (tenants, taken), &mut stages).await?;
     opened.stages = stages.into_iter().map(Arc::new).collect();
     Ok(opened)
 }
@@ -294,7 +298,7 @@ impl Opened {
     /// up again at a tenant those that it made are there.
     async fn make_accounts(
         &mut self,
-        (checked, wanted): (&Checked, Option<u64>),
+        (checked, (wanted, making)): (&Checked, (Option<u64>, &Making)),
         (tenants, taken): (&[Tenant], Option<Made>),
         stages: &mut [Stage],
     ) -> Result<(), StageError> {
@@ -308,7 +312,10 @@ impl Opened {
                 false => keepers.of(tenant, &self.transport, stage).await?,
             });
         }
-        let population = &checked.profile.accounts.population;
+        if taken.is_none() {
+            making.want(keeping.iter().flatten().map(|_| each).sum());
+        }
+        let population = &*checked.profile.accounts.population;
         for (number, (stage, keeper)) in (0..).zip(stages.iter_mut().zip(keeping)) {
             let first = self.next_index;
             self.next_index += if taken.is_some() { 0 } else { each };
@@ -316,7 +323,7 @@ impl Opened {
             stage.pool = match &taken {
                 None => {
                     let order = (counts.clone(), first);
-                    Pool::new(provision(order, &keeper, stage, population).await?)
+                    Pool::new(provision(order, &keeper, stage, (population, making)).await?)
                 }
                 Some(taken) => {
                     let logins =

@@ -240,7 +240,8 @@ fn staged_duration(
 ) -> Option<Duration> {
     if let Some(duration) = span(section, "duration") {
         let what = format!("`{}` and stages both say how long", section.name("duration"));
-        let remedy = "leave one of them out; with stages, the warm-up is the first part of them";
+        let remedy = "leave one of them out, or give other stages: `--set 'workload.stages=[…]'`; \
+             the warm-up is the first part of them";
         section.problems().note(Some(&duration.place), what, Some(remedy.to_owned()));
     }
     let length = shape.length().unwrap_or_default();
@@ -313,7 +314,8 @@ pub fn usual_users(peak_per_s: f64) -> usize {
 
 fn note_two_levels(section: &Section<'_>, key: &str, place: crate::base::document::Place) {
     let what = format!("`{}` and stages both say how much", section.name(key));
-    section.problems().note(Some(&place), what, Some("leave one of them out".to_owned()));
+    let remedy = "leave one of them out, or give other stages: `--set 'workload.stages=[…]'`";
+    section.problems().note(Some(&place), what, Some(remedy.to_owned()));
 }
 
 /// Keys of the model that is not chosen do nothing, so somebody meant something else.
@@ -515,8 +517,8 @@ mod tests {
         --
         a stage of `workload.stages` says no level (give it a `rate` (open model) or `users` (closed model))
         --
-        `workload.rate` and stages both say how much (leave one of them out)
-        `workload.duration` and stages both say how long (leave one of them out; with stages, the warm-up is the first part of them)
+        `workload.rate` and stages both say how much (leave one of them out, or give other stages: `--set 'workload.stages=[…]'`)
+        `workload.duration` and stages both say how long (leave one of them out, or give other stages: `--set 'workload.stages=[…]'`; the warm-up is the first part of them)
         --
         stages of `workload.stages` say `users` (this model goes by `rate`; write that, or change `model`)
         `workload.stages` is over before the warm-up is (the warm-up is the first part of the stages: make it shorter, or them longer)

@@ -304,7 +304,7 @@ fn an_invalid_run_and_a_flow_that_changed_half_way_give_no_verdict() {
 #[test]
 fn a_run_with_a_disturbed_generator_is_held_against_no_other_run() {
     const LATE: &str = "gander's own timers were up to 45.6 ms late (99th percentile 45.6 ms)";
-    const BUSY: &str = "the generator may have been the limit in 6.667% of the measured time";
+    const BUSY: &str = "the generator may have been the limit in 6.67% of the measured time";
     for (slug, text) in [("scheduler-lag", LATE), ("generator-busy", BUSY)] {
         let lab = Lab::new();
         plain(&lab, &["a1", "a2", "a3"], 1.0);

@@ -49,6 +49,11 @@ fn every_kind_says_how_to_run_it_and_what_to_change_for_a_tenant() {
             let is_told = line.contains("TENANT") || text.contains("stages = [");
             assert!(is_told, "{kind}: {line}");
         }
+        for line in text.lines() {
+            let is_of_load = line.starts_with("max_users =") || line.starts_with("count =");
+            // One user after the other needs an account or three, wherever it is.
+            assert!(!is_of_load || *kind == "smoke" || line.contains("TENANT"), "{kind}: {line}");
+        }
         let longest = text.lines().map(|line| line.chars().count()).max();
         assert!(longest.is_some_and(|longest| longest <= 125), "{kind}: {longest:?}");
     }
