@@ -20,6 +20,7 @@ use crate::profile::check::Checked;
 use crate::profile::load::Flags;
 use crate::report::capacity::{console, json};
 use crate::result::capacity::SearchDir;
+use crate::result::run_dir::REPORT;
 use crate::run::stage::run_id;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -165,6 +166,10 @@ async fn search(
     }
     let paint = terminal.paint_of_text();
     terminal.say(&format!("\n{}", console::render(&found, terminal.columns(), paint).trim_end()));
+    let report = Some(dir.file(REPORT)).filter(|report| report.is_file());
+    let report = report.map(|report| report.display().to_string());
+    let directory = dir.path().display().to_string();
+    terminal.say(console::results(&directory, report.as_deref(), paint).trim_end());
     Ok(exit(&found))
 }
 

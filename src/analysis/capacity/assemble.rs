@@ -1,6 +1,6 @@
 //! From the levels of a search to what it leaves behind.
 
-use super::ending::{broken_most, per_s};
+use super::ending::{broken_most, is_held, per_s};
 use super::fit::estimate;
 use super::forecast::Need;
 use super::found::{
@@ -50,6 +50,7 @@ pub fn assemble(about: About, probed: &[Probed], ending: Option<Ending>) -> Capa
     let bracket = search.bracket();
     let levels = search.levels();
     let passed = passed(probed, &bracket);
+    let is_held = is_held(&about.asked, levels, &bracket);
     Capacity {
         schema_version: SCHEMA_VERSION,
         gander_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -64,7 +65,7 @@ pub fn assemble(about: About, probed: &[Probed], ending: Option<Ending>) -> Capa
         hold: hold(levels),
         broke_first: broke_first(probed, levels, &bracket),
         scalability: usl::fit(levels),
-        head_room: about.need.map(|need| need.head_room(&bracket)),
+        head_room: about.need.map(|need| need.head_room(&bracket, is_held)),
         calls: passed.map_or_else(Vec::new, |passed| {
             groups::calls(&passed.summary, passed.level.rate_per_s)
         }),

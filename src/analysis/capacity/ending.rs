@@ -41,12 +41,14 @@ pub(super) fn ending(reason: Reason, asked: &Asked, levels: &[Level], bracket: B
     let at = last.map_or_else(String::new, |level| format!(" at {}", per_s(level.rate_per_s)));
     let why = last.and_then(|level| level.reasons.first()).cloned();
     let why = why.map_or_else(String::new, |why| format!(": {why}"));
-    let is_held = asked.hold_s <= 0.0 || is_confirmed(levels, &bracket);
+    let is_held = is_held(asked, levels, &bracket);
     let mut text = match reason {
         Reason::Thresholds | Reason::GoodputStoppedRising => broken(levels, &bracket),
         Reason::RateLimited => {
             format!(
-                "the tenant answered 429{at}{why}. The licence is the limit, not what the tenant could do"
+                "the tenant answered 429{at}{why}. That is the limit of the licence, or of the share of it that \
+                 one address may use, not what the tenant could do; {}",
+                without_429(levels)
             )
         }
         Reason::Blocked => format!("the tenant's edge kept the generator out{at}{why}"),
@@ -79,7 +81,21 @@ pub(super) fn ending(reason: Reason, asked: &Asked, levels: &[Level], bracket: B
     Ending { reason, text, is_capacity }
 }
 
-/// Whether the highest rate that passed was held.
+/// The highest level that was not ended by 429; a stray one or two may have been there, too.
+fn without_429(levels: &[Level]) -> String {
+    let well = levels.iter().filter(|level| level.stops != Some(Reason::RateLimited));
+    let highest = well.map(|level| level.rate_per_s).max_by(f64::total_cmp);
+    highest.map_or_else(
+        || "no lower level was tried".to_owned(),
+        |rate| format!("the highest level that was not ended by it was {}", per_s(rate)),
+    )
+}
+
+/// Whether the highest rate that passed was held, where that was asked for.
+pub(super) fn is_held(asked: &Asked, levels: &[Level], bracket: &Bracket) -> bool {
+    asked.hold_s <= 0.0 || is_confirmed(levels, bracket)
+}
+
 fn is_confirmed(levels: &[Level], bracket: &Bracket) -> bool {
     levels.iter().any(|level| {
         level.purpose == Purpose::Hold

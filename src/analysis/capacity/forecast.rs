@@ -42,12 +42,13 @@ impl Need {
         self.per_s
     }
 
-    /// What a bracket leaves above it.
-    pub fn head_room(&self, bracket: &Bracket) -> HeadRoom {
+    /// What a bracket leaves above it. What passed is enough once it is confirmed (`is_held`), where that was
+    /// asked for.
+    pub fn head_room(&self, bracket: &Bracket, is_held: bool) -> HeadRoom {
         let pass = bracket.highest_pass_per_s;
         let is_above = |rate: Option<f64>| rate.is_some_and(|rate| rate <= self.per_s);
         let is_enough = if pass.is_some_and(|pass| pass >= self.per_s) {
-            Some(true)
+            is_held.then_some(true)
         } else {
             is_above(bracket.lowest_fail_per_s).then_some(false)
         };
@@ -116,7 +117,10 @@ mod tests {
     fn head_room_is_known_outside_the_bracket_alone() {
         let need = Need::plan("20/s".parse().unwrap());
         let of = |highest_pass_per_s, lowest_fail_per_s| {
-            let found = need.head_room(&Bracket { highest_pass_per_s, lowest_fail_per_s });
+            let bracket = Bracket { highest_pass_per_s, lowest_fail_per_s };
+            let found = need.head_room(&bracket, true);
+            let open = need.head_room(&bracket, false).is_enough;
+            assert_eq!(open, found.is_enough.filter(|is_enough| !is_enough), "not confirmed");
             (found.is_enough, found.share.map(|share| (share * 100.0).round()))
         };
         assert_eq!(of(Some(25.0), Some(26.0)), (Some(true), Some(25.0)));

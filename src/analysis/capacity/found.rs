@@ -80,7 +80,8 @@ pub enum Reason {
     Thresholds,
     /// Above the bracket iterations do not complete as fast as they come, whatever the thresholds say.
     GoodputStoppedRising,
-    /// The tenant answered 429: the licence is the limit, not what the tenant could do.
+    /// The tenant answered 429: the licence is the limit, or the share of it that one address may use, not what the
+    /// tenant could do.
     RateLimited,
     /// The tenant's edge keeps the generator out.
     Blocked,
@@ -340,7 +341,8 @@ pub struct HeadRoom {
     pub needed_per_s: f64,
     /// Capacity ÷ need − 1, by the highest level that passed; negative where it is not enough. None without one.
     pub share: Option<f64>,
-    /// Whether it is enough: true from the highest pass on, false from the lowest fail on, none between.
+    /// Whether it is enough: true from the highest pass on, once that is confirmed where a confirmation was asked
+    /// for; false from the lowest fail on; none otherwise.
     pub is_enough: Option<bool>,
 }
 

@@ -1,7 +1,7 @@
 //! Reasons to end a search that say nothing about the tenant's capacity: its licence, its edge, its accounts.
 
 use super::found::Reason;
-use crate::base::units::Share;
+use crate::base::figures;
 use crate::measure::fault::Fault;
 use crate::measure::tally::share;
 use crate::measure::timeline::Line;
@@ -23,6 +23,8 @@ const LEAST_PART: f64 = 0.001;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Stops {
     met: [u64; STOPS.len()],
+    /// Iterations that ended in it.
+    failed: [u64; STOPS.len()],
     exchanges: u64,
     iterations: u64,
 }
@@ -37,20 +39,32 @@ impl Stops {
                 let faults = if *is_of_exchanges { &row.exchange_faults } else { &row.faults };
                 *met += faults.of(*fault);
             }
+            for (failed, (_, fault, _)) in self.failed.iter_mut().zip(STOPS) {
+                *failed += row.faults.of(*fault);
+            }
         }
     }
 
-    /// The first reason of the table that was met often enough, and in words how often.
+    /// The first reason of the table that was met often enough, and in words how often: by the moment at which
+    /// that ended the level. Whoever counts later, or iterations alone as guards do, has other numbers.
     pub(super) fn reason(&self) -> Option<(Reason, String)> {
-        self.met.iter().zip(STOPS).find_map(|(met, (reason, fault, is_of_exchanges))| {
+        let mut rows = self.met.iter().zip(&self.failed).zip(STOPS);
+        rows.find_map(|((met, failed), (reason, fault, is_of_exchanges))| {
             let (of, what) = if *is_of_exchanges {
                 (self.exchanges, "exchanges")
             } else {
                 (self.iterations, "iterations")
             };
             let part = share(*met, of.max(*met));
+            let with_them = if *is_of_exchanges {
+                format!(", and with them {failed} of {} iterations", self.iterations)
+            } else {
+                String::new()
+            };
             (*met >= FEWEST && part >= LEAST_PART).then(|| {
-                (*reason, format!("{met} of {of} {what} ended in `{fault}`, {}", Share(part)))
+                let part = figures::share(part);
+                let told = format!("{met} of {of} {what} ended in `{fault}`, {part}{with_them}");
+                (*reason, format!("{told}, when the level was ended"))
             })
         })
     }
@@ -95,6 +109,10 @@ mod tests {
         assert_eq!(stops.reason(), None);
         stops.absorb(&line((Fault::Blocked, 3), (Fault::Blocked, 3)));
         let (_, told) = stops.reason().unwrap();
-        assert_eq!(told, "12 of 11000 exchanges ended in `blocked`, 0.109%");
+        assert_eq!(
+            told,
+            "12 of 11000 exchanges ended in `blocked`, 0.11%, and with them 12 of 1112 iterations, when the \
+             level was ended"
+        );
     }
 }

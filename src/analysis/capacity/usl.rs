@@ -47,10 +47,14 @@ pub(super) fn fit(levels: &[Level]) -> Scalability {
     let lowest = loads.first().map_or(0.0, |load| load.under_way);
     let highest = loads.last().map_or(0.0, |load| load.under_way);
     if loads.len() < FEWEST || highest < SPREAD * lowest {
+        let there = match loads.len() {
+            0 => "none came to rest".to_owned(),
+            1 => format!("there is 1, with {lowest:.1} under way"),
+            number => format!("there are {number}, with {lowest:.1} to {highest:.1} under way"),
+        };
         return without(format!(
             "too little to fit it to: it takes {FEWEST} levels at rest, with {SPREAD} times as many iterations \
-             under way at the highest as at the lowest; there are {} from {lowest:.1} to {highest:.1}",
-            loads.len()
+             under way at the highest as at the lowest; {there}"
         ));
     }
     let Some(curve) = curve(&loads) else {

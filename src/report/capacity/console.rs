@@ -2,10 +2,11 @@
 
 use super::words::{self, Tone};
 use crate::analysis::capacity::found::{Capacity, Level, LevelJourney, LevelVerdict};
-use crate::report::columns::{Cell, Grid, width, wrap};
+use crate::report::columns::{Cell, Grid, clean, width, wrap};
 use crate::report::console::WIDEST;
 use crate::report::figures;
 use crate::report::paint::{Paint, Style};
+use crate::result::capacity::{CAPACITY, PROBES};
 
 /// The headings of the figures of a level.
 const HEADINGS: &[&str] =
@@ -22,6 +23,21 @@ pub fn render(of: &Capacity, columns: usize, paint: Paint) -> String {
     page.levels(of);
     page.calls(of);
     page.cautions(of);
+    page.text
+}
+
+/// Where everything about a search is, and how to see it again; `report` is its page, if there is one.
+pub fn results(directory: &str, report: Option<&str>, paint: Paint) -> String {
+    let mut page = Page { text: String::new(), columns: WIDEST, paint };
+    let directory = clean(directory);
+    page.title(Style::Strong, "Results");
+    if let Some(report) = report {
+        page.line(Style::Plain, &format!("  report  {}", clean(report)));
+    }
+    page.line(Style::Plain, &format!("  data    {directory}/{CAPACITY}"));
+    page.line(Style::Plain, &format!("  levels  {directory}/{PROBES}"));
+    page.line(Style::Faint, "  the same again, or as json, markdown, html:");
+    page.line(Style::Hint, &format!("    gander report {directory} --format json"));
     page.text
 }
 
@@ -157,7 +173,7 @@ fn put(grid: &mut Grid, level: &Level) {
         Cell::plain(errors),
         Cell::plain(figures::rate(level.completed_per_s)),
         Cell::plain(figures::rate(level.in_flight)),
-        Cell::plain(figures::seconds(level.measured_s)),
+        Cell::plain(words::length(level.measured_s)),
     ];
     grid.row(2, Cell::plain(name), cells);
     if alone.is_none() {
@@ -198,32 +214,33 @@ mod tests {
     #[test]
     fn a_capacity_that_was_found() {
         insta::assert_snapshot!(shown(&specimen::found()), @"
-        CAPACITY 140/s TO 147/s  above it a threshold does not hold
+        CAPACITY 140/s
+          to promise, confirmed by a hold; 5.00% above it, at 147/s, a threshold does not hold
           `p95 < 400ms` does not hold at 147/s: 451 ms
 
           most likely   143/s, 95% between 141/s and 145/s
           broke first   `p95 < 400ms`, 451 ms at 147/s
           slowed most   `customHTMLTemplate submit SIGNON`, 45.0 ms on average at first and 126 ms there:
                         92.0% of what was added
-          confirmed by  a hold of 5.00 min at 140/s, which passed
+          confirmed by  a hold of 5 min at 140/s
           head-room     50.0/s needed (60000/h peak 3): +180% left by what passed, enough
           scalability   peak foreseen at 171/s (158/s … 190/s); contention 2.10%, coherency 3.1e-4, R² 0.998
 
         Levels                verdict      p50      p95      p99  errors  ended/s  in flight  measured
-          20.0/s  #1 climb       pass  61.0 ms   118 ms   177 ms       ·     20.0       1.22    48.0 s
-          60.0/s  #2 climb       pass  66.0 ms   139 ms   208 ms       ·     60.0       3.96    48.0 s
-          104/s  #5 narrow       pass  81.0 ms   203 ms   304 ms       ·      104       8.42    48.0 s
-          140/s  #6 narrow       pass   118 ms   362 ms   543 ms       ·      140       16.5    48.0 s
-          140/s  #10 hold        pass   119 ms   358 ms   537 ms       ·      140       16.7  5.00 min
-          143/s  #7 narrow  undecided   121 ms   391 ms   586 ms       ·      143       17.3    48.0 s
+          20.0/s  #1 climb       pass  61.0 ms   118 ms   177 ms       ·     20.0       1.22      48 s
+          60.0/s  #2 climb       pass  66.0 ms   139 ms   208 ms       ·     60.0       3.96      48 s
+          104/s  #5 narrow       pass  81.0 ms   203 ms   304 ms       ·      104       8.42      48 s
+          140/s  #6 narrow       pass   118 ms   362 ms   543 ms       ·      140       16.5      48 s
+          140/s  #10 hold        pass   119 ms   358 ms   537 ms       ·      140       16.7     5 min
+          143/s  #7 narrow  undecided   121 ms   391 ms   586 ms       ·      143       17.3      48 s
               `p95 < 400ms`: 391 ms (372 ms … 411 ms) does not tell
-          147/s  #8 narrow       fail   140 ms   442 ms   663 ms       ·      147       20.6    48.0 s
+          147/s  #8 narrow       fail   140 ms   442 ms   663 ms       ·      147       20.6      48 s
               `p95 < 400ms` does not hold: 442 ms
-          147/s  #9 repeat       fail   143 ms   451 ms   676 ms       ·      147       21.0    48.0 s
+          147/s  #9 repeat       fail   143 ms   451 ms   676 ms       ·      147       21.0      48 s
               `p95 < 400ms` does not hold: 451 ms
-          180/s  #3 climb        fail   2.61 s  > limit  > limit   2.10%      155        405    48.0 s
+          180/s  #3 climb        fail   2.61 s  > limit  > limit   2.10%      155        405      48 s
               `p95 < 400ms` does not hold: > 30 s
-          180/s  #4 repeat       fail   2.48 s  > limit  > limit   2.10%      155        384    48.0 s
+          180/s  #4 repeat       fail   2.48 s  > limit  > limit   2.10%      155        384      48 s
               `p95 < 400ms` does not hold: > 30 s
 
         Calls by rate group, at the highest level that passed
@@ -234,20 +251,40 @@ mod tests {
     }
 
     #[test]
+    fn it_ends_with_where_everything_is() {
+        let dir = "reports/20261122-101500-k3f9";
+        let shown = results(dir, Some("reports/20261122-101500-k3f9/report.html"), Paint::Plain);
+        insta::assert_snapshot!(shown, @"
+
+        Results
+          report  reports/20261122-101500-k3f9/report.html
+          data    reports/20261122-101500-k3f9/capacity.json
+          levels  reports/20261122-101500-k3f9/probes
+          the same again, or as json, markdown, html:
+            gander report reports/20261122-101500-k3f9 --format json
+        ");
+        assert!(!results(dir, None, Paint::Plain).contains("report.html"));
+    }
+
+    #[test]
     fn a_search_that_the_licence_stopped() {
         insta::assert_snapshot!(shown(&specimen::limited()), @"
-        RATE LIMITED  the licence was the limit; the capacity is not known
-          the tenant answered 429 at 180/s: 41 of 620 exchanges ended in `rate-limited`, 6.613%. The licence
-            is the limit, not what the tenant could do
+        RATE LIMITED
+          the licence, or one address's share of it, was the limit; the capacity is not known
+          the tenant answered 429 at 180/s: 41 of 620 exchanges ended in `rate-limited`, 6.61%
 
+          bracket      60.0/s or more
           head-room    70/s needed: -14% left by what passed, cannot be told
           scalability  too little to fit it to
+          advice       ask the tenant's owner which of the two it was. The vendor's documents grant one
+                       address 35% of a licence's rate: that is what a search from one machine meets first.
+                       `http.local_addresses` lets connections go out from several addresses of this machine
 
         Levels              verdict      p50      p95      p99  errors  ended/s  in flight  measured
-          20.0/s  #1 climb     pass  61.0 ms   118 ms   177 ms       ·     20.0       1.22    48.0 s
-          60.0/s  #2 climb     pass  66.0 ms   139 ms   208 ms       ·     60.0       3.96    48.0 s
-          180/s  #3 climb      void   2.61 s  > limit  > limit   2.10%      155        405    48.0 s
-              41 of 620 exchanges ended in `rate-limited`, 6.613%
+          20.0/s  #1 climb     pass  61.0 ms   118 ms   177 ms       ·     20.0       1.22      48 s
+          60.0/s  #2 climb     pass  66.0 ms   139 ms   208 ms       ·     60.0       3.96      48 s
+          180/s  #3 climb      void   2.61 s  > limit  > limit   2.10%      155        405      48 s
+              41 of 620 exchanges ended in `rate-limited`, 6.61%
 
         Calls by rate group, at the highest level that passed
           davinci-start      60.0/s, 1.00 for each iteration
@@ -266,18 +303,24 @@ mod tests {
         insta::assert_snapshot!(shown, @"
         UNFINISHED  the search has no end on record: it is still under way, or was killed
 
+          bracket      20.0/s or more
           scalability  too little to fit it to
+          advice       a search cannot be taken up again, and `--resume` is for runs: search again, with
+                       `--from 20.0/s` to spare the way up
 
         Levels              verdict      p50     p95     p99  errors  ended/s  in flight  measured
-          20.0/s  #1 climb     pass  61.0 ms  118 ms  177 ms       ·     20.0       1.22    48.0 s
+          20.0/s  #1 climb     pass  61.0 ms  118 ms  177 ms       ·     20.0       1.22      48 s
 
         NOTHING PASSED  not even the lowest level holds
           no level passed, down to 1.00/s
 
+          bracket      below 20.0/s
           scalability  too little to fit it to
+          advice       begin lower, with `--from`; if even an idle tenant does not keep the rule, its limit
+                       is not about load
 
         Levels              verdict      p50     p95     p99  errors  ended/s  in flight  measured
-          20.0/s  #1 climb     fail  61.0 ms  118 ms  177 ms       ·     20.0       1.22    48.0 s
+          20.0/s  #1 climb     fail  61.0 ms  118 ms  177 ms       ·     20.0       1.22      48 s
               `p95 < 400ms` does not hold: 2.00 s
         ");
     }

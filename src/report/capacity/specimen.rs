@@ -102,12 +102,12 @@ pub(in crate::report) fn limited() -> Capacity {
     of.levels.truncate(3);
     let last = &mut of.levels[2];
     (last.verdict, last.stops) = (Void, Some(Reason::RateLimited));
-    last.reasons = vec!["41 of 620 exchanges ended in `rate-limited`, 6.613%".to_owned()];
+    last.reasons = vec!["41 of 620 exchanges ended in `rate-limited`, 6.61%".to_owned()];
     of.ending = Some(Ending {
         reason: Reason::RateLimited,
-        text: "the tenant answered 429 at 180/s: 41 of 620 exchanges ended in `rate-limited`, 6.613%. The \
-               licence is the limit, not what the tenant could do"
-            .to_owned(),
+        text:
+            "the tenant answered 429 at 180/s: 41 of 620 exchanges ended in `rate-limited`, 6.61%"
+                .to_owned(),
         is_capacity: false,
     });
     of.bracket = Bracket { highest_pass_per_s: Some(60.0), lowest_fail_per_s: None };

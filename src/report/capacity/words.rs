@@ -1,20 +1,23 @@
 //! What every rendering of a search says in the same words.
 
+use super::advice::advice;
 use crate::analysis::capacity::found::{
-    Bracket, Capacity, GroupCalls, HeadRoom, Level, LevelVerdict, Purpose, Reason, Slowed,
+    Bracket, Capacity, GroupCalls, HeadRoom, Hold, Level, LevelVerdict, Purpose, Reason, Slowed,
 };
 use crate::base::units::{Rate, Share};
 use crate::report::figures;
+use std::time::Duration;
 
-/// The reasons, their words in headings, and what the search then says.
+/// The reasons, their words in headings, and what the search then says; of the first two, what is so above the
+/// capacity.
 const REASONS: &[(Reason, &str, &str)] = &[
-    (Reason::Thresholds, "Capacity", "above it a threshold does not hold"),
+    (Reason::Thresholds, "Capacity", "a threshold does not hold"),
+    (Reason::GoodputStoppedRising, "Capacity", "iterations do not end as fast as they come"),
     (
-        Reason::GoodputStoppedRising,
-        "Capacity",
-        "above it iterations do not end as fast as they come",
+        Reason::RateLimited,
+        "Rate limited",
+        "the licence, or one address's share of it, was the limit; the capacity is not known",
     ),
-    (Reason::RateLimited, "Rate limited", "the licence was the limit; the capacity is not known"),
     (Reason::Blocked, "Blocked", "the generator was kept out; the capacity is not known"),
     (
         Reason::GeneratorSaturated,
@@ -26,7 +29,7 @@ const REASONS: &[(Reason, &str, &str)] = &[
         "Out of accounts",
         "no accounts were left; the capacity is not known",
     ),
-    (Reason::TopReached, "At least", "the highest level that was allowed passed"),
+    (Reason::TopReached, "At least", "the highest level that passed; none that was allowed failed"),
     (Reason::NothingPassed, "Nothing passed", "not even the lowest level holds"),
     (Reason::ProbesUsedUp, "Not finished", "the probes were used up before the bracket was narrow"),
     (Reason::Aborted, "Aborted", "a probe was ended for another reason than its load"),
@@ -51,27 +54,63 @@ pub(super) fn headline(of: &Capacity) -> (String, String) {
     };
     let row = REASONS.iter().find(|(reason, ..)| *reason == ending.reason);
     let (_, word, meaning) = row.copied().unwrap_or((ending.reason, "Ended", ""));
-    match ending.reason {
-        Reason::Thresholds | Reason::GoodputStoppedRising if !ending.is_capacity => {
-            ("Not confirmed".to_owned(), "no rate that passed was confirmed".to_owned())
+    let passed = of.bracket.highest_pass_per_s;
+    match (ending.reason, passed) {
+        (Reason::Thresholds | Reason::GoodputStoppedRising, Some(passed)) if ending.is_capacity => {
+            (format!("{word} {}", rate(passed)), promise(of, meaning))
         }
-        Reason::Thresholds | Reason::GoodputStoppedRising => {
-            (format!("{word} {}", bracket(&of.bracket)), meaning.to_owned())
+        (Reason::TopReached, Some(passed)) if is_held(of) => {
+            (format!("{word} {}", rate(passed)), meaning.to_owned())
         }
-        Reason::TopReached => {
-            (format!("{word} {}", rate_or_none(of.bracket.highest_pass_per_s)), meaning.to_owned())
+        (Reason::Thresholds | Reason::GoodputStoppedRising | Reason::TopReached, passed) => {
+            let highest = passed.map(|passed| format!("; the highest is {}", rate(passed)));
+            let meaning = format!(
+                "no rate that passed was confirmed by a hold{}",
+                highest.unwrap_or_default()
+            );
+            ("Not confirmed".to_owned(), meaning)
         }
         _ => (word.to_owned(), meaning.to_owned()),
     }
 }
 
+/// That the lower end is what to promise, and how far above it the upper one is.
+fn promise(of: &Capacity, meaning: &str) -> String {
+    let held =
+        if of.asked.hold_s > 0.0 { "confirmed by a hold" } else { "not confirmed by a hold" };
+    let Bracket { highest_pass_per_s: Some(low), lowest_fail_per_s: Some(high) } = of.bracket
+    else {
+        return format!("to promise, {held}");
+    };
+    let above = figures::share(high / low - 1.0);
+    let asked = if is_wide(of) {
+        format!(" ({} was asked for)", Share(of.asked.resolution))
+    } else {
+        String::new()
+    };
+    format!("to promise, {held}; {above} above it{asked}, at {}, {meaning}", rate(high))
+}
+
+/// Whether the ends of the bracket are further apart than was asked for.
+fn is_wide(of: &Capacity) -> bool {
+    let ends = of.bracket.highest_pass_per_s.zip(of.bracket.lowest_fail_per_s);
+    ends.is_some_and(|(low, high)| high > low * (1.0 + of.asked.resolution) * (1.0 + 1e-9))
+}
+
+/// Whether the highest level that passed was confirmed, where that was asked for.
+fn is_held(of: &Capacity) -> bool {
+    let is_of_it = |hold: &Hold| {
+        hold.verdict == LevelVerdict::Pass && Some(hold.rate_per_s) == of.bracket.highest_pass_per_s
+    };
+    of.asked.hold_s <= 0.0 || of.hold.as_ref().is_some_and(is_of_it)
+}
+
 /// Whether what was asked for came of it.
 pub(super) fn tone(of: &Capacity) -> Tone {
     let is_needed = of.head_room.as_ref().map(|room| room.is_enough);
-    let is_statement = of
-        .ending
-        .as_ref()
-        .is_some_and(|ending| ending.is_capacity || ending.reason == Reason::TopReached);
+    let is_statement = of.ending.as_ref().is_some_and(|ending| {
+        ending.is_capacity || (ending.reason == Reason::TopReached && is_held(of))
+    });
     match (is_statement, is_needed) {
         (_, Some(Some(false))) => Tone::Bad,
         (true, None | Some(Some(true))) => Tone::Good,
@@ -96,8 +135,18 @@ pub(super) fn rate(per_s: f64) -> String {
     format!("{}/s", figures::rate(per_s))
 }
 
-fn rate_or_none(per_s: Option<f64>) -> String {
-    per_s.map_or_else(|| figures::NONE.to_owned(), rate)
+/// A length of time in whole seconds, as those of levels are: `48 s`, `5 min`, `2 min 1 s`.
+pub(super) fn length(seconds: f64) -> String {
+    let whole = Duration::try_from_secs_f64(seconds).ok().filter(|of| of.subsec_nanos() == 0);
+    let Some(seconds_in_all) = whole.map(|of| of.as_secs()) else {
+        return figures::seconds(seconds);
+    };
+    let (minutes, seconds) = (seconds_in_all / 60, seconds_in_all % 60);
+    match (minutes, seconds) {
+        (0 | 1, _) => format!("{seconds_in_all} s"),
+        (_, 0) => format!("{minutes} min"),
+        _ => format!("{minutes} min {seconds} s"),
+    }
 }
 
 /// What came of a level, in a word.
@@ -140,29 +189,44 @@ pub(super) fn findings(of: &Capacity) -> Vec<(&'static str, String)> {
         ("broke first", what)
     });
     let slowed = of.broke_first.as_ref().and_then(|broken| broken.row.as_ref());
-    let hold = of.hold.as_ref().map(|hold| {
-        let measured = figures::seconds(hold.measured_s);
-        let word = match hold.verdict {
-            LevelVerdict::Pass => "passed",
-            LevelVerdict::Fail => "failed",
-            LevelVerdict::Undecided | LevelVerdict::Void => "did not tell",
-        };
-        ("confirmed by", format!("a hold of {measured} at {}, which {word}", rate(hold.rate_per_s)))
-    });
-    let law = Some(("scalability", scalability(of)));
+    let law = (!of.levels.is_empty()).then(|| ("scalability", scalability(of)));
     let likely = of.estimate.map(|found| {
         let (low, high) = (rate(found.low_per_s), rate(found.high_per_s));
         ("most likely", format!("{}, 95% between {low} and {high}", rate(found.per_s)))
     });
+    // A capacity has it in its heading.
+    let is_capacity = of.ending.as_ref().is_some_and(|ending| ending.is_capacity);
+    let is_known = of.bracket != Bracket::default() && !is_capacity;
     let parts = [
+        is_known.then(|| ("bracket", bracket(&of.bracket))),
         likely,
         broken,
         slowed.map(|row| ("slowed most", what_slowed(row))),
-        hold,
+        hold(of),
         of.head_room.as_ref().map(|room| ("head-room", head_room(room))),
         law,
+        advice(of, is_wide(of)).map(|advice| ("advice", advice)),
     ];
     parts.into_iter().flatten().collect()
+}
+
+/// What came of the confirmation, where one was made.
+fn hold(of: &Capacity) -> Option<(&'static str, String)> {
+    let Some(hold) = &of.hold else {
+        let is_hold = |level: &&Level| level.purpose == Purpose::Hold;
+        let void = of.levels.iter().rfind(is_hold)?;
+        let at = rate(void.rate_per_s);
+        return Some(("not confirmed", format!("the hold at {at} says nothing about the tenant")));
+    };
+    let told = format!("a hold of {} at {}", length(hold.measured_s), rate(hold.rate_per_s));
+    Some(match hold.verdict {
+        LevelVerdict::Pass if is_held(of) => ("confirmed by", told),
+        LevelVerdict::Pass => ("not confirmed", format!("{told} passed, at another rate")),
+        LevelVerdict::Fail => ("not confirmed", format!("{told} failed")),
+        LevelVerdict::Undecided | LevelVerdict::Void => {
+            ("not confirmed", format!("{told} did not tell"))
+        }
+    })
 }
 
 /// A row of exchanges by its names.
@@ -194,6 +258,7 @@ pub(super) fn head_room(room: &HeadRoom) -> String {
     let word = match room.is_enough {
         Some(true) => "enough",
         Some(false) => "not enough",
+        None if room.share.is_some_and(|share| share >= 0.0) => "which is not confirmed",
         None => "cannot be told",
     };
     format!("{asked}: {share}, {word}")
@@ -238,7 +303,7 @@ pub(super) fn calls(of: &GroupCalls) -> String {
 /// What was asked for, a term and its words each.
 pub(super) fn asked(of: &Capacity) -> Vec<(&'static str, String)> {
     let asked = &of.asked;
-    let hold = if asked.hold_s > 0.0 { figures::seconds(asked.hold_s) } else { "none".to_owned() };
+    let hold = if asked.hold_s > 0.0 { length(asked.hold_s) } else { "none".to_owned() };
     let to = asked.to_per_s.map_or_else(|| "no bound".to_owned(), rate);
     vec![
         ("from", rate(asked.from_per_s)),
@@ -270,6 +335,7 @@ pub(super) fn worth(level: &Level) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::capacity::found::Ending;
     use crate::report::capacity::specimen;
 
     #[test]
@@ -308,5 +374,56 @@ mod tests {
                 .ends_with("-20% left by what passed, not enough")
         );
         assert!(head_room(&room(None, None)).contains("nothing passed"));
+        assert!(head_room(&room(Some(1.2), None)).ends_with("passed, which is not confirmed"));
+    }
+
+    #[test]
+    fn the_heading_says_what_to_promise_and_how_wide_the_bracket_is() {
+        let mut found = specimen::found();
+        found.bracket.lowest_fail_per_s = Some(174.0);
+        let (word, meaning) = headline(&found);
+        assert_eq!(word, "Capacity 140/s");
+        assert_eq!(
+            meaning,
+            "to promise, confirmed by a hold; 24.3% above it (5% was asked for), at 174/s, a threshold does \
+             not hold"
+        );
+        found.asked.hold_s = 0.0;
+        assert!(headline(&found).1.starts_with("to promise, not confirmed by a hold; "));
+    }
+
+    #[test]
+    fn nothing_is_called_confirmed_that_a_hold_did_not_confirm() {
+        for (verdict, rate_per_s, label, end) in [
+            (LevelVerdict::Pass, 140.0, "confirmed by", "at 140/s"),
+            (LevelVerdict::Pass, 120.0, "not confirmed", "passed, at another rate"),
+            (LevelVerdict::Undecided, 140.0, "not confirmed", "did not tell"),
+            (LevelVerdict::Fail, 143.0, "not confirmed", "failed"),
+        ] {
+            let mut found = specimen::found();
+            found.hold = Some(Hold { rate_per_s, measured_s: 121.0, verdict });
+            let (term, told) = hold(&found).unwrap();
+            assert_eq!(term, label, "{verdict:?}");
+            assert!(told.starts_with("a hold of 2 min 1 s at ") && told.ends_with(end), "{told}");
+        }
+        let mut void = specimen::found();
+        void.hold = None;
+        assert_eq!(hold(&void).unwrap().0, "not confirmed");
+        let (reason, is_capacity) = (Reason::TopReached, false);
+        void.ending = Some(Ending { reason, text: String::new(), is_capacity });
+        let (word, meaning) = headline(&void);
+        assert_eq!(word, "Not confirmed");
+        assert!(meaning.ends_with("; the highest is 140/s"), "{meaning}");
+        assert_eq!(tone(&void), Tone::Bad);
+    }
+
+    #[test]
+    fn lengths_are_whole_where_they_are() {
+        for (seconds, shown) in
+            [(0.0, "0 s"), (60.0, "60 s"), (119.0, "119 s"), (120.0, "2 min"), (301.0, "5 min 1 s")]
+        {
+            assert_eq!(length(seconds), shown);
+        }
+        assert_eq!(length(0.25), "250 ms");
     }
 }

@@ -27,18 +27,51 @@ const READ: &[Read] = &[
 /// Points of the law's curve.
 const STEPS: u32 = 120;
 
-/// Response times against the rate, a chart for each journey.
+/// What a chart against the rate shows.
+struct Drawing {
+    about: About,
+    /// What the vertical axis is.
+    axis: &'static str,
+    /// Each with a place for each level.
+    lines: Vec<Line>,
+    limits: Vec<(String, f64)>,
+    /// Intervals: strokes from end to end.
+    intervals: Vec<[Place; 2]>,
+}
+
+/// A line of a [`Drawing`].
+struct Line {
+    name: &'static str,
+    colour: RGBColor,
+    places: Vec<Option<Place>>,
+}
+
+/// Times against the rate: first what each rule about steps was judged by, then the response times of each
+/// journey.
 pub fn latency(of: &Capacity) -> Vec<Figure> {
+    let levels = shown(of);
+    let rules: Vec<(String, Rule)> = of
+        .asked
+        .rules
+        .iter()
+        .filter_map(|text| Some((text.clone(), text.parse().ok()?)))
+        .filter(|(_, rule): &(String, Rule)| rule.scope.is_of_exchanges())
+        .collect();
+    let judged = (1..).zip(rules.iter().take(MOST_FIGURES));
+    let judged: Vec<Figure> = judged
+        .filter_map(|(place, (text, rule))| {
+            drawn(of, &levels, of_rule(of, &levels, (text, rule), format!("load-rule-{place}"))?)
+        })
+        .collect();
     let names: BTreeSet<&str> =
         of.levels.iter().flat_map(|level| &level.journeys).map(|of| of.journey.as_str()).collect();
     let several = names.len() > 1;
-    let drawn = names.iter().take(MOST_FIGURES).enumerate();
-    drawn
-        .filter_map(|(place, name)| {
-            let id = if several { format!("load-{}", place + 1) } else { "load".to_owned() };
-            of_journey(of, name, id)
-        })
-        .collect()
+    let journeys = names.iter().take(MOST_FIGURES).enumerate().filter_map(|(place, name)| {
+        let id = if several { format!("load-{}", place + 1) } else { "load".to_owned() };
+        drawn(of, &levels, of_journey(of, &levels, (name, !judged.is_empty()), id))
+    });
+    let journeys: Vec<Figure> = journeys.collect();
+    judged.into_iter().chain(journeys).collect()
 }
 
 /// One for each rate: of repeats the one that was measured for longest.
@@ -53,26 +86,88 @@ fn shown(of: &Capacity) -> Vec<&Level> {
     levels
 }
 
-fn of_journey(of: &Capacity, name: &str, id: String) -> Option<Figure> {
-    let levels = shown(of);
+/// The time that a rule about steps looks at, with its interval, and its limit.
+fn of_rule(
+    of: &Capacity,
+    levels: &[&Level],
+    (text, rule): (&str, &Rule),
+    id: String,
+) -> Option<Drawing> {
+    let Limit::Time(limit) = rule.limit.value else { return None };
+    let limit_us = limit.0.as_secs_f64() * 1e6;
+    let sign = if rule.op.wants_low() { 1.0 } else { -1.0 };
+    let judged = |level: &Level| {
+        let of_level = level.rules.iter().find(|of| of.rule == text)?;
+        // Slower than any limit is no time.
+        let is_time = !of_level.observed.starts_with('>');
+        let excess = of_level.excess.filter(|_| is_time)?;
+        let at = |excess: f64| (level.rate_per_s, limit_us * (sign * excess).exp());
+        let interval = of_level.excess_error.map(|error| {
+            let aside = TWO_SIDES * error;
+            [at(excess - aside), at(excess + aside)]
+        });
+        Some((at(excess), interval))
+    };
+    let found: Vec<_> = levels.iter().map(|level| judged(level)).collect();
+    let places: Vec<Option<Place>> = found.iter().map(|of| of.map(|(place, _)| place)).collect();
+    let about = About {
+        id,
+        title: format!("{text}: what was observed, against load"),
+        alt: alt(of, &format!("What the rule {text} looks at"), levels, &places),
+        caption: format!(
+            "The time of single exchanges that this rule looks at, at each level, with its 95% interval. {REST} Dashed: \
+             its limit."
+        ),
+    };
+    Some(Drawing {
+        about,
+        axis: "time of an exchange",
+        intervals: found.into_iter().flatten().filter_map(|(_, interval)| interval).collect(),
+        lines: vec![Line { name: "observed", colour: BLUE, places }],
+        limits: vec![(text.to_owned(), limit_us)],
+    })
+}
+
+/// The quantile of the normal distribution that intervals of 95 % reach to.
+const TWO_SIDES: f64 = 1.96;
+
+fn of_journey(
+    of: &Capacity,
+    levels: &[&Level],
+    (name, has_steps): (&str, bool),
+    id: String,
+) -> Drawing {
     let at = |level: &Level| level.journeys.iter().find(|of| of.journey == name).cloned();
-    let lines: Vec<Vec<Option<Place>>> = READ
-        .iter()
-        .map(|(_, read, _)| {
-            let place =
-                |level: &&Level| Some((level.rate_per_s, real(at(level).as_ref().and_then(read)?)));
-            levels.iter().map(place).collect()
-        })
-        .collect();
-    let times = || lines.iter().flatten().flatten().map(|(_, time)| *time);
+    let line = |(line, read, colour): &Read| {
+        let place =
+            |level: &&Level| Some((level.rate_per_s, real(at(level).as_ref().and_then(read)?)));
+        Line { name: line, colour: *colour, places: levels.iter().map(place).collect() }
+    };
+    let lines: Vec<Line> = READ.iter().map(line).collect();
     let limits = limits(of, name);
-    let all = times().chain(limits.iter().map(|(_, limit)| *limit));
+    let p95 = lines.iter().find(|line| line.name == "p95");
+    let p95 = p95.map_or(&[][..], |line| &line.places);
+    let of_name = format!("95th percentile of the response time of {name}");
+    let about = About {
+        id,
+        title: format!("Response time of {name}, the whole journey, against load"),
+        alt: alt(of, &of_name, levels, p95),
+        caption: caption(!limits.is_empty(), has_steps),
+    };
+    Drawing { about, axis: "response time", lines, limits, intervals: Vec::new() }
+}
+
+fn drawn(of: &Capacity, levels: &[&Level], what: Drawing) -> Option<Figure> {
+    let Drawing { about, axis, lines, limits, intervals } = what;
+    let times = || lines.iter().flat_map(|line| &line.places).flatten().map(|(_, time)| *time);
+    let ends = intervals.iter().flatten().map(|(_, time)| *time);
+    let all = times().chain(limits.iter().map(|(_, limit)| *limit)).chain(ends);
     let (shortest, longest) =
         all.fold((f64::INFINITY, 0.0f64), |ends, time| (ends.0.min(time), ends.1.max(time)));
     times().next()?;
     let most = levels.last()?.rate_per_s;
     let x = Axis::amount("iterations started per second", most);
-    let panel = Panel::filling(320, x, Axis::log_times("response time", shortest, longest));
+    let panel = Panel::filling(320, x, Axis::log_times(axis, shortest, longest));
     let mut sheet = Sheet::default();
     shade(of, &panel, &mut sheet)?;
     sheet.add(&panel.mesh()?);
@@ -81,27 +176,28 @@ fn of_journey(of: &Capacity, name: &str, id: String) -> Option<Figure> {
         let stroke = panel.strokes([ends], RED, 10)?;
         sheet.dashed(rule, Dashes::Long, &stroke);
     }
-    for ((name, _, colour), places) in READ.iter().zip(&lines) {
-        let dots: Vec<Place> = places.iter().flatten().copied().collect();
+    sheet.add(&panel.strokes(intervals, SLATE, 15)?);
+    for Line { name, colour, places } in &lines {
+        let dots: Vec<Place> = places.iter().copied().flatten().collect();
         let drawn = panel.line(places, *colour, 20)? + &panel.dots(&dots, *colour, 30)?;
         sheet.series(name, &drawn);
     }
-    let readout = readout(&panel, &levels, &lines);
-    let about = About {
-        id,
-        title: format!("Response time of {name} against load"),
-        alt: alt(of, name, &levels, &lines),
-        caption: caption(&limits),
-    };
+    let readout = readout(&panel, levels, &lines);
     Some(sheet.figure(about, panel.sheet, &readout))
 }
 
-fn caption(limits: &[(String, f64)]) -> String {
-    let dashed = if limits.is_empty() { "" } else { " Dashed: the limits of thresholds." };
-    format!(
-        "One point for each level; one that lies on time-outs, slower than any limit, is left out. Shaded: from \
-         the highest level that passed to the lowest that failed.{dashed}"
-    )
+/// What is so in every chart against the rate.
+const REST: &str = "One point for each level; one that lies on time-outs, slower than any limit, is left out. Shaded: \
+                    from the highest level that passed to the lowest that failed.";
+
+fn caption(has_limits: bool, has_steps: bool) -> String {
+    let dashed = if has_limits { " Dashed: the limits of thresholds." } else { "" };
+    let steps = if has_steps {
+        " Rules about steps look at single exchanges: each has a chart of its own above."
+    } else {
+        ""
+    };
+    format!("From the first request of an iteration to its last. {REST}{dashed}{steps}")
 }
 
 /// The bracket as a band, with what its ends are.
@@ -141,25 +237,25 @@ fn limits(of: &Capacity, journey: &str) -> Vec<(String, f64)> {
     rules.filter_map(limit).collect()
 }
 
-fn readout(panel: &Panel, levels: &[&Level], lines: &[Vec<Option<Place>>]) -> Readout {
+fn readout(panel: &Panel, levels: &[&Level], lines: &[Line]) -> Readout {
     let x = levels.iter().map(|level| {
         let text = format!("{}/s", figures::rate(level.rate_per_s));
         (panel.pixel((level.rate_per_s, panel.y.low())).0, text)
     });
-    let track = |((name, _, colour), places): (&Read, &Vec<Option<Place>>)| Track {
-        name: (*name).to_owned(),
-        colour: *colour,
-        points: places
+    let track = |line: &Line| Track {
+        name: line.name.to_owned(),
+        colour: line.colour,
+        points: line
+            .places
             .iter()
             .map(|place| place.map(|place| (panel.pixel(place).1, say_time(place.1))))
             .collect(),
     };
-    Readout { label: "rate", x: x.collect(), series: READ.iter().zip(lines).map(track).collect() }
+    Readout { label: "rate", x: x.collect(), series: lines.iter().map(track).collect() }
 }
 
-fn alt(of: &Capacity, name: &str, levels: &[&Level], lines: &[Vec<Option<Place>>]) -> String {
-    let p95 = READ.iter().zip(lines).find(|((name, ..), _)| *name == "p95").map(|(_, line)| line);
-    let said = p95.into_iter().flatten().zip(levels).map(|(place, level)| {
+fn alt(of: &Capacity, what: &str, levels: &[&Level], places: &[Option<Place>]) -> String {
+    let said = places.iter().zip(levels).map(|(place, level)| {
         let time = place.map_or_else(|| "beyond any limit".to_owned(), |place| say_time(place.1));
         format!("{time} at {}/s", figures::rate(level.rate_per_s))
     });
@@ -171,7 +267,7 @@ fn alt(of: &Capacity, name: &str, levels: &[&Level], lines: &[Vec<Option<Place>>
         }
         _ => String::new(),
     };
-    format!("95th percentile of the response time of {name}: {}.{bracket}", said.join(", "))
+    format!("{what}: {}.{bracket}", said.join(", "))
 }
 
 /// What was completed against what was under way, and the law through it; none without levels at rest.
@@ -245,6 +341,7 @@ fn real(us: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::capacity::found::LevelRule;
     use crate::report::capacity::specimen;
     use crate::report::chart::geometry;
 
@@ -259,6 +356,28 @@ mod tests {
             "{}",
             drawn[0].alt
         );
+    }
+
+    #[test]
+    fn a_rule_about_a_step_is_drawn_with_the_times_of_that_step_and_with_no_others() {
+        let text = "sign-on/credentials.p95 < 75ms";
+        let mut found = specimen::found();
+        found.asked.rules = vec![text.to_owned(), "p95 < 400ms".to_owned()];
+        for level in &mut found.levels {
+            let rule = LevelRule { rule: text.to_owned(), ..level.rules[0].clone() };
+            level.rules.push(rule);
+        }
+        let drawn = latency(&found);
+        assert_eq!(drawn.len(), 2);
+        drawn.iter().for_each(geometry::check);
+        let limits =
+            |of: &Figure| [text, "p95 &lt; 400ms"].map(|rule| of.svg.matches(rule).count());
+        assert!(drawn[0].title.starts_with(text) && drawn[0].svg.contains("stroke-dasharray"));
+        assert_eq!(limits(&drawn[1])[0], 0, "a limit of a step beside times of whole journeys");
+        assert!(drawn[1].caption.contains("a chart of its own above"), "{}", drawn[1].caption);
+        // 442 of 400 ms is as far beyond as 82.9 of 75; what lies on time-outs is left out.
+        let alt = &drawn[0].alt;
+        assert!(alt.contains("82.9 ms at 147/s") && alt.contains("beyond any limit"), "{alt}");
     }
 
     #[test]

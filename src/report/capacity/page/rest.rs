@@ -49,6 +49,10 @@ const GLOSSARY: &[(&str, &str)] = &[
         "void",
         "It says nothing about the tenant: the generator was the limit, or something else stopped it.",
     ),
+    (
+        "settling",
+        "How long it took until the level was at rest; `>` where it had not come to rest by then.",
+    ),
     ("hold", "The confirmation: the highest level that passed, for longer."),
     (
         "in flight",

@@ -76,12 +76,12 @@ fn rows(level: &Level) -> Vec<Row> {
         Some(journey) => cells.extend(times(journey)),
         None => cells.extend([slower(level.p50_us), Cell::of(""), Cell::of(""), Cell::of("")]),
     }
-    let settling = if level.is_settled { "" } else { "not settled in " };
+    let settling = if level.is_settled { "" } else { "> " };
     cells.extend([
         Cell::rate(level.completed_per_s),
         Cell::rate(level.in_flight),
-        Cell::of(format!("{settling}{}", figures::seconds(level.settling_s))),
-        Cell::of(figures::seconds(level.measured_s)),
+        Cell::of(format!("{settling}{}", words::length(level.settling_s))),
+        Cell::of(words::length(level.measured_s)),
         Cell::of(words::worth(level)),
     ]);
     let parts = level.journeys.iter().filter(|_| alone.is_none()).map(part);
