@@ -214,8 +214,7 @@ mod tests {
     #[test]
     fn a_capacity_that_was_found() {
         insta::assert_snapshot!(shown(&specimen::found()), @"
-        CAPACITY 140/s
-          to promise, confirmed by a hold; 5.00% above it, at 147/s, a threshold does not hold
+        CAPACITY 140/s  to promise, confirmed by a hold; 5.00% above it, at 147/s, a threshold does not hold
           `p95 < 400ms` does not hold at 147/s: 451 ms
 
           most likely   143/s, 95% between 141/s and 145/s
@@ -269,8 +268,7 @@ mod tests {
     #[test]
     fn a_search_that_the_licence_stopped() {
         insta::assert_snapshot!(shown(&specimen::limited()), @"
-        RATE LIMITED
-          the licence, or one address's share of it, was the limit; the capacity is not known
+        RATE LIMITED  the licence, or one address's share of it, was the limit; the capacity is not known
           the tenant answered 429 at 180/s: 41 of 620 exchanges ended in `rate-limited`, 6.61%
 
           bracket      60.0/s or more
