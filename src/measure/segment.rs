@@ -39,8 +39,39 @@ const fn is_zero(number: &u64) -> bool {
 impl Segment {
     /// How much of the plan's time is over at a moment of this segment.
     pub const fn plan_at(&self, at_ms: u64) -> u64 {
-        self.plan_ms + at_ms.saturating_sub(self.start_ms.saturating_add(self.warm_up_ms))
+        let since_ms = at_ms.saturating_sub(self.start_ms.saturating_add(self.warm_up_ms));
+        self.plan_ms.saturating_add(since_ms)
     }
+
+    /// Whether its numbers are some that a run comes to.
+    pub fn check(&self) -> Result<(), TooLarge> {
+        let end_ms = self.end_ms.unwrap_or_default();
+        let times = [
+            ("start_ms", self.start_ms),
+            ("warm_up_ms", self.warm_up_ms),
+            ("plan_ms", self.plan_ms),
+            ("end_ms", end_ms),
+        ];
+        times.into_iter().try_for_each(|(what, number)| bounded(what, number).map(drop))
+    }
+}
+
+/// The largest number that a record may have: no run comes anywhere near, and JSON keeps it. A few of them
+/// may be added up.
+pub const LARGEST: u64 = 1 << 53;
+
+/// A number that no run comes to: the record was damaged.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{what}` is {number}, which no run comes to")]
+pub struct TooLarge {
+    /// Its name.
+    pub what: &'static str,
+    /// What it is.
+    pub number: u64,
+}
+
+const fn bounded(what: &'static str, number: u64) -> Result<u64, TooLarge> {
+    if number < LARGEST { Ok(number) } else { Err(TooLarge { what, number }) }
 }
 
 /// A stretch between two segments in which no load was on, and the warm-up after it.
@@ -91,8 +122,18 @@ pub struct Stand {
 }
 
 impl Stand {
-    /// Adds the next line of the timeline of a run with these segments; none are one.
-    pub fn absorb_line(&mut self, line: &Line, segments: &[Segment]) {
+    /// Adds the next line of the timeline of a run with these segments; none are one. A line with a number
+    /// that no run comes to is refused.
+    pub fn absorb_line(&mut self, line: &Line, segments: &[Segment]) -> Result<(), TooLarge> {
+        for (what, number) in [
+            ("interval", line.interval),
+            ("start_ms", line.start_ms),
+            ("end_ms", line.end_ms),
+            ("next_arrival", line.readings.next_arrival),
+            ("next_persona", line.readings.next_persona),
+        ] {
+            bounded(what, number)?;
+        }
         let of =
             segments.iter().rposition(|segment| segment.start_ms <= line.start_ms).unwrap_or(0);
         let is_anew = segments.get(of).is_none_or(|segment| segment.plan_ms == 0);
@@ -105,17 +146,21 @@ impl Stand {
         self.next_number = self.next_number.max(line.readings.next_arrival);
         self.next_persona = self.next_persona.max(line.readings.next_persona);
         let is_booking = line.events.iter().any(|event| event.slug == KILLED);
-        self.booked = is_booking.then(|| line.journeys.iter().map(|row| row.cut_off).sum());
+        let cut_off = line.journeys.iter().map(|row| row.cut_off);
+        self.booked = is_booking.then(|| cut_off.fold(0, u64::saturating_add));
         self.is_off_plan |= line.events.iter().any(|event| event.slug == RATE_CHANGE);
         for row in &line.journeys {
-            self.due += row.due;
+            self.due = bounded("due", self.due.saturating_add(row.due))?;
+            // No more than all that were due.
             self.arrivals += if is_anew || row.phase != Phase::WarmUp { row.due } else { 0 };
-            let ended = row.completed + row.faults.total() + row.dropped + row.cut_off + row.lost;
+            let ends = [row.completed, row.faults.total(), row.dropped, row.cut_off, row.lost];
+            let ended = ends.into_iter().fold(0, u64::saturating_add);
             let name = (row.phase, row.variant.clone(), row.journey.clone());
             let (due, all_ended) = self.under_way.entry(name).or_default();
             *due += row.due;
-            *all_ended += ended;
+            *all_ended = bounded("ended", all_ended.saturating_add(ended))?;
         }
+        Ok(())
     }
 
     /// Iterations that were due and of which nothing was heard since, as those that were cut off.
@@ -197,7 +242,7 @@ mod tests {
             line(5, 10_000, vec![row(Phase::WarmUp, 0, 1), row(Phase::Measured, 5, 5)]),
         ];
         let segments = segments();
-        lines[..3].iter().for_each(|line| stand.absorb_line(line, &[]));
+        lines[..3].iter().for_each(|line| stand.absorb_line(line, &[]).unwrap());
         assert_eq!((stand.due, stand.arrivals, stand.next_interval), (15, 15, 3));
         assert_eq!((stand.end_ms, stand.plan_ms(&[]), stand.next_number), (3000, 3000, 20));
         let cut = stand.cut_off();
@@ -208,12 +253,46 @@ mod tests {
         // Once that is booked nothing is under way any more.
         let booked =
             Line { journeys: cut, start_ms: 3000, end_ms: 3000, ..line(3, 3000, Vec::new()) };
-        stand.absorb_line(&booked, &segments);
+        stand.absorb_line(&booked, &segments).unwrap();
         assert_eq!(stand.cut_off(), []);
-        lines[3..].iter().for_each(|line| stand.absorb_line(line, &segments));
+        lines[3..].iter().for_each(|line| stand.absorb_line(line, &segments).unwrap());
         assert_eq!((stand.due, stand.arrivals, stand.next_interval), (26, 20, 6));
         assert_eq!((stand.end_ms, stand.plan_ms(&segments)), (11_000, 4000));
         assert_eq!(stand.cut_off(), []);
+    }
+
+    #[test]
+    fn numbers_that_no_run_comes_to_are_refused_by_name() {
+        let refused = |damage: &dyn Fn(&mut Line)| {
+            let mut damaged = line(3, 2000, vec![row(Phase::Measured, 5, 4)]);
+            damage(&mut damaged);
+            let found = Stand::default().absorb_line(&damaged, &[]);
+            found.err().map(|error| error.what)
+        };
+        let most = u64::MAX;
+        assert_eq!(refused(&|_| ()), None);
+        assert_eq!(refused(&|line| line.interval = most), Some("interval"));
+        assert_eq!(refused(&|line| line.start_ms = most), Some("start_ms"));
+        assert_eq!(refused(&|line| line.end_ms = most), Some("end_ms"));
+        assert_eq!(refused(&|line| line.readings.next_arrival = most), Some("next_arrival"));
+        assert_eq!(refused(&|line| line.readings.next_persona = most), Some("next_persona"));
+        assert_eq!(refused(&|line| line.journeys[0].due = most), Some("due"));
+        assert_eq!(refused(&|line| line.journeys[0].lost = most), Some("ended"));
+        // Nor do many large ones add up to one.
+        let mut stand = Stand::default();
+        let large = line(0, 0, vec![row(Phase::Measured, LARGEST - 1, 0)]);
+        assert_eq!(stand.absorb_line(&large, &[]), Ok(()));
+        assert_eq!(stand.absorb_line(&large, &[]).map_err(|error| error.what), Err("due"));
+    }
+
+    #[test]
+    fn a_segment_with_such_a_number_is_refused_and_wraps_nowhere() {
+        for segment in segments() {
+            assert_eq!(segment.check(), Ok(()));
+        }
+        let damaged = Segment { plan_ms: u64::MAX, ..Segment::default() };
+        assert_eq!(damaged.check(), Err(TooLarge { what: "plan_ms", number: u64::MAX }));
+        assert_eq!(damaged.plan_at(5), u64::MAX);
     }
 
     #[test]
@@ -231,9 +310,9 @@ mod tests {
         let mut stand = Stand::default();
         let mut first = line(0, 0, vec![row(Phase::WarmUp, 5, 5)]);
         first.events.push(Event { at_ms: 1, slug: RATE_CHANGE.to_owned(), text: String::new() });
-        stand.absorb_line(&first, &segments);
+        stand.absorb_line(&first, &segments).unwrap();
         assert!(stand.is_off_plan);
-        stand.absorb_line(&line(1, 9000, vec![row(Phase::WarmUp, 3, 3)]), &segments);
+        stand.absorb_line(&line(1, 9000, vec![row(Phase::WarmUp, 3, 3)]), &segments).unwrap();
         assert_eq!((stand.due, stand.arrivals, stand.is_off_plan), (8, 3, false));
         assert_eq!(stand.plan_ms(&segments), 1000);
     }

@@ -189,24 +189,45 @@ impl Checked {
 }
 
 /// The first second in which more accounts are out than there are, if there is one, and the most that are out
-/// at any time.
+/// at any time. Goes by the straight lines of the load: a plan of a hundred years is as quick as one of a minute.
 fn out(
     rate: &Shape,
     spoiling: f64,
     (supply, mended_per_s): (f64, f64),
     ends: Duration,
 ) -> (Option<Duration>, f64) {
-    let (mut out, mut most, mut before) = (0.0_f64, 0.0_f64, 0.0);
+    let (mut out, mut most) = (0.0_f64, 0.0_f64);
     let mut dry = None;
-    for second in 1..=ends.as_secs() {
-        let at = Duration::from_secs(second);
-        let spoiled = rate.area(at) * spoiling;
-        out = (out + spoiled - before - mended_per_s).max(0.0);
-        before = spoiled;
-        most = most.max(out);
-        dry = dry.or((out > supply).then_some(at));
+    if spoiling <= 0.0 {
+        return (dry, most);
+    }
+    for [begins, lasts, from, to] in rate.lines(ends) {
+        // How many more come out than go in, per second, along the line.
+        let [from, to] = [from, to].map(|level| level * spoiling - mended_per_s);
+        let crosses = (from < 0.0) != (to < 0.0);
+        let turns = if crosses { lasts * from / (from - to) } else { lasts };
+        let turn = if crosses { 0.0 } else { to };
+        for (begins, lasts, from, to) in
+            [(begins, turns, from, turn), (begins + turns, lasts - turns, turn, to)]
+        {
+            let area = lasts * f64::midpoint(from, to);
+            if dry.is_none() && out + area > supply {
+                let after = until_grown((from, to), lasts, (supply - out).max(0.0));
+                dry = Duration::try_from_secs_f64((begins + after).floor() + 1.0).ok();
+            }
+            // Where fewer come out than go in, none is out in the end.
+            out = (out + area).max(0.0);
+            most = most.max(out);
+        }
     }
     (dry, most)
+}
+
+/// After how many seconds a level that goes in a straight line, and is never negative, has this area under it.
+fn until_grown((from, to): (f64, f64), lasts: f64, area: f64) -> f64 {
+    let slope = (to - from) / lasts;
+    let root = (2.0 * slope).mul_add(area, from * from).max(0.0).sqrt();
+    if area > 0.0 { (2.0 * area / (from + root)).min(lasts) } else { 0.0 }
 }
 
 fn names(scripts: &[&Script]) -> Listing {
@@ -247,6 +268,7 @@ mod tests {
     use super::super::load::Loaded;
     use super::*;
     use crate::base::document::{Problems, Table};
+    use crate::workload::shape::Stage;
 
     const TENANT: &str = "[tenant]\nauth_url = \"http://127.0.0.1:1\"\napi_url = \"http://127.0.0.1:1\"\n\
         environment_id = \"e\"\nclient_id = \"a\"\nredirect_uri = \"https://a.example\"\n\
@@ -313,6 +335,56 @@ mod tests {
         insta::assert_snapshot!(told(&with("14/s", "5m")), @"true 100 accounts in state `must-change` are used up after 51s: `sign-on-expired-password` leave up to 7/s of them in another state, and the worker puts at most 5/s right (raise `tenant.worker.rate` as far as its owner allows, or `accounts.count` to 750 or more)");
         for (rate, duration) in [("10/s", "8h"), ("14/s", "49s")] {
             assert!(!shortages(&with(rate, duration)).iter().any(|it| it.is_certain), "{rate}");
+        }
+    }
+
+    #[test]
+    fn a_plan_of_a_hundred_years_is_looked_through_at_once() {
+        let years = Duration::from_secs(876_000 * 3600);
+        let constant = Shape::constant(10.0);
+        assert_eq!(out(&constant, 0.0, (100.0, 1.0), years), (None, 0.0));
+        assert_eq!(out(&constant, 0.5, (100.0, 5.0), years), (None, 0.0));
+        let (dry, most) = out(&constant, 0.5, (1e6, 4.999), years);
+        assert_eq!(dry.map(|at| (at.as_secs() - 1).div_ceil(1000)), Some(1_000_000));
+        assert!((most / (0.001 * years.as_secs_f64()) - 1.0).abs() < 1e-6, "{most}");
+        let text = "[workload]\nrate = \"5/s\"\nduration = \"876000h\"\n[journeys]\nsign-on = 1\n";
+        assert!(shortages(text).iter().all(|it| !it.is_certain));
+    }
+
+    #[test]
+    fn lines_tell_what_counting_second_by_second_tells() {
+        let stage =
+            |level, seconds, ramps| Stage { level, lasts: Duration::from_secs(seconds), ramps };
+        let rate = Shape::of(&[
+            stage(20.0, 600, true),
+            stage(4.0, 300, false),
+            stage(30.0, 200, true),
+            stage(0.0, 400, true),
+        ]);
+        let ends = Duration::from_secs(1500);
+        for (spoiling, supply, mended) in [
+            (0.5, 400.0, 5.0),
+            (0.5, 900.0, 5.0),
+            (1.0, 50.0, 9.0),
+            (0.3, 10.0, 9.0),
+            (1.0, 1e5, 0.0),
+        ] {
+            // Each second in a hundred steps, as anybody would add it up.
+            let (mut counted, mut most, mut dry, mut before) = (0.0_f64, 0.0_f64, None, 0.0);
+            for step in 1..=150_000_u32 {
+                let at = Duration::from_millis(10) * step;
+                let spoiled = rate.area(at) * spoiling;
+                counted = (counted + spoiled - before - mended / 100.0).max(0.0);
+                before = spoiled;
+                most = most.max(counted);
+                dry = dry.or((counted > supply).then_some(at));
+            }
+            let (found, peak) = out(&rate, spoiling, (supply, mended), ends);
+            assert!((peak - most).abs() < 0.01 * most + 1.0, "{peak} {most}");
+            assert_eq!(found.is_some(), dry.is_some(), "{spoiling} {supply} {mended}");
+            let apart =
+                found.unwrap_or_default().as_secs_f64() - dry.unwrap_or_default().as_secs_f64();
+            assert!((-0.1..1.1).contains(&apart), "{found:?} {dry:?}");
         }
     }
 

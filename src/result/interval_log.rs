@@ -175,7 +175,8 @@ pub fn length_until(mut log: impl BufRead, until_ms: u64) -> Result<u64, LogErro
         if let Some(found) = IntervalLogIterator::new(&text).next()
             && let LogEntry::Interval(found) = found.map_err(|_| LogError::Line { line })?
         {
-            let end_ms = whole_ms(found.start_timestamp()) + whole_ms(found.duration());
+            let end_ms =
+                whole_ms(found.start_timestamp()).saturating_add(whole_ms(found.duration()));
             if end_ms > until_ms {
                 return Ok(length);
             }

@@ -9,15 +9,42 @@
 use super::interval_log::length_until;
 use super::lines::{Next, next_line};
 use super::run_dir::{
-    FAULTS, INTERVALS, JUNIT, LATEST, REPORT, RunDir, RunDirError, STEPS, SUMMARY, TAIL, TIMELINE,
-    io_error,
+    EXEMPLARS, FAULTS, INTERVALS, JUNIT, LATEST, REPORT, RunDir, RunDirError, STEPS, SUMMARY, TAIL,
+    TIMELINE, io_error,
 };
 use super::writer::Window;
+use crate::measure::Exemplar;
 use crate::measure::segment::{Segment, Stand};
 use crate::measure::timeline::{Event, KILLED, Line, Readings, SCHEMA_VERSION};
+use serde::de::{Error, IgnoredAny};
 use std::fs::{self, OpenOptions};
 use std::io::{BufReader, ErrorKind, Write};
 use std::path::Path;
+
+/// The last of what the histograms of a run tell of, finished or not. All zero if there are none.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Reach {
+    /// The latest beginning of an interval or a window.
+    pub begins_ms: u64,
+    /// The latest end.
+    pub ends_ms: u64,
+}
+
+impl Reach {
+    /// Whether it goes farther than a kill can have left it, or a machine that went away: the lines of a
+    /// run that stood at this end, and began its last segment there, have been lost.
+    pub const fn is_beyond(self, stand: &Stand, began_ms: u64) -> bool {
+        let last_ms = if stand.end_ms > began_ms { stand.end_ms } else { began_ms };
+        let is_lost = stand.next_interval == 0 && self.ends_ms > last_ms + FIRST_MS;
+        is_lost || self.begins_ms > last_ms + UNSAFE_MS
+    }
+}
+
+/// An interval of which there are histograms and no line yet is no longer than this where it is the first.
+const FIRST_MS: u64 = 1900;
+
+/// Lines are safe on disk every ten seconds; more than a few times of that is not lost when a machine goes.
+const UNSAFE_MS: u64 = 30_000;
 
 impl RunDir {
     /// An existing one to be gone on with: from [`RunDir::begin`] on it is the latest again, if it is among
@@ -30,9 +57,36 @@ impl RunDir {
 
     /// Where its run stood at the end of its last finished interval.
     pub fn stand(&self, segments: &[Segment]) -> Result<Stand, RunDirError> {
-        let mut stand = Stand::default();
-        self.each_line(TIMELINE, |line: Line| stand.absorb_line(&line, segments))?;
-        Ok(stand)
+        let (mut stand, mut number, mut damaged) = (Stand::default(), 0, None);
+        self.each_line(TIMELINE, |line: Line| {
+            number += 1;
+            if damaged.is_none() {
+                damaged = stand.absorb_line(&line, segments).err().map(|error| (number, error));
+            }
+        })?;
+        match damaged {
+            Some((line, error)) => Err(self.damaged(TIMELINE, line, error)),
+            None => Ok(stand),
+        }
+    }
+
+    /// That everything it is gone on with can be read, and how far its histograms tell of the run. Changes
+    /// nothing.
+    pub fn look_through(&self) -> Result<Reach, RunDirError> {
+        let mut reach = Reach::default();
+        for name in [INTERVALS, TAIL] {
+            self.each_entry(name, |entry| {
+                reach.begins_ms = reach.begins_ms.max(entry.start_ms);
+                reach.ends_ms = reach.ends_ms.max(entry.end_ms);
+            })?;
+        }
+        self.each_line(EXEMPLARS, |_: Exemplar| ())?;
+        self.each_line(FAULTS, |_: IgnoredAny| ())?;
+        Ok(reach)
+    }
+
+    fn damaged(&self, name: &str, line: usize, what: impl std::fmt::Display) -> RunDirError {
+        RunDirError::Json { path: self.file(name), line, source: serde_json::Error::custom(what) }
     }
 
     /// Leaves nothing behind the last finished interval, and no window open.
@@ -70,7 +124,7 @@ impl RunDir {
             return Ok(cut_off);
         }
         let journeys = stand.cut_off();
-        let cut_off = journeys.iter().map(|row| row.cut_off).sum();
+        let cut_off = journeys.iter().map(|row| row.cut_off).fold(0, u64::saturating_add);
         let text = match cut_off {
             0 => "gander was killed".to_owned(),
             1 => "gander was killed; 1 iteration under way is cut off".to_owned(),
@@ -97,8 +151,10 @@ impl RunDir {
         });
         let text = text.map_err(|source| RunDirError::Json { path, line: 0, source })?;
         self.append(TIMELINE, &text)?;
-        stand.absorb_line(&line, &[]);
-        Ok(cut_off)
+        match stand.absorb_line(&line, &[]) {
+            Ok(()) => Ok(cut_off),
+            Err(error) => Err(self.damaged(TIMELINE, 0, error)),
+        }
     }
 
     /// Takes away what was made of the run when it ended: it goes on.

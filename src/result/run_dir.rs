@@ -214,7 +214,7 @@ impl Remedy for RunDirError {
             Self::Io { source, .. } => match source.kind() {
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                     Some(
-                        "make room on the disk, or let the run be written elsewhere with `--out`"
+                        "make room on the disk; a new run can be written elsewhere with `--out`"
                             .to_owned(),
                     )
                 }

@@ -178,6 +178,7 @@ fn first(record: &RunRecord) -> Segment {
     }
 }
 
+/// Whoever took the run up refused one that is none.
 fn seed(record: &RunRecord) -> Seed {
     record.seed.parse().unwrap_or(Seed(0))
 }

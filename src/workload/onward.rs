@@ -43,7 +43,23 @@ impl Onward {
     }
 }
 
+/// How much longer than the plan says arrivals may have come, in seconds at its highest rate: gander is a little
+/// late or early.
+const LEEWAY_S: f64 = 10.0;
+
+/// Beyond so many standard deviations of a Poisson count nothing ever is.
+const DEVIATIONS: f64 = 10.0;
+
 impl Settings {
+    /// The most arrivals that there can have been when so much of the plan was over; none where their number
+    /// is up to the tenant.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+    pub fn most_arrivals(&self, plan: Duration) -> Option<u64> {
+        let Model::Open { rate, .. } = &self.model else { return None };
+        let area = rate.area(plan) + rate.peak() * LEEWAY_S;
+        Some((area + DEVIATIONS * area.sqrt() + DEVIATIONS).ceil() as u64)
+    }
+
     /// What is left: moments count from the beginning of the new warm-up, and iterations are as many as the
     /// number of the last one has it. None if nothing is left.
     pub fn onward(&self, onward: &Onward) -> Option<Self> {
@@ -128,6 +144,25 @@ mod tests {
             assert_eq!(settings().onward(&anew).unwrap(), settings());
         }
         assert!(!stood(s(10)).is_anew());
+    }
+
+    #[test]
+    fn no_more_arrivals_are_believed_than_the_plan_had() {
+        let rate = Shape::constant(20.0);
+        let open = Settings {
+            model: Model::Open {
+                rate,
+                arrivals: super::super::schedule::Arrivals::Poisson,
+                max_users: 9,
+                when_late: super::super::settings::WhenLate::Queue,
+            },
+            ..settings()
+        };
+        let most = open.most_arrivals(s(100)).unwrap();
+        // 2000 ± 45, and 200 more in ten seconds.
+        assert!((2400..3000).contains(&most), "{most}");
+        assert!((200..500).contains(&open.most_arrivals(s(0)).unwrap()));
+        assert_eq!(settings().most_arrivals(s(100)), None);
     }
 
     #[test]

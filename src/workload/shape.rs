@@ -110,6 +110,16 @@ impl Shape {
         self.pieces.last().map_or(0.0, |last| last.end().1)
     }
 
+    /// Its straight lines in their order, cut at a moment: when each begins and how long it lasts, in seconds,
+    /// and its level at its beginning and its end.
+    pub fn lines(&self, until: Duration) -> impl Iterator<Item = [f64; 4]> + '_ {
+        let until = until.as_secs_f64();
+        self.pieces.iter().filter(move |piece| piece.begins < until).map(move |piece| {
+            let lasts = piece.lasts.min(until - piece.begins);
+            [piece.begins, lasts, piece.from, piece.level(lasts)]
+        })
+    }
+
     /// The last moment up to which the area is no more than `area`: when its next bit begins. None
     /// when there is no more.
     pub fn when(&self, area: f64) -> Option<Duration> {
@@ -200,6 +210,19 @@ mod tests {
 
     fn hold(level: f64, seconds: u64) -> Stage {
         Stage { level, lasts: s(seconds), ramps: false }
+    }
+
+    #[test]
+    fn lines_are_told_up_to_a_moment() {
+        let shape = Shape::of(&[ramp(10.0, 10), hold(50.0, 5)]);
+        let lines = |until| shape.lines(s(until)).collect::<Vec<_>>();
+        assert_eq!(lines(99), [[0.0, 10.0, 0.0, 10.0], [10.0, 5.0, 50.0, 50.0]]);
+        assert_eq!(lines(4), [[0.0, 4.0, 0.0, 4.0]]);
+        let years = Shape::constant(2.0);
+        assert_eq!(
+            years.lines(s(1 << 40)).collect::<Vec<_>>(),
+            [[0.0, (1_u64 << 40) as f64, 2.0, 2.0]]
+        );
     }
 
     #[test]
