@@ -59,7 +59,7 @@ pub(super) struct CapacityArgs {
     forecast: Option<String>,
     #[command(flatten)]
     mix: MixArgs,
-    /// A rule that has to hold, such as `sign-on.p95 < 800ms` (repeatable)
+    /// A rule that has to hold besides those of the profile, such as `sign-on.p95 < 800ms` (repeatable)
     #[arg(long = "threshold", value_name = "RULE")]
     thresholds: Vec<String>,
     /// Where the search is written; without it, a new folder in `reports`

@@ -69,7 +69,8 @@ pub(super) struct RunArgs {
     /// where one policy splits its traffic among versions
     #[arg(long, value_name = "WHAT", value_parser = ["profile", "flow"])]
     variant_by: Option<String>,
-    /// A rule that the result has to keep, such as `sign-on.p95 < 800ms` (repeatable)
+    /// A rule that the result has to keep besides those of the profile, such as `sign-on.p95 < 800ms`
+    /// (repeatable)
     #[arg(long = "threshold", value_name = "RULE")]
     thresholds: Vec<String>,
     /// Stop the run as soon as a threshold does not hold; what is under way may end

@@ -108,13 +108,14 @@ struct Session {
 }
 
 impl Session {
-    /// The command in a terminal of its own, followed by what the terminal's modes are then.
+    /// The command in a terminal of its own, followed by what the terminal's modes are then: asked for again where a
+    /// late Ctrl-C ended who asked.
     fn start(lab: &Lab, arguments: &[&str]) -> Self {
         let quoted = arguments.iter().map(|argument| format!("'{argument}'"));
         let gander = lab.command(&[]).get_program().to_string_lossy().into_owned();
         let gander = format!("sh -c 'echo $$ > pid; exec \"$0\" \"$@\"' {gander}");
         let inside = format!(
-            "trap : INT; stty rows {ROWS} cols {COLUMNS}; {gander} {}; code=$?; stty -a; exit $code",
+            "trap : INT; stty rows {ROWS} cols {COLUMNS}; {gander} {}; code=$?; until stty -a; do :; done; exit $code",
             quoted.collect::<Vec<_>>().join(" ")
         );
         let mut command = Command::new("script");
