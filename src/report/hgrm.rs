@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 /// Steps between one halving of the distance to 100 % and the next; what HdrHistogram's tools take
 /// unless they are told otherwise.
-const TICKS: u32 = 5;
+const TICKS: f64 = 5.0;
 
 /// Times are counted in microseconds and shown in milliseconds.
 const US_PER_MS: f64 = 1000.0;
@@ -59,11 +59,8 @@ fn distribution(times: &Times, bounds: Bounds) -> String {
         "{:>12} {:>14} {:>10} {:>14}\n\n",
         "Value", "Percentile", "TotalCount", "1/(1-Percentile)"
     );
-    let mut total = 0;
-    for step in histogram.iter_quantiles(TICKS) {
-        total += step.count_since_last_iteration();
-        let (value, level) =
-            (step.value_iterated_to() as f64 / US_PER_MS, step.quantile_iterated_to());
+    for Line { us, percent, total } in lines(&histogram) {
+        let (value, level) = (us as f64 / US_PER_MS, percent / 100.0);
         // The last line has no distance to 100 % to divide by.
         let odds =
             if level < 1.0 { format!(" {:14.2}", 1.0 / (1.0 - level)) } else { String::new() };
@@ -76,6 +73,38 @@ fn distribution(times: &Times, bounds: Bounds) -> String {
     let (buckets, of_bucket) = (histogram.buckets(), sub_buckets(&histogram));
     let _ = writeln!(text, "#[Buckets = {buckets:12}, SubBuckets     = {of_bucket:12}]");
     text
+}
+
+/// So many samples, up to `us`, are at least so many percent of all.
+struct Line {
+    us: u64,
+    percent: f64,
+    total: u64,
+}
+
+/// The lines of the distribution: for each level the first counter that reaches it, and at last all.
+///
+/// Levels are counted in percent, as the reference does: there each step is a dyadic number, so that
+/// they add up exactly. As shares of one (`iter_quantiles`) they drift by a last digit, and a level that
+/// the samples reach on the dot is told with the next counter.
+#[expect(clippy::cast_precision_loss, reason = "counts are below 2^52")]
+fn lines(histogram: &Histogram<u32>) -> Vec<Line> {
+    let (all, mut total, mut percent) = (histogram.len(), 0, 0.0);
+    let mut lines = Vec::new();
+    for counter in histogram.iter_recorded() {
+        total += u64::from(counter.count_at_value());
+        let us = counter.value_iterated_to();
+        while 100.0 * total as f64 / all as f64 >= percent {
+            lines.push(Line { us, percent, total });
+            if total == all {
+                lines.push(Line { us, percent: 100.0, total });
+                break;
+            }
+            let halvings = (100.0 / (100.0 - percent)).log2().floor() + 1.0;
+            percent += 100.0 / (TICKS * halvings.exp2());
+        }
+    }
+    lines
 }
 
 /// Counters of the first bucket: twice the steps that the digits ask for, rounded up to a power of two.
@@ -131,26 +160,26 @@ mod tests {
                1.000 0.000000000000          1           1.00
               10.007 0.100000000000         10           1.11
               20.015 0.200000000000         20           1.25
-              31.007 0.300000000000         31           1.43
+              30.015 0.300000000000         30           1.43
               40.031 0.400000000000         40           1.67
               50.015 0.500000000000         50           2.00
               55.007 0.550000000000         55           2.22
-              61.023 0.600000000000         61           2.50
-              66.047 0.650000000000         66           2.86
-              71.039 0.700000000000         71           3.33
-              76.031 0.750000000000         76           4.00
+              60.031 0.600000000000         60           2.50
+              65.023 0.650000000000         65           2.86
+              70.015 0.700000000000         70           3.33
+              75.007 0.750000000000         75           4.00
               78.015 0.775000000000         78           4.44
-              81.023 0.800000000000         81           5.00
+              80.063 0.800000000000         80           5.00
               83.007 0.825000000000         83           5.71
-              86.015 0.850000000000         86           6.67
+              85.055 0.850000000000         85           6.67
               88.063 0.875000000000         88           8.00
               89.023 0.887500000000         89           8.89
-              91.007 0.900000000000         91          10.00
+              90.047 0.900000000000         90          10.00
               92.031 0.912500000000         92          11.43
               93.055 0.925000000000         93          13.33
               94.015 0.937500000000         94          16.00
               95.039 0.943750000000         95          17.78
-              96.063 0.950000000000         96          20.00
+              95.039 0.950000000000         95          20.00
               96.063 0.956250000000         96          22.86
               97.023 0.962500000000         97          26.67
               97.023 0.968750000000         97          32.00
@@ -201,6 +230,22 @@ mod tests {
         assert!(remedy.contains("`variant:default`, `capability:authorize`"), "{remedy}");
     }
 
+    /// The values under which times are shown: the ends of their counters' ranges, in milliseconds.
+    fn shown(us: &[u64]) -> Vec<f64> {
+        let counters = Bounds::Journey.histogram();
+        let ends = us.iter().map(|us| counters.highest_equivalent(*us) as f64 / US_PER_MS);
+        ends.map(|ms| format!("{ms:.3}").parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_level_that_is_reached_on_the_dot_is_told_there() {
+        // 294 of 392 are three quarters: 0.1 added up five times and 0.05 five times is a bit more.
+        let times: Vec<u64> = (1..=392).map(|number| number * 1000).collect();
+        let text = render(&run(&times), &Scope::Run).unwrap();
+        let line = text.lines().find(|line| line.contains(" 0.750000000000 ")).unwrap();
+        assert_eq!(line.split_whitespace().nth(2), Some("294"), "{line}");
+    }
+
     proptest! {
         /// What every reader of the format relies on: levels and counts that rise to all of it, values
         /// that never fall, each at least what so many of the samples do not exceed.
@@ -226,6 +271,13 @@ mod tests {
                 let reached = us.iter().filter(|us| **us as f64 / 1000.0 <= line[0] + 0.0005).count();
                 prop_assert_eq!(reached as f64, line[2]);
                 prop_assert!(reached as f64 >= line[1] * us.len() as f64 - 1e-6);
+            }
+            // No line is later than it has to be: what its own counter adds was needed.
+            let shown = shown(&us);
+            for line in others {
+                let own = shown.iter().filter(|ms| **ms == line[0]).count() as f64;
+                let before = (line[2] - own) / us.len() as f64;
+                prop_assert!(before < line[1] - 1e-9 || line[1] == 0.0, "{before} {line:?}");
             }
         }
     }
