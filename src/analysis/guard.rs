@@ -45,16 +45,32 @@ pub struct Seen {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Breach {
     /// The rule.
-    pub rule: String,
+    pub rule: Rule,
     /// What the window held.
     pub seen: Seen,
 }
 
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "guard `{}`: {}", self.rule, self.observed())
+    }
+}
+
+impl Breach {
+    /// What the window held, in words.
+    pub fn observed(&self) -> String {
         let Seen { events, hits } = self.seen;
-        let part = figures::share(share(hits, events));
-        write!(f, "guard `{}`: {hits} of {events} iterations, {part}", self.rule)
+        format!("{hits} of {events} iterations, {}", figures::share(self.part()))
+    }
+
+    /// What would have had to hold: guards say what must not.
+    pub fn expected(&self) -> Rule {
+        Rule { op: self.rule.op.opposite(), ..self.rule.clone() }
+    }
+
+    /// The part of the iterations that the rule counts.
+    pub fn part(&self) -> f64 {
+        share(self.seen.hits, self.seen.events)
     }
 }
 
@@ -133,7 +149,7 @@ impl Guard {
         }
         let enough = self.sum.events >= FEWEST_EVENTS;
         let breached = self.rule.op.holds(share(self.sum.hits, self.sum.events), self.limit.0);
-        (enough && breached).then(|| Breach { rule: self.rule.to_string(), seen: self.sum })
+        (enough && breached).then(|| Breach { rule: self.rule.clone(), seen: self.sum })
     }
 }
 
@@ -191,6 +207,7 @@ mod tests {
             breach.to_string(),
             "guard `fault:rate-limited > 1% over 10s`: 30 of 930 iterations, 3.23%"
         );
+        assert_eq!(breach.expected().to_string(), "fault:rate-limited <= 1% over 10s");
         assert_eq!(guard.observe(ms(41_000), Seen { events: 100, hits: 0 }), None);
         assert!(guard.ends.len() <= 2);
     }

@@ -188,6 +188,16 @@ impl Op {
         }
     }
 
+    /// The comparison that holds exactly where this one does not.
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Below => Self::AtLeast,
+            Self::AtMost => Self::Above,
+            Self::Above => Self::AtMost,
+            Self::AtLeast => Self::Below,
+        }
+    }
+
     /// Whether the lower of two numbers is the better one.
     pub const fn wants_low(self) -> bool {
         matches!(self, Self::Below | Self::AtMost)

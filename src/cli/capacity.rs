@@ -146,7 +146,11 @@ async fn search(
             Step::Done(over) => break over,
             Step::Probe { rate_per_s, purpose } => (rate_per_s, purpose),
         };
-        let order = order(ground, (rate_per_s, purpose), journal.cool_down(settings.cool_down));
+        let order = level::Order {
+            cool_down: journal.cool_down(settings.cool_down),
+            has_passed_below: journal.has_passed(rate_per_s),
+            ..order(ground, rate_per_s, purpose)
+        };
         terminal.say(&heading(prober.next_number(), &order, purpose));
         let mut probed = prober.level(order, purpose, &ending).await?;
         // From here on it is the next level that is interrupted.
@@ -173,12 +177,8 @@ async fn search(
     Ok(exit(&found))
 }
 
-/// What is to be found out at a level.
-fn order(
-    ground: &Ground,
-    (rate_per_s, purpose): (f64, Purpose),
-    cool_down: Option<level::CoolDown>,
-) -> level::Order {
+/// What is to be found out at a level, were it the first.
+fn order(ground: &Ground, rate_per_s: f64, purpose: Purpose) -> level::Order {
     let profile = &ground.checked.profile;
     let settings = &profile.capacity;
     level::Order {
@@ -188,7 +188,8 @@ fn order(
         settle: settings.settle,
         measure_at_least: settings.measure_at_least,
         measure: settings.measure,
-        cool_down,
+        cool_down: None,
+        has_passed_below: false,
         hold: (purpose == Purpose::Hold).then_some(settings.hold),
     }
 }

@@ -65,6 +65,11 @@ impl<'a> Journal<'a> {
         self.search.cool_down(at_most)
     }
 
+    /// Whether a level of this rate or a lower one passed.
+    pub(super) fn has_passed(&self, rate_per_s: f64) -> bool {
+        self.search.has_passed(rate_per_s)
+    }
+
     /// Takes a level in that is over.
     pub(super) fn note(&mut self, probed: Probed) -> Result<(), Failure> {
         self.search.note(&probed.level);

@@ -72,7 +72,7 @@ impl<'a> Prober<'a> {
             windows: settled.windows.as_ref(),
             reply_timeout: order.reply_timeout,
         };
-        let judged = judge(&order, &watched, &on, &settled.summary);
+        let judged = judge(&order, (&watched, settled.breach.as_ref()), &on, &settled.summary);
         let level = Level { probe: self.number, purpose, dir: name, ..judged };
         let level = ended_early(level, &settled);
         Ok(Probed { level, summary: settled.summary })
@@ -128,13 +128,16 @@ impl<'a> Prober<'a> {
     }
 }
 
-/// A level whose run was ended by something else than its pilot says nothing about the tenant, and ends the
-/// search, unless what ended it is named already.
+/// A level whose run was ended by something else than its pilot or a guard says nothing about the tenant, and
+/// ends the search, unless what ended it is named already.
 fn ended_early(level: Level, run: &Settled) -> Level {
     let (reason, why) = match (run.record.interrupted, &run.record.stopped) {
         (true, _) => (Reason::User, "somebody ended it"),
         _ if run.left_behind => (Reason::GeneratorSaturated, HANGING),
-        (false, Some(why)) if level.stops.is_none() => (Reason::Aborted, why.as_str()),
+        // What a guard ended is judged already.
+        (false, Some(why)) if level.stops.is_none() && run.breach.is_none() => {
+            (Reason::Aborted, why.as_str())
+        }
         _ => return level,
     };
     let mut reasons = level.reasons;

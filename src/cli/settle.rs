@@ -3,6 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::report::about;
 use super::terminal::{Style, Terminal};
+use crate::analysis::guard::Breach;
 use crate::management::keeper::AccountsError;
 use crate::measure::segment::Stand;
 use crate::measure::tally::Tally;
@@ -25,6 +26,8 @@ pub(super) struct Settled {
     pub(super) summary: Summary,
     /// What kept its results from being written, if anything did. Then the directory is left without an end.
     pub(super) unwritten: Option<RunDirError>,
+    /// The guard that stopped it, if one did.
+    pub(super) breach: Option<Breach>,
     /// What kept spoiled accounts from being put right, if anything did.
     pub(super) unmended: Option<AccountsError>,
     /// Whether users could not be ended, so that this process can put no load on any more.
@@ -33,7 +36,7 @@ pub(super) struct Settled {
 
 /// Judges a run and leaves its summary and its reports in its directory.
 pub(super) fn settle(conducted: Conducted, terminal: &Terminal) -> Settled {
-    let Conducted { dir, record, tally, load, unwritten, unmended, .. } = conducted;
+    let Conducted { dir, record, tally, load, breach, unwritten, unmended, .. } = conducted;
     // Judged by what is on file, as everybody will who finds it there.
     let (windows, unwritten) = match (unwritten, windows(&dir, &record)) {
         (None, Ok(windows)) => (Some(windows), None),
@@ -55,7 +58,7 @@ pub(super) fn settle(conducted: Conducted, terminal: &Terminal) -> Settled {
         leave_reports(&dir, terminal);
     }
     let left_behind = load.left_behind;
-    Settled { dir, record, tally, windows, summary, unwritten, unmended, left_behind }
+    Settled { dir, record, tally, windows, summary, unwritten, breach, unmended, left_behind }
 }
 
 /// Gives a run that was killed in its drain its end, and shows it.

@@ -129,6 +129,7 @@ mod tests {
             measure: s(120),
             cool_down: None,
             hold: None,
+            has_passed_below: false,
         }
     }
 

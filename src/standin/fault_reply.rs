@@ -50,6 +50,11 @@ pub(super) fn rate_limited(wait: Duration) -> Reply {
     reply.with_header(header::RETRY_AFTER, seconds(wait))
 }
 
+/// What a gateway says for servers that are all busy, when no more calls may wait for them (assumed).
+pub(super) fn overloaded() -> Reply {
+    page(StatusCode::SERVICE_UNAVAILABLE, "The service is overloaded")
+}
+
 /// Spoils the text of a good reply; whether it could.
 pub(super) fn spoil(rule: &FaultRule, reply: &mut Reply) -> bool {
     let Some(text) = reply.body.as_mut().filter(|_| reply.status.is_success()) else {

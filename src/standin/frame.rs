@@ -3,10 +3,11 @@
 use super::assigned::policy_of;
 use super::call::Call;
 use super::fault::{Drawn, Kind, LONGEST, When};
-use super::fault_reply::{instead, rate_limited, spoil, spoiled_body};
+use super::fault_reply::{instead, overloaded, rate_limited, spoil, spoiled_body};
 use super::hold::Held;
 use super::line::Line;
 use super::place::Place;
+use super::queue::TURNED_AWAY;
 use super::rate_limit::REFUSED;
 use super::record::Answered;
 use super::reply::{Key, Reply};
@@ -85,7 +86,7 @@ enum Decision<'t> {
     Silence(Duration),
 }
 
-/// Asks limits, faults and the handler, in this order.
+/// Asks limits, the queue, faults and the handler, in this order.
 fn decide<'t>(
     tenant: &'t Tenant,
     served: Served,
@@ -93,8 +94,9 @@ fn decide<'t>(
     line: &Line,
     note: &mut Note<'_>,
 ) -> Decision<'t> {
-    let Some(place) = served.place.filter(|_| tenant.meter.is_on() || !tenant.faults.is_empty())
-    else {
+    let may_turn_away =
+        tenant.meter.is_on() || tenant.settings.has_short_queue() || !tenant.faults.is_empty();
+    let Some(place) = served.place.filter(|_| may_turn_away) else {
         return Decision::Reply((served.handler)(tenant, call), None);
     };
     let (key, group) = (place.key(call), place.group(call));
@@ -102,6 +104,10 @@ fn decide<'t>(
     if let Err(wait) = tenant.meter.take(group, line.peer, tenant.clock.now()) {
         note.answered.fault = Some(REFUSED);
         return Decision::Reply(rate_limited(wait).of(key), None);
+    }
+    if tenant.holds.is_full(&tenant.settings, (place, &key), note.answered.received) {
+        note.answered.fault = Some(TURNED_AWAY);
+        return Decision::Reply(overloaded().of(key), None);
     }
     let Some(drawn) = tenant.faults.draw((&key, note.policy()), place.is_in_flow()) else {
         return Decision::Reply((served.handler)(tenant, call), None);
@@ -212,10 +218,11 @@ impl Drop for Note<'_> {
     }
 }
 
-/// How a reply is held back. What the limits turned down needs no server.
+/// How a reply is held back. What was turned down in front of the servers needs none.
 fn hold(tenant: &Tenant, place: Option<Place>, note: &Note<'_>, now: Instant) -> Held {
     let answered = &note.answered;
-    let place = place.filter(|_| answered.fault != Some(REFUSED));
+    let is_turned_down = matches!(answered.fault, Some(REFUSED | TURNED_AWAY));
+    let place = place.filter(|_| !is_turned_down);
     let (call, times) = ((place, &answered.key, note.policy()), (answered.received, now));
     tenant.holds.hold(&tenant.settings, call, times, || tenant.next_draw())
 }

@@ -60,7 +60,7 @@ impl Holds {
         (received, now): (Instant, Instant),
         draw: impl FnOnce() -> u64,
     ) -> Held {
-        let protocol = place.is_some_and(|place| matches!(place.area, Area::Auth | Area::Company));
+        let protocol = place.is_some_and(is_of_protocol);
         let capacity = settings.capacity.as_ref().filter(|_| protocol);
         let served = capacity
             .filter(|capacity| capacity.counts_for(key))
@@ -82,6 +82,21 @@ impl Holds {
         Held { until: until.min(now + LONGEST), served }
     }
 
+    /// Whether a call would have to wait behind as many as may wait: it is to be turned away.
+    pub(super) fn is_full(
+        &self,
+        settings: &Settings,
+        (place, key): (Place, &Key),
+        received: Instant,
+    ) -> bool {
+        let capacity = settings.capacity.as_ref();
+        let capacity = capacity.filter(|of| is_of_protocol(place) && of.counts_for(key));
+        let Some(most) = capacity.and_then(|of| of.waiting) else { return false };
+        let arrived = received.saturating_duration_since(self.started);
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.queue.waiting(arrived) as u64 >= most && line.queue.is_busy(arrived)
+    }
+
     fn serve(&self, settings: &Settings, capacity: &Capacity, received: Instant) -> Served {
         let arrived = received.saturating_duration_since(self.started);
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,6 +104,11 @@ impl Holds {
         let service = capacity.service.sample(&mut settings.seed.stream("service", line.taken));
         line.queue.arrive(arrived, service)
     }
+}
+
+/// Management of the tenant needs no server.
+const fn is_of_protocol(place: Place) -> bool {
+    matches!(place.area, Area::Auth | Area::Company)
 }
 
 #[cfg(test)]
@@ -121,6 +141,7 @@ mod tests {
         let capacity = Capacity {
             servers: 1,
             service: Delay::Constant(MS(100)),
+            waiting: None,
             capability: None,
             event: None,
             action: None,

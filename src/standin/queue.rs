@@ -3,12 +3,16 @@
 //! A model in virtual time: arrivals in, beginnings and ends out. What is served live and what is held
 //! against the formulas of queueing theory is the same code.
 
+use super::fault::Kind;
 use super::latency::{Delay, matches};
 use super::reply::Key;
 use crate::base::document::Section;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
+
+/// How a call is recorded that found the queue full: as the fault that it is for its client.
+pub const TURNED_AWAY: Kind = Kind::Http503Html;
 
 /// Servers at most: more is no limit that a tenant on one machine could ever show.
 const MOST_SERVERS: u64 = 100_000;
@@ -20,6 +24,8 @@ pub struct Capacity {
     pub servers: u32,
     /// How long a server works at a call.
     pub service: Delay,
+    /// Calls that may wait for a server; who comes when so many do is turned away. None means any number.
+    pub waiting: Option<u64>,
     /// The capability of the calls that need a server; none means any.
     pub capability: Option<String>,
     /// Their event, likewise.
@@ -43,8 +49,10 @@ impl Capacity {
         if section.item("service").is_none() {
             section.missing("service", "write `service = \"exponential 20ms\"`");
         }
+        let waiting = section.count("waiting");
         section.finish();
-        Some(Self { servers: servers?, service: service?.value, capability, event, action })
+        let (servers, service) = (servers?, service?.value);
+        Some(Self { servers, service, waiting, capability, event, action })
     }
 
     /// Whether a call needs one of the servers.
@@ -73,6 +81,8 @@ fn servers(section: &mut Section<'_>) -> Option<u32> {
 pub struct Queue {
     /// When each server is free, the earliest on top.
     free: BinaryHeap<Reverse<Duration>>,
+    /// When a server turns to each of those that may still wait. Never falls: first come, first served.
+    beginnings: VecDeque<Duration>,
 }
 
 /// What became of a customer. All times count from the beginning of the queue's time.
@@ -102,7 +112,20 @@ impl Queue {
     /// Servers with nothing to do; no servers are taken for one.
     pub fn new(servers: u32) -> Self {
         let free = (0..servers.max(1)).map(|_| Reverse(Duration::ZERO)).collect();
-        Self { free }
+        Self { free, beginnings: VecDeque::new() }
+    }
+
+    /// How many wait for a server at a moment that lies not before those asked for earlier.
+    pub fn waiting(&mut self, now: Duration) -> usize {
+        while self.beginnings.front().is_some_and(|began| *began <= now) {
+            self.beginnings.pop_front();
+        }
+        self.beginnings.len()
+    }
+
+    /// Whether no server is free at a moment.
+    pub fn is_busy(&self, now: Duration) -> bool {
+        self.free.peek().is_some_and(|first| first.0 > now)
     }
 
     /// Takes a customer. Customers are served in the order of these calls; one whose arrival lies
@@ -114,6 +137,9 @@ impl Queue {
         let began = arrived.max(server.0);
         let ended = began.saturating_add(service);
         *server = Reverse(ended);
+        drop(server);
+        self.waiting(arrived);
+        self.beginnings.push_back(began);
         Served { arrived, began, ended }
     }
 }
@@ -136,6 +162,16 @@ mod tests {
             .map(|served| (served.began.as_millis(), served.ended.as_millis()))
             .collect();
         assert_eq!(served, [(0, 100), (10, 30), (30, 80), (80, 85), (200, 201)]);
+    }
+
+    #[test]
+    fn who_waits_is_known_at_every_moment() {
+        let mut queue = Queue::new(1);
+        for at in [0, 10, 20, 30] {
+            queue.arrive(MS(at), MS(100));
+        }
+        let waiting = [30, 99, 100, 199, 200, 300].map(|at| queue.waiting(MS(at)));
+        assert_eq!(waiting, [3, 3, 2, 2, 1, 0]);
     }
 
     proptest! {
@@ -197,7 +233,7 @@ mod tests {
         s:1:1: `capacity.service` is missing (write `service = "exponential 20ms"`)
         s:2:11: `capacity.servers` is 0 (give it 1 to 100000 servers, or leave `[capacity]` out)
         s:3:11: `capacity.service`: `20ms` is not a delay (write `constant 50ms`, `exponential 20ms` with the mean, or `lognormal 25ms 0.5` with the median and a sigma from 0 to 5)
-        s:4:1: unknown key `capacity.calls` (known here: `action`, `capability`, `event`, `servers`, `service`)
+        s:4:1: unknown key `capacity.calls` (known here: `action`, `capability`, `event`, `servers`, `service`, `waiting`)
         "#);
     }
 

@@ -392,6 +392,11 @@ impl Settings {
         if self.custom_domain { String::new() } else { format!("/{}", self.environment_id) }
     }
 
+    /// Whether a call may be turned away because too many wait.
+    pub fn has_short_queue(&self) -> bool {
+        self.capacity.as_ref().is_some_and(|capacity| capacity.waiting.is_some())
+    }
+
     /// The first address that is not loopback although it must be.
     pub fn outside_address(&self) -> Option<SocketAddr> {
         let addresses = [Some(self.listen), self.mail.server];

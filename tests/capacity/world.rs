@@ -109,6 +109,7 @@ pub(crate) fn order(rate_per_s: f64, rules: &[Rule]) -> Order {
         measure: Duration::from_secs(120),
         cool_down: None,
         hold: None,
+        has_passed_below: false,
     }
 }
 
@@ -390,7 +391,7 @@ impl Run {
         };
         let judgement = Judgement { verdict, reasons, thresholds: vec![], cautions: vec![] };
         let summary = Summary::new(facts, &self.tally, judgement);
-        let level = judge(order, &self.watch.watched(), &on, &summary);
+        let level = judge(order, (&self.watch.watched(), None), &on, &summary);
         assert_eq!(level.verdict == LevelVerdict::Void, is_too_fast || level.stops.is_some());
         (level, summary)
     }

@@ -234,6 +234,44 @@ fn a_killed_search_can_be_shown_up_to_its_last_level() {
     assert_eq!(killed.code, 0, "{}", killed.stderr);
 }
 
+/// Two may wait: of 36 a second 16 are turned away with 503.
+#[test]
+fn a_tenant_that_fails_under_overload_has_a_capacity_and_one_that_always_fails_has_none() {
+    let overloaded =
+        format!("{TWENTY}waiting = 2\n[guards]\nstop_when = [\"faults > 25% over 10s\"]\n");
+    unless_the_machine_stalls(|| {
+        let lab = Lab::new();
+        let rest = "climb = 3\nresolution = \"200%\"\nhold = \"4s\"\n";
+        let well = profile(&lab, &format!("from = \"12/s\"\n{rest}"), &overloaded);
+        let ended = lab.run(&["capacity", &well, "--seed", "2"]);
+        if ended.code != 0 {
+            return Err(Miss::of_run(ended.code, &ended.stderr));
+        }
+        let found = found(&lab.path("reports/latest"));
+        assert_eq!(found["ending"]["reason"], "thresholds", "{found:#}");
+        assert_eq!(found["ending"]["is_capacity"], true, "{found:#}");
+        let verdicts: Vec<_> = levels(&found).iter().map(|level| &level["verdict"]).collect();
+        assert_eq!(verdicts, ["pass", "fail", "fail", "pass"], "{found:#}");
+        for level in &levels(&found)[1..3] {
+            let reason = level["reasons"][0].as_str().expect("a reason");
+            assert!(reason.starts_with("guard `faults > 25% over 10s`: "), "{reason}");
+            let rules = level["rules"].as_array().expect("rules");
+            assert_eq!(rules.last().expect("the guard")["rule"], "faults <= 25% over 10s");
+        }
+        let text = found["ending"]["text"].as_str().expect("a text");
+        assert!(text.starts_with("`faults <= 25% over 10s` does not hold at 36"), "{text}");
+        assert!(ended.stderr.contains(text), "{}", ended.stderr);
+        Ok(())
+    });
+    let lab = Lab::new();
+    let ill = profile(&lab, "from = \"36/s\"\n", &overloaded);
+    let ended = lab.run(&["capacity", &ill]);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    let found = found(&lab.path("reports/latest"));
+    assert_eq!((&found["ending"]["reason"], levels(&found).len()), (&"aborted".into(), 1));
+    assert!(ended.stderr.contains("no level passed before"), "{}", ended.stderr);
+}
+
 #[test]
 fn what_makes_no_search_is_refused_before_anything_is_begun() {
     let lab = Lab::new();

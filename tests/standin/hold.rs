@@ -16,6 +16,7 @@ async fn with_one_server_the_second_of_two_calls_waits_for_the_first() {
         settings.capacity = Some(Capacity {
             servers: 1,
             service: Delay::Constant(MS(300)),
+            waiting: None,
             capability: Some("authorize".to_owned()),
             event: None,
             action: None,
@@ -36,6 +37,33 @@ async fn with_one_server_the_second_of_two_calls_waits_for_the_first() {
     let queue = &lab.truth().await["queue"];
     assert_eq!((&queue["calls"], &queue["waited"]), (&json!(2), &json!(1)));
     assert_eq!(queue["service_sum_us"], 600_000);
+}
+
+#[tokio::test]
+async fn who_finds_too_many_waiting_is_turned_away_and_occupies_no_server() {
+    let lab = Lab::with(|settings| {
+        settings.capacity = Some(Capacity {
+            servers: 1,
+            service: Delay::Constant(MS(20)),
+            waiting: Some(1),
+            capability: Some("authorize".to_owned()),
+            event: None,
+            action: None,
+        });
+    })
+    .await;
+    let start = async || lab.agent().start().await.status;
+    // The clock stands still: one is served, one waits, and there is no room for others.
+    assert_eq!([start().await, start().await, start().await, start().await], [200, 200, 503, 503]);
+    lab.clock.advance(MS(20));
+    assert_eq!([start().await, start().await], [200, 503]);
+    let truth = lab.truth().await;
+    assert_eq!(truth["queue"]["calls"], 3, "{truth:#}");
+    let calls = lab.calls().await;
+    assert_eq!(
+        (&calls[2]["fault"], &calls[2]["queue_wait_us"]),
+        (&json!("http-503-html"), &json!(null))
+    );
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! What came of a level: every rule by the whole of its interval, and all of them together.
 
 use super::enough::{effective, needed};
-use super::found::{Level, LevelJourney, LevelRule, LevelVerdict, Purpose};
+use super::found::{Level, LevelJourney, LevelRule, LevelVerdict, Purpose, Reason};
 use super::goodput;
 use super::level::{Order, Watched};
 use crate::analysis::bootstrap::Draws;
+use crate::analysis::guard::Breach;
 use crate::analysis::rule::{Limit, Metric, Rule};
 use crate::analysis::threshold::{DRAWS, Evidence, Weighed};
 use crate::base::figures;
@@ -130,13 +131,22 @@ impl Ruled {
     }
 }
 
-/// Judges a probe that is over, by its windows on file. Number, purpose and directory of the level are the
-/// caller's to fill in; so is [`Level::stops`], where the run was ended by something that is not seen here: a
-/// guard, a person.
-pub fn judge(order: &Order, watched: &Watched, on: &Evidence<'_>, summary: &Summary) -> Level {
+/// Judges a probe that is over, by its windows on file and the guard that ended it, if one did. Number, purpose
+/// and directory of the level are the caller's to fill in; so is [`Level::stops`], where the run was ended by
+/// something that is not seen here: a person, a full disk.
+pub fn judge(
+    order: &Order,
+    (watched, breach): (&Watched, Option<&Breach>),
+    on: &Evidence<'_>,
+    summary: &Summary,
+) -> Level {
     let tally = on.tally;
     let found = verdicts(&order.rules, on, DRAWS);
-    let (verdict, reasons) = together(&found, watched, tally, summary);
+    let ended = breach.map(|breach| EndedByGuard::new(breach, order, watched));
+    let (verdict, stops, reasons) = together(&found, (watched, ended.as_ref()), tally, summary);
+    let mut rules: Vec<LevelRule> =
+        found.iter().map(|ruled| ruled.level_rule(on.reply_timeout)).collect();
+    rules.extend(ended.filter(|_| verdict == LevelVerdict::Fail).and_then(EndedByGuard::rule));
     let measured_s = Duration::from_millis(tally.run.measured_ms).as_secs_f64();
     let (effective_samples, needed_samples) = worth(order, on);
     let counts = || tally.journeys.values();
@@ -147,7 +157,7 @@ pub fn judge(order: &Order, watched: &Watched, on: &Evidence<'_>, summary: &Summ
         rate_per_s: order.rate_per_s,
         verdict,
         reasons,
-        stops: watched.stops.as_ref().map(|(reason, _)| *reason),
+        stops,
         cooled_s: watched.cooled_s,
         settling_s: watched.settling_s,
         is_settled: watched.is_settled,
@@ -158,26 +168,83 @@ pub fn judge(order: &Order, watched: &Watched, on: &Evidence<'_>, summary: &Summ
         p50_us: within(&tally.iterations(Kind::Response, |_, _| true), Percentile::P50),
         effective_samples,
         needed_samples,
-        rules: found.iter().map(|ruled| ruled.level_rule(on.reply_timeout)).collect(),
+        rules,
         journeys: journeys(tally),
+    }
+}
+
+/// A guard ended the run of a level, while the generator was well.
+enum EndedByGuard<'b> {
+    /// A tenant that was well at this rate or below no longer is: it is the load.
+    Overload(&'b Breach),
+    /// Nobody knows whether less load would be better: nothing more is sent.
+    Unknown(&'b Breach, &'static str),
+}
+
+impl<'b> EndedByGuard<'b> {
+    fn new(breach: &'b Breach, order: &Order, watched: &Watched) -> Self {
+        match (order.has_passed_below, watched.is_loaded) {
+            (true, true) => Self::Overload(breach),
+            (_, false) => Self::Unknown(breach, "in the rest before the level: it did not recover"),
+            (false, true) => Self::Unknown(
+                breach,
+                "no level passed before: see whether it is well, or begin lower",
+            ),
+        }
+    }
+
+    fn told(&self) -> String {
+        match self {
+            Self::Overload(breach) => breach.to_string(),
+            Self::Unknown(breach, why) => format!("{breach}, {why}"),
+        }
+    }
+
+    /// As a rule of the level: what would have had to hold.
+    fn rule(self) -> Option<LevelRule> {
+        let Self::Overload(breach) = self else { return None };
+        let expected = breach.expected();
+        let Limit::Share(limit) = expected.limit.value else { return None };
+        let excess = Some((breach.part() / limit.0).ln()).filter(|excess| excess.is_finite());
+        Some(LevelRule {
+            rule: expected.to_string(),
+            observed: breach.observed(),
+            low: None,
+            high: None,
+            verdict: LevelVerdict::Fail,
+            excess,
+            excess_error: None,
+        })
     }
 }
 
 fn together(
     found: &[Ruled],
-    watched: &Watched,
+    (watched, ended): (&Watched, Option<&EndedByGuard<'_>>),
     tally: &Tally,
     summary: &Summary,
-) -> (LevelVerdict, Vec<String>) {
-    if let Some((_, told)) = &watched.stops {
-        return (LevelVerdict::Void, vec![told.clone()]);
+) -> (LevelVerdict, Option<Reason>, Vec<String>) {
+    if let Some((reason, told)) = &watched.stops {
+        return (LevelVerdict::Void, Some(*reason), vec![told.clone()]);
     }
     if summary.verdict == Verdict::Invalid {
-        return (LevelVerdict::Void, summary.reasons.clone());
+        return (LevelVerdict::Void, None, summary.reasons.clone());
+    }
+    match ended {
+        Some(by @ EndedByGuard::Overload(_)) => return (LevelVerdict::Fail, None, vec![by.told()]),
+        Some(by @ EndedByGuard::Unknown(..)) => {
+            return (LevelVerdict::Void, Some(Reason::Aborted), vec![by.told()]);
+        }
+        None => {}
     }
     if tally.run.measured_ms == 0 {
-        return (LevelVerdict::Void, vec!["nothing was measured".to_owned()]);
+        return (LevelVerdict::Void, None, vec!["nothing was measured".to_owned()]);
     }
+    let (verdict, reasons) = by_rules(found, watched, tally);
+    (verdict, None, reasons)
+}
+
+fn by_rules(found: &[Ruled], watched: &Watched, tally: &Tally) -> (LevelVerdict, Vec<String>) {
     let why = |verdict: LevelVerdict| {
         found.iter().filter(move |ruled| ruled.verdict == verdict).map(Ruled::why)
     };
@@ -240,8 +307,8 @@ fn within(pool: &Pool, percentile: Percentile) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::found::Reason;
     use super::*;
+    use crate::analysis::guard::Seen;
     use crate::analysis::lab::{Second, fine, run};
     use crate::base::random::{Seed, unit};
     use crate::result::summary::{Facts, Judgement, WorkloadModel};
@@ -256,16 +323,25 @@ mod tests {
             measure: Duration::from_secs(120),
             cool_down: None,
             hold: None,
+            has_passed_below: false,
         }
     }
 
     fn settled() -> Watched {
-        Watched { is_settled: true, in_flight: 2.0, ..Watched::default() }
+        Watched { is_settled: true, is_loaded: true, in_flight: 2.0, ..Watched::default() }
     }
 
     fn judged(rule: &str, seconds: &[Second], watched: &Watched, verdict: Verdict) -> Level {
+        judged_with(&order(rule), seconds, (watched, None), verdict)
+    }
+
+    fn judged_with(
+        order: &Order,
+        seconds: &[Second],
+        (watched, breach): (&Watched, Option<&Breach>),
+        verdict: Verdict,
+    ) -> Level {
         let (tally, windows) = run(seconds, 1000);
-        let order = order(rule);
         let facts = Facts {
             run_id: "r".into(),
             started_at: String::new(),
@@ -276,7 +352,7 @@ mod tests {
         let summary = Summary::new(facts, &tally, judgement);
         let reply_timeout = order.reply_timeout;
         let on = Evidence { tally: &tally, windows: Some(&windows), reply_timeout };
-        judge(&order, watched, &on, &summary)
+        judge(order, (watched, breach), &on, &summary)
     }
 
     /// Seconds of 20 sign-ons each, of which one in ten takes about this long.
@@ -327,6 +403,37 @@ mod tests {
         let of = |rule| judged(rule, &around(100_000.0, 60), &moving, Verdict::Pass).verdict;
         assert_eq!(of("p50 < 200ms"), LevelVerdict::Undecided);
         assert_eq!(of("p50 < 50ms"), LevelVerdict::Fail);
+    }
+
+    #[test]
+    fn what_a_guard_ends_is_a_fail_where_less_load_was_well() {
+        let rule = "faults > 20% over 30s".parse().unwrap();
+        let breach = Breach { rule, seen: Seen { events: 50, hits: 20 } };
+        let of = |has_passed_below, is_loaded, verdict| {
+            let order = Order { has_passed_below, ..order("p50 < 200ms") };
+            let watched = Watched { is_loaded, ..settled() };
+            // It may be over before anything was measured.
+            judged_with(&order, &[], (&watched, Some(&breach)), verdict)
+        };
+        let failed = of(true, true, Verdict::Fail);
+        assert_eq!((failed.verdict, failed.stops), (LevelVerdict::Fail, None));
+        let guard = failed.rules.last().unwrap();
+        assert_eq!(
+            (guard.rule.as_str(), guard.observed.as_str(), guard.verdict),
+            ("faults <= 20% over 30s", "20 of 50 iterations, 40.0%", LevelVerdict::Fail)
+        );
+        assert!((guard.excess.unwrap() - 2f64.ln()).abs() < 1e-9);
+        for (has_passed, is_loaded, why) in
+            [(false, true, "no level passed before"), (true, false, "it did not recover")]
+        {
+            let level = of(has_passed, is_loaded, Verdict::Fail);
+            assert_eq!((level.verdict, level.stops), (LevelVerdict::Void, Some(Reason::Aborted)));
+            assert!(level.reasons[0].contains("guard `faults > 20%"), "{:?}", level.reasons);
+            assert!(level.reasons[0].contains(why), "{:?}", level.reasons);
+            assert!(level.rules.iter().all(|rule| !rule.rule.contains("faults")));
+        }
+        let level = of(true, true, Verdict::Invalid);
+        assert_eq!((level.verdict, level.stops), (LevelVerdict::Void, None), "its own doing");
     }
 
     #[test]

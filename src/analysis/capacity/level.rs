@@ -49,6 +49,8 @@ pub struct Order {
     pub cool_down: Option<CoolDown>,
     /// It is the confirmation, and this long; ended early by a certain fail alone.
     pub hold: Option<Duration>,
+    /// Whether a level of at most this rate passed before: then what goes wrong at this one is its load's doing.
+    pub has_passed_below: bool,
 }
 
 /// A rest after a level that failed, at the rate of one that passed.
@@ -105,6 +107,8 @@ pub struct Watched {
     pub in_flight: f64,
     /// What ends the whole search, and how often it was met.
     pub stops: Option<(Reason, String)>,
+    /// Whether the load was that of the level by the end, and not that of the rest before it.
+    pub is_loaded: bool,
 }
 
 /// Watches one probe.
@@ -177,7 +181,8 @@ impl Watch {
     pub fn watched(&self) -> Watched {
         let (sum, number) = self.under_way;
         let in_flight = if number > 0.0 { sum / number } else { 0.0 };
-        Watched { in_flight, stops: self.stops.reason(), ..self.watched.clone() }
+        let is_loaded = self.stage != Stage::Cooling;
+        Watched { in_flight, is_loaded, stops: self.stops.reason(), ..self.watched.clone() }
     }
 
     fn cool(&mut self, interval: &Interval) -> Option<Turn> {
@@ -298,6 +303,7 @@ mod tests {
             measure: Duration::from_secs(30),
             cool_down,
             hold: None,
+            has_passed_below: false,
         }
     }
 
@@ -342,6 +348,7 @@ mod tests {
         let rest = CoolDown { rate_per_s: 10.0, p50_us: 100_000, at_most: 60 * SECOND };
         let order = order(Some(rest));
         assert!((order.first_factor() - 0.25).abs() < 1e-12);
+        let order_of_rest = order.clone();
         let mut watch = Watch::new(order);
         let times = [900_000, 500_000, 200_000, 110_000, 110_000, 110_000];
         let turns: Vec<_> = (0..)
@@ -350,6 +357,7 @@ mod tests {
             .collect();
         assert_eq!(turns[..4], [None; 4]);
         assert_eq!(turns[4], Some(Turn::Rate(1.0)));
+        assert!(watch.watched().is_loaded && !Watch::new(order_of_rest).watched().is_loaded);
         assert!((watch.watched().cooled_s - 5.0).abs() < 1e-9);
     }
 

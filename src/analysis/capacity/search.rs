@@ -121,6 +121,12 @@ impl Search {
         Some(CoolDown { rate_per_s, p50_us, at_most })
     }
 
+    /// Whether a level of this rate or a lower one passed.
+    pub fn has_passed(&self, rate_per_s: f64) -> bool {
+        let passed = self.levels.iter().filter(|level| level.verdict == LevelVerdict::Pass);
+        passed.map(|level| level.rate_per_s).any(|passed| passed <= rate_per_s)
+    }
+
     /// The highest that passed below all that is too much.
     fn highest_pass<'r>(&self, rungs: &'r [Rung]) -> Option<&'r Rung> {
         let below = rungs.iter().take_while(|rung| !rung.is_too_much());

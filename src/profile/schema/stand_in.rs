@@ -333,6 +333,8 @@ struct Capacity {
     servers: Servers,
     /// How long a server works at a call.
     service: Delay,
+    /// Calls that may wait; who comes when so many do gets 503. Any number when absent.
+    waiting: Option<u64>,
 }
 
 described! {
