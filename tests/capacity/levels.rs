@@ -46,25 +46,27 @@ fn what_samples_are_worth_is_told_with_what_is_needed() {
     assert!((level.in_flight / law - 1.0).abs() < 0.25, "{level:?}");
 }
 
-/// Exactly at the limit neither answer is right: both together may come in one of twenty, and not more often
-/// because it was looked ten times on the way.
+/// Beside the limit one answer is wrong, and the nearer the more often it comes: two minutes of a queue that
+/// remembers an accident for ten seconds look better than it is more often than not.
 #[test]
 #[ignore = "minutes; ./scripts/prove capacity"]
-fn looking_again_and_again_makes_no_more_mistakes() {
-    const LEVELS: u64 = 300;
-    let levels: Vec<Level> = (0..LEVELS).map(|seed| at(1.0, seed)).collect();
-    let (passes, fails) = (count(&levels, LevelVerdict::Pass), count(&levels, LevelVerdict::Fail));
-    tell(&format!("levels at the limit: {passes} of {LEVELS} passed, {fails} failed"));
-    // 5 % of 300 are 15, give or take 3.8.
-    assert!(passes + fails <= 24, "{passes} passed, {fails} failed");
-    for (part, wrong) in [(0.95, LevelVerdict::Fail), (1.05, LevelVerdict::Pass)] {
-        let levels: Vec<Level> = (0..LEVELS / 3).map(|seed| at(part, 1000 + seed)).collect();
-        let wrongs = count(&levels, wrong);
-        let undecided = count(&levels, LevelVerdict::Undecided);
-        let of = levels.len();
+fn a_verdict_beside_the_limit_is_rarely_wrong() {
+    const LEVELS: u64 = 200;
+    use LevelVerdict::{Fail, Pass, Undecided};
+    for (part, wrong, most) in [
+        (0.95, Fail, 0.02),
+        (0.98, Fail, 0.05),
+        // Exactly at it neither is right; how often it comes is told, and is no promise.
+        (1.0, Pass, 1.0),
+        (1.02, Pass, 0.10),
+        (1.05, Pass, 0.03),
+    ] {
+        let levels: Vec<Level> = (0..LEVELS).map(|seed| at(part, 80_000 + seed)).collect();
+        let [passes, fails, open] = [Pass, Fail, Undecided].map(|verdict| count(&levels, verdict));
         tell(&format!(
-            "levels at {part} of the limit: {wrongs} of {of} wrong, {undecided} undecided"
+            "levels at {part:.2} of the limit: of {LEVELS} {passes} pass, {fails} fail, {open} cannot be told"
         ));
-        assert!(wrongs <= 2, "{part}: {wrongs}");
+        let wrongs = count(&levels, wrong) as f64;
+        assert!(wrongs <= most * LEVELS as f64, "{part}: {wrongs}");
     }
 }

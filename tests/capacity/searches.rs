@@ -45,6 +45,8 @@ struct Score {
     near: u64,
     holding: u64,
     near_pass: u64,
+    /// Those whose highest pass is at most 10 % below the truth and not 2 % above it.
+    fair_pass: u64,
     /// Most probes of any.
     probes: usize,
     minutes: f64,
@@ -71,6 +73,7 @@ fn scores(searches: u64, measure: Duration) -> Vec<Score> {
             let is_short = found.probes() <= 15;
             score.near += u64::from(is_near && is_short && found.ending.is_capacity);
             score.holding += u64::from(pass <= 0.005 && fail >= -0.005);
+            score.fair_pass += u64::from((-0.10..=0.02).contains(&pass));
             score.near_pass += u64::from(pass.abs() <= 0.05 && is_short);
             score.probes = score.probes.max(found.probes());
             let levels = found.probed.iter().map(|probed| &probed.level);
@@ -84,11 +87,12 @@ fn scores(searches: u64, measure: Duration) -> Vec<Score> {
         }
         tell(&format!(
             "levels of {} s: {servers:2} servers of {service_ms:3} ms, limit at {load:.2}: of {searches}, {} estimates and {} \
-             highest passes within 5 % in at most 15 probes, {} brackets hold the truth; most probes {}, {:.0} min \
+             highest passes within 5 % in at most 15 probes, {} highest passes from 10 % below to 2 % above, {} brackets hold the truth; most probes {}, {:.0} min \
              each; highest pass {:+.1} %, lowest fail {:+.1} % on average",
             measure.as_secs(),
             score.near,
             score.near_pass,
+            score.fair_pass,
             score.holding,
             score.probes,
             score.minutes,
@@ -112,14 +116,14 @@ fn nine_of_ten_searches_end_within_5_percent_in_at_most_15_probes() {
     }
 }
 
-/// What was measured for longer is known better: with levels of six minutes even what is promised, the highest
-/// rate that passed by the whole of its interval, is within 5 %.
+/// What was measured for longer is known better: with levels of six minutes even what may be promised, the highest
+/// rate that passed by the whole of its interval, is near the truth, and on its good side.
 #[test]
 #[ignore = "minutes; ./scripts/prove capacity"]
-fn with_longer_levels_the_highest_that_passed_is_within_5_percent() {
+fn with_longer_levels_the_highest_that_passed_is_within_10_percent() {
     const SEARCHES: u64 = 10;
     for score in scores(SEARCHES, Duration::from_secs(360)) {
-        assert!(score.near_pass * 10 >= SEARCHES * 9, "{} of {SEARCHES}", score.near_pass);
+        assert!(score.fair_pass * 10 >= SEARCHES * 9, "{} of {SEARCHES}", score.fair_pass);
     }
 }
 

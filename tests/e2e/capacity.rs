@@ -234,15 +234,15 @@ fn a_killed_search_can_be_shown_up_to_its_last_level() {
     assert_eq!(killed.code, 0, "{}", killed.stderr);
 }
 
-/// Two may wait: of 36 a second 16 are turned away with 503.
+/// Two may wait: of 29 a second 9 are turned away with 503.
 #[test]
 fn a_tenant_that_fails_under_overload_has_a_capacity_and_one_that_always_fails_has_none() {
     let overloaded =
         format!("{TWENTY}waiting = 2\n[guards]\nstop_when = [\"faults > 25% over 10s\"]\n");
     unless_the_machine_stalls(|| {
         let lab = Lab::new();
-        let rest = "climb = 3\nresolution = \"200%\"\nhold = \"4s\"\n";
-        let well = profile(&lab, &format!("from = \"12/s\"\n{rest}"), &overloaded);
+        let rest = "climb = 1.5\nresolution = \"50%\"\nhold = \"4s\"\n";
+        let well = profile(&lab, &format!("from = \"19.5/s\"\n{rest}"), &overloaded);
         let ended = lab.run(&["capacity", &well, "--seed", "2"]);
         if ended.code != 0 {
             return Err(Miss::of_run(ended.code, &ended.stderr));
@@ -259,7 +259,7 @@ fn a_tenant_that_fails_under_overload_has_a_capacity_and_one_that_always_fails_h
             assert_eq!(rules.last().expect("the guard")["rule"], "faults <= 25% over 10s");
         }
         let text = found["ending"]["text"].as_str().expect("a text");
-        assert!(text.starts_with("`faults <= 25% over 10s` does not hold at 36"), "{text}");
+        assert!(text.starts_with("`faults <= 25% over 10s` does not hold at 29"), "{text}");
         assert!(ended.stderr.contains(text), "{}", ended.stderr);
         Ok(())
     });

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// From one look to the next the measured time grows by this factor.
-const LOOKS: f64 = 1.3;
+const LOOKS: f64 = 1.5;
 
 /// The most windows of a second that are kept; of longer ones there are fewer.
 const MOST_WINDOWS: usize = 1440;

@@ -153,23 +153,21 @@ fn put(grid: &mut Grid, level: &Level) {
         [alone] => Some(alone),
         _ => None,
     };
-    let time = |of: fn(&LevelJourney) -> Option<u64>| {
-        Cell::plain(alone.map_or_else(String::new, |journey| slower(of(journey))))
-    };
+    let [p50, p95, p99] =
+        alone.map_or_else(|| [words::median(level), String::new(), String::new()], words::times);
     let name = format!(
         "{}  #{} {}",
         words::rate(level.rate_per_s),
         level.probe,
         words::purpose(level.purpose)
     );
-    let median = alone.map_or(level.p50_us, |journey| journey.p50_us);
     let errors =
         alone.map_or_else(String::new, |journey| figures::share_or_dot(journey.error_share));
     let cells = vec![
         Cell::new(words::verdict(level.verdict), style(level.verdict)),
-        Cell::plain(slower(median)),
-        time(|journey| journey.p95_us),
-        time(|journey| journey.p99_us),
+        Cell::plain(p50),
+        Cell::plain(p95),
+        Cell::plain(p99),
         Cell::plain(errors),
         Cell::plain(figures::rate(level.completed_per_s)),
         Cell::plain(figures::rate(level.in_flight)),
@@ -186,20 +184,16 @@ fn put(grid: &mut Grid, level: &Level) {
 }
 
 fn put_journey(grid: &mut Grid, journey: &LevelJourney) {
+    let [p50, p95, p99] = words::times(journey);
     let cells = vec![
         Cell::default(),
-        Cell::plain(slower(journey.p50_us)),
-        Cell::plain(slower(journey.p95_us)),
-        Cell::plain(slower(journey.p99_us)),
+        Cell::plain(p50),
+        Cell::plain(p95),
+        Cell::plain(p99),
         Cell::plain(figures::share_or_dot(journey.error_share)),
         Cell::plain(figures::rate(journey.completed_per_s)),
     ];
     grid.row(4, Cell::plain(&journey.journey), cells);
-}
-
-/// A time; none is slower than any limit.
-fn slower(us: Option<u64>) -> String {
-    us.map_or_else(|| "> limit".to_owned(), figures::time)
 }
 
 #[cfg(test)]

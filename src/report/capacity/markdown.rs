@@ -76,7 +76,7 @@ fn line(level: &Level, journey: &LevelJourney) -> Vec<String> {
 
 fn alone(level: &Level) -> Vec<String> {
     let mut cells = head(level);
-    cells.extend([slower(level.p50_us), String::new(), String::new(), String::new()]);
+    cells.extend([words::median(level), String::new(), String::new(), String::new()]);
     cells.extend(tail(level));
     cells
 }
@@ -99,7 +99,7 @@ fn head(level: &Level) -> Vec<String> {
 }
 
 fn times(journey: &LevelJourney) -> [String; 4] {
-    let [p50, p95, p99] = [journey.p50_us, journey.p95_us, journey.p99_us].map(slower);
+    let [p50, p95, p99] = words::times(journey);
     [p50, p95, p99, figures::share(journey.error_share)]
 }
 
@@ -109,10 +109,6 @@ fn tail(level: &Level) -> [String; 3] {
         figures::rate(level.in_flight),
         words::length(level.measured_s),
     ]
-}
-
-fn slower(us: Option<u64>) -> String {
-    us.map_or_else(|| "> limit".to_owned(), figures::time)
 }
 
 fn calls(of: &Capacity) -> Table {

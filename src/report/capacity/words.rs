@@ -2,7 +2,8 @@
 
 use super::advice::advice;
 use crate::analysis::capacity::found::{
-    Bracket, Capacity, GroupCalls, HeadRoom, Hold, Level, LevelVerdict, Purpose, Reason, Slowed,
+    Bracket, Capacity, GroupCalls, HeadRoom, Hold, Level, LevelJourney, LevelVerdict, Purpose,
+    Reason, Slowed,
 };
 use crate::base::units::{Rate, Share};
 use crate::report::figures;
@@ -321,6 +322,26 @@ pub(super) fn asked(of: &Capacity) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// The median of a level of several journeys; see [`time`].
+pub(super) fn median(level: &Level) -> String {
+    time(level.p50_us, level.journeys.iter().any(has_ended))
+}
+
+/// Times of a journey, p50, p95 and p99; see [`time`].
+pub(super) fn times(of: &LevelJourney) -> [String; 3] {
+    [of.p50_us, of.p95_us, of.p99_us].map(|us| time(us, has_ended(of)))
+}
+
+/// A time. None is slower than any limit, where anything ended at all.
+fn time(us: Option<u64>, has_ended: bool) -> String {
+    let none = if has_ended { "> limit" } else { "–" };
+    us.map_or_else(|| none.to_owned(), figures::time)
+}
+
+fn has_ended(of: &LevelJourney) -> bool {
+    of.completed_per_s > 0.0 || of.error_share > 0.0
+}
+
 /// How much of what its rules need the samples of a level are worth: `1240 of 300`.
 pub(super) fn worth(level: &Level) -> String {
     let needed = level.needed_samples;
@@ -415,6 +436,23 @@ mod tests {
         assert_eq!(word, "Not confirmed");
         assert!(meaning.ends_with("; the highest is 140/s"), "{meaning}");
         assert_eq!(tone(&void), Tone::Bad);
+    }
+
+    #[test]
+    fn where_nothing_ended_nothing_was_slower_than_any_limit() {
+        let level = specimen::found().levels.remove(0);
+        let of = |completed_per_s, error_share| {
+            let journey = LevelJourney {
+                completed_per_s,
+                error_share,
+                p99_us: None,
+                ..level.journeys[0].clone()
+            };
+            times(&journey)[2].clone()
+        };
+        assert_eq!([of(3.0, 0.0), of(0.0, 1.0), of(0.0, 0.0)], ["> limit", "> limit", "–"]);
+        let void = Level { journeys: Vec::new(), p50_us: None, ..level };
+        assert_eq!(median(&void), "–");
     }
 
     #[test]

@@ -74,7 +74,10 @@ fn rows(level: &Level) -> Vec<Row> {
     ];
     match alone {
         Some(journey) => cells.extend(times(journey)),
-        None => cells.extend([slower(level.p50_us), Cell::of(""), Cell::of(""), Cell::of("")]),
+        None => {
+            let median = timed((level.p50_us, words::median(level)));
+            cells.extend([median, Cell::of(""), Cell::of(""), Cell::of("")]);
+        }
     }
     let settling = if level.is_settled { "" } else { "> " };
     cells.extend([
@@ -97,15 +100,18 @@ fn part(journey: &LevelJourney) -> Row {
 }
 
 fn times(journey: &LevelJourney) -> [Cell; 4] {
-    let [p50, p95, p99] = [journey.p50_us, journey.p95_us, journey.p99_us].map(slower);
-    [p50, p95, p99, Cell::share_bad(journey.error_share)]
+    let [p50, p95, p99] = words::times(journey);
+    [
+        timed((journey.p50_us, p50)),
+        timed((journey.p95_us, p95)),
+        timed((journey.p99_us, p99)),
+        Cell::share_bad(journey.error_share),
+    ]
 }
 
-fn slower(us: Option<u64>) -> Cell {
-    match us {
-        Some(_) => Cell::time(us),
-        None => Cell::of("> limit"),
-    }
+/// A time by which the table can be sorted, or what is said where there is none.
+fn timed((us, text): (Option<u64>, String)) -> Cell {
+    if us.is_some() { Cell::time(us) } else { Cell::of(text) }
 }
 
 fn verdict(of: LevelVerdict) -> Markup {
