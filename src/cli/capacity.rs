@@ -7,6 +7,7 @@ use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::mix::{self, MixArgs, quoted};
 use super::prepare::{self, Ground, Order, Selection};
+use super::report_search::shown;
 use super::run::{asked_to_stop, is_of_nobody};
 use super::terminal::{Style, Terminal};
 use crate::analysis::capacity::exit::exit;
@@ -18,9 +19,8 @@ use crate::base::names::RunId;
 use crate::base::units::{Rate, Share, Span};
 use crate::profile::check::Checked;
 use crate::profile::load::Flags;
-use crate::report::capacity::{console, json};
+use crate::report::capacity::json;
 use crate::result::capacity::SearchDir;
-use crate::result::run_dir::REPORT;
 use crate::run::stage::run_id;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -168,12 +168,7 @@ async fn search(
         let text = json::render(&found).map_err(|error| Failure::of(Exit::Bug, &error))?;
         terminal.data_aside(text.trim_end().to_owned());
     }
-    let paint = terminal.paint_of_text();
-    terminal.say(&format!("\n{}", console::render(&found, terminal.columns(), paint).trim_end()));
-    let report = Some(dir.file(REPORT)).filter(|report| report.is_file());
-    let report = report.map(|report| report.display().to_string());
-    let directory = dir.path().display().to_string();
-    terminal.say(console::results(&directory, report.as_deref(), paint).trim_end());
+    terminal.say(&format!("\n{}", shown(&found, dir, terminal).trim_end()));
     Ok(exit(&found))
 }
 

@@ -9,6 +9,7 @@ use crate::base::remedy::Listing;
 use crate::report::RenderError;
 use crate::report::capacity::{console, json, markdown, page};
 use crate::result::capacity::SearchDir;
+use crate::result::run_dir::REPORT;
 
 /// How a search is rendered.
 type Render = fn(&Capacity) -> Result<String, RenderError>;
@@ -27,8 +28,7 @@ pub(super) fn report(
 ) -> Result<Exit, Failure> {
     let found: Capacity = dir.found().map_err(|error| Failure::of(Exit::WrongInput, &error))?;
     let Some(name) = args.format.as_deref() else {
-        let paint = terminal.paint_of_text();
-        terminal.data(console::render(&found, terminal.columns(), paint).trim_end());
+        terminal.data(shown(&found, dir, terminal).trim_end());
         return Ok(Exit::Passed);
     };
     let Some((_, render)) = FORMATS.iter().find(|(format, _)| *format == name) else {
@@ -45,6 +45,17 @@ pub(super) fn report(
     let text = render(&found).map_err(unfit)?;
     Sink::open(args.to.as_deref(), dir.files(), terminal)?.take_all(&text)?;
     Ok(Exit::Passed)
+}
+
+/// What was found, for people, and where all of it is.
+pub(super) fn shown(found: &Capacity, dir: &SearchDir, terminal: &Terminal) -> String {
+    let paint = terminal.paint_of_text();
+    let report = Some(dir.file(REPORT)).filter(|report| report.is_file());
+    let report = report.map(|report| report.display().to_string());
+    let directory = dir.path().display().to_string();
+    let text = console::render(found, terminal.columns(), paint);
+    let results = console::results(&directory, report.as_deref(), paint);
+    format!("{}\n\n{}", text.trim_end(), results.trim_start())
 }
 
 fn probes(dir: &SearchDir) -> String {
