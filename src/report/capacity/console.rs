@@ -293,7 +293,7 @@ mod tests {
     fn a_search_that_was_killed_and_one_in_which_nothing_passed() {
         let shown = shown(&specimen::under_way()) + "\n" + &shown(&specimen::lowest_failed());
         insta::assert_snapshot!(shown, @"
-        UNFINISHED  the search has no end on record: it is still under way, or was killed (then begin a new one; this is what it had)
+        UNFINISHED  the search has no end on record: it is still under way, or was killed
 
           bracket      20.0/s or more
           scalability  too little to fit it to

@@ -50,7 +50,7 @@ pub(super) fn headline(of: &Capacity) -> (String, String) {
     let Some(ending) = &of.ending else {
         return (
             "Unfinished".to_owned(),
-            "the search has no end on record: it is still under way, or was killed (then begin a new one; this is what it had)".to_owned(),
+            "the search has no end on record: it is still under way, or was killed".to_owned(),
         );
     };
     let row = REASONS.iter().find(|(reason, ..)| *reason == ending.reason);
