@@ -89,6 +89,11 @@ impl Api {
         &self.settings.environment_id
     }
 
+    /// The most calls in a second.
+    pub const fn rate_per_s(&self) -> f64 {
+        self.settings.worker.rate.per_second
+    }
+
     /// How many tokens it has had so far.
     pub fn tokens(&self) -> u64 {
         self.tokens.load(Ordering::Relaxed)
