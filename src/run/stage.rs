@@ -208,10 +208,7 @@ pub async fn open(
     let guard = guard(tenants, checked.is_acknowledged())?;
     let transport =
         Transport::new(guard, &profile.http, Resolver::System, clock.clone())?.of_run(&wishes.run);
-    let key = match &wishes.password_key {
-        Some(text) => PasswordKey::new(text)?,
-        None => key_file::read_or_make(&wishes.state_folder.join("password.key"))?,
-    };
+    let key = password_key(wishes.password_key.as_ref(), &wishes.state_folder)?;
     let (run, seed) = (wishes.run, wishes.seed);
     let (ledger, ledger_path, taken) = open_ledger(&wishes.folder, wishes.continued)?;
     let (ledger, segment) = (Arc::new(ledger), taken.as_ref().map_or(0, |taken| taken.segment));
@@ -265,6 +262,15 @@ pub async fn open(
     opened.make_accounts((checked, wanted), (tenants, taken), &mut stages).await?;
     opened.stages = stages.into_iter().map(Arc::new).collect();
     Ok(opened)
+}
+
+/// The key that passwords are worked out with: the one given, else that of gander's own folder, where it is
+/// made on first need.
+pub fn password_key(given: Option<&Secret>, folder: &Path) -> Result<PasswordKey, StageError> {
+    Ok(match given {
+        Some(text) => PasswordKey::new(text)?,
+        None => key_file::read_or_make(&folder.join("password.key"))?,
+    })
 }
 
 impl Opened {
@@ -341,7 +347,7 @@ impl Opened {
 }
 
 /// Whatever one variant may call, all may.
-fn guard(tenants: &[Tenant], acknowledged: bool) -> Result<Guard, StageError> {
+pub(super) fn guard(tenants: &[Tenant], acknowledged: bool) -> Result<Guard, StageError> {
     let hosts = tenants.iter().flat_map(|tenant| &tenant.hosts);
     let hosts = hosts.map(|host| host.parse::<AllowedHost>());
     let guard = Guard::new(hosts.collect::<Result<Vec<_>, _>>()?);
