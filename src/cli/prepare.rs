@@ -223,7 +223,7 @@ pub(super) async fn ground(
 ) -> Result<Ground, Failure> {
     let clock = Clock::system();
     let mut codes = None;
-    if checked.journeys.iter().any(|(script, _)| script.needs_codes()) {
+    if checked.scripts().any(|script| script.needs_codes()) {
         let office = Office::new(clock.clone());
         let source = CodeSource::start(&checked.profile.codes, &office, &clock).await;
         codes = Some((source.map_err(|error| Failure::of(Exit::WrongInput, &error))?, office));

@@ -158,3 +158,131 @@ fn what_is_missing_for_accounts_is_told_with_a_way_out() {
     assert_eq!(ended.code, 3, "{}", ended.stderr);
     assert!(ended.stderr.contains("`tenant.worker`"), "{}", ended.stderr);
 }
+
+/// A profile of this tenant whose accounts come from `source`, with a short load.
+fn load_of(tenant: &Tenant, source: &str, more: &str) -> String {
+    let tenant = tenant.profile().replace("\"provision\"", &format!("\"{source}\""));
+    format!("{tenant}{more}\n[workload]\nusers = 2\niterations = 20\nwarm_up = \"0s\"\n")
+}
+
+const SIGN_ON: &str = "count = 4\n[journeys]\nsign-on = 1\n";
+
+#[test]
+fn accounts_of_a_csv_file_sign_on_and_outlive_every_clean_up() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    let make = ["accounts", "provision", &profile, "-c", "4", "--tag", "x", "-o", "a.csv"];
+    let ended = tenant.gander(&lab, &make);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let load = lab.file("load.toml", &load_of(&tenant, "csv:a.csv", SIGN_ON));
+    let ended = tenant.gander(&lab, &["run", &load]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let ended = tenant.gander(&lab, &["accounts", "clean-up", &load, "--ledger", "reports/latest"]);
+    assert_eq!((ended.code, users(&tenant)), (0, 4), "{}", ended.stderr);
+    assert!(ended.stderr.contains("0 accounts removed"), "{}", ended.stderr);
+    // What would change them is refused before anything is called.
+    let changing = SIGN_ON.replace("sign-on", "recovery");
+    let load = lab.file("load.toml", &load_of(&tenant, "csv:a.csv", &changing));
+    let ended = tenant.gander(&lab, &["run", &load]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("`recovery` change their accounts"), "{}", ended.stderr);
+    // A password that a person wrote into the file is the one that is used.
+    lab.file("b.csv", "login,password\nnobody@example.com,Wr0ng!password\n");
+    let load = lab.file("load.toml", &load_of(&tenant, "csv:b.csv", SIGN_ON));
+    let ended = tenant.gander(&lab, &["run", &load]);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    for (path, content) in lab.files() {
+        let holds = String::from_utf8_lossy(&content).contains("Wr0ng!password");
+        assert!(!holds || path.ends_with("b.csv"), "{}", path.display());
+    }
+}
+
+#[test]
+fn accounts_of_an_earlier_ledger_are_used_again_and_keep_their_ledger_right() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    let ended = tenant.gander(&lab, &["accounts", "provision", &profile, "-c", "4", "--tag", "x"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let source = "ledger:reports/x/ledger.jsonl";
+    let load = lab.file("load.toml", &load_of(&tenant, source, SIGN_ON));
+    // Without the management API sign-ons are fine, and what spoils accounts is refused.
+    let text = load_of(&tenant, source, SIGN_ON);
+    let (before, after) = text.split_once("[tenant.worker]").expect("a worker");
+    let (_, after) = after.split_once("[accounts]").expect("accounts");
+    let bare = format!("{before}[accounts]{after}");
+    let bare_load = lab.file("bare.toml", &bare);
+    for load in [&load, &bare_load] {
+        let ended = tenant.gander(&lab, &["run", load]);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+    }
+    let spoiling = lab.file("bad.toml", &bare.replace("sign-on = 1", "sign-on-wrong-password = 1"));
+    let ended = tenant.gander(&lab, &["run", &spoiling]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    for part in ["nobody puts them right", "in state `victim`"] {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+    assert_eq!(users(&tenant), 4);
+    let ended = tenant.gander(&lab, &["accounts", "clean-up", &load, "--ledger", "reports/latest"]);
+    assert_eq!((ended.code, users(&tenant)), (0, 4), "{}", ended.stderr);
+    let ended = tenant.gander(&lab, &["accounts", "clean-up", &load, "--run", "x"]);
+    assert_eq!((ended.code, users(&tenant)), (0, 0), "{}", ended.stderr);
+}
+
+#[test]
+fn recoveries_of_one_run_are_known_to_the_next_by_the_ledger() {
+    let lab = Lab::new();
+    // The codes of a tenant of its own come by mail to a fixed port that is free now.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = port.local_addr().expect("an address");
+    drop(port);
+    let tenant = Tenant::start(&format!("[mail]\nserver = \"{address}\"\n"));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    let ended = tenant.gander(&lab, &["accounts", "provision", &profile, "-c", "4", "--tag", "x"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let codes = format!("[codes]\nsource = \"smtp-sink\"\nlisten = \"{address}\"\n");
+    let text = load_of(&tenant, "ledger:reports/x", SIGN_ON);
+    for journey in ["recovery", "sign-on"] {
+        let load = format!("{}{codes}", text.replace("sign-on", journey));
+        let load = lab.file("load.toml", &load);
+        let ended = tenant.gander(&lab, &["run", &load]);
+        assert_eq!(ended.code, 0, "{journey}: {}", ended.stderr);
+    }
+    let ledger = std::fs::read_to_string(lab.path("reports/x/ledger.jsonl")).expect("a ledger");
+    assert!(ledger.contains("\"advanced\""), "{ledger}");
+    // And those who registered in the course of a load are accounts of the next.
+    let load = format!("{}{codes}", text.replace("sign-on", "register"));
+    let ended = tenant.gander(&lab, &["run", &lab.file("load.toml", &load), "-o", "first"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let load = lab.file("load.toml", &load_of(&tenant, "ledger:first", SIGN_ON));
+    let ended = tenant.gander(&lab, &["run", &load]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+}
+
+#[test]
+fn accounts_register_themselves_before_the_load_where_nobody_can_make_them() {
+    let lab = Lab::new();
+    let load = "[accounts]\nsource = \"register-first\"\ncount = 6\n[journeys]\nsign-on = 1\n\
+                [workload]\nusers = 3\niterations = 30\nwarm_up = \"0s\"\n";
+    let profile = lab.file("p.toml", load);
+    let ended = lab.run(&["run", &profile]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let summary = crate::run::summary(&lab.path("reports/latest"));
+    let journeys: Vec<_> =
+        summary["journeys"].as_array().expect("journeys").iter().map(|it| &it["journey"]).collect();
+    assert_eq!(journeys, ["sign-on"], "what happens before the load is not measured");
+    let ledger =
+        std::fs::read_to_string(lab.path("reports/latest/ledger.jsonl")).expect("a ledger");
+    for event in ["made", "confirmed"] {
+        let of_event = |line: &&str| line.contains(&format!("\"event\":\"{event}\""));
+        assert_eq!(ledger.lines().filter(of_event).count(), 6, "{event}");
+    }
+    // What registering leaves behind is not locked.
+    let profile = lab.file("p.toml", &load.replace("sign-on", "sign-on-locked"));
+    let ended = lab.run(&["run", &profile]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("registering leaves them in `ok`"), "{}", ended.stderr);
+    // A journey that makes no account registers nobody.
+    let profile = lab.file("p.toml", &load.replace("count", "journey = \"sign-on\"\ncount"));
+    let ended = lab.run(&["run", &profile]);
+    assert!(ended.stderr.contains("does not register accounts"), "{}", ended.stderr);
+}
