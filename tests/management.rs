@@ -17,7 +17,7 @@ use gander::identity::pool::Pool;
 use gander::management::api::{Api, Removal};
 use gander::management::backoff::Backoff;
 use gander::management::call::{NewUser, starts_with};
-use gander::management::clean_up::belongs_to;
+use gander::management::clean_up::{Remover, belongs_to, tagged};
 use gander::management::error::ManagementError;
 use gander::management::keeper::{AccountsError, Keeper};
 use gander::management::provision::Order;
@@ -110,7 +110,7 @@ impl Lab {
             })
             .expect("a ledger in memory");
         let keeper = Keeper {
-            api,
+            api: Arc::new(api),
             ledger: Arc::new(ledger),
             key: key(),
             clock: Clock::system(),
@@ -123,6 +123,12 @@ impl Lab {
         let made = self.keeper.provision(&order(counts), |_| {}).await;
         assert!(made.stopped_by.is_none(), "{:?}", made.stopped_by);
         made.accounts
+    }
+
+    fn remover(&self) -> Arc<Remover<Vec<u8>>> {
+        let Keeper { api, ledger, clock, .. } = &*self.keeper;
+        let (api, ledger, clock) = (api.clone(), ledger.clone(), clock.clone());
+        Arc::new(Remover { api, ledger, clock, concurrency: 8 })
     }
 
     fn book(&self) -> Book {
@@ -258,7 +264,7 @@ async fn clean_up_removes_what_is_on_the_ledger_and_nothing_else() {
     let book = lab.book();
     belongs_to(&book, lab.keeper.api.environment_id()).expect("the same environment");
     let mut told = 0;
-    let result = lab.keeper.clean_up(book.accounts, || told += 1).await;
+    let result = lab.remover().remove(book.accounts, &["r1".into()], || told += 1).await;
     assert!(result.failed.is_empty(), "{:?}", result.failed);
     assert_eq!((result.removed, result.absent, told), (25, 2, 27));
     assert_eq!(lab.users(), 1);
@@ -266,6 +272,54 @@ async fn clean_up_removes_what_is_on_the_ledger_and_nothing_else() {
     let book = lab.book();
     assert_eq!((book.accounts.len(), book.removed), (0, 27));
     lab.tenant.stop().await;
+}
+
+#[tokio::test]
+async fn what_carries_a_tag_is_found_without_a_ledger_and_what_begins_alike_is_not() {
+    let lab = Lab::new().await;
+    lab.provision(&[(AccountState::Ok, 3)]).await;
+    let other = Logins::new(&"r1-b".into(), 0, EmailDomain::default());
+    let other = Order { logins: other, first_persona: 50, ..order(&[(AccountState::Ok, 2)]) };
+    assert!(lab.keeper.provision(&other, |_| {}).await.stopped_by.is_none());
+    let found = tagged(&lab.keeper.api, &"r1".into()).await.expect("users");
+    let mut logins: Vec<_> = found.iter().map(|account| account.login.clone()).collect();
+    logins.sort();
+    assert_eq!(logins, (0..3).map(|index| self::logins().address(index)).collect::<Vec<_>>());
+    let result = lab.remover().remove(found, &["r1".into()], || {}).await;
+    assert_eq!((result.removed, lab.users()), (3, 2));
+    lab.tenant.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_found_by_its_address_alone_is_removed_too() {
+    let lab = Lab::new().await;
+    let login = logins().address(7);
+    let named = NewUser { username: "lee".into(), email: login.clone(), ..someone() };
+    lab.keeper.api.import_user(&named).await.expect("a user");
+    let result = lab
+        .remover()
+        .remove(vec![Account::new(login, AccountState::Ok, 7)], &["r1".into()], || {})
+        .await;
+    assert_eq!((result.removed, result.absent, lab.users()), (1, 0, 0));
+    lab.tenant.stop().await;
+}
+
+#[tokio::test]
+async fn a_removal_that_the_tenant_refuses_to_everybody_ends_the_clean_up() {
+    let lines = [TOKEN, (403, &[][..], "{}"), (403, &[], "{}")];
+    let (script, api) = Script::new(&lines).await;
+    let remover = Remover {
+        api: Arc::new(api),
+        ledger: Arc::new(Ledger::new(Vec::new())),
+        clock: Clock::system(),
+        concurrency: 1,
+    };
+    let account = |index| Account {
+        id: Some(format!("u{index}")),
+        ..Account::new(logins().address(index), AccountState::Ok, index)
+    };
+    let result = Arc::new(remover).remove((0..9).map(account).collect(), &[], || {}).await;
+    assert_eq!((result.removed, result.failed.len(), script.asked().len()), (0, 1, 2));
 }
 
 #[tokio::test]
@@ -292,6 +346,23 @@ async fn a_population_is_made_once_and_its_users_are_in_it() {
     let found = api.find_users(&format!("population.id eq \"{}\"", made.id)).await.expect("users");
     assert_eq!(found.len(), 2);
     lab.tenant.stop().await;
+}
+
+#[tokio::test]
+async fn the_limits_of_the_licence_are_asked() {
+    let lab = Lab::new().await;
+    let limits = lab.keeper.api.limits().await.expect("limits");
+    assert_eq!(limits.of("davinci-start"), Some(Rate { per_second: 100.0 }));
+    lab.tenant.stop().await;
+    let bare = r#"{"id":"e","organization":{"id":"o"},"license":{"id":"l"}}"#;
+    let licence = r#"{"id":"l","licenseQuantities":{"rlgAuthnRps":{"limit":30}}}"#;
+    let (script, api) = Script::new(&[TOKEN, (200, &[], bare), (200, &[], licence)]).await;
+    let limits = api.limits().await.expect("limits");
+    assert_eq!(limits.of("sso"), Some(Rate { per_second: 30.0 }));
+    assert_eq!(script.asked(), ["POST token", "GET env-1", "GET l"]);
+    // A worker that may not read the licence is no reason not to start.
+    let (_, api) = Script::new(&[TOKEN, (200, &[], bare), (403, &[], "{}")]).await;
+    assert!(api.limits().await.expect("an answer").groups.is_empty());
 }
 
 #[tokio::test]

@@ -1,5 +1,9 @@
 //! The commands: the only part that talks to a person.
 
+mod accounts;
+mod accounts_clean_up;
+mod accounts_list;
+mod accounts_provision;
 mod aside;
 mod assemble;
 mod broadcast;
@@ -79,6 +83,9 @@ enum Command {
     Compare(Box<compare::CompareArgs>),
     /// Find every problem of a profile; with --walk, perform each journey once and show it
     Check(check::CheckArgs),
+    /// Make, list and remove accounts through the tenant's management API
+    #[command(subcommand)]
+    Accounts(accounts::AccountsCommand),
     /// Serve a stand-in tenant
     StandIn(stand_in::StandInArgs),
     /// List and show journeys, and make more: from a recording or in the terminal
@@ -101,6 +108,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
         Command::Report(args) => report::report(&args, &terminal),
         Command::Compare(args) => compare::compare(&args, &terminal),
         Command::Check(args) => check::check(&args, &terminal),
+        Command::Accounts(command) => accounts::accounts(&command, &terminal),
         Command::StandIn(args) => stand_in::stand_in(&args, &terminal),
         Command::Journeys(command) => journeys::journeys(&command, &terminal),
         Command::Schema(args) => schema::schema(&args, &terminal),

@@ -12,9 +12,11 @@ use crate::base::document::{Problem, Problems, Table, Value};
 use crate::base::names::{Journey, RunId};
 use crate::base::random::Seed;
 use crate::base::remedy::{Listing, nearest};
+use crate::base::secret::Secret;
 use crate::base::units::Rate;
 use crate::codes::CodeSource;
 use crate::codes::office::Office;
+use crate::identity::password::PasswordKey;
 use crate::profile::check::{self, Checked, Typed};
 use crate::profile::document::Variant;
 use crate::profile::load::{self, Flags, Origin};
@@ -70,6 +72,18 @@ impl Selection {
     /// The same with this seed.
     pub(super) fn with_seed(&self, seed: Seed) -> Self {
         Self { seed: Some(seed), ..self.clone() }
+    }
+
+    /// The same with one more key of the profile changed.
+    pub(super) fn with_set(&self, set: &str) -> Self {
+        let mut other = self.clone();
+        other.sets.push(set.to_owned());
+        other
+    }
+
+    /// Whether a profile was named.
+    pub(super) const fn is_named(&self) -> bool {
+        self.profile.is_some()
     }
 
     /// The profile's name for people.
@@ -209,7 +223,7 @@ pub(super) async fn ground(
 ) -> Result<Ground, Failure> {
     let clock = Clock::system();
     let mut codes = None;
-    if checked.journeys.iter().any(|(script, _)| script.needs_codes()) {
+    if checked.scripts().any(|script| script.needs_codes()) {
         let office = Office::new(clock.clone());
         let source = CodeSource::start(&checked.profile.codes, &office, &clock).await;
         codes = Some((source.map_err(|error| Failure::of(Exit::WrongInput, &error))?, office));
@@ -225,20 +239,10 @@ pub(super) async fn ground(
         checked.profile.http.ca_pem.clone_from(&ready.ca_pem);
         as_tenants(ready, &checked.profile.variants).map_err(Failure::of_problems)?
     };
-    let password_key = environment("GANDER_PASSWORD_KEY").filter(|key| !key.is_empty());
-    let Some(state_folder) =
-        state_folder().or_else(|| password_key.as_ref().map(|_| PathBuf::new()))
-    else {
-        let what = "there is no home folder to keep the key of passwords in";
-        return Err(Failure::new(
-            Exit::WrongInput,
-            what,
-            Some("set HOME, XDG_STATE_HOME or GANDER_PASSWORD_KEY"),
-        ));
-    };
+    let (password_key, state_folder) = key_sources()?;
     let wishes = Wishes {
         seed: selection.seed.unwrap_or_else(Seed::unforeseen),
-        password_key: password_key.map(Into::into),
+        password_key,
         state_folder,
         run: order.run,
         folder: order.folder,
@@ -336,6 +340,27 @@ fn as_document(ready: &Ready) -> Result<Table, Vec<Problem>> {
     // It told us, nobody wrote it down: its secrets may stand here.
     table.fill_in(&Problems::default(), &|text| Ok(Some(text.to_owned())));
     Ok(table)
+}
+
+/// Where the key of passwords may be: in the environment, or in gander's own folder.
+fn key_sources() -> Result<(Option<Secret>, PathBuf), Failure> {
+    let key = environment("GANDER_PASSWORD_KEY").filter(|key| !key.is_empty()).map(Secret::new);
+    let Some(folder) = state_folder().or_else(|| key.as_ref().map(|_| PathBuf::new())) else {
+        let what = "there is no home folder to keep the key of passwords in";
+        return Err(Failure::new(
+            Exit::WrongInput,
+            what,
+            Some("set HOME, XDG_STATE_HOME or GANDER_PASSWORD_KEY"),
+        ));
+    };
+    Ok((key, folder))
+}
+
+/// The key of passwords, made on first need.
+pub(super) fn password_key() -> Result<PasswordKey, Failure> {
+    let (given, folder) = key_sources()?;
+    stage::password_key(given.as_ref(), &folder)
+        .map_err(|error| Failure::of(Exit::WrongInput, &error))
 }
 
 /// Where gander keeps what outlives a run: the key of passwords.

@@ -5,7 +5,7 @@
 
 use super::account::{Account, AccountState};
 use crate::base::remedy::Remedy;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
@@ -44,6 +44,18 @@ pub enum LedgerEntry {
         /// The tenant's id of the user.
         id: String,
     },
+    /// The account was used as it should be: it is there, and can sign on.
+    Confirmed {
+        /// Which account.
+        login: String,
+    },
+    /// An account that was there before, and is only used here. It is nobody's to remove who reads this ledger.
+    Brought {
+        /// When.
+        at: String,
+        /// Which account.
+        login: String,
+    },
     /// The password is about to be changed to that of another generation.
     Advanced {
         /// When.
@@ -64,7 +76,17 @@ pub enum LedgerEntry {
 
 /// Writes entries, one line each, from any number of threads.
 #[derive(Debug)]
-pub struct Ledger<W>(Mutex<W>);
+pub struct Ledger<W> {
+    own: Mutex<W>,
+    lender: Option<Lender<W>>,
+}
+
+/// The ledger of an earlier run whose accounts are used. It stays right: what happens to them is on it first.
+#[derive(Debug)]
+struct Lender<W> {
+    logins: HashSet<String>,
+    to: Mutex<W>,
+}
 
 /// What a ledger says when it is read back.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -73,6 +95,8 @@ pub struct Book {
     pub openings: Vec<Opening>,
     /// Accounts that may be there, in the order of their making.
     pub accounts: Vec<Account>,
+    /// Logins of those that certainly were there and could sign on.
+    pub confirmed: HashSet<String>,
     /// How many were removed.
     pub removed: usize,
     /// Length of the whole lines in bytes; what follows is the torn rest of a line, to be cut off
@@ -123,7 +147,14 @@ impl Remedy for LedgerError {
 impl<W: Write> Ledger<W> {
     /// A ledger that appends to `to`.
     pub const fn new(to: W) -> Self {
-        Self(Mutex::new(to))
+        Self { own: Mutex::new(to), lender: None }
+    }
+
+    /// The same, for a run that uses accounts of another ledger: what is about these logins is appended to
+    /// that one, too.
+    #[must_use]
+    pub fn borrowing(self, logins: HashSet<String>, from: Self) -> Self {
+        Self { lender: Some(Lender { logins, to: from.own }), ..self }
     }
 
     /// Appends a line and hands it to the operating system, so that it survives a kill of the
@@ -131,18 +162,45 @@ impl<W: Write> Ledger<W> {
     pub fn append(&self, entry: &LedgerEntry) -> io::Result<()> {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        let mut to = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        to.write_all(&line)?;
-        to.flush()
+        if let Some((lender, login)) = self.lender.as_ref().zip(entry.change_of())
+            && lender.logins.contains(login)
+        {
+            write_line(&lender.to, &line)?;
+        }
+        write_line(&self.own, &line)
     }
 
     /// Does something with what is written to, such as a sync to disk.
     pub fn with<T>(&self, act: impl FnOnce(&mut W) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.own.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn write_line(to: &Mutex<impl Write>, line: &[u8]) -> io::Result<()> {
+    let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
+    to.write_all(line)?;
+    to.flush()
+}
+
+impl LedgerEntry {
+    /// The login of an account that is there and to which something happens.
+    fn change_of(&self) -> Option<&str> {
+        match self {
+            Self::Learned { login, .. }
+            | Self::Confirmed { login }
+            | Self::Advanced { login, .. }
+            | Self::Removed { login, .. } => Some(login),
+            Self::Opened { .. } | Self::Made { .. } | Self::Brought { .. } => None,
+        }
     }
 }
 
 impl Book {
+    /// The accounts that certainly were there and could sign on.
+    pub fn usable(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.iter().filter(|account| self.confirmed.contains(&account.login))
+    }
+
     /// Reads a ledger back. A last line that was torn by a kill is left out: what it announced was
     /// never sent.
     pub fn read(bytes: &[u8]) -> Result<Self, LedgerError> {
@@ -177,11 +235,23 @@ struct Folding {
     /// By position of the making; none once removed.
     accounts: Vec<Option<Account>>,
     by_login: HashMap<String, usize>,
+    /// Logins of accounts that are not this ledger's.
+    brought: HashSet<String>,
 }
 
 impl Folding {
     fn take(&mut self, entry: LedgerEntry, line: usize) -> Result<(), LedgerError> {
+        if entry.change_of().is_some_and(|login| self.brought.contains(login)) {
+            return Ok(());
+        }
         match entry {
+            LedgerEntry::Brought { login, .. } => {
+                self.brought.insert(login);
+            }
+            LedgerEntry::Confirmed { login } => {
+                self.account(login.clone(), line)?;
+                self.book.confirmed.insert(login);
+            }
             LedgerEntry::Opened { run, environment, key, .. } => {
                 self.book.openings.push(Opening { run, environment, key });
             }
@@ -194,13 +264,15 @@ impl Folding {
                 }
             }
             LedgerEntry::Learned { login, id } => {
-                self.account(login, line)?.id = Some(id);
+                self.account(login.clone(), line)?.id = Some(id);
+                self.book.confirmed.insert(login);
             }
             LedgerEntry::Advanced { login, generation, .. } => {
                 self.account(login, line)?.generation = generation;
             }
             LedgerEntry::Removed { login, .. } => {
                 self.account(login.clone(), line)?;
+                self.book.confirmed.remove(&login);
                 if let Some(slot) =
                     self.by_login.remove(&login).and_then(|at| self.accounts.get_mut(at))
                 {
@@ -287,6 +359,33 @@ mod tests {
         assert_eq!((account.id.as_deref(), account.persona), (Some("u-1"), Some(1)));
         assert_eq!(account.state, AccountState::MustChange);
         assert_eq!((book.removed, book.openings[0].environment.as_str()), (1, "e1"));
+    }
+
+    #[test]
+    fn what_was_brought_along_is_not_of_this_ledger() {
+        let brought = LedgerEntry::Brought { at: at(), login: "b@x.test".into() };
+        let advanced = LedgerEntry::Advanced { at: at(), login: "b@x.test".into(), generation: 1 };
+        let book = Book::read(&written(&[brought, made(1), advanced.clone()])).unwrap();
+        assert_eq!((book.accounts.len(), book.usable().count()), (1, 0));
+        // It goes to the ledger that it is of, and to no other.
+        let logins = ["b@x.test".to_owned()].into();
+        let ledger = Ledger::new(Vec::new()).borrowing(logins, Ledger::new(Vec::new()));
+        ledger.append(&advanced).unwrap();
+        ledger.append(&made(1)).unwrap();
+        let lent = ledger.lender.unwrap().to.into_inner().unwrap();
+        assert_eq!(lent, written(&[advanced]));
+    }
+
+    #[test]
+    fn accounts_can_be_used_that_were_there_for_certain() {
+        let confirmed = |index| LedgerEntry::Confirmed { login: format!("{index}@x.test") };
+        let removed = LedgerEntry::Removed { at: at(), login: "3@x.test".into() };
+        let learned = LedgerEntry::Learned { login: "2@x.test".into(), id: "u".into() };
+        let entries =
+            [made(1), made(2), made(3), made(4), confirmed(1), learned, confirmed(3), removed];
+        let book = Book::read(&written(&entries)).unwrap();
+        let usable: Vec<_> = book.usable().map(|account| &*account.login).collect();
+        assert_eq!((usable, book.accounts.len()), (vec!["1@x.test", "2@x.test"], 3));
     }
 
     #[test]

@@ -44,12 +44,31 @@ impl Logins {
 
     /// Whether gander made this login in exactly this run.
     pub fn is_of(run: &RunId, login: &str) -> bool {
-        let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        login
+        Self::segment_of(run, login).is_some()
+    }
+
+    /// The segment of a login of exactly this run; none for logins of others.
+    pub fn segment_of(run: &RunId, login: &str) -> Option<u32> {
+        let (segment, index) = login
             .strip_prefix(&Self::prefix_of(run))
             .and_then(|rest| rest.split('@').next())
-            .and_then(|numbers| numbers.split_once('-'))
-            .is_some_and(|(segment, index)| number(segment) && number(index))
+            .and_then(|numbers| numbers.split_once('-'))?;
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if is_number(segment) && is_number(index) { segment.parse().ok() } else { None }
+    }
+
+    /// The tag in a login that gander made: the id of its run, or what stands for it.
+    pub fn tag_of(login: &str) -> Option<&str> {
+        let local = login.strip_prefix(PREFIX)?.split('@').next()?;
+        let mut parts = local.rsplitn(3, '-');
+        let (index, segment, tag) = (parts.next()?, parts.next()?, parts.next()?);
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        (is_number(index) && is_number(segment) && !tag.is_empty()).then_some(tag)
+    }
+
+    /// Whether a text can be a tag as it stands, so that it can be read in every login.
+    pub fn is_tag(text: &str) -> bool {
+        tag(text) == text && !text.starts_with('-') && !text.ends_with('-')
     }
 }
 
@@ -100,6 +119,36 @@ mod tests {
         assert!(Logins::is_of(&run("r"), &login) && Logins::is_of(&run("r-1"), &other));
         assert!(!Logins::is_of(&run("r"), &other) && !Logins::is_of(&run("r-1"), &login));
         assert!(!Logins::is_of(&run("r"), "gander-r-@x.test"));
+    }
+
+    #[test]
+    fn a_login_tells_its_tag_and_segment() {
+        let run = |id: &str| RunId::from(id);
+        let login = logins("load-spring", 3).address(17);
+        assert_eq!(Logins::tag_of(&login), Some("load-spring"));
+        assert_eq!(Logins::segment_of(&run("load-spring"), &login), Some(3));
+        assert_eq!(Logins::segment_of(&run("load"), &login), None);
+        for other in
+            ["jane@example.com", "gander-@x.test", "gander-1-2@x.test", "gander-a-b-2@x.test"]
+        {
+            assert_eq!(Logins::tag_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_tag_can_be_read_in_every_login() {
+        for (text, is_tag) in [
+            ("load-spring", true),
+            ("20261121-183441-k3x9aa", true),
+            ("", false),
+            ("-a", false),
+            ("Load", false),
+            ("a.b", false),
+            ("a@b", false),
+            ("aaaaaaaaaaaaaaaaaaaaaaaaa", false),
+        ] {
+            assert_eq!(Logins::is_tag(text), is_tag, "{text}");
+        }
     }
 
     #[test]

@@ -229,6 +229,14 @@ impl Cast {
         })
     }
 
+    /// Notes that the account that was made can sign on, so that later runs may use it. Nothing depends on
+    /// it in this one: where the ledger cannot be written, the next account says so.
+    pub(super) fn confirm(&self, stage: &Stage) {
+        if self.foretold {
+            let _ = stage.ledger.append(&LedgerEntry::Confirmed { login: self.address.clone() });
+        }
+    }
+
     /// After a fault nobody knows whether an account is still in a state that it has to be kept in.
     pub(super) fn give_up(&mut self) {
         if let Some(lease) = &mut self.lease {

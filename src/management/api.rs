@@ -4,6 +4,7 @@
 use super::backoff::{Backoff, asked_pause, is_passing};
 use super::call::{Call, NewUser, WORKER_TOKEN, equals, token_request};
 use super::error::{ManagementError, PlatformCodes};
+use super::limits::{self, Limits};
 use super::pace::Pace;
 use super::reply::{self, Page, Population, User};
 use super::settings::Settings;
@@ -88,6 +89,11 @@ impl Api {
         &self.settings.environment_id
     }
 
+    /// The most calls in a second.
+    pub const fn rate_per_s(&self) -> f64 {
+        self.settings.worker.rate.per_second
+    }
+
     /// How many tokens it has had so far.
     pub fn tokens(&self) -> u64 {
         self.tokens.load(Ordering::Relaxed)
@@ -96,6 +102,24 @@ impl Api {
     /// Gets a token, to find out early whether the worker may have one.
     pub async fn authorize(&self) -> Result<(), ManagementError> {
         self.token().await.map(drop)
+    }
+
+    /// The rate limits of the licence: those that the environment carries, else those of the licence that it
+    /// names. Without groups where neither tells any, and where the worker may not read the licence.
+    pub async fn limits(&self) -> Result<Limits, ManagementError> {
+        let call = Call::environment(&self.settings)?;
+        let told = limits::told(call.name, self.perform(&call).await?.reply.body())?;
+        let (Some(licence), Some(organization), true) =
+            (&told.limits.licence, &told.organization, told.limits.groups.is_empty())
+        else {
+            return Ok(told.limits);
+        };
+        let call = Call::licence(&self.settings, organization, licence)?;
+        match self.perform(&call).await {
+            Ok(answer) => Ok(limits::told(call.name, answer.reply.body())?.limits),
+            Err(error) if error.is_forbidden() || error.is_not_found() => Ok(told.limits),
+            Err(error) => Err(error),
+        }
     }
 
     /// The population of a name, made if there is none.

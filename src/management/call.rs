@@ -63,6 +63,24 @@ const PAGE: &str = "200";
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Call {
+    /// Reads the environment, with its licence.
+    pub fn environment(settings: &Settings) -> Result<Self, ManagementError> {
+        Self::new("read environment", Method::GET, settings, &[])
+    }
+
+    /// Reads a licence of an organization. It lies outside of every environment.
+    pub fn licence(
+        settings: &Settings,
+        organization: &str,
+        licence: &str,
+    ) -> Result<Self, ManagementError> {
+        let name = "read licence";
+        let path = ["v1", "organizations", organization, "licenses", licence];
+        let url = below(&settings.api_url, &path);
+        let url = url.ok_or(ManagementError::NoAddress { call: name })?;
+        Ok(Self { name, is_fresh: false, method: Method::GET, url, content_type: JSON, body: None })
+    }
+
     /// Lists populations, or only those of a name.
     pub fn populations(settings: &Settings, name: Option<&str>) -> Result<Self, ManagementError> {
         let filter = name.map(|name| equals("name", name));
@@ -315,6 +333,8 @@ mod tests {
         let settings = &settings();
         let token = &"t0ken".to_owned().into();
         let calls = [
+            Call::environment(settings),
+            Call::licence(settings, "org-1", "lic-1"),
             Call::populations(settings, Some("Load \"1\"")),
             Call::create_population(settings, "Load"),
             Call::import_user(settings, &user()),
@@ -335,6 +355,14 @@ mod tests {
         authorization: Basic d29ya2VyOnMzY3JldA==
         content-type: application/x-www-form-urlencoded
         grant_type=client_credentials
+        GET https://api.x.test/v1/environments/env-1
+        accept: application/json
+        authorization: Bearer t0ken
+
+        GET https://api.x.test/v1/organizations/org-1/licenses/lic-1
+        accept: application/json
+        authorization: Bearer t0ken
+
         GET https://api.x.test/v1/environments/env-1/populations?limit=200&filter=name%20eq%20%22Load%20%5C%221%5C%22%22
         accept: application/json
         authorization: Bearer t0ken

@@ -1,15 +1,34 @@
-//! Removes what a run made: the accounts on its ledger and nothing else.
+//! Removes accounts that gander made: those on a ledger, or those that carry a tag, and nothing else.
 
-use super::api::Removal;
-use super::keeper::{AccountsError, Keeper};
+use super::api::{Api, Removal};
+use super::call::starts_with;
+use super::error::ManagementError;
+use super::keeper::AccountsError;
 use super::reply::User;
+use crate::base::clock::{Clock, Utc};
+use crate::base::names::RunId;
 use crate::base::remedy::Remedy;
-use crate::identity::account::Account;
-use crate::identity::ledger::{Book, LedgerEntry};
+use crate::identity::account::{Account, AccountState};
+use crate::identity::ledger::{Book, Ledger, LedgerEntry};
+use crate::identity::login::Logins;
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+
+/// Removes accounts. It knows no passwords, so it needs no key.
+#[derive(Debug)]
+pub struct Remover<W> {
+    /// Who calls the tenant.
+    pub api: Arc<Api>,
+    /// Where each removal is noted.
+    pub ledger: Arc<Ledger<W>>,
+    /// For time stamps.
+    pub clock: Clock,
+    /// Calls under way at a time; the pace limits them further.
+    pub concurrency: usize,
+}
 
 /// What a clean-up did.
 #[derive(Debug, Default)]
@@ -20,6 +39,13 @@ pub struct CleanUp {
     pub absent: usize,
     /// Accounts that may still be there, and why; another clean-up takes them up again.
     pub failed: Vec<AccountsError>,
+}
+
+/// Who of those that carry some tags is at the tenant.
+#[derive(Debug, Default)]
+pub struct Present {
+    by_login: HashMap<String, String>,
+    by_email: HashMap<String, String>,
 }
 
 /// Why a ledger may not be cleaned up here.
@@ -44,8 +70,7 @@ impl Remedy for ForeignLedger {
     }
 }
 
-/// Pause before an account is looked for a second time: what was made a moment ago may not be
-/// found at once.
+/// Pause before accounts are looked for a second time.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Makes sure that a ledger speaks of this environment and of no other.
@@ -62,29 +87,137 @@ pub fn belongs_to(book: &Book, environment: &str) -> Result<(), ForeignLedger> {
     }
 }
 
-impl<W: Write + Send + 'static> Keeper<W> {
-    /// Removes accounts, several at a time, and notes each on the ledger. What cannot be removed is
-    /// told and passed over, unless every other would meet the same. `done` is told of each.
-    pub async fn clean_up(
+impl Present {
+    /// The tenant's id of an account: by what it signs on with, else by its address, because flows may name
+    /// their users as they like. Both were invented by gander and carry the tag of the run.
+    pub fn id_of(&self, account: &Account) -> Option<&str> {
+        let login = self.by_login.get(&account.login.to_lowercase());
+        login.or_else(|| self.by_email.get(&account.email.to_lowercase())).map(String::as_str)
+    }
+
+    fn take(&mut self, user: User) {
+        self.by_email.insert(user.email.to_lowercase(), user.id.clone());
+        self.by_login.insert(user.username.to_lowercase(), user.id);
+    }
+}
+
+/// The users that gander made under a tag: the id of a run, or what a provisioning was given.
+pub async fn tagged(api: &Api, tag: &RunId) -> Result<Vec<Account>, ManagementError> {
+    let users = api.find_users(&starts_with("username", &Logins::prefix_of(tag))).await?;
+    // A tag that begins alike is another's.
+    let own = users.into_iter().filter(|user| Logins::is_of(tag, &user.username));
+    Ok(own.map(account_of).collect())
+}
+
+/// A user as an account. Which state and which password it has, the tenant does not tell.
+pub fn account_of(user: User) -> Account {
+    Account {
+        login: user.username,
+        email: user.email,
+        generation: 0,
+        state: AccountState::Ok,
+        id: Some(user.id),
+        persona: None,
+        given_password: None,
+    }
+}
+
+impl<W: Write + Send + 'static> Remover<W> {
+    /// Removes accounts that were made by these runs, several at a time, and notes each on the ledger. What
+    /// cannot be removed is told and passed over, unless every other would meet the same. `done` is
+    /// told of each.
+    ///
+    /// What is not found is looked for once more some seconds later: what was made a moment ago may not be
+    /// there at once.
+    pub async fn remove(
         self: &Arc<Self>,
-        accounts: impl IntoIterator<Item = Account>,
+        accounts: Vec<Account>,
+        runs: &[RunId],
         mut done: impl FnMut(),
     ) -> CleanUp {
+        let mut result = CleanUp::default();
+        let mut waiting = accounts;
+        for is_last in [false, true] {
+            if waiting.iter().any(|account| account.id.is_none()) {
+                let present = match self.present(runs, &waiting).await {
+                    Ok(present) => present,
+                    Err(source) => {
+                        result.failed.push(AccountsError::Unlisted { source });
+                        return result;
+                    }
+                };
+                for account in waiting.iter_mut().filter(|account| account.id.is_none()) {
+                    account.id = present.id_of(account).map(str::to_owned);
+                }
+            }
+            let Some(absent) = self.delete_all(waiting, &mut result, &mut done).await else {
+                return result;
+            };
+            if absent.is_empty() {
+                return result;
+            }
+            if is_last {
+                self.note_absent(absent, &mut result, &mut done);
+                return result;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+            // An id that is not there any more is asked for again, too.
+            let forgotten = |account| Account { id: None, ..account };
+            waiting = absent.into_iter().map(forgotten).collect();
+        }
+        result
+    }
+
+    /// Whom of some accounts the tenant has. Lists what carries the runs' tags; by address only where names
+    /// are not enough.
+    pub async fn present(
+        &self,
+        runs: &[RunId],
+        accounts: &[Account],
+    ) -> Result<Present, ManagementError> {
+        let mut present = Present::default();
+        for attribute in ["username", "email"] {
+            for run in runs {
+                let prefix = Logins::prefix_of(run);
+                let found = self.api.find_users(&starts_with(attribute, &prefix)).await?;
+                found.into_iter().for_each(|user| present.take(user));
+            }
+            if accounts.iter().all(|account| present.id_of(account).is_some()) {
+                break;
+            }
+        }
+        Ok(present)
+    }
+
+    /// Removes those with an id, and returns the others and those that were not there; none if there is no
+    /// point in going on.
+    async fn delete_all(
+        self: &Arc<Self>,
+        accounts: Vec<Account>,
+        result: &mut CleanUp,
+        done: &mut impl FnMut(),
+    ) -> Option<Vec<Account>> {
+        let mut absent = Vec::new();
         let mut waiting = accounts.into_iter();
         let mut working = JoinSet::new();
-        let mut result = CleanUp::default();
         let mut stopped = false;
         loop {
             while !stopped && working.len() < self.concurrency.max(1) {
                 let Some(account) = waiting.next() else { break };
-                let keeper = self.clone();
-                working.spawn(async move { keeper.remove(&account).await });
+                let remover = self.clone();
+                working.spawn(async move {
+                    let removal = remover.delete(&account).await;
+                    (account, removal)
+                });
             }
             match working.join_next().await {
                 None => break,
-                Some(Ok(Ok(Removal::Removed))) => result.removed += 1,
-                Some(Ok(Ok(Removal::Absent))) => result.absent += 1,
-                Some(Ok(Err(error))) => {
+                Some(Ok((_, Ok(Removal::Removed)))) => result.removed += 1,
+                Some(Ok((account, Ok(Removal::Absent)))) => {
+                    absent.push(account);
+                    continue;
+                }
+                Some(Ok((_, Err(error)))) => {
                     stopped |= error.is_general();
                     result.failed.push(error);
                 }
@@ -92,36 +225,32 @@ impl<W: Write + Send + 'static> Keeper<W> {
             }
             done();
         }
-        result
+        (!stopped).then_some(absent)
     }
 
-    async fn remove(&self, account: &Account) -> Result<Removal, AccountsError> {
-        let removal = match &account.id {
-            Some(id) => self.delete(account, id).await?,
-            // Announced, but nobody knows whether it was made.
-            None => match self.find_patiently(&account.login).await? {
-                Some(user) => self.delete(account, &user.id).await?,
-                None => Removal::Absent,
-            },
-        };
-        let login = account.login.clone();
-        self.ledger.append(&LedgerEntry::Removed { at: self.stamp(), login })?;
+    async fn delete(&self, account: &Account) -> Result<Removal, AccountsError> {
+        let Some(id) = &account.id else { return Ok(Removal::Absent) };
+        let removal = self.api.delete_user(id).await;
+        let removal = removal.map_err(|source| AccountsError::tenant(&account.login, source))?;
+        if removal == Removal::Removed {
+            self.note(account)?;
+        }
         Ok(removal)
     }
 
-    async fn delete(&self, account: &Account, id: &str) -> Result<Removal, AccountsError> {
-        self.api
-            .delete_user(id)
-            .await
-            .map_err(|source| AccountsError::tenant(&account.login, source))
+    fn note_absent(&self, accounts: Vec<Account>, result: &mut CleanUp, done: &mut impl FnMut()) {
+        for account in accounts {
+            match self.note(&account) {
+                Ok(()) => result.absent += 1,
+                Err(error) => result.failed.push(error),
+            }
+            done();
+        }
     }
 
-    async fn find_patiently(&self, login: &str) -> Result<Option<User>, AccountsError> {
-        if let Some(user) = self.find(login).await? {
-            return Ok(Some(user));
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-        self.find(login).await
+    fn note(&self, account: &Account) -> Result<(), AccountsError> {
+        let (at, login) = (Utc::of(self.clock.wall()).stamp(), account.login.clone());
+        Ok(self.ledger.append(&LedgerEntry::Removed { at, login })?)
     }
 }
 

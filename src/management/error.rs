@@ -66,6 +66,11 @@ impl ManagementError {
         matches!(self, Self::Refused { codes, .. } if codes.details.iter().any(taken))
     }
 
+    /// Whether the worker lacks the role for the call.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Refused { status: StatusCode::FORBIDDEN, .. })
+    }
+
     /// Whether what the call is about is not there.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { status: StatusCode::NOT_FOUND, .. })

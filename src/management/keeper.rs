@@ -15,7 +15,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Keeper<W> {
     /// Who calls the tenant.
-    pub api: Api,
+    pub api: Arc<Api>,
     /// Where it is written down first.
     pub ledger: Arc<Ledger<W>>,
     /// What the passwords are worked out with.
@@ -42,6 +42,12 @@ pub enum AccountsError {
     /// An account that should be there is not.
     #[error("the tenant knows no user `{login}`")]
     Missing { login: String },
+    /// Which users there are could not be asked.
+    #[error("the users of the tenant cannot be listed")]
+    Unlisted {
+        #[source]
+        source: ManagementError,
+    },
     /// A task of ours died; a defect.
     #[error("a task that looks after accounts ended by itself")]
     Lost,
@@ -55,7 +61,7 @@ impl AccountsError {
     /// Whether every other account would meet the same.
     pub fn is_general(&self) -> bool {
         match self {
-            Self::Tenant { source, .. } => source.is_general(),
+            Self::Tenant { source, .. } | Self::Unlisted { source } => source.is_general(),
             Self::Ledger(_) => true,
             Self::Missing { .. } | Self::Lost => false,
         }
@@ -65,7 +71,7 @@ impl AccountsError {
 impl Remedy for AccountsError {
     fn remedy(&self) -> Option<String> {
         match self {
-            Self::Tenant { source, .. } => source.remedy(),
+            Self::Tenant { source, .. } | Self::Unlisted { source } => source.remedy(),
             Self::Ledger(_) => Some("make room and rights where the run directory is".to_owned()),
             Self::Missing { .. } => Some("somebody removed it; provision new accounts".to_owned()),
             Self::Lost => None,

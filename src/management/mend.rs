@@ -92,7 +92,7 @@ fn is_of_account(error: &AccountsError) -> bool {
             let may_pass = matches!(status.as_u16(), 408 | 429) || status.is_server_error();
             !error.is_general() && !may_pass
         }
-        AccountsError::Tenant { .. } => !error.is_general(),
+        AccountsError::Tenant { .. } | AccountsError::Unlisted { .. } => !error.is_general(),
         AccountsError::Missing { .. } => true,
         AccountsError::Ledger(_) | AccountsError::Lost => false,
     }

@@ -11,6 +11,7 @@ pub mod clean_up;
 pub mod error;
 pub mod keeper;
 pub mod key_file;
+pub mod limits;
 pub mod mend;
 pub mod pace;
 pub mod provision;

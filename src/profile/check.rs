@@ -1,6 +1,8 @@
 //! What no single key can get wrong: rules across sections. Collects every problem.
 
-use super::document::{AccountSource, Profile, VariantBy};
+use super::accounts::AccountSource;
+use super::brought::Brought;
+use super::document::{Profile, VariantBy};
 use super::load::Loaded;
 use super::tenant::{SdkToken, Tenant};
 use crate::analysis::early::Lookout;
@@ -23,6 +25,10 @@ pub struct Checked {
     pub profile: Profile,
     /// Its journeys with their weights, in the order of the profile.
     pub journeys: Vec<(Arc<Script>, f64)>,
+    /// Accounts that the profile brings along, if it does.
+    pub brought: Option<Brought>,
+    /// The journey that registers accounts before the load, if they come from there.
+    pub registering: Option<Arc<Script>>,
     /// The document as run, secrets struck out.
     pub plan: serde_json::Value,
 }
@@ -59,7 +65,13 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
         }
     }
     let plan = plan(&loaded.table);
-    let checked = Checked { profile, journeys, plan };
+    let source = profile.accounts.source.as_ref();
+    let brought = source
+        .and_then(|source| Brought::read((&source.value, &source.place), &loaded.folder, problems));
+    let registers = source.is_some_and(|source| source.value == AccountSource::RegisterFirst);
+    let registering =
+        registers.then(|| find(&profile.accounts.journey.0.as_str().into(), &own)).flatten();
+    let checked = Checked { profile, journeys, brought, registering, plan };
     checked.check_journeys(problems);
     checked.check_starts(problems);
     checked.check_accounts(problems);
@@ -279,10 +291,16 @@ impl Checked {
         with_default(given.map(|threshold| threshold.value.clone()).collect())
     }
 
+    /// The journeys that are performed: those of the load, and the one that registers accounts before it.
+    pub fn scripts(&self) -> impl Iterator<Item = &Script> {
+        let of_load = self.journeys.iter().map(|(script, _)| &**script);
+        of_load.chain(self.registering.as_deref())
+    }
+
     /// Whether some journey starts its flow at a tenant by policy.
     pub fn starts_by_policy_at(&self, tenant: &Tenant) -> bool {
         let start = |script: &Script| script.start.unwrap_or(tenant.start);
-        self.journeys.iter().any(|(script, _)| start(script) == Start::Policy)
+        self.scripts().any(|script| start(script) == Start::Policy)
     }
 
     /// A start by policy needs a policy, and a token that comes from somewhere.
@@ -332,13 +350,13 @@ impl Checked {
         }
         for tenant in self.different_tenants() {
             let place = tenant.place.as_ref();
-            match self.profile.accounts.source {
+            match self.source() {
                 None => problems.note(
                     place,
                     format!("{needed} need accounts, and `accounts.source` does not say where from"),
                     Some("add `[accounts]` `source = \"provision\"`: gander makes them and keeps a ledger".to_owned()),
                 ),
-                Some(AccountSource::Provision) if tenant.worker.is_none() || tenant.api_url.is_none() => {
+                Some(AccountSource::Provision) if !tenant.is_managed() => {
                     problems.note(
                         place,
                         "`accounts.source = \"provision\"` needs the management API",
@@ -350,9 +368,10 @@ impl Checked {
                     "`accounts.source = \"provision\"` needs the environment that accounts are made in",
                     Some("add `environment_id`, and `custom_domain = true` if no path has it".to_owned()),
                 ),
-                Some(AccountSource::Provision) => {}
+                Some(_) => {}
             }
         }
+        self.check_source(problems);
     }
 
     /// Nothing but this machine is called unless the owner was asked and the environment is typed.

@@ -1,5 +1,6 @@
 //! The sections of a profile, composed of the settings that each module defines for itself.
 
+use super::accounts::{self, Accounts};
 use super::overlay::{self, Overlay};
 use super::tenant::Tenant;
 use crate::analysis::capacity;
@@ -99,24 +100,6 @@ impl Variant {
     }
 }
 
-/// `[accounts]`.
-#[derive(Clone, Debug)]
-pub struct Accounts {
-    /// Whether a source was named.
-    pub source: Option<AccountSource>,
-    /// How many accounts are made of each state that some journey needs.
-    pub count: u64,
-    /// Population that they are made in.
-    pub population: String,
-}
-
-/// Where accounts come from.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum AccountSource {
-    /// Made through the management API.
-    Provision,
-}
-
 impl Profile {
     /// Reads a whole document. Problems go to the section's list; what could be read is returned.
     pub fn read(mut section: Section<'_>) -> Self {
@@ -135,7 +118,7 @@ impl Profile {
             journeys: read_weights(section.section("journeys")),
             thresholds: read_thresholds(&mut section),
             guards: read_guards(section.section("guards")),
-            accounts: read_accounts(section.section("accounts")),
+            accounts: accounts::read(section.section("accounts")),
             identities: whole(section.section("identities"), identity::settings::Settings::read),
             codes: whole(section.section("codes"), codes::settings::Settings::read),
         };
@@ -263,17 +246,4 @@ fn read_guards(mut section: Section<'_>) -> Vec<Guard> {
     }
     section.finish();
     guards
-}
-
-fn read_accounts(mut section: Section<'_>) -> Accounts {
-    let sources = [("provision", AccountSource::Provision)];
-    let accounts = Accounts {
-        source: section.choice_so_far("source", &sources, &["register-first", "csv", "ledger"]),
-        count: section.count("count").unwrap_or(0),
-        population: section
-            .text("population")
-            .map_or_else(|| "gander".to_owned(), |text| text.value),
-    };
-    section.finish();
-    accounts
 }

@@ -1,6 +1,9 @@
 //! The profile: one TOML document that says what to run where, read whole, checked whole.
 
+pub mod accounts;
+pub mod brought;
 pub mod check;
+mod check_source;
 pub mod document;
 pub mod load;
 pub mod overlay;

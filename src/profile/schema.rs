@@ -11,6 +11,7 @@ use crate::base::schema::{
 use crate::codes::settings::SOURCES;
 use crate::identity::persona::LOCALES;
 use crate::journey::script::STARTS;
+use crate::profile::accounts;
 use crate::profile::document::VARIANT_BY;
 use crate::transport::{CONNECTIONS, VERSIONS};
 use crate::workload::mix::MOST_WEIGHT;
@@ -46,7 +47,7 @@ described! {
     /// the run.
     WhenLate = words_or_reference(["queue", "drop", "abort"]);
     /// Where accounts come from.
-    AccountSource = words_or_reference(["provision"]);
+    AccountSource = text_like(&source_pattern());
     /// Where one-time codes come from.
     CodeSource = words_or_reference(built_sources());
     /// Language and country that people are invented for.
@@ -90,6 +91,13 @@ described! {
         text_like(&format!("pinned|{}", span_pattern())),
         { "type": "object", "additionalProperties": { "type": "string" } },
     ] });
+}
+
+/// Sources of accounts: words, and files behind others.
+fn source_pattern() -> String {
+    let words = accounts::WORDS.iter().map(|(word, _)| (*word).to_owned());
+    let files = accounts::WITH_FILE.iter().map(|(word, _)| format!("{word}:.+"));
+    format!("({})", words.chain(files).collect::<Vec<_>>().join("|"))
 }
 
 fn built_sources() -> impl Iterator<Item = &'static str> {
@@ -355,13 +363,18 @@ struct ThinkTime {
 #[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Accounts {
-    /// A tenant must name one; `provision` makes accounts through the management API and is the
-    /// default for the stand-in.
+    /// A tenant must name one: `provision` makes accounts through the management API and is the default for
+    /// the stand-in; `register-first` registers them before the load, as users do it; `csv:FILE` and
+    /// `ledger:FILE` bring them along. Paths start at the folder of the profile.
     source: Option<AccountSource>,
     /// How many accounts are made of each state that some journey needs.
     count: Option<u64>,
     /// The population that they are made in; `gander` by default.
     population: Option<String>,
+    /// The journey that registers accounts for `register-first`; `register` by default.
+    journey: Option<String>,
+    /// Registrations at most for `register-first`; a tenant gets one in two seconds by default.
+    rate: Option<Rate>,
 }
 
 /// Who is invented.
@@ -590,7 +603,8 @@ mod tests {
             "[journeys]\nsign-on = \"often\"",
             "[journeys]\nsign-on = -1",
             "[accounts]\ncount = -5",
-            "[accounts]\nsource = \"csv:x\"",
+            "[accounts]\nsource = \"csv\"",
+            "[accounts]\nrate = 5",
             "[codes]\nsource = \"imap\"",
             "[codes]\ntimeout = 30",
             "[identities]\nlocale = \"xx\"",

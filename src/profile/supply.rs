@@ -76,8 +76,21 @@ impl Checked {
 
     /// Accounts of a state in all variants together.
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-    fn supply(&self) -> f64 {
-        self.profile.accounts.count as f64 * self.profile.variants.len() as f64
+    fn supply(&self, state: AccountState) -> f64 {
+        match &self.brought {
+            Some(brought) => brought.count(state) as f64,
+            None => self.profile.accounts.count as f64 * self.profile.variants.len() as f64,
+        }
+    }
+
+    /// How to have so many accounts of a state in all variants together.
+    fn advice(&self, accounts: f64) -> String {
+        match &self.brought {
+            Some(brought) => {
+                format!("bring {} or more along in `{}`", accounts.ceil(), brought.path.display())
+            }
+            None => format!("set `accounts.count` to {} or more", self.count_for(accounts)),
+        }
     }
 
     /// An iteration holds its account from its beginning to its end, think time included. In the closed
@@ -98,14 +111,14 @@ impl Checked {
                 (held, format!("{held} are held at the peak while users think, at the very least"))
             }
         };
-        let supply = self.supply();
+        let supply = self.supply(demand.state);
         (held > supply).then(|| Shortage {
             what: format!(
                 "{supply} accounts in state `{}` are too few: {why}, and {} must fail with `no-account`",
                 demand.state.name(),
                 names(&demand.scripts)
             ),
-            advice: format!("set `accounts.count` to {} or more", self.count_for(held * 1.25)),
+            advice: self.advice(held * 1.25),
             is_certain: true,
         })
     }
@@ -119,7 +132,8 @@ impl Checked {
         let worker = workers.map(|worker| worker.rate.per_second).reduce(f64::min)?;
         let mended_per_s = worker / calls;
         let ends = self.profile.workload.closes_after()?;
-        let (dry, missing) = out(rate, demand.spoiling, (self.supply(), mended_per_s), ends);
+        let (dry, missing) =
+            out(rate, demand.spoiling, (self.supply(demand.state), mended_per_s), ends);
         let dry = dry?;
         let (peak, mended) = (
             Rate { per_second: two_digits(rate.peak() * demand.spoiling) },
@@ -129,7 +143,7 @@ impl Checked {
             what: format!(
                 "{} accounts in state `{}` are used up after {}: {} leave up to {peak} of them in \
                  another state, and the worker puts at most {mended} right",
-                self.supply(),
+                self.supply(demand.state),
                 demand.state.name(),
                 Span(Duration::from_secs(dry.as_secs())),
                 names(&demand.scripts),
@@ -145,9 +159,15 @@ impl Checked {
 
     /// Fewer accounts than users may want at the same time. Where journeys spoil accounts there have to be
     /// others meanwhile.
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
     fn perhaps_too_few(&self, demand: &Demand<'_>) -> Option<Shortage> {
         let users = self.profile.workload.model.busy_users() as u64;
-        let count = self.profile.accounts.count;
+        let variants = self.profile.variants.len().max(1) as u64;
+        // Each variant has accounts of its own.
+        let count = match &self.brought {
+            Some(brought) => brought.count(demand.state) as u64 / variants,
+            None => self.profile.accounts.count,
+        };
         let spoils = demand.spoiling > 0.0;
         let needed = users.saturating_mul(if spoils { 2 } else { 1 });
         let spoilt = if spoils { " that spoil some" } else { "" };
@@ -157,7 +177,7 @@ impl Checked {
             demand.state.name(),
             names(&demand.scripts)
         );
-        let advice = format!("set `accounts.count` to {needed} or more");
+        let advice = self.advice((needed * variants) as f64);
         (count < needed).then_some(Shortage { what, advice, is_certain: false })
     }
 

@@ -155,6 +155,11 @@ impl Tenant {
         Some(uri.origin().ascii_serialization())
     }
 
+    /// Whether the profile gives access to its management API.
+    pub const fn is_managed(&self) -> bool {
+        self.worker.is_some() && self.api_url.is_some()
+    }
+
     /// What a person must type to show that this tenant is meant: its environment id, or its host
     /// where a custom domain hides the id.
     pub fn typed_name(&self) -> String {

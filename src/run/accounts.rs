@@ -44,7 +44,7 @@ impl Keepers {
         let api = Api::new(client, settings.clone(), stage.clock.clone(), stage.seed);
         api.authorize().await?;
         let keeper = Arc::new(Keeper {
-            api,
+            api: Arc::new(api),
             ledger: stage.ledger.clone(),
             key: stage.key.clone(),
             clock: stage.clock.clone(),
@@ -117,8 +117,8 @@ pub(super) async fn provision(
     }
 }
 
-/// The management API, if the profile gives access to it.
-fn management(tenant: &Tenant) -> Result<Option<Settings>, StageError> {
+/// The management API of a tenant, if the profile gives access to it.
+pub(super) fn management(tenant: &Tenant) -> Result<Option<Settings>, StageError> {
     let (Some(worker), Some(api_url), Some(environment_id)) =
         (&tenant.worker, &tenant.api_url, &tenant.environment_id)
     else {

@@ -3,8 +3,10 @@
 
 use super::accounts::{Keepers, at_risk, counts, of_ledger, provision};
 use super::bearer::{BearerError, Bearers};
+use super::ledger_file::LedgerFileError;
 use super::making::Making;
 use super::resume::Continued;
+use super::sources::borrow;
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::RunId;
 use crate::base::random::{ALPHANUMERIC, Seed, text};
@@ -23,6 +25,7 @@ use crate::journey::script::Start;
 use crate::management::error::ManagementError;
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::management::key_file::{self, KeyFileError};
+use crate::profile::accounts::AccountSource;
 use crate::profile::check::Checked;
 use crate::profile::document::Variant;
 use crate::profile::tenant::Tenant;
@@ -105,6 +108,21 @@ pub enum StageError {
         #[source]
         source: AccountsError,
     },
+    /// Accounts could not be registered.
+    #[error("{made} of {wanted} accounts could be registered; journey `{journey}` ended as {why}")]
+    Register {
+        /// How many there are now.
+        made: u64,
+        /// How many were wanted.
+        wanted: u64,
+        /// The journey that registers them.
+        journey: String,
+        /// What the last one ended as.
+        why: String,
+    },
+    /// The ledger whose accounts are used cannot be.
+    #[error("the accounts of another ledger cannot be used")]
+    Lender(#[from] LedgerFileError),
     /// Accounts that a killed run left behind cannot be put right.
     #[error("the accounts that the run left behind cannot be put right")]
     PutRight {
@@ -112,7 +130,7 @@ pub enum StageError {
         source: AccountsError,
     },
     /// The passwords of the accounts of a run that is taken up again are not known.
-    #[error("the accounts of this run have passwords of another key")]
+    #[error("the accounts have passwords of another key")]
     OtherKey,
     /// The management API did not let us in.
     #[error("the management API cannot be used")]
@@ -159,10 +177,14 @@ impl Remedy for StageError {
             Self::GivenKey(error) => error.remedy(),
             Self::Provision { source, .. } | Self::PutRight { source } => source.remedy(),
             Self::Management(error) => error.remedy(),
+            Self::Lender(error) => error.remedy(),
+            Self::Register { journey, .. } => Some(format!(
+                "`gander check --walk` with `{journey}` among the journeys shows every exchange"
+            )),
             Self::Bearer(error) => error.remedy(),
             Self::OtherKey => Some(
-                "use the key that the run was started with: in `GANDER_PASSWORD_KEY`, or the file \
-                 `password.key` of whoever started it"
+                "use the key that they were made with: in `GANDER_PASSWORD_KEY`, or the file \
+                 `password.key` of whoever made them"
                     .to_owned(),
             ),
             Self::Address { .. } => Some("write it whole: `https://api.pingone.eu`".to_owned()),
@@ -182,7 +204,11 @@ impl StageError {
     pub const fn is_of_tenant(&self) -> bool {
         matches!(
             self,
-            Self::Provision { .. } | Self::PutRight { .. } | Self::Management(_) | Self::Bearer(_)
+            Self::Provision { .. }
+                | Self::Register { .. }
+                | Self::PutRight { .. }
+                | Self::Management(_)
+                | Self::Bearer(_)
         )
     }
 }
@@ -208,12 +234,10 @@ pub async fn open(
     let guard = guard(tenants, checked.is_acknowledged())?;
     let transport =
         Transport::new(guard, &profile.http, Resolver::System, clock.clone())?.of_run(&wishes.run);
-    let key = match &wishes.password_key {
-        Some(text) => PasswordKey::new(text)?,
-        None => key_file::read_or_make(&wishes.state_folder.join("password.key"))?,
-    };
+    let key = password_key(wishes.password_key.as_ref(), &wishes.state_folder)?;
     let (run, seed) = (wishes.run, wishes.seed);
     let (ledger, ledger_path, taken) = open_ledger(&wishes.folder, wishes.continued)?;
+    let (ledger, brought) = borrow(checked, ledger, &key)?;
     let (ledger, segment) = (Arc::new(ledger), taken.as_ref().map_or(0, |taken| taken.segment));
     let mut bearers = Bearers::default();
     let mut stages = Vec::new();
@@ -262,9 +286,30 @@ pub async fn open(
         return Err(StageError::OtherKey);
     }
     let wanted = (wishes.accounts, &*wishes.making);
-    opened.make_accounts((checked, wanted), (tenants, taken), &mut stages).await?;
-    opened.stages = stages.into_iter().map(Arc::new).collect();
+    if let Some(brought) = &brought {
+        opened.take_along(brought, &clock)?;
+        for (number, stage) in stages.iter_mut().enumerate() {
+            stage.pool = Pool::new(brought.share(number, tenants.len()));
+        }
+        opened.keep_brought(checked, tenants, &stages).await?;
+        opened.stages = stages.into_iter().map(Arc::new).collect();
+    } else if checked.source() == Some(&AccountSource::RegisterFirst) {
+        opened.stages = stages.into_iter().map(Arc::new).collect();
+        opened.register((checked, wanted), (tenants, taken)).await?;
+    } else {
+        opened.make_accounts((checked, wanted), (tenants, taken), &mut stages).await?;
+        opened.stages = stages.into_iter().map(Arc::new).collect();
+    }
     Ok(opened)
+}
+
+/// The key that passwords are worked out with: the one given, else that of gander's own folder, where it is
+/// made on first need.
+pub fn password_key(given: Option<&Secret>, folder: &Path) -> Result<PasswordKey, StageError> {
+    Ok(match given {
+        Some(text) => PasswordKey::new(text)?,
+        None => key_file::read_or_make(&folder.join("password.key"))?,
+    })
 }
 
 impl Opened {
@@ -341,7 +386,7 @@ impl Opened {
 }
 
 /// Whatever one variant may call, all may.
-fn guard(tenants: &[Tenant], acknowledged: bool) -> Result<Guard, StageError> {
+pub(super) fn guard(tenants: &[Tenant], acknowledged: bool) -> Result<Guard, StageError> {
     let hosts = tenants.iter().flat_map(|tenant| &tenant.hosts);
     let hosts = hosts.map(|host| host.parse::<AllowedHost>());
     let guard = Guard::new(hosts.collect::<Result<Vec<_>, _>>()?);
@@ -406,10 +451,10 @@ fn page(tenant: &Tenant) -> Result<Option<HeaderValue>, StageError> {
 }
 
 /// What a run that is taken up again made before.
-struct Made {
+pub(super) struct Made {
     segment: u32,
     next_persona: u64,
-    book: Book,
+    pub(super) book: Book,
 }
 
 impl Made {
@@ -422,7 +467,7 @@ impl Made {
 
 /// Nobody knows what a journey was doing to an account when gander was killed: those of states in which
 /// journeys change something get a known password and their state before anybody has them.
-async fn put_right(
+pub(super) async fn put_right(
     checked: &Checked,
     keeper: &Arc<Keeper<File>>,
     pool: &Pool,

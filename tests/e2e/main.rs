@@ -1,5 +1,6 @@
 //! The real binary, as a person uses it.
 
+mod accounts;
 mod arrivals;
 mod by_flow;
 mod capacity;

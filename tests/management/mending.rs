@@ -17,7 +17,16 @@ async fn keeper(lines: &[Line], concurrency: usize) -> (Script, Arc<Keeper<Vec<u
     let (script, api) = Script::new(&[&[TOKEN], lines].concat()).await;
     api.authorize().await.expect("a token");
     let ledger = Arc::new(Ledger::new(Vec::new()));
-    (script, Arc::new(Keeper { api, ledger, key: key(), clock: Clock::system(), concurrency }))
+    (
+        script,
+        Arc::new(Keeper {
+            api: Arc::new(api),
+            ledger,
+            key: key(),
+            clock: Clock::system(),
+            concurrency,
+        }),
+    )
 }
 
 fn account(number: u64) -> Account {

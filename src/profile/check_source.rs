@@ -1,0 +1,125 @@
+//! Whether accounts of the profile's source can do what its journeys want of them.
+
+use super::accounts::{AccountSource, REGISTER};
+use super::check::Checked;
+use super::tenant::Tenant;
+use crate::base::document::{Place, Problems};
+use crate::base::remedy::Listing;
+use crate::identity::account::AccountState;
+use crate::journey::script::{Goal, Script};
+use std::collections::BTreeSet;
+
+/// A remedy that fits every source.
+const PROVISION: &str =
+    "`source = \"provision\"` with `[tenant.worker]` makes accounts for every journey";
+
+impl Checked {
+    /// Where accounts come from, if the profile says.
+    pub fn source(&self) -> Option<&AccountSource> {
+        self.profile.accounts.source.as_ref().map(|source| &source.value)
+    }
+
+    /// Notes what the source cannot give: states, accounts that may be spoiled, a tenant that they are of.
+    pub(super) fn check_source(&self, problems: &Problems) {
+        let Some(source) = &self.profile.accounts.source else { return };
+        let (place, source) = (&source.place, &source.value);
+        if *source == AccountSource::Provision {
+            return;
+        }
+        if *source == AccountSource::RegisterFirst {
+            self.check_registering(problems);
+        }
+        if !source.makes() && !self.profile.names_tenant {
+            let what =
+                format!("accounts of a {} are not those of the embedded stand-in", source.word());
+            let remedy = "leave `accounts.source` out, or name the tenant in `[tenant]`".to_owned();
+            problems.note(Some(place), what, Some(remedy));
+            return;
+        }
+        self.check_states((source, place), problems);
+        let is_managed =
+            !self.profile.names_tenant || self.profile.tenants().all(|(_, it)| it.is_managed());
+        let refused = self
+            .journeys
+            .iter()
+            .filter(|(script, _)| script.account.is_some() && !source.allows(script, is_managed));
+        let refused: Listing = refused.map(|(script, _)| script.name.as_str()).collect();
+        if refused != Listing::default() {
+            let (why, remedy) = match source {
+                AccountSource::Csv(_) => (
+                    "change their accounts, and those of a CSV file stay as they are",
+                    "leave them out, or take accounts whose passwords gander keeps: `provision`, `ledger:FILE`",
+                ),
+                _ => (
+                    "spoil their accounts, and nobody puts them right",
+                    "leave them out, or add `tenant.api_url` and `[tenant.worker]`: it unlocks accounts and sets \
+                     their passwords",
+                ),
+            };
+            problems.note(Some(place), format!("{refused} {why}"), Some(remedy.to_owned()));
+        }
+        self.check_environment(place, problems);
+    }
+
+    fn check_states(&self, (source, place): (&AccountSource, &Place), problems: &Problems) {
+        let states: BTreeSet<AccountState> =
+            self.journeys.iter().filter_map(|(script, _)| script.account).collect();
+        let there = |state: &AccountState| match &self.brought {
+            Some(brought) => brought.count(*state) >= self.profile.variants.len(),
+            // What is wrong with the file is noted where it is read.
+            None => source.has(*state),
+        };
+        for state in states.iter().filter(|state| !there(state)) {
+            let of_state = |script: &Script| script.account == Some(*state);
+            let scripts = self.journeys.iter().filter(|(script, _)| of_state(script));
+            let scripts: Listing = scripts.map(|(script, _)| script.name.as_str()).collect();
+            let what = match &self.brought {
+                Some(brought) => format!(
+                    "{scripts} need accounts in state `{}`, one for each variant at least, and `{}` has {}",
+                    state.name(),
+                    brought.path.display(),
+                    brought.count(*state)
+                ),
+                None => format!(
+                    "{scripts} need accounts in state `{}`, and registering leaves them in `ok`",
+                    state.name()
+                ),
+            };
+            problems.note(Some(place), what, Some(PROVISION.to_owned()));
+        }
+    }
+
+    /// A ledger says which environment its accounts are in.
+    fn check_environment(&self, place: &Place, problems: &Problems) {
+        let Some(brought) = &self.brought else { return };
+        let here: BTreeSet<String> =
+            self.profile.tenants().map(|(_, tenant): (_, &Tenant)| tenant.typed_name()).collect();
+        let others = brought.environments.iter().filter(|environment| !here.contains(*environment));
+        let others: Listing = others.map(String::as_str).collect();
+        if others != Listing::default() {
+            let what = format!("`{}` has accounts of environment {others}", brought.path.display());
+            let remedy = "use a ledger of this tenant, or a profile of that one".to_owned();
+            problems.note(Some(place), what, Some(remedy));
+        }
+    }
+
+    /// The journey that registers accounts has to make one that can sign on.
+    fn check_registering(&self, problems: &Problems) {
+        let (journey, place) = &self.profile.accounts.journey;
+        let note = |what: String| {
+            let remedy = format!(
+                "name a journey that registers, such as `{REGISTER}`, in `accounts.journey`"
+            );
+            problems.note(place.as_ref(), what, Some(remedy));
+        };
+        let Some(script) = &self.registering else {
+            return note(format!("there is no journey `{}` to register accounts with", journey));
+        };
+        let makes =
+            script.start_creates_account || script.rules.iter().any(|rule| rule.creates_account);
+        let ends_well = matches!(script.goal, Goal::Token | Goal::Code);
+        if !makes || !ends_well || script.account.is_some() {
+            note(format!("journey `{}` does not register accounts that can sign on", journey));
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Accounts outside of any run: made, listed and removed, and nobody else's touched.
+
+use crate::lab::Lab;
+use crate::run::after_intervals;
+use crate::tenant::Tenant;
+use gander::standin::directory::{Profile, User};
+use std::process::Stdio;
+use std::time::SystemTime;
+
+const QUIET: &str = "[journeys]\nregister = 1\n";
+
+fn users(tenant: &Tenant) -> usize {
+    tenant.directory().populations().iter().map(|each| each.users).sum()
+}
+
+/// Somebody whom gander did not make.
+fn add_jane(tenant: &Tenant, username: &str) {
+    let population = tenant.ready().population_id.clone();
+    let profile = Profile {
+        username: username.to_owned(),
+        email: "jane@example.com".to_owned(),
+        population,
+        ..Profile::default()
+    };
+    let user = User::new(username, profile, SystemTime::UNIX_EPOCH);
+    tenant.directory().add(user).expect("a free name");
+}
+
+#[test]
+fn accounts_are_provisioned_under_a_tag_listed_and_cleaned_up() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    // One who looks like it, and is of no tag.
+    add_jane(&tenant, "gander-jane");
+    let make = ["accounts", "provision", &profile, "--count", "5", "--prefix", "load", "--tag"];
+    let ended = tenant
+        .gander(&lab, &[&make[..], &["spring", "--population", "Load", "--out", "a.csv"]].concat());
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    for part in ["making 5 identities in environment", "population Load", "tag load-spring"] {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+    let csv = std::fs::read_to_string(lab.path("a.csv")).expect("a file");
+    assert_eq!(csv.lines().count(), 6, "{csv}");
+    assert!(csv.contains("gander-load-spring-0-0@load.example.com"), "{csv}");
+    assert!(!csv.contains("password"), "{csv}");
+    let made =
+        tenant.directory().populations().iter().find(|it| it.name == "Load").map(|it| it.users);
+    assert_eq!(made, Some(5));
+
+    // Two more under the same tag, for another purpose; a tag of somebody else.
+    let ended = tenant.gander(
+        &lab,
+        &[
+            "accounts",
+            "provision",
+            &profile,
+            "-c",
+            "2",
+            "--tag",
+            "load-spring",
+            "--state",
+            "locked",
+        ],
+    );
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let ended =
+        tenant.gander(&lab, &["accounts", "provision", &profile, "-c", "3", "--tag", "load"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let ended = tenant.gander(&lab, &["accounts", "list", &profile]);
+    assert_eq!(ended.stdout, "tag,accounts\nload,3\nload-spring,7\n", "{}", ended.stderr);
+    let ended = lab.run(&["accounts", "list", "--run", "load-spring"]);
+    assert_eq!(ended.stdout.lines().filter(|line| line.contains(",locked,")).count(), 2);
+    assert!(ended.stderr.contains("7 accounts of environment"), "{}", ended.stderr);
+    let ended = tenant.gander(&lab, &["accounts", "list", &profile, "--tag", "load"]);
+    assert_eq!(ended.stdout.lines().count(), 4, "{}", ended.stdout);
+
+    // Shown first, then done; by ledger, and what has no ledger by its tag.
+    let clean = ["accounts", "clean-up", &profile, "--run", "load-spring"];
+    let ended = tenant.gander(&lab, &[&clean[..], &["--dry-run"]].concat());
+    assert_eq!((ended.code, ended.stdout.lines().count(), users(&tenant)), (0, 8, 11));
+    assert!(ended.stderr.contains("7 accounts would be removed"), "{}", ended.stderr);
+    let ended = tenant.gander(&lab, &clean);
+    assert_eq!((ended.code, users(&tenant)), (0, 4), "{}", ended.stderr);
+    assert!(ended.stderr.contains("7 accounts removed"), "{}", ended.stderr);
+    let ended = tenant.gander(&lab, &clean);
+    assert!(ended.stderr.contains("0 accounts removed"), "{}", ended.stderr);
+    std::fs::remove_dir_all(lab.path("reports")).expect("a folder");
+    let ended = tenant.gander(&lab, &["accounts", "clean-up", &profile, "--run", "load"]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("`--tag`"), "{}", ended.stderr);
+    let ended = tenant.gander(&lab, &["accounts", "clean-up", &profile, "--tag", "load"]);
+    assert_eq!((ended.code, users(&tenant)), (0, 1), "{}", ended.stderr);
+    assert!(tenant.directory().is_taken("gander-jane"));
+}
+
+#[test]
+fn a_killed_run_is_cleaned_up_from_its_ledger_and_a_run_that_goes_on_is_not() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    add_jane(&tenant, "jane");
+    let text = format!(
+        "{}count = 3\n[journeys]\nsign-on = 1\n[workload]\nusers = 2\nduration = \"60s\"\n",
+        tenant.profile()
+    );
+    let profile = lab.file("p.toml", &text);
+    let mut command = lab.command(&["run", &profile]);
+    command.env("WORKER_SECRET", tenant.worker_secret());
+    let mut process =
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a binary that starts");
+    after_intervals(&lab, 1);
+    let clean = ["accounts", "clean-up", &profile, "--ledger", "reports/latest"];
+    let ended = tenant.gander(&lab, &clean);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("still going on"), "{}", ended.stderr);
+    process.kill().expect("a process");
+    process.wait().expect("an end");
+    assert_eq!(users(&tenant), 4);
+    let ended = tenant.gander(&lab, &clean);
+    assert_eq!((ended.code, users(&tenant)), (0, 1), "{}", ended.stderr);
+}
+
+#[test]
+fn a_ledger_of_another_environment_is_refused() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    let ended = tenant.gander(&lab, &["accounts", "provision", &profile, "-c", "2", "--tag", "x"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let path = lab.path("reports/x/ledger.jsonl");
+    let ledger = std::fs::read_to_string(&path).expect("a ledger");
+    std::fs::write(&path, ledger.replace(&tenant.ready().environment_id, "e-2")).expect("a ledger");
+    let ended = tenant.gander(&lab, &["accounts", "clean-up", &profile, "--run", "x"]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("belongs to environment `e-2`"), "{}", ended.stderr);
+    assert_eq!(users(&tenant), 2);
+}
+
+#[test]
+fn what_is_missing_for_accounts_is_told_with_a_way_out() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    let bare = lab.file("bare.toml", "[journeys]\nregister = 1\n");
+    let (unsaid, embedded) = (["accounts", "clean-up", &profile], ["accounts", "list", &bare]);
+    let wrong = ["accounts", "provision", &profile, "-c", "1", "--tag", "Spring!"];
+    let nobody = ["accounts", "list"];
+    for (arguments, part) in [
+        (&unsaid[..], "--run ID"),
+        (&embedded, "names no tenant"),
+        (&wrong, "cannot be a tag"),
+        (&nobody, "gander stand-in"),
+    ] {
+        let ended = tenant.gander(&lab, arguments);
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+    // A worker that is not let in is the tenant's matter.
+    let mut command = lab.command(&["accounts", "list", &profile]);
+    let ended =
+        crate::lab::Ended::of(command.env("WORKER_SECRET", "wrong").output().expect("output"));
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    assert!(ended.stderr.contains("`tenant.worker`"), "{}", ended.stderr);
+}
+
+/// A profile of this tenant whose accounts come from `source`, with a short load.
+fn load_of(tenant: &Tenant, source: &str, more: &str) -> String {
+    let tenant = tenant.profile().replace("\"provision\"", &format!("\"{source}\""));
+    format!("{tenant}{more}\n[workload]\nusers = 2\niterations = 20\nwarm_up = \"0s\"\n")
+}
+
+const SIGN_ON: &str = "count = 4\n[journeys]\nsign-on = 1\n";
+
+#[test]
+fn accounts_of_a_csv_file_sign_on_and_outlive_every_clean_up() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    let make = ["accounts", "provision", &profile, "-c", "4", "--tag", "x", "-o", "a.csv"];
+    let ended = tenant.gander(&lab, &make);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let load = lab.file("load.toml", &load_of(&tenant, "csv:a.csv", SIGN_ON));
+    let ended = tenant.gander(&lab, &["run", &load]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let ended = tenant.gander(&lab, &["accounts", "clean-up", &load, "--ledger", "reports/latest"]);
+    assert_eq!((ended.code, users(&tenant)), (0, 4), "{}", ended.stderr);
+    assert!(ended.stderr.contains("0 accounts removed"), "{}", ended.stderr);
+    // What would change them is refused before anything is called.
+    let changing = SIGN_ON.replace("sign-on", "recovery");
+    let load = lab.file("load.toml", &load_of(&tenant, "csv:a.csv", &changing));
+    let ended = tenant.gander(&lab, &["run", &load]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("`recovery` change their accounts"), "{}", ended.stderr);
+    // A password that a person wrote into the file is the one that is used.
+    lab.file("b.csv", "login,password\nnobody@example.com,Wr0ng!password\n");
+    let load = lab.file("load.toml", &load_of(&tenant, "csv:b.csv", SIGN_ON));
+    let ended = tenant.gander(&lab, &["run", &load]);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    for (path, content) in lab.files() {
+        let holds = String::from_utf8_lossy(&content).contains("Wr0ng!password");
+        assert!(!holds || path.ends_with("b.csv"), "{}", path.display());
+    }
+}
+
+#[test]
+fn accounts_of_an_earlier_ledger_are_used_again_and_keep_their_ledger_right() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    let ended = tenant.gander(&lab, &["accounts", "provision", &profile, "-c", "4", "--tag", "x"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let source = "ledger:reports/x/ledger.jsonl";
+    let load = lab.file("load.toml", &load_of(&tenant, source, SIGN_ON));
+    // Without the management API sign-ons are fine, and what spoils accounts is refused.
+    let text = load_of(&tenant, source, SIGN_ON);
+    let (before, after) = text.split_once("[tenant.worker]").expect("a worker");
+    let (_, after) = after.split_once("[accounts]").expect("accounts");
+    let bare = format!("{before}[accounts]{after}");
+    let bare_load = lab.file("bare.toml", &bare);
+    for load in [&load, &bare_load] {
+        let ended = tenant.gander(&lab, &["run", load]);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+    }
+    let spoiling = lab.file("bad.toml", &bare.replace("sign-on = 1", "sign-on-wrong-password = 1"));
+    let ended = tenant.gander(&lab, &["run", &spoiling]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    for part in ["nobody puts them right", "in state `victim`"] {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+    assert_eq!(users(&tenant), 4);
+    let ended = tenant.gander(&lab, &["accounts", "clean-up", &load, "--ledger", "reports/latest"]);
+    assert_eq!((ended.code, users(&tenant)), (0, 4), "{}", ended.stderr);
+    let ended = tenant.gander(&lab, &["accounts", "clean-up", &load, "--run", "x"]);
+    assert_eq!((ended.code, users(&tenant)), (0, 0), "{}", ended.stderr);
+}
+
+#[test]
+fn recoveries_of_one_run_are_known_to_the_next_by_the_ledger() {
+    let lab = Lab::new();
+    // The codes of a tenant of its own come by mail to a fixed port that is free now.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = port.local_addr().expect("an address");
+    drop(port);
+    let tenant = Tenant::start(&format!("[mail]\nserver = \"{address}\"\n"));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    let ended = tenant.gander(&lab, &["accounts", "provision", &profile, "-c", "4", "--tag", "x"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let codes = format!("[codes]\nsource = \"smtp-sink\"\nlisten = \"{address}\"\n");
+    let text = load_of(&tenant, "ledger:reports/x", SIGN_ON);
+    for journey in ["recovery", "sign-on"] {
+        let load = format!("{}{codes}", text.replace("sign-on", journey));
+        let load = lab.file("load.toml", &load);
+        let ended = tenant.gander(&lab, &["run", &load]);
+        assert_eq!(ended.code, 0, "{journey}: {}", ended.stderr);
+    }
+    let ledger = std::fs::read_to_string(lab.path("reports/x/ledger.jsonl")).expect("a ledger");
+    assert!(ledger.contains("\"advanced\""), "{ledger}");
+    // And those who registered in the course of a load are accounts of the next.
+    let load = format!("{}{codes}", text.replace("sign-on", "register"));
+    let ended = tenant.gander(&lab, &["run", &lab.file("load.toml", &load), "-o", "first"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let load = lab.file("load.toml", &load_of(&tenant, "ledger:first", SIGN_ON));
+    let ended = tenant.gander(&lab, &["run", &load]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+}
+
+#[test]
+fn accounts_register_themselves_before_the_load_where_nobody_can_make_them() {
+    let lab = Lab::new();
+    let load = "[accounts]\nsource = \"register-first\"\ncount = 6\n[journeys]\nsign-on = 1\n\
+                [workload]\nusers = 3\niterations = 30\nwarm_up = \"0s\"\n";
+    let profile = lab.file("p.toml", load);
+    let ended = lab.run(&["run", &profile]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let summary = crate::run::summary(&lab.path("reports/latest"));
+    let journeys: Vec<_> =
+        summary["journeys"].as_array().expect("journeys").iter().map(|it| &it["journey"]).collect();
+    assert_eq!(journeys, ["sign-on"], "what happens before the load is not measured");
+    let ledger =
+        std::fs::read_to_string(lab.path("reports/latest/ledger.jsonl")).expect("a ledger");
+    for event in ["made", "confirmed"] {
+        let of_event = |line: &&str| line.contains(&format!("\"event\":\"{event}\""));
+        assert_eq!(ledger.lines().filter(of_event).count(), 6, "{event}");
+    }
+    // What registering leaves behind is not locked.
+    let profile = lab.file("p.toml", &load.replace("sign-on", "sign-on-locked"));
+    let ended = lab.run(&["run", &profile]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("registering leaves them in `ok`"), "{}", ended.stderr);
+    // A journey that makes no account registers nobody.
+    let profile = lab.file("p.toml", &load.replace("count", "journey = \"sign-on\"\ncount"));
+    let ended = lab.run(&["run", &profile]);
+    assert!(ended.stderr.contains("does not register accounts"), "{}", ended.stderr);
+}
