@@ -34,6 +34,11 @@ impl Strikes {
         self.0.sort_by_key(|known| std::cmp::Reverse(known.expose().len()));
     }
 
+    /// Adds many.
+    pub fn extend<'s>(&mut self, secrets: impl IntoIterator<Item = &'s Secret>) {
+        secrets.into_iter().for_each(|secret| self.add(secret));
+    }
+
     /// The text without any of them, and without what looks like a token: a JWT, or what follows
     /// `Bearer` or `Basic`.
     pub fn strike(&self, text: &str) -> String {
@@ -86,6 +91,9 @@ fn lower_escapes(text: &str) -> String {
 /// Words that a credential follows in a header.
 const SCHEMES: &[&str] = &["bearer", "basic"];
 
+/// No credential is shorter; `Basic authentication` is none.
+const SHORTEST_CREDENTIAL: usize = 16;
+
 /// A text without what looks like a JWT and without credentials behind the name of their scheme.
 fn without_tokens(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.~+/=".contains(c);
@@ -101,7 +109,8 @@ fn without_tokens(text: &str) -> String {
             struck.push_str(run);
             continue;
         }
-        struck.push_str(if follows_scheme || looks_like_a_jwt(run) { STRUCK_OUT } else { run });
+        let is_credential = follows_scheme && run.len() >= SHORTEST_CREDENTIAL;
+        struck.push_str(if is_credential || looks_like_a_jwt(run) { STRUCK_OUT } else { run });
         follows_scheme = SCHEMES.iter().any(|scheme| run.eq_ignore_ascii_case(scheme));
     }
     struck
@@ -143,8 +152,8 @@ mod tests {
         let strikes = Strikes::default();
         for (text, struck) in [
             ("token eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0. ends", "token *** ends"),
-            ("authorization: Bearer  abc.def", "authorization: Bearer  ***"),
-            ("Basic dTpw, and basic rules", "Basic ***, and basic ***"),
+            ("authorization: Bearer  abcdefgh.12345678", "authorization: Bearer  ***"),
+            ("Basic dXNlcjpwYXNzd29yZA==, and basic rules", "Basic ***, and basic rules"),
             ("bearer: see below", "bearer: see below"),
             ("", ""),
         ] {

@@ -6,6 +6,7 @@ use super::outcome::{self, Outcome, Verdict};
 use super::preflight::{Cookies, Preflights};
 use super::rule::{Expect, Rule, Target};
 use super::script::{Goal, Script, Start};
+use super::struck;
 use super::template::{Template, Variable};
 use crate::base::names::Step;
 use crate::base::remedy::Listing;
@@ -88,10 +89,12 @@ pub async fn perform(
     let result = match Cast::gather(stage, part) {
         Ok(mut cast) => {
             let played = iteration.play(part, start, &mut cast, &mut fingerprint).await;
-            if played.is_err() {
+            played.map_err(|stop| {
                 cast.give_up();
-            }
-            played
+                let known = (&cast, &*iteration.session);
+                let detail = stop.detail.map(|detail| struck::strike(&detail, stage, known));
+                Stop { detail, ..stop }
+            })
         }
         Err((fault, detail)) => Err(Stop::new(fault, detail)),
     };
