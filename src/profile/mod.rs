@@ -3,6 +3,7 @@
 pub mod check;
 pub mod document;
 pub mod load;
+pub mod manual;
 pub mod overlay;
 pub mod reference;
 pub mod schema;

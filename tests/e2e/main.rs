@@ -21,6 +21,7 @@ mod journeys;
 mod lab;
 mod leash;
 mod one_call;
+mod planted;
 mod profiles;
 mod repeat;
 mod resume;
