@@ -9,4 +9,5 @@ pub mod random;
 pub mod remedy;
 pub mod schema;
 pub mod secret;
+pub mod strike;
 pub mod units;

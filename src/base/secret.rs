@@ -2,6 +2,7 @@
 
 use std::fmt;
 use url::Url;
+use zeroize::Zeroize;
 
 /// How a secret looks wherever it is printed or written.
 pub const STRUCK_OUT: &str = "***";
@@ -10,10 +11,13 @@ pub const STRUCK_OUT: &str = "***";
 ///
 /// Striking out is a property of the type, not of the place that prints, so that a new log line
 /// cannot leak what an old one hid. [`Secret::expose`] is the only way to the value.
+///
+/// Its memory is overwritten when it is dropped. What was copied out of it to be sent (a request's
+/// body, a header) lives as long as the request and is not.
 #[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Secret<T = String>(T);
+pub struct Secret<T: Zeroize = String>(T);
 
-impl<T> Secret<T> {
+impl<T: Zeroize> Secret<T> {
     /// Wraps a value.
     pub const fn new(value: T) -> Self {
         Self(value)
@@ -25,25 +29,31 @@ impl<T> Secret<T> {
     }
 }
 
-impl<T> fmt::Debug for Secret<T> {
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(STRUCK_OUT)
     }
 }
 
-impl<T> fmt::Display for Secret<T> {
+impl<T: Zeroize> fmt::Display for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(STRUCK_OUT)
     }
 }
 
-impl<T> serde::Serialize for Secret<T> {
+impl<T: Zeroize> serde::Serialize for Secret<T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(STRUCK_OUT)
     }
 }
 
-impl<T> From<T> for Secret<T> {
+impl<T: Zeroize> From<T> for Secret<T> {
     fn from(value: T) -> Self {
         Self(value)
     }
@@ -105,6 +115,23 @@ mod tests {
             assert!(!found.contains("hid"), "{found}");
             assert_eq!(found, struck, "{text}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_overwritten_when_it_goes() {
+        /// Tells when it is overwritten.
+        #[derive(Default)]
+        struct Watched(std::rc::Rc<std::cell::Cell<u32>>);
+        impl Zeroize for Watched {
+            fn zeroize(&mut self) {
+                self.0.set(self.0.get() + 1);
+            }
+        }
+        let overwritten = std::rc::Rc::default();
+        let secret = Secret::new(Watched(std::rc::Rc::clone(&overwritten)));
+        assert_eq!(overwritten.get(), 0);
+        drop(secret);
+        assert_eq!(overwritten.get(), 1);
     }
 
     #[test]

@@ -19,8 +19,10 @@ mod exit;
 mod journeys;
 mod journeys_import;
 mod journeys_record;
+mod manual;
 mod mix;
 mod narrator;
+mod panics;
 mod prepare;
 mod progress;
 mod provisioning;
@@ -93,10 +95,15 @@ enum Command {
     Journeys(journeys::JourneysCommand),
     /// Print the JSON Schema of a file format: profile, journey, summary, comparison or capacity
     Schema(schema::SchemaArgs),
+    /// Print a script that completes commands and flags in a shell
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(manual::ManArgs),
 }
 
 /// Runs the command line. Returns the exit code instead of ending the process.
 pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
+    panics::strike();
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => return exit::of_arguments(&error),
@@ -112,6 +119,8 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
         Command::StandIn(args) => stand_in::stand_in(&args, &terminal),
         Command::Journeys(command) => journeys::journeys(&command, &terminal),
         Command::Schema(args) => schema::schema(&args, &terminal),
+        Command::Completions(args) => manual::completions(&args, &terminal),
+        Command::Man(args) => manual::man(&args, &terminal),
     };
     aside::settle();
     let outcome = outcome.and_then(|exit| {

@@ -2,7 +2,8 @@
 //! looking for it.
 
 use super::terminal::{Style, Terminal};
-use crate::base::secret::STRUCK_OUT;
+use crate::base::secret::{STRUCK_OUT, Secret};
+use crate::base::strike::Strikes;
 use crate::davinci::form::Form;
 use crate::davinci::walk::Walk;
 use crate::journey::outcome::Verdict;
@@ -18,7 +19,12 @@ use std::time::Duration;
 pub(super) struct Narrator<'t> {
     terminal: &'t Terminal,
     count: usize,
+    /// What was sent and may not be shown, wherever the tenant repeats it.
+    sent: Strikes,
 }
+
+/// Parts of a hidden header that are shorter are names and marks.
+const SHORTEST_HIDDEN: usize = 8;
 
 /// Parameters of a URL whose values anybody may see. All others show their name only.
 const OPEN_PARAMETERS: &[&str] = &[
@@ -32,12 +38,24 @@ const OPEN_PARAMETERS: &[&str] = &[
 ];
 
 impl<'t> Narrator<'t> {
-    pub(super) const fn new(terminal: &'t Terminal) -> Self {
-        Self { terminal, count: 0 }
+    pub(super) fn new(terminal: &'t Terminal) -> Self {
+        Self { terminal, count: 0, sent: Strikes::default() }
     }
 
     fn line(&self, text: &str) {
-        self.terminal.data(text);
+        self.terminal.data(&self.sent.strike(text));
+    }
+
+    /// Remembers what a request says that may not be shown.
+    fn note(&mut self, sending: &Sending<'_>) {
+        let secret = sending.filled.iter().filter(|(_, secret)| *secret);
+        let texts = secret.map(|(filled, _)| filled.text.clone());
+        let hidden = sending.request.headers().values().filter(|value| value.is_sensitive());
+        let hidden = hidden.filter_map(|value| value.to_str().ok()).flat_map(|value| {
+            let parts = value.split([' ', ';', '=', '"', ',']);
+            parts.filter(|part| part.len() >= SHORTEST_HIDDEN).map(str::to_owned)
+        });
+        texts.chain(hidden).for_each(|text| self.sent.add(&Secret::new(text)));
     }
 
     fn detail(&self, name: &str, text: &str) {
@@ -49,6 +67,7 @@ impl<'t> Narrator<'t> {
 impl Witness for Narrator<'_> {
     fn sending(&mut self, sending: &Sending<'_>) {
         self.count += 1;
+        self.note(sending);
         let label = sending.label;
         let mut row = label.capability.to_string();
         if let Some(event) = label.event {

@@ -17,6 +17,8 @@ struct Document {
     name: &'static str,
     purpose: &'static str,
     schema: fn() -> Value,
+    /// The same for people, in Markdown, where there is such a page.
+    page: Option<fn() -> String>,
 }
 
 const DOCUMENTS: &[Document] = &[
@@ -24,26 +26,31 @@ const DOCUMENTS: &[Document] = &[
         name: "profile",
         purpose: "what to run where, as people write it",
         schema: profile::schema::schema,
+        page: Some(profile::manual::page),
     },
     Document {
         name: "journey",
         purpose: "what a user does, as people write it",
         schema: journey::schema::schema,
+        page: None,
     },
     Document {
         name: "summary",
         purpose: "what a run found, `summary.json`",
         schema: || identified(Summary::schema(), "summary"),
+        page: None,
     },
     Document {
         name: "comparison",
         purpose: "what a comparison found, `gander compare --json`",
         schema: || identified(Comparison::schema(), "comparison"),
+        page: None,
     },
     Document {
         name: "capacity",
         purpose: "what a search for capacity found, `capacity.json`",
         schema: || identified(Capacity::schema(), "capacity"),
+        page: None,
     },
 ];
 
@@ -56,6 +63,9 @@ pub(super) struct SchemaArgs {
     /// File to write to instead of standard output
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
+    /// The reference for people instead, in Markdown; of profiles only
+    #[arg(long)]
+    markdown: bool,
 }
 
 fn names() -> PossibleValuesParser {
@@ -69,9 +79,7 @@ pub(super) fn schema(args: &SchemaArgs, terminal: &Terminal) -> Result<Exit, Fai
         // The parser of arguments lets no other word through.
         return Err(Failure::new(Exit::Bug, format!("no schema `{}`", args.document), None));
     };
-    let text = serde_json::to_string_pretty(&(document.schema)()).map_err(|error| {
-        Failure::new(Exit::Bug, format!("the schema cannot be written: {error}"), None)
-    })?;
+    let text = text(document, args.markdown)?;
     match &args.to {
         None => terminal.data(&text),
         Some(path) => std::fs::write(path, text + "\n").map_err(|error| {
@@ -80,6 +88,21 @@ pub(super) fn schema(args: &SchemaArgs, terminal: &Terminal) -> Result<Exit, Fai
         })?,
     }
     Ok(Exit::Passed)
+}
+
+fn text(document: &Document, markdown: bool) -> Result<String, Failure> {
+    match document.page {
+        Some(page) if markdown => return Ok(page().trim_end().to_owned()),
+        None if markdown => {
+            let what = format!("there is no page about `{}`, only its schema", document.name);
+            let remedy = Some("leave `--markdown` out, or ask for `profile`");
+            return Err(Failure::new(Exit::WrongInput, what, remedy));
+        }
+        _ => {}
+    }
+    serde_json::to_string_pretty(&(document.schema)()).map_err(|error| {
+        Failure::new(Exit::Bug, format!("the schema cannot be written: {error}"), None)
+    })
 }
 
 #[cfg(test)]

@@ -159,6 +159,19 @@ impl Cast {
         })
     }
 
+    /// Every secret that the iteration can have sent: what its variables stand for, and the leased
+    /// account's password of before.
+    pub(super) fn secrets(&self, stage: &Stage) -> Vec<Secret> {
+        let values =
+            Variable::secret_ones().filter_map(|variable| self.value(variable, stage).ok());
+        let mut secrets: Vec<Secret> = values.map(Secret::new).collect();
+        if let Some(lease) = &self.lease {
+            let before = lease.generation.saturating_sub(1);
+            secrets.push(lease.password_of(before, &stage.key));
+        }
+        secrets
+    }
+
     /// Waits for the code of the last request that asked for one. Returns how long it took.
     pub(super) async fn fetch_code(&mut self, stage: &Stage) -> Result<Duration, Fault> {
         let waiter = self.waiter.as_mut().ok_or(Fault::CodeNotReceived)?;

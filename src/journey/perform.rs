@@ -6,6 +6,7 @@ use super::outcome::{self, Outcome, Verdict};
 use super::preflight::{Cookies, Preflights};
 use super::rule::{Expect, Rule, Target};
 use super::script::{Goal, Script, Start};
+use super::struck;
 use super::template::{Template, Variable};
 use crate::base::names::Step;
 use crate::base::remedy::Listing;
@@ -89,12 +90,15 @@ pub async fn perform(
         Ok(mut cast) => {
             let played = iteration.play(part, start, &mut cast, &mut fingerprint).await;
             let signs_on = matches!(part.script.goal, Goal::Token | Goal::Code);
-            match &played {
-                Ok(()) if signs_on => cast.confirm(stage),
-                Ok(()) => {}
-                Err(_) => cast.give_up(),
+            if played.is_ok() && signs_on {
+                cast.confirm(stage);
             }
-            played
+            played.map_err(|stop| {
+                cast.give_up();
+                let known = (&cast, &*iteration.session);
+                let detail = stop.detail.map(|detail| struck::strike(&detail, stage, known));
+                Stop { detail, ..stop }
+            })
         }
         Err((fault, detail)) => Err(Stop::new(fault, detail)),
     };

@@ -81,6 +81,11 @@ impl Variable {
         VARIABLES.iter().find(|row| row.variable == self).unwrap_or(&VARIABLES[0])
     }
 
+    /// Those whose values may not be shown.
+    pub fn secret_ones() -> impl Iterator<Item = Self> {
+        VARIABLES.iter().filter(|row| row.secret).map(|row| row.variable)
+    }
+
     /// As it is written between braces.
     pub fn name(self) -> &'static str {
         self.row().name

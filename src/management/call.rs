@@ -27,7 +27,7 @@ pub struct Call {
     url: Url,
     content_type: &'static str,
     /// May hold a password.
-    body: Option<Secret<Value>>,
+    body: Option<Secret>,
 }
 
 /// A user to be made.
@@ -171,7 +171,7 @@ impl Call {
 
     /// The request, with the token of the worker.
     pub fn request(&self, token: &Secret) -> Result<Request<Bytes>, ManagementError> {
-        let body = self.body.as_ref().map(|body| body.expose().to_string()).unwrap_or_default();
+        let body = self.body.as_ref().map(|body| body.expose().clone()).unwrap_or_default();
         let builder = Request::builder()
             .method(self.method.clone())
             .uri(self.url.as_str())
@@ -217,7 +217,7 @@ impl Call {
     }
 
     fn with(self, content_type: &'static str, body: Value) -> Self {
-        Self { content_type, body: Some(body.into()), ..self }
+        Self { content_type, body: Some(body.to_string().into()), ..self }
     }
 }
 

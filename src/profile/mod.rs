@@ -6,6 +6,7 @@ pub mod check;
 mod check_source;
 pub mod document;
 pub mod load;
+pub mod manual;
 pub mod overlay;
 pub mod reference;
 pub mod schema;

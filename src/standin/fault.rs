@@ -28,6 +28,7 @@ pub enum Kind {
     AuthorError,
     NotJson,
     ForeignLink,
+    Repeating,
 }
 
 /// When a fault strikes.
@@ -82,6 +83,7 @@ pub const KINDS: &[Row] = &[
     row(Kind::AuthorError, "author-error", (When::Instead, FLOW), &["status"], ("refused", "an error that a flow's author wrote: 400, 403, 404, 405, 429 or 500")),
     row(Kind::NotJson, "not-json", (When::Instead, ANY), &[], ("malformed-reply", "200 with a page where JSON belongs")),
     row(Kind::ForeignLink, "foreign-link", (When::After, FLOW), &[], ("foreign-link", "the next link names another host; replies without one stay as they are")),
+    row(Kind::Repeating, "repeating", (When::Instead, FLOW), &[], ("refused", "400 with everything that was sent repeated in it: headers, cookies, body")),
 ];
 
 const fn row(
@@ -282,7 +284,7 @@ mod tests {
             assert!(!row.client.is_empty() && !row.meaning.is_empty(), "{}", row.slug);
         }
         // The last variant: one more without a line would be a number beyond the table.
-        assert_eq!(Kind::ForeignLink as usize + 1, KINDS.len());
+        assert_eq!(Kind::Repeating as usize + 1, KINDS.len());
     }
 
     #[test]

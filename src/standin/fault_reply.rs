@@ -1,12 +1,13 @@
 //! What a fault sends: the reply in place of a handler's, and the ways to spoil a good one.
 
 use super::body::Paced;
+use super::call::Call;
 use super::fault::{FaultRule, Kind, LONGEST};
 use super::line::Line;
 use super::refusal::{failed_flow, timed_out, unauthorized};
 use super::reply::Reply;
 use axum::body::{Body, Bytes};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use std::time::Duration;
 const ELSEWHERE: &str = "https://elsewhere.stand-in.example";
 
 /// The reply that takes the place of the handler's; none for kinds that send none or need one.
-pub(super) fn instead(rule: &FaultRule, environment: &str, interaction: &str) -> Option<Reply> {
+pub(super) fn instead(rule: &FaultRule, environment: &str, call: &Call) -> Option<Reply> {
+    let interaction = call.interaction_id().unwrap_or_default();
     Some(match rule.kind {
         Kind::Http500 => {
             let message = "An unexpected error occurred on the server";
@@ -32,6 +34,7 @@ pub(super) fn instead(rule: &FaultRule, environment: &str, interaction: &str) ->
             failed_flow(environment, "server_error", "An unexpected error occurred")
         }
         Kind::AuthorError => author_error(rule, environment, interaction),
+        Kind::Repeating => repeating(call, interaction),
         Kind::NotJson => page(StatusCode::OK, "Please stand by"),
         Kind::Stall
         | Kind::Reset
@@ -127,6 +130,28 @@ fn author_error(rule: &FaultRule, environment: &str, interaction: &str) -> Reply
     Reply::json(status, &body)
 }
 
+/// What a careless author's error node sends: what came in, wherever there is room for a text.
+fn repeating(call: &Call, interaction: &str) -> Reply {
+    let body = String::from_utf8_lossy(&call.body);
+    let header = |(name, value): (&HeaderName, &HeaderValue)| {
+        format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
+    };
+    let headers: Vec<_> = call.headers.iter().map(header).collect();
+    let sent = format!("?{} {} {body}", call.query, headers.join("; "));
+    let problem = json!({ "code": sent, "target": sent, "message": sent });
+    let body = json!({
+        "interactionId": interaction,
+        "connectorId": "errorConnector",
+        "id": sent,
+        "capabilityName": sent,
+        "code": body,
+        "message": sent,
+        "httpResponseCode": 400,
+        "details": [{ "rawResponse": { "code": "INVALID_DATA", "details": [problem] } }],
+    });
+    Reply::json(StatusCode::BAD_REQUEST, &body)
+}
+
 /// Lets the next link of a form name another host; whether there is one.
 fn lead_elsewhere(text: &mut String) -> bool {
     let Ok(mut body) = serde_json::from_str::<Value>(text) else { return false };
@@ -142,12 +167,34 @@ fn lead_elsewhere(text: &mut String) -> bool {
 mod tests {
     use super::super::fault::{KINDS, When};
     use super::*;
+    use axum::http::{HeaderMap, Method};
+
+    fn call() -> Call {
+        let mut headers = HeaderMap::new();
+        headers.insert("cookie", HeaderValue::from_static("ST=abc"));
+        Call {
+            method: Method::POST,
+            path: Vec::new(),
+            query: "q=1".to_owned(),
+            headers,
+            body: Bytes::from_static(b"{\"password\":\"hidden\"}"),
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_repeated_whole() {
+        let rule = FaultRule::everywhere(Kind::Repeating);
+        let body = instead(&rule, "e", &call()).unwrap().body.unwrap();
+        for sent in ["q=1", "cookie: ST=abc", "hidden"] {
+            assert!(body.contains(sent), "{body}");
+        }
+    }
 
     #[test]
     fn every_kind_either_sends_a_reply_of_its_own_or_none_at_all_or_spoils_one() {
         for row in KINDS {
             let rule = FaultRule::everywhere(row.kind);
-            let own = instead(&rule, "e", "i").is_some();
+            let own = instead(&rule, "e", &call()).is_some();
             let form = r#"{"_links":{"next":{"href":"http://h:1/p/q"}}}"#;
             let mut good = Reply::text(StatusCode::OK, form.to_owned());
             let spoils = spoil(&rule, &mut good);

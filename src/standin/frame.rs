@@ -135,7 +135,7 @@ fn decide<'t>(
                 tenant.interactions.take(interaction, tenant.clock.now());
             }
             let environment = &tenant.settings.environment_id;
-            instead(drawn.rule, environment, interaction)
+            instead(drawn.rule, environment, call)
                 .map_or(Decision::Silence(Duration::ZERO), |reply| {
                     Decision::Reply(reply.of(key), Some(drawn))
                 })

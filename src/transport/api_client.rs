@@ -137,7 +137,7 @@ impl fmt::Debug for ApiClient {
 fn way(proxy: &Proxy) -> reqwest::Result<reqwest::Proxy> {
     let way = reqwest::Proxy::all(format!("http://{proxy}"))?;
     Ok(match proxy.authorization() {
-        Some(value) => way.custom_http_auth(value.clone()),
+        Some(value) => way.custom_http_auth(value),
         None => way,
     })
 }

@@ -5,6 +5,7 @@
 
 use super::guard::is_local_name;
 use crate::base::secret::Secret;
+use crate::base::strike::Strikes;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderValue;
@@ -122,6 +123,13 @@ impl Jar {
     /// The names of the cookies held, in the order they were made.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.cookies.iter().map(|cookie| cookie.name.as_str())
+    }
+
+    /// Tells the values of all cookies to whoever strikes secrets out of a text.
+    pub fn tell(&self, strikes: &mut Strikes) {
+        for cookie in &self.cookies {
+            strikes.add(&Secret::new(String::from_utf8_lossy(cookie.value.expose()).into_owned()));
+        }
     }
 
     /// Forgets everything.

@@ -123,7 +123,7 @@ impl Dialer {
                 self.open_way(proxy, &mut tcp, target).await?;
                 None
             }
-            Some(proxy) => Some(Forwarded { authorization: proxy.authorization().cloned() }),
+            Some(proxy) => Some(Forwarded { authorization: proxy.authorization() }),
             None => None,
         };
         let connected = self.clock.now();

@@ -20,7 +20,7 @@ pub struct Proxy {
     /// Name or address, an IPv6 address without its brackets.
     host: String,
     port: u16,
-    authorization: Option<Secret<HeaderValue>>,
+    authorization: Option<Secret>,
 }
 
 /// Why a proxy did not open a way.
@@ -89,9 +89,7 @@ impl Proxy {
             pair.extend(decoded(url.password().unwrap_or_default()));
             // User name and password as RFC 7617 has them.
             let text = format!("Basic {}", STANDARD.encode(pair));
-            let mut value = HeaderValue::from_str(&text).ok()?;
-            value.set_sensitive(true);
-            authorization = Some(Secret::new(value));
+            authorization = Some(Secret::new(text));
         }
         let host = url.host_str()?.trim_matches(['[', ']']);
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
@@ -109,8 +107,11 @@ impl Proxy {
     }
 
     /// `Proxy-Authorization`, if there is a user name.
-    pub(super) fn authorization(&self) -> Option<&HeaderValue> {
-        self.authorization.as_ref().map(Secret::expose)
+    pub(super) fn authorization(&self) -> Option<HeaderValue> {
+        // Base64 can always stand in a header.
+        let mut value = HeaderValue::from_str(self.authorization.as_ref()?.expose()).ok()?;
+        value.set_sensitive(true);
+        Some(value)
     }
 
     /// Asks for a way to `authority` (host and port) over a connection to the proxy. Not a byte
@@ -123,8 +124,9 @@ impl Proxy {
     ) -> Result<(), Closed> {
         let mut request =
             format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n").into_bytes();
+        let authorization = self.authorization();
         let named =
-            [("User-Agent", Some(user_agent)), ("Proxy-Authorization", self.authorization())];
+            [("User-Agent", Some(user_agent)), ("Proxy-Authorization", authorization.as_ref())];
         for (name, value) in named {
             if let Some(value) = value {
                 request.extend_from_slice(name.as_bytes());

@@ -22,6 +22,7 @@ mod journeys;
 mod lab;
 mod leash;
 mod one_call;
+mod planted;
 mod profiles;
 mod repeat;
 mod resume;

@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// Passes bytes between a listener and a target, and keeps a copy of all of them.
-struct Tap {
+pub(crate) struct Tap {
     address: String,
     heard: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Tap {
-    fn on(listener: TcpListener, target: String) -> Self {
+    pub(crate) fn on(listener: TcpListener, target: String) -> Self {
         let address = listener.local_addr().expect("an address").to_string();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let keep = heard.clone();
@@ -38,7 +38,12 @@ impl Tap {
         Self { address, heard }
     }
 
-    fn text(&self) -> String {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.heard.lock().expect("a lock")).into_owned()
     }
 }
@@ -81,7 +86,7 @@ const SECRETS: &[(&str, &str)] = &[
 ];
 
 /// Secrets by kind in what was heard.
-fn secrets(heard: &str) -> BTreeMap<&'static str, BTreeSet<String>> {
+pub(crate) fn secrets(heard: &str) -> BTreeMap<&'static str, BTreeSet<String>> {
     let mut found = BTreeMap::new();
     for (kind, pattern) in SECRETS {
         let pattern = Regex::new(pattern).expect("a pattern");

@@ -133,7 +133,7 @@ impl Write for Screen {
 fn hold_panics() {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |what| {
-        if !Terminal::hold(&what.to_string()) {
+        if !Terminal::hold(&crate::cli::panics::told(what)) {
             usual(what);
         }
     }));
