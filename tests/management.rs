@@ -20,6 +20,7 @@ use gander::management::call::{NewUser, starts_with};
 use gander::management::clean_up::{Remover, belongs_to, tagged};
 use gander::management::error::ManagementError;
 use gander::management::keeper::{AccountsError, Keeper};
+use gander::management::mail_settings::{MailSettings, Smtp, Way};
 use gander::management::provision::Order;
 use gander::management::settings::{Settings, Worker};
 use gander::standin::directory::Checked;
@@ -363,6 +364,73 @@ async fn the_limits_of_the_licence_are_asked() {
     // A worker that may not read the licence is no reason not to start.
     let (_, api) = Script::new(&[TOKEN, (200, &[], bare), (403, &[], "{}")]).await;
     assert!(api.limits().await.expect("an answer").groups.is_empty());
+}
+
+#[tokio::test]
+async fn flow_policies_come_with_the_versions_that_they_distribute() {
+    let lab = Lab::new().await;
+    let policies = lab.keeper.api.flow_policies().await.expect("policies");
+    assert_eq!(policies.len(), lab.tenant.ready.policies.len());
+    for policy in &policies {
+        assert_eq!(lab.tenant.ready.policies.get(&policy.name), Some(&policy.id));
+        assert!(policy.is_enabled && !policy.distribution.is_empty(), "{policy:?}");
+        assert!(policy.distribution.iter().all(|it| it.weight > 0.0), "{policy:?}");
+    }
+    lab.tenant.stop().await;
+    // Who may not see the versions sees the policies all the same.
+    let policies =
+        r#"{"_embedded":{"flowPolicies":[{"id":"p","enabled":true,"application":{"id":"a"}}]}}"#;
+    let (script, api) = Script::new(&[TOKEN, (200, &[], policies), (403, &[], "{}")]).await;
+    assert_eq!(api.flow_policies().await.expect("policies").len(), 1);
+    assert_eq!(script.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn the_way_of_mails_is_read_set_and_put_back() {
+    let lab = Lab::new().await;
+    let api = &lab.keeper.api;
+    let before = api.mail_settings().await.expect("a setting");
+    assert_eq!((before.way(), before.is_restorable()), (Way::Platform, true));
+    let sink = Smtp {
+        host: "127.0.0.1".into(),
+        port: 2525,
+        credentials: Some(("u".into(), "s3cret".to_owned().into())),
+        from: "load@example.com".into(),
+    };
+    api.set_mail_settings(&MailSettings::smtp(&sink)).await.expect("another way");
+    let now = api.mail_settings().await.expect("a setting");
+    assert_eq!(now.way(), Way::Smtp { host: "127.0.0.1".into(), port: 2525 });
+    assert!(!now.is_restorable(), "nobody knows its password any more");
+    api.set_mail_settings(&before).await.expect("the way before");
+    assert_eq!(api.mail_settings().await.expect("a setting"), before);
+    lab.tenant.stop().await;
+    let (_, api) = Script::new(&[TOKEN, (404, &[], "{}")]).await;
+    assert_eq!(api.mail_settings().await.expect("none was set").way(), Way::Platform);
+}
+
+#[tokio::test]
+async fn a_tenant_that_does_not_search_addresses_is_cleaned_up_by_names() {
+    let none = (200, &[][..], r#"{"_embedded":{"users":[]}}"#);
+    let found = (
+        200,
+        &[][..],
+        r#"{"_embedded":{"users":[{"id":"u1","username":"gander-r1-0-0@load.example.com"}]}}"#,
+    );
+    let refused = (400, &[][..], r#"{"code":"INVALID_DATA"}"#);
+    let gone = (204, &[][..], "");
+    let lines = [TOKEN, found, refused, gone, none, refused];
+    let (script, api) = Script::new(&lines).await;
+    let remover = Arc::new(Remover {
+        api: Arc::new(api),
+        ledger: Arc::new(Ledger::new(Vec::new())),
+        clock: Clock::system(),
+        concurrency: 1,
+    });
+    let accounts =
+        (0..2).map(|index| Account::new(logins().address(index), AccountState::Ok, index));
+    let result = remover.remove(accounts.collect(), &["r1".into()], || {}).await;
+    assert!(result.failed.is_empty(), "{:?}", result.failed);
+    assert_eq!((result.removed, result.absent, script.asked().len()), (1, 1, 6));
 }
 
 #[tokio::test]

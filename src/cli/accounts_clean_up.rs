@@ -73,6 +73,11 @@ async fn of_ledger_at(
         let (ledger, book) = ledger_file::open(path).map_err(|error| of_ledger(&error))?;
         (Some(ledger), book)
     };
+    if book.openings.is_empty() && book.accounts.is_empty() {
+        // Its run was killed before it could ask for the first.
+        terminal.say("0 accounts removed: the ledger has none");
+        return Ok(Exit::Passed);
+    }
     let (runs, clock) = (runs_of(&book), Clock::system());
     let run = runs.first().cloned().unwrap_or_else(|| run_id(&clock));
     let api = connect(&checked, &run, &clock).await?;

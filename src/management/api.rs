@@ -4,7 +4,6 @@
 use super::backoff::{Backoff, asked_pause, is_passing};
 use super::call::{Call, NewUser, WORKER_TOKEN, equals, token_request};
 use super::error::{ManagementError, PlatformCodes};
-use super::limits::{self, Limits};
 use super::pace::Pace;
 use super::reply::{self, Page, Population, User};
 use super::settings::Settings;
@@ -104,24 +103,6 @@ impl Api {
         self.token().await.map(drop)
     }
 
-    /// The rate limits of the licence: those that the environment carries, else those of the licence that it
-    /// names. Without groups where neither tells any, and where the worker may not read the licence.
-    pub async fn limits(&self) -> Result<Limits, ManagementError> {
-        let call = Call::environment(&self.settings)?;
-        let told = limits::told(call.name, self.perform(&call).await?.reply.body())?;
-        let (Some(licence), Some(organization), true) =
-            (&told.limits.licence, &told.organization, told.limits.groups.is_empty())
-        else {
-            return Ok(told.limits);
-        };
-        let call = Call::licence(&self.settings, organization, licence)?;
-        match self.perform(&call).await {
-            Ok(answer) => Ok(limits::told(call.name, answer.reply.body())?.limits),
-            Err(error) if error.is_forbidden() || error.is_not_found() => Ok(told.limits),
-            Err(error) => Err(error),
-        }
-    }
-
     /// The population of a name, made if there is none.
     pub async fn population(&self, name: &str) -> Result<Population, ManagementError> {
         let call = Call::populations(&self.settings, Some(name))?;
@@ -202,8 +183,18 @@ impl Api {
         }
     }
 
+    /// Where it calls.
+    pub(super) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Sends a call until it is answered well, and returns the body of the answer.
+    pub(super) async fn reply(&self, call: &Call) -> Result<Bytes, ManagementError> {
+        Ok(self.perform(call).await?.reply.into_body())
+    }
+
     /// Follows a listing to its end.
-    async fn listing<T>(
+    pub(super) async fn listing<T>(
         &self,
         first: Call,
         read: fn(&'static str, &[u8]) -> Result<Page<T>, ManagementError>,

@@ -3,6 +3,7 @@
 //! Paths and media types are documented by the platform.
 
 use super::error::ManagementError;
+use super::mail_settings::MailSettings;
 use super::settings::Settings;
 use crate::base::secret::Secret;
 use base64::Engine;
@@ -49,6 +50,9 @@ pub struct NewUser {
     pub must_change: bool,
 }
 
+/// Where the way of mails is set, below the environment.
+const MAIL: [&str; 2] = ["notificationsSettings", "emailDeliverySettings"];
+
 const JSON: &str = "application/json";
 const IMPORT: &str = "application/vnd.pingidentity.user.import+json";
 const SET_PASSWORD: &str = "application/vnd.pingidentity.password.set+json";
@@ -84,7 +88,7 @@ impl Call {
     /// Lists populations, or only those of a name.
     pub fn populations(settings: &Settings, name: Option<&str>) -> Result<Self, ManagementError> {
         let filter = name.map(|name| equals("name", name));
-        Self::listing("list populations", settings, "populations", filter.as_deref())
+        Self::listing("list populations", settings, &["populations"], filter.as_deref())
     }
 
     /// Makes a population.
@@ -110,7 +114,37 @@ impl Call {
 
     /// Lists the users that a filter lets through.
     pub fn find_users(settings: &Settings, filter: &str) -> Result<Self, ManagementError> {
-        Self::listing("find users", settings, "users", Some(filter))
+        Self::listing("find users", settings, &["users"], Some(filter))
+    }
+
+    /// Lists the flow policies of the environment.
+    pub fn flow_policies(settings: &Settings) -> Result<Self, ManagementError> {
+        Self::listing("list flow policies", settings, &["flowPolicies"], None)
+    }
+
+    /// Lists the flow policies of a DaVinci application, with the versions that they distribute.
+    pub fn distributions(settings: &Settings, application: &str) -> Result<Self, ManagementError> {
+        let path = ["davinciApplications", application, "flowPolicies"];
+        Self::listing("list flow versions", settings, &path, None)
+    }
+
+    /// Reads by which way the environment sends its mails.
+    pub fn mail_settings(settings: &Settings) -> Result<Self, ManagementError> {
+        Self::new("read mail settings", Method::GET, settings, &MAIL)
+    }
+
+    /// Has the environment send its mails by another way.
+    pub fn set_mail_settings(
+        settings: &Settings,
+        setting: &MailSettings,
+    ) -> Result<Self, ManagementError> {
+        let call = Self::new("set mail settings", Method::PUT, settings, &MAIL)?;
+        Ok(call.with(JSON, setting.body()))
+    }
+
+    /// Goes back to the platform's own mail service.
+    pub fn remove_mail_settings(settings: &Settings) -> Result<Self, ManagementError> {
+        Self::new("remove mail settings", Method::DELETE, settings, &MAIL)
     }
 
     /// Sets a password as an administrator.
@@ -202,10 +236,10 @@ impl Call {
     fn listing(
         name: &'static str,
         settings: &Settings,
-        what: &str,
+        path: &[&str],
         filter: Option<&str>,
     ) -> Result<Self, ManagementError> {
-        let mut call = Self::new(name, Method::GET, settings, &[what])?;
+        let mut call = Self::new(name, Method::GET, settings, path)?;
         // Spaces as `%20`: a plus sign is a space only in form bodies.
         let filter = filter.map(|filter| {
             let filter = utf8_percent_encode(filter, QUERY);
@@ -290,6 +324,7 @@ fn below<'s>(base: &Url, segments: impl IntoIterator<Item = &'s &'s str>) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::management::mail_settings::Smtp;
     use crate::management::settings::{DEFAULT_RATE, Worker};
     use std::fmt::Write;
 
@@ -328,6 +363,11 @@ mod tests {
         }
     }
 
+    fn mail() -> MailSettings {
+        let (host, from) = ("mail.x.test".to_owned(), "a@x.test".to_owned());
+        MailSettings::smtp(&Smtp { host, port: 25, credentials: None, from })
+    }
+
     #[test]
     fn requests_are_what_the_platform_documents() {
         let settings = &settings();
@@ -335,6 +375,11 @@ mod tests {
         let calls = [
             Call::environment(settings),
             Call::licence(settings, "org-1", "lic-1"),
+            Call::flow_policies(settings),
+            Call::distributions(settings, "app-1"),
+            Call::mail_settings(settings),
+            Call::set_mail_settings(settings, &mail()),
+            Call::remove_mail_settings(settings),
             Call::populations(settings, Some("Load \"1\"")),
             Call::create_population(settings, "Load"),
             Call::import_user(settings, &user()),
@@ -360,6 +405,27 @@ mod tests {
         authorization: Bearer t0ken
 
         GET https://api.x.test/v1/organizations/org-1/licenses/lic-1
+        accept: application/json
+        authorization: Bearer t0ken
+
+        GET https://api.x.test/v1/environments/env-1/flowPolicies?limit=200
+        accept: application/json
+        authorization: Bearer t0ken
+
+        GET https://api.x.test/v1/environments/env-1/davinciApplications/app-1/flowPolicies?limit=200
+        accept: application/json
+        authorization: Bearer t0ken
+
+        GET https://api.x.test/v1/environments/env-1/notificationsSettings/emailDeliverySettings
+        accept: application/json
+        authorization: Bearer t0ken
+
+        PUT https://api.x.test/v1/environments/env-1/notificationsSettings/emailDeliverySettings
+        accept: application/json
+        authorization: Bearer t0ken
+        content-type: application/json
+        {"from":{"address":"a@x.test"},"host":"mail.x.test","port":25}
+        DELETE https://api.x.test/v1/environments/env-1/notificationsSettings/emailDeliverySettings
         accept: application/json
         authorization: Bearer t0ken
 

@@ -71,6 +71,11 @@ impl ManagementError {
         matches!(self, Self::Refused { status: StatusCode::FORBIDDEN, .. })
     }
 
+    /// Whether the tenant does not take the call as it was sent.
+    pub fn is_not_taken(&self) -> bool {
+        matches!(self, Self::Refused { status: StatusCode::BAD_REQUEST, .. })
+    }
+
     /// Whether what the call is about is not there.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { status: StatusCode::NOT_FOUND, .. })

@@ -90,14 +90,11 @@ fn json(body: &[u8]) -> Value {
 }
 
 fn user_of(call: &'static str, body: &Value) -> Result<User, ManagementError> {
-    let text = |pointer: &str| {
-        body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
     Ok(User {
         id: required(call, body, "id")?,
         username: required(call, body, "username")?,
-        email: text("/email"),
-        population: text("/population/id"),
+        email: text(body, "/email"),
+        population: text(body, "/population/id"),
     })
 }
 
@@ -109,7 +106,7 @@ fn population_of(call: &'static str, body: &Value) -> Result<Population, Managem
     })
 }
 
-fn page<T>(
+pub(super) fn page<T>(
     call: &'static str,
     body: &[u8],
     what: &'static str,
@@ -125,7 +122,12 @@ fn page<T>(
     Ok(Page { items, next })
 }
 
-fn required(
+/// A text that may be absent, by its pointer.
+pub(super) fn text(body: &Value, pointer: &str) -> String {
+    body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+pub(super) fn required(
     call: &'static str,
     body: &Value,
     member: &'static str,

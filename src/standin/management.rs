@@ -1,6 +1,7 @@
 //! The management API, but for users: environment, populations, flow policies.
 
 use super::call::Call;
+use super::rate_limit::Group;
 use super::reply::{Key, Reply};
 use super::settings::FlowPolicy;
 use super::tenant::{Tenant, uuid};
@@ -25,10 +26,16 @@ pub fn for_worker(tenant: &Tenant, call: &Call, perform: impl FnOnce() -> Reply)
     }
 }
 
-/// The environment with the rate limits of its licence. The numbers are invented.
+/// The environment with the rate limits of its licence: those of `[rate_limits]`, and invented numbers for the
+/// others.
 pub fn environment(tenant: &Tenant, call: &Call) -> Reply {
     let reply = for_worker(tenant, call, || {
-        let limit = |limit: u32| json!({ "limit": limit });
+        let rates = &tenant.settings.rate_limits.rates;
+        let limit = |group: Group, invented: u32| {
+            // What is in force is what is told.
+            let set = rates.get(group as usize).copied().flatten();
+            json!({ "limit": set.map_or_else(|| f64::from(invented), |rate| rate.per_second) })
+        };
         Reply::ok(&json!({
             "id": tenant.settings.environment_id,
             "name": "Stand-in tenant",
@@ -37,12 +44,13 @@ pub fn environment(tenant: &Tenant, call: &Call) -> Reply {
             "license": {
                 "id": tenant.settings.environment_id,
                 "licenseQuantities": {
-                    "rlgDvFlowStartRps": limit(100),
-                    "rlgDvFlowExecRps": limit(300),
-                    "rlgDvFlowCallbackRps": limit(300),
-                    "rlgAuthnRps": limit(300),
-                    "rlgDirAccessRps": limit(500),
-                    "rlgDirWriteRps": limit(100),
+                    "rlgDvFlowStartRps": limit(Group::DavinciStart, 100),
+                    "rlgDvFlowExecRps": limit(Group::DavinciExecution, 300),
+                    "rlgDvFlowCallbackRps": limit(Group::DavinciCallback, 300),
+                    "rlgAuthnRps": limit(Group::Sso, 300),
+                    "rlgTokenCheckRps": limit(Group::TokenCheck, 300),
+                    "rlgDirAccessRps": limit(Group::DirectoryRead, 500),
+                    "rlgDirWriteRps": limit(Group::DirectoryWrite, 100),
                 },
             },
         }))

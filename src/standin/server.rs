@@ -10,7 +10,7 @@ use super::settings::{Settings, Version};
 use super::tenant::Tenant;
 use super::tls::{TlsError, secured};
 use super::{
-    applications, authorize, capability, challenge, discovery, echo, hosted, line, management, par,
+    applications, authorize, capability, challenge, discovery, echo, hosted, line, mail_settings, management, par,
     policy_start, sdk_token, session, token, user_api,
 };
 use crate::base::clock::Clock;
@@ -34,6 +34,7 @@ use tokio::task::JoinHandle;
 
 const GET: MethodFilter = MethodFilter::GET;
 const POST: MethodFilter = MethodFilter::POST;
+const MAIL_SETTINGS: &str = "/notificationsSettings/emailDeliverySettings";
 
 /// Every route of the tenant.
 const ROUTES: &[(Area, MethodFilter, &str, Handler)] = &[
@@ -80,6 +81,9 @@ const ROUTES: &[(Area, MethodFilter, &str, Handler)] = &[
     ),
     (Area::Management, GET, "/flowPolicies", management::flow_policies),
     (Area::Management, GET, "/flowPolicies/{policy}", management::flow_policy),
+    (Area::Management, GET, MAIL_SETTINGS, mail_settings::read),
+    (Area::Management, MethodFilter::PUT, MAIL_SETTINGS, mail_settings::replace),
+    (Area::Management, MethodFilter::DELETE, MAIL_SETTINGS, mail_settings::remove),
     (Area::Management, GET, "/users", user_api::find),
     (Area::Management, POST, "/users", user_api::create),
     (Area::Management, GET, "/users/{user}", user_api::read),

@@ -24,6 +24,7 @@ use crate::base::random::text;
 use crate::base::secret::Secret;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,6 +82,8 @@ pub struct Tenant {
     /// Mail.
     pub mailer: Mailer,
     directory: Mutex<Directory>,
+    /// By which way mails would go at a real tenant; none for its own service.
+    mail_settings: Mutex<Option<Value>>,
     /// The pages of each form, by form id: in the SDK dialect, and as a screen.
     pages: HashMap<&'static str, [Page; 2]>,
     drawn: AtomicU64,
@@ -142,6 +145,7 @@ impl Tenant {
             meter: Meter::new(settings.rate_limits.clone()),
             holds: Holds::new(&settings, clock.now()),
             mailer,
+            mail_settings: Mutex::default(),
             directory: Mutex::new(Directory::new(&population_id, room.users)),
             population_id,
             pages,
@@ -169,6 +173,11 @@ impl Tenant {
     /// The users, locked for the caller; never held across a wait.
     pub fn directory(&self) -> MutexGuard<'_, Directory> {
         self.directory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// By which way mails would go at a real tenant; none for its own service.
+    pub fn mail_settings(&self) -> MutexGuard<'_, Option<Value>> {
+        self.mail_settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A stream of randomness that was not handed out before.

@@ -235,7 +235,7 @@ fn recoveries_of_one_run_are_known_to_the_next_by_the_ledger() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = port.local_addr().expect("an address");
     drop(port);
-    let tenant = Tenant::start(&format!("[mail]\nserver = \"{address}\"\n"));
+    let tenant = Tenant::start(&format!("[mail]\nsmtp = \"{address}\"\n"));
     let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
     let ended = tenant.gander(&lab, &["accounts", "provision", &profile, "-c", "4", "--tag", "x"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
