@@ -60,7 +60,8 @@ fn write(table: &Described, page: &mut String) {
     let mut rows = String::from("| key | default | for example | |\n| --- | --- | --- | --- |");
     for Key { name, value, is_default, comment } in &table.keys {
         let value = format!("`{}`", value.replace('|', "\\|"));
-        let (default, example) = if *is_default { (value.as_str(), "") } else { ("", value.as_str()) };
+        let (default, example) =
+            if *is_default { (value.as_str(), "") } else { ("", value.as_str()) };
         let comment = comment.replace('|', "\\|");
         rows.push_str(&format_row([&format!("`{name}`"), default, example, &comment]));
     }
@@ -115,7 +116,12 @@ fn read(text: &str) -> Vec<Described> {
             let mut described = std::mem::take(&mut prose);
             described.extend((!comment.is_empty()).then(|| comment.to_owned()));
             let header = header.to_owned();
-            tables.push(Described { header, is_present: is_live, prose: described, keys: Vec::new() });
+            tables.push(Described {
+                header,
+                is_present: is_live,
+                prose: described,
+                keys: Vec::new(),
+            });
             last = Last::Table;
         } else if let Some((name, value)) = key_of(code) {
             table.prose.append(&mut prose);

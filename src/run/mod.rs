@@ -16,6 +16,7 @@ pub mod mending;
 pub mod pilot;
 pub mod players;
 pub mod ports;
+pub mod preflight;
 pub mod resume;
 pub mod sides;
 pub mod renewals;

@@ -4,6 +4,7 @@
 use super::accounts::{Keepers, at_risk, counts, of_ledger, provision};
 use super::bearer::{BearerError, Bearers};
 use super::making::Making;
+use super::preflight::{PreflightError, look};
 use super::resume::Continued;
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::RunId;
@@ -114,6 +115,9 @@ pub enum StageError {
     /// The passwords of the accounts of a run that is taken up again are not known.
     #[error("the accounts of this run have passwords of another key")]
     OtherKey,
+    /// The tenant is not what the profile takes it for, or its clock is another.
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
     /// The management API did not let us in.
     #[error("the management API cannot be used")]
     Management(#[from] ManagementError),
@@ -158,6 +162,7 @@ impl Remedy for StageError {
             Self::Key(error) => error.remedy(),
             Self::GivenKey(error) => error.remedy(),
             Self::Provision { source, .. } | Self::PutRight { source } => source.remedy(),
+            Self::Preflight(error) => error.remedy(),
             Self::Management(error) => error.remedy(),
             Self::Bearer(error) => error.remedy(),
             Self::OtherKey => Some(
@@ -182,7 +187,11 @@ impl StageError {
     pub const fn is_of_tenant(&self) -> bool {
         matches!(
             self,
-            Self::Provision { .. } | Self::PutRight { .. } | Self::Management(_) | Self::Bearer(_)
+            Self::Provision { .. }
+                | Self::PutRight { .. }
+                | Self::Preflight(_)
+                | Self::Management(_)
+                | Self::Bearer(_)
         )
     }
 }
@@ -208,6 +217,11 @@ pub async fn open(
     let guard = guard(tenants, checked.is_acknowledged())?;
     let transport =
         Transport::new(guard, &profile.http, Resolver::System, clock.clone())?.of_run(&wishes.run);
+    // Before anything is made there. This machine needs no such question.
+    let outside = tenants.iter().filter(|tenant| !tenant.is_loopback);
+    if let Some(problem) = look(outside, &transport, &clock).await.into_iter().next() {
+        return Err(problem.into());
+    }
     let key = match &wishes.password_key {
         Some(text) => PasswordKey::new(text)?,
         None => key_file::read_or_make(&wishes.state_folder.join("password.key"))?,
