@@ -10,6 +10,7 @@ use super::prepare::{self, Ground, Order, Selection};
 use super::report_search::shown;
 use super::run::{asked_to_stop, is_of_nobody};
 use super::terminal::{Style, Terminal};
+use super::walk;
 use crate::analysis::capacity::exit::exit;
 use crate::analysis::capacity::found::{Asked, Level, LevelVerdict, Purpose, Reason};
 use crate::analysis::capacity::level;
@@ -36,6 +37,9 @@ use std::time::Duration;
 pub(super) struct CapacityArgs {
     #[command(flatten)]
     selection: Selection,
+    /// Do not perform each journey once before the load, as is done at a tenant that is not this machine
+    #[arg(long)]
+    no_walk_first: bool,
     /// First level, such as `2/s`; without it the rate of the workload, or 1/s
     #[arg(long, value_name = "RATE")]
     from: Option<String>,
@@ -112,8 +116,16 @@ pub(super) fn capacity(args: &CapacityArgs, terminal: &Terminal) -> Result<Exit,
         continued: None,
     };
     let outcome = runtime.block_on(async {
+        let is_outside = checked.profile.tenants().any(|(_, tenant)| !tenant.is_loopback);
+        let prepared = async {
+            let mut ground = prepare::ground(&args.selection, checked, order, terminal).await?;
+            if is_outside && !args.no_walk_first {
+                walk::first(&mut ground, terminal).await?;
+            }
+            Ok(ground)
+        };
         let ground = tokio::select! {
-            ground = prepare::ground(&args.selection, checked, order, terminal) => ground?,
+            ground = prepared => ground?,
             () = asked_to_stop(ending.stop()) => {
                 terminal.say("stopped before any load; accounts made so far are on the ledger");
                 return Ok(Exit::Interrupted);

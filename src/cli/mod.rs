@@ -36,6 +36,7 @@ mod sink;
 mod stand_in;
 mod terminal;
 mod tui;
+mod walk;
 mod watch;
 
 use clap::{Parser, Subcommand, ValueEnum};

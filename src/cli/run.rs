@@ -12,6 +12,7 @@ use super::report::about;
 use super::settle::{Settled, settle, wind_up};
 use super::terminal::{Style, Terminal};
 use super::tui;
+use super::walk;
 use super::watch::{self, WatchArgs};
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
@@ -87,6 +88,13 @@ pub(super) struct RunArgs {
     /// between them is what a comparison has to be larger than
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
     repeat: Option<u16>,
+    /// Perform each journey once before the load, and go on only if all of them reach their goals: always
+    /// done at a tenant that is not this machine
+    #[arg(long, conflicts_with = "no_walk_first")]
+    walk_first: bool,
+    /// Go on without that, there too
+    #[arg(long)]
+    no_walk_first: bool,
     /// Print the summary as JSON to standard output; with --repeat each on a line of its own
     #[arg(long)]
     json: bool,
@@ -136,8 +144,16 @@ pub(super) fn once(
     let made = dir.clone();
     terminal.say(&format!("{} {}", terminal.paint(Style::Faint, "run"), dir.path().display()));
     let outcome = runtime.block_on(async {
+        let walks = going.is_none() && args.walks_first(&checked);
+        let prepared = async {
+            let mut ground = prepare::ground(&selection, checked, order, terminal).await?;
+            if walks {
+                walk::first(&mut ground, terminal).await?;
+            }
+            Ok(ground)
+        };
         let ground = tokio::select! {
-            ground = prepare::ground(&selection, checked, order, terminal) => ground?,
+            ground = prepared => ground?,
             () = asked_to_stop(ending.stop()) => {
                 terminal.say("stopped before any load; accounts made so far are on the ledger");
                 return Ok(Exit::Interrupted);
@@ -301,6 +317,12 @@ impl RunArgs {
     /// The same for one run of several.
     pub(super) fn for_one(&self, seed: Seed, out: Option<PathBuf>) -> Self {
         Self { selection: self.selection.with_seed(seed), out, ..self.clone() }
+    }
+
+    /// Whether each journey is performed once before the load.
+    fn walks_first(&self, checked: &Checked) -> bool {
+        let is_outside = checked.profile.tenants().any(|(_, tenant)| !tenant.is_loopback);
+        self.walk_first || is_outside && !self.no_walk_first
     }
 
     /// What the flags say, as a document laid over the profile.

@@ -17,6 +17,7 @@ pub mod mending;
 pub mod pilot;
 pub mod players;
 pub mod ports;
+pub mod preflight;
 mod registering;
 pub mod registry;
 pub mod resume;

@@ -5,6 +5,7 @@ use super::accounts::{Keepers, at_risk, counts, of_ledger, provision};
 use super::bearer::{BearerError, Bearers};
 use super::ledger_file::LedgerFileError;
 use super::making::Making;
+use super::preflight::{PreflightError, look};
 use super::resume::Continued;
 use super::sources::borrow;
 use crate::base::clock::{Clock, Utc};
@@ -132,6 +133,9 @@ pub enum StageError {
     /// The passwords of the accounts of a run that is taken up again are not known.
     #[error("the accounts have passwords of another key")]
     OtherKey,
+    /// The tenant is not what the profile takes it for, or its clock is another.
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
     /// The management API did not let us in.
     #[error("the management API cannot be used")]
     Management(#[from] ManagementError),
@@ -176,6 +180,7 @@ impl Remedy for StageError {
             Self::Key(error) => error.remedy(),
             Self::GivenKey(error) => error.remedy(),
             Self::Provision { source, .. } | Self::PutRight { source } => source.remedy(),
+            Self::Preflight(error) => error.remedy(),
             Self::Management(error) => error.remedy(),
             Self::Lender(error) => error.remedy(),
             Self::Register { journey, .. } => Some(format!(
@@ -207,6 +212,7 @@ impl StageError {
             Self::Provision { .. }
                 | Self::Register { .. }
                 | Self::PutRight { .. }
+                | Self::Preflight(_)
                 | Self::Management(_)
                 | Self::Bearer(_)
         )
@@ -234,6 +240,11 @@ pub async fn open(
     let guard = guard(tenants, checked.is_acknowledged())?;
     let transport =
         Transport::new(guard, &profile.http, Resolver::System, clock.clone())?.of_run(&wishes.run);
+    // Before anything is made there. This machine needs no such question.
+    let outside = tenants.iter().filter(|tenant| !tenant.is_loopback);
+    if let Some(problem) = look(outside, &transport, &clock).await.into_iter().next() {
+        return Err(problem.into());
+    }
     let key = password_key(wishes.password_key.as_ref(), &wishes.state_folder)?;
     let (run, seed) = (wishes.run, wishes.seed);
     let (ledger, ledger_path, taken) = open_ledger(&wishes.folder, wishes.continued)?;
