@@ -1,5 +1,6 @@
 //! The commands: the only part that talks to a person.
 
+mod announce;
 mod aside;
 mod assemble;
 mod broadcast;
@@ -79,6 +80,8 @@ enum Command {
     Compare(Box<compare::CompareArgs>),
     /// Find every problem of a profile; with --walk, perform each journey once and show it
     Check(check::CheckArgs),
+    /// Write the sheet to send to a tenant's owner or its support before a test
+    Announce(Box<announce::AnnounceArgs>),
     /// Serve a stand-in tenant
     StandIn(stand_in::StandInArgs),
     /// List and show journeys, and make more: from a recording or in the terminal
@@ -101,6 +104,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
         Command::Report(args) => report::report(&args, &terminal),
         Command::Compare(args) => compare::compare(&args, &terminal),
         Command::Check(args) => check::check(&args, &terminal),
+        Command::Announce(args) => announce::announce(&args, &terminal),
         Command::StandIn(args) => stand_in::stand_in(&args, &terminal),
         Command::Journeys(command) => journeys::journeys(&command, &terminal),
         Command::Schema(args) => schema::schema(&args, &terminal),

@@ -2,6 +2,7 @@
 
 use super::overlay::{self, Overlay};
 use super::tenant::Tenant;
+use crate::analysis::budget::limits::Limits;
 use crate::analysis::capacity;
 use crate::analysis::guard::Guard;
 use crate::analysis::rule::{Metric, Rule};
@@ -51,6 +52,8 @@ pub struct Profile {
     pub identities: identity::settings::Settings,
     /// Where codes come from.
     pub codes: codes::settings::Settings,
+    /// What the licence allows.
+    pub limits: Limits,
 }
 
 /// What makes a variant.
@@ -120,7 +123,6 @@ pub enum AccountSource {
 impl Profile {
     /// Reads a whole document. Problems go to the section's list; what could be read is returned.
     pub fn read(mut section: Section<'_>) -> Self {
-        section.not_built_yet("limits");
         let stand_in = section.section("stand_in");
         let profile = Self {
             journey_files: section.texts("journey_files").unwrap_or_default(),
@@ -138,6 +140,7 @@ impl Profile {
             accounts: read_accounts(section.section("accounts")),
             identities: whole(section.section("identities"), identity::settings::Settings::read),
             codes: whole(section.section("codes"), codes::settings::Settings::read),
+            limits: whole(section.section("limits"), Limits::read),
         };
         section.finish();
         profile

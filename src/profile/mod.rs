@@ -1,5 +1,6 @@
 //! The profile: one TOML document that says what to run where, read whole, checked whole.
 
+mod budget;
 pub mod check;
 pub mod document;
 pub mod load;

@@ -19,5 +19,6 @@ pub mod ports;
 pub mod resume;
 pub mod sides;
 pub mod renewals;
+mod sentry;
 pub mod stage;
 pub mod summarise;

@@ -1,6 +1,7 @@
 //! The real binary, as a person uses it.
 
 mod arrivals;
+mod budget;
 mod by_flow;
 mod capacity;
 mod canary;
