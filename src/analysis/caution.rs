@@ -1,6 +1,7 @@
 //! Reasons to distrust a number, each with what to do about it.
 
 use super::verdict::OVERLOADED_PART;
+use crate::base::clock::Utc;
 use crate::base::figures;
 use crate::base::names::{Journey, MOST_FLOW_VARIANTS, OTHER_FLOW, UNKNOWN_FLOW, Variant};
 use crate::base::units::Span;
@@ -12,7 +13,7 @@ use crate::measure::tally::{FlowTally, Tally, share};
 use crate::measure::timeline::allowed_lag_us;
 use crate::result::summary::{Caution, WorkloadModel};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What of a run the tally does not know.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,8 @@ pub struct Circumstances {
     pub by_flow: bool,
     /// The thresholds that were to stop the run and never had samples enough to, each in a line of its own.
     pub never_looked: Vec<String>,
+    /// When it started, in milliseconds since 1970; 0 where that is not known.
+    pub started_unix_ms: u64,
 }
 
 /// One reason of the table: when it applies, with its text.
@@ -47,6 +50,7 @@ const REASONS: &[Reason] = &[
     Reason { slug: "interrupted", advice: KILLED, text: interrupted },
     Reason { slug: "resumed", advice: GAPS, text: resumed },
     Reason { slug: "rate-changed", advice: BY_HAND, text: rate_changed },
+    Reason { slug: "rate-limited", advice: LICENCE, text: rate_limited },
     Reason { slug: "generator-unknown", advice: UNKNOWN, text: generator_unknown },
     Reason { slug: "generator-busy", advice: BUSY, text: generator_busy },
     Reason { slug: "little-headroom", advice: BUSY, text: little_headroom },
@@ -72,6 +76,8 @@ const GAPS: &str = "nothing is told of the gaps; what came back right after one 
 const BY_HAND: &str = "read it as a trial; to rely on it, write the stages that you found into \
      `workload.stages` and run those";
 const BUSY: &str = "use fewer users or a lower rate, a larger machine, or several agents";
+const LICENCE: &str = "read what failed then as the licence's doing, not the flow's; run at a rate that fits, which \
+     `[limits]` says beforehand, or have the licence raised; comparisons leave these stretches out";
 const UNKNOWN: &str = "watch the generator's CPU by other means, or run on Linux";
 const LATE: &str = "take other work off this machine, give gander more cores, or use fewer users";
 const FILES: &str =
@@ -131,6 +137,9 @@ fn interrupted(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
     circumstances.interrupted.then(|| format!("the run was interrupted after {seconds} s"))
 }
 
+/// Most stretches of 429 that are told one by one.
+const MOST_STRETCHES: usize = 5;
+
 /// Most gaps that are told one by one.
 const MOST_GAPS: usize = 5;
 
@@ -170,6 +179,29 @@ fn rate_changed(tally: &Tally, _: &Circumstances) -> Option<String> {
     Some(format!(
         "the rate was changed by hand {times} while the run went on: it is not the run of its plan"
     ))
+}
+
+fn rate_limited(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    let stretches = tally.run.limited.stretches();
+    let calls: u64 = stretches.iter().map(|stretch| stretch.calls).sum();
+    let at = |ms: u64| {
+        let moment = Duration::from_millis(circumstances.started_unix_ms.saturating_add(ms));
+        let moment = SystemTime::UNIX_EPOCH.checked_add(moment).unwrap_or(SystemTime::UNIX_EPOCH);
+        let (hour, minute, second) = Utc::of(moment).time;
+        format!("{hour:02}:{minute:02}:{second:02}")
+    };
+    let told = stretches.iter().take(MOST_STRETCHES);
+    let mut told: Vec<_> =
+        told.map(|it| format!("from {} to {}", at(it.from_ms), at(it.to_ms))).collect();
+    let more = stretches.len() - told.len();
+    told.extend((more > 0).then(|| format!("{more} more times")));
+    let turned_down = if calls == 1 { "1 call was" } else { &format!("{calls} calls were") };
+    (!stretches.is_empty()).then(|| {
+        format!(
+            "limited by the licence {} UTC: {turned_down} turned down with 429",
+            told.join(", ")
+        )
+    })
 }
 
 fn generator_busy(tally: &Tally, _: &Circumstances) -> Option<String> {

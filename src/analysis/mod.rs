@@ -1,6 +1,7 @@
 //! Judgement: rules, guards, the verdict and reasons to distrust it. Pure.
 
 pub mod bootstrap;
+pub mod budget;
 pub mod capacity;
 pub mod caution;
 pub mod compare;

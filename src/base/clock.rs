@@ -92,11 +92,45 @@ impl Utc {
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
     }
 
+    /// `2026-11-21 18:34`, to the minute.
+    pub fn minute(&self) -> String {
+        let ((year, month, day), (hour, minute, _)) = (self.date, self.time);
+        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+    }
+
     /// `20261121-183441`, safe in file names and addresses.
     pub fn compact(&self) -> String {
         let ((year, month, day), (hour, minute, second)) = (self.date, self.time);
         format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
     }
+}
+
+/// The moment that a text names in UTC: `2026-12-01T10:00Z`, with or without seconds, with a blank for the `T`. None
+/// for anything else, days that no month has included, and for moments before 1970.
+pub fn moment(text: &str) -> Option<SystemTime> {
+    let (date, time) = text.trim().strip_suffix(['Z', 'z'])?.split_once(['T', 't', ' '])?;
+    let numbers = |text: &str, between: char| -> Option<Vec<u64>> {
+        let is_plain =
+            |part: &&str| part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+        text.split(between).map(|part| Some(part).filter(is_plain)?.parse().ok()).collect()
+    };
+    let ([year, month, day], time) =
+        (<[u64; 3]>::try_from(numbers(date, '-')?).ok()?, numbers(time, ':')?);
+    let (hour, minute, second) = match time.as_slice() {
+        [hour, minute] => (*hour, *minute, 0),
+        [hour, minute, second] => (*hour, *minute, *second),
+        _ => return None,
+    };
+    if hour > 23 || minute > 59 || second > 59 || !(1970..=9999).contains(&year) {
+        return None;
+    }
+    // A year has 365.2425 days: from so many the date is a few days away at most.
+    let guess = (year - 1970) * 1461 / 4 + month.saturating_sub(1) * 30;
+    let wanted = (i64::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?);
+    let days = (guess.saturating_sub(100)..guess + 100)
+        .find(|days| i64::try_from(*days).is_ok_and(|days| civil(days) == wanted))?;
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 /// Days since 1970-01-01 to a date of the Gregorian calendar, by Howard Hinnant's
@@ -139,5 +173,32 @@ mod tests {
         }
         let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_286_081);
         assert_eq!(Utc::of(moment).compact(), "20261121-183441");
+        assert_eq!(Utc::of(moment).minute(), "2026-11-21 18:34");
+    }
+
+    #[test]
+    fn a_moment_that_is_written_is_the_one_that_is_read() {
+        for text in [
+            "1970-01-01T00:00:00Z",
+            "2000-02-29T23:59:59Z",
+            "2026-12-01T10:00:00Z",
+            "9999-12-31T00:00:01Z",
+        ] {
+            let read = moment(text).unwrap();
+            assert_eq!(Utc::of(read).stamp(), text.replace('Z', ".000Z"));
+        }
+        assert_eq!(moment("2026-12-01 10:00Z"), moment("2026-12-01T10:00:00Z"));
+        for wrong in [
+            "2026-12-01T10:00",
+            "2026-02-30T10:00Z",
+            "2026-13-01T10:00Z",
+            "1969-12-31T10:00Z",
+            "2026-12-01T24:00Z",
+            "tomorrow",
+            "2026-12-01T+1:00Z",
+            "",
+        ] {
+            assert_eq!(moment(wrong), None, "{wrong}");
+        }
     }
 }

@@ -71,6 +71,8 @@ pub(super) fn setup(
     let Ground { checked, opened, .. } = ground;
     let profile = &checked.profile;
     let (choices, weights) = choices(ground);
+    let named = choices.iter().map(|choice| (choice.variant.clone(), choice.script.name.clone()));
+    let named = named.filter(|_| profile.variant_by == VariantBy::Profile).collect();
     let mix = Mix::new(&weights, undertaking.seed)
         .map_err(|error| Failure::of(Exit::WrongInput, &error))?;
     let anew = record(ground, &undertaking);
@@ -102,6 +104,7 @@ pub(super) fn setup(
         dir,
         record,
         guards: profile.guards.clone(),
+        choices: named,
         lookouts,
         pilot: None,
         first_index,

@@ -4,6 +4,7 @@ mod accounts;
 mod accounts_clean_up;
 mod accounts_list;
 mod accounts_provision;
+mod announce;
 mod aside;
 mod assemble;
 mod broadcast;
@@ -89,6 +90,8 @@ enum Command {
     /// Make, list and remove accounts through the tenant's management API
     #[command(subcommand)]
     Accounts(accounts::AccountsCommand),
+    /// Write the sheet to send to a tenant's owner or its support before a test
+    Announce(Box<announce::AnnounceArgs>),
     /// Serve a stand-in tenant
     StandIn(stand_in::StandInArgs),
     /// List and show journeys, and make more: from a recording or in the terminal
@@ -117,6 +120,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
         Command::Compare(args) => compare::compare(&args, &terminal),
         Command::Check(args) => check::check(&args, &terminal),
         Command::Accounts(command) => accounts::accounts(&command, &terminal),
+        Command::Announce(args) => announce::announce(&args, &terminal),
         Command::StandIn(args) => stand_in::stand_in(&args, &terminal),
         Command::Journeys(command) => journeys::journeys(&command, &terminal),
         Command::Schema(args) => schema::schema(&args, &terminal),

@@ -23,6 +23,7 @@ use crate::profile::load::{self, Flags, Origin};
 use crate::profile::reference::Surroundings;
 use crate::profile::supply::Shortage;
 use crate::profile::tenant::Tenant;
+use crate::report::budget;
 use crate::run::resume::Continued;
 use crate::run::stage::{self, Opened, Wishes};
 use crate::standin::Ready;
@@ -99,11 +100,25 @@ pub(super) fn read(selection: &Selection, flags: Flags) -> Result<Checked, Failu
     read_or(QUICKSTART, selection, flags)
 }
 
-/// The same with another one, by name and text, where none is selected.
+/// The same for a command that calls nothing: nobody has to have been asked yet.
+pub(super) fn read_to_announce(selection: &Selection, flags: Flags) -> Result<Checked, Failure> {
+    read_as(QUICKSTART, selection, flags, true)
+}
+
+/// The same as [`read`] with another one, by name and text, where none is selected.
 pub(super) fn read_or(
+    of: (&str, &str),
+    selection: &Selection,
+    flags: Flags,
+) -> Result<Checked, Failure> {
+    read_as(of, selection, flags, false)
+}
+
+fn read_as(
     (name, text): (&str, &str),
     selection: &Selection,
     mut flags: Flags,
+    calls_nothing: bool,
 ) -> Result<Checked, Failure> {
     let problems = Problems::default();
     let origin = match &selection.profile {
@@ -117,6 +132,7 @@ pub(super) fn read_or(
     let typed = Typed {
         acknowledge: selection.acknowledge.as_deref(),
         environment: selection.environment.as_deref(),
+        calls_nothing,
     };
     let checked = check::check(&loaded, typed, &problems);
     if !checked.profile.names_tenant {
@@ -178,7 +194,9 @@ fn lacks_policy(policy: &str, policies: &BTreeMap<String, String>) -> Option<(St
 
 /// Tells what may not last for the whole load, and refuses a load that some users must go without it.
 pub(super) fn check_supply(checked: &Checked, terminal: &Terminal) -> Result<(), Failure> {
-    let shortages = checked.shortages(Clock::system().wall());
+    tell_cost(checked, terminal);
+    let mut shortages = checked.overspending();
+    shortages.extend(checked.shortages(Clock::system().wall()));
     let (certain, likely): (Vec<_>, Vec<_>) = shortages.into_iter().partition(|it| it.is_certain);
     for Shortage { what, advice, .. } in likely {
         terminal.say(&format!("{} {what}; {advice}", terminal.paint(Style::Bad, "caution")));
@@ -187,6 +205,16 @@ pub(super) fn check_supply(checked: &Checked, terminal: &Terminal) -> Result<(),
         |it: Shortage| Complaint { what: it.what, place: None, remedy: Some(it.advice) };
     let complaints: Vec<_> = certain.into_iter().map(complaint).collect();
     if complaints.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::WrongInput, complaints }) }
+}
+
+/// What the load costs, for whoever pays for it; on this machine for those who want to know.
+fn tell_cost(checked: &Checked, terminal: &Terminal) {
+    let text = budget::render(&checked.budget(), terminal.columns(), terminal.paint_of_text());
+    if checked.is_costly() {
+        terminal.say(text.trim_end());
+    } else {
+        terminal.explain(text.trim_end());
+    }
 }
 
 /// Everything that journeys need, in place.

@@ -25,6 +25,9 @@ pub fn write(script: &Script, remarks: &[String]) -> String {
     if script.start_creates_account {
         put(&mut text, format_args!("start_creates_account = true"));
     }
+    if let Some(answers) = script.answers {
+        put(&mut text, format_args!("answers = {answers}"));
+    }
     if !script.input.is_empty() {
         put(&mut text, format_args!("\n[input]"));
         for (key, value) in script.input.entries_in_toml() {
@@ -285,6 +288,7 @@ mod tests {
                 name: name.into(),
                 goal,
                 account: Some(AccountState::Ok),
+                answers: None,
                 rules,
                 ends: token.into_iter().chain(ends).collect(),
             }

@@ -198,6 +198,7 @@ impl Draft {
             start_creates_account: self.starts_with(Variable::PersonaPassword)
                 || (maker.is_none() && self.starts_with(Variable::PersonaEmail)),
             input: self.input.clone(),
+            answers: None,
             rules,
             ends,
         })

@@ -67,6 +67,8 @@ struct Journey {
     input: Option<BTreeMap<String, Given>>,
     /// Whether the start makes an account: it goes on the ledger first.
     start_creates_account: Option<bool>,
+    /// How many forms an iteration answers, for what a load will cost; by default each rule counts once.
+    answers: Option<u64>,
     /// Answers to forms.
     rule: Option<Vec<Rule>>,
     /// Calls after the flow, in order.

@@ -26,6 +26,9 @@ pub struct Script {
     pub input: Input,
     /// The start makes an account: it goes on the ledger first.
     pub start_creates_account: bool,
+    /// How many forms an iteration answers, as far as its author knows: for what a load will cost, which is told
+    /// before any flow was met.
+    pub answers: Option<u64>,
     /// Answers, tried in order.
     pub rules: Vec<Rule>,
     /// What happens after the flow.
@@ -176,6 +179,7 @@ impl Script {
             section.problems().note(Some(place), what, Some(remedy.to_owned()));
         }
         let start_creates_account = section.flag("start_creates_account").unwrap_or(false);
+        let answers = section.count("answers");
         let rules: Vec<_> = section.sections("rule").into_iter().filter_map(Rule::read).collect();
         let mut ends = Vec::new();
         for mut end in section.sections("end") {
@@ -198,6 +202,7 @@ impl Script {
             start,
             input: given.unwrap_or_default(),
             start_creates_account,
+            answers,
             rules,
             ends,
         };

@@ -29,4 +29,4 @@ pub use launch::{Launched, LoadEnd, LoadError, launch};
 pub use performer::{Performer, Ticket};
 pub use rate::{MOST_FACTOR, RateControl};
 pub use stop::Stop;
-pub use tally::{Counts, Progress};
+pub use tally::{Counts, Ended, Progress};

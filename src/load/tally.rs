@@ -1,6 +1,7 @@
 //! How many iterations were due and how they ended, exactly, while the run goes and after it.
 
 use super::performer::Ticket;
+use crate::measure::counts::FaultCounts;
 use crate::measure::fault::Fault;
 use crate::measure::sample::Ending;
 use crate::measure::series::Phase;
@@ -43,6 +44,15 @@ impl Counts {
     }
 }
 
+/// Iterations of a choice that came to an end of their own.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Ended {
+    /// Reached their goal.
+    pub completed: u64,
+    /// Did not, by fault.
+    pub faults: FaultCounts,
+}
+
 /// Counts of a run in progress, for whoever shows it. Cheap to read, from any thread.
 #[derive(Clone, Debug)]
 pub struct Progress(Arc<Tally>);
@@ -70,6 +80,11 @@ impl Progress {
         total
     }
 
+    /// Iterations that came to an end of their own so far, in all phases, by choice of the mix.
+    pub fn ended(&self) -> Vec<Ended> {
+        self.0.ended()
+    }
+
     /// The same, by choice of the mix and by phase.
     pub fn by_choice(&self) -> Vec<[Counts; Phase::COUNT]> {
         self.0.snapshot()
@@ -80,6 +95,8 @@ impl Progress {
 #[derive(Debug)]
 pub(super) struct Tally {
     cells: Box<[[Cell; Phase::COUNT]]>,
+    /// Failed iterations of each choice, by fault.
+    faults: Box<[[AtomicU64; Fault::COUNT]]>,
     launched: AtomicUsize,
     at_work: AtomicUsize,
     last_end_us: AtomicU64,
@@ -108,6 +125,9 @@ impl Tally {
     pub(super) fn new(choices: usize) -> Self {
         Self {
             cells: std::iter::repeat_with(Default::default).take(choices.max(1)).collect(),
+            faults: std::iter::repeat_with(|| std::array::from_fn(|_| AtomicU64::new(0)))
+                .take(choices.max(1))
+                .collect(),
             launched: AtomicUsize::new(0),
             at_work: AtomicUsize::new(0),
             last_end_us: AtomicU64::new(0),
@@ -139,6 +159,10 @@ impl Tally {
             }
             Ending::Failed(fault) => {
                 self.count(ticket, |cell| &cell.failed);
+                let faults = self.faults.get(ticket.choice).or_else(|| self.faults.last());
+                if let Some(counter) = faults.and_then(|faults| faults.get(fault as usize)) {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
                 if fault == Fault::Panicked {
                     self.count(ticket, |cell| &cell.panicked);
                 }
@@ -155,6 +179,16 @@ impl Tally {
 
     pub(super) fn snapshot(&self) -> Vec<[Counts; Phase::COUNT]> {
         self.cells.iter().map(|phases| phases.each_ref().map(Cell::read)).collect()
+    }
+
+    fn ended(&self) -> Vec<Ended> {
+        let of = |(phases, by_fault): (&[Cell; Phase::COUNT], &[AtomicU64; Fault::COUNT])| {
+            let completed = phases.iter().map(|cell| cell.completed.load(Ordering::Relaxed)).sum();
+            let counted = Fault::all().zip(by_fault);
+            let faults = counted.map(|(fault, number)| (fault, number.load(Ordering::Relaxed)));
+            Ended { completed, faults: faults.collect() }
+        };
+        self.cells.iter().zip(&self.faults).map(of).collect()
     }
 
     fn count(&self, ticket: &Ticket, counter: impl Fn(&Cell) -> &AtomicU64) {
@@ -220,6 +254,10 @@ mod tests {
         assert_eq!(counts[0][Phase::WarmUp as usize].completed, 1);
         assert_eq!(counts[1][Phase::Drain as usize].dropped, 1);
         assert_eq!(tally.last_end(), Duration::from_millis(7));
+        let ended = tally.ended();
+        assert_eq!((ended[0].completed, ended[1].completed), (1, 1));
+        assert!(ended[0].faults.is_empty());
+        assert_eq!((ended[1].faults.of(Fault::Panicked), ended[1].faults.total()), (1, 1));
         assert_eq!(Progress::of(Arc::new(tally)).counts().due, 7);
     }
 }

@@ -12,6 +12,7 @@ mod exemplar;
 pub mod failing;
 pub mod fault;
 pub mod histogram;
+pub mod limited;
 pub mod recorder;
 pub mod sample;
 pub mod segment;

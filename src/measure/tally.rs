@@ -3,6 +3,7 @@
 use super::counts::{FaultCounts, StepCounts};
 use super::fault::Fault;
 use super::histogram::{Bounds, Judged, Percentile, Times};
+use super::limited::Limited;
 use super::series::{Kind, Outcome, Phase, SeriesKey};
 use super::timeline::{Interval, JourneyLine, Line, RATE_CHANGE, Readings};
 use crate::base::names::{Journey, Step, Variant};
@@ -163,6 +164,8 @@ pub struct RunTally {
     pub other: u64,
     /// How often the rate was changed while the run went on.
     pub rate_changes: u64,
+    /// When the tenant turned calls down for their rate.
+    pub limited: Limited,
 }
 
 /// Seconds taken together until they have enough arrivals for a 99th percentile. Whether it is too
@@ -231,6 +234,7 @@ impl RunTally {
         self.other += line.other;
         let changes = line.events.iter().filter(|event| event.slug == RATE_CHANGE);
         self.rate_changes += changes.count() as u64;
+        self.limited.absorb(line);
     }
 
     fn close_lag_window(&mut self, is_late: bool) {

@@ -2,6 +2,7 @@
 
 use super::counts::FaultCounts;
 use super::histogram::{Bounds, Times};
+use super::limited::Stretch;
 use super::segment::Gap;
 use super::series::{Kind, Outcome, Phase, SeriesKey};
 use super::tally::{Pool, share};
@@ -25,6 +26,8 @@ pub struct Windows {
     most: usize,
     /// What is left out: from when to when, in whole windows of the first width.
     cuts: Vec<(u64, u64)>,
+    /// What of that has samples, which are passed over.
+    passed_over: Vec<(u64, u64)>,
     /// How much of each is measured.
     measured_ms: Vec<u64>,
     tracks: BTreeMap<Track, Vec<Cell>>,
@@ -133,8 +136,9 @@ impl Windows {
     /// `most`, each two become one of twice the length.
     pub fn new(width_ms: u64, most: usize) -> Self {
         let (width_ms, most) = (width_ms.max(1), most.max(1));
-        let (cuts, measured_ms, tracks) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { width_ms, most, cuts, measured_ms, tracks, completed: 0, timed: 0 }
+        let (cuts, passed_over) = (Vec::new(), Vec::new());
+        let (measured_ms, tracks) = (Vec::new(), BTreeMap::new());
+        Self { width_ms, most, cuts, passed_over, measured_ms, tracks, completed: 0, timed: 0 }
     }
 
     /// The same, still without any, for a run with these gaps.
@@ -148,6 +152,35 @@ impl Windows {
             (from < to).then_some((from * width_ms, to * width_ms))
         };
         Self { cuts: gaps.iter().filter_map(whole).collect(), ..self }
+    }
+
+    /// The same, still without any, that passes over these stretches: what ends in one is in no window, and the
+    /// window after it is the next of the one before. With any, the sum of all windows is no more the tally.
+    #[must_use]
+    pub fn passing_over(self, stretches: &[Stretch]) -> Self {
+        let width_ms = self.width_ms;
+        let whole = |stretch: &Stretch| {
+            let from = stretch.from_ms / width_ms * width_ms;
+            // The last interval of a stretch ends a few milliseconds late.
+            let to = stretch.to_ms.saturating_sub(width_ms / SLACK).div_ceil(width_ms) * width_ms;
+            (from, to.max(from + width_ms))
+        };
+        let passed_over: Vec<_> = stretches.iter().map(whole).collect();
+        let mut all = self.cuts;
+        all.extend(&passed_over);
+        all.sort_unstable();
+        let mut cuts: Vec<(u64, u64)> = Vec::new();
+        for (from, to) in all {
+            match cuts.last_mut() {
+                Some(last) if from <= last.1 => last.1 = last.1.max(to),
+                _ => cuts.push((from, to)),
+            }
+        }
+        Self { cuts, passed_over, ..self }
+    }
+
+    fn passes_over(&self, at_ms: u64) -> bool {
+        self.passed_over.iter().any(|(from_ms, to_ms)| (*from_ms..*to_ms).contains(&at_ms))
     }
 
     /// When a window begins, from the start of the run.
@@ -235,6 +268,9 @@ impl Windows {
     /// Adds the counters of an interval; its times have to be added too.
     pub fn absorb_line(&mut self, line: &Line) {
         let at_ms = middle((line.start_ms, line.end_ms));
+        if self.passes_over(at_ms) {
+            return;
+        }
         let place = self.place(at_ms);
         if line.measured_ms > 0 {
             if place >= self.measured_ms.len() {
@@ -265,7 +301,8 @@ impl Windows {
     /// Adds times of one series that were measured between two moments of the run. Those that are
     /// neither response times nor exchanges of the measured part are passed over.
     pub fn absorb_times(&mut self, key: &SeriesKey, span: (u64, u64), times: &Times) {
-        if key.phase != Phase::Measured || key.journey.as_str().is_empty() {
+        let is_measured = key.phase == Phase::Measured && !key.journey.as_str().is_empty();
+        if !is_measured || self.passes_over(middle(span)) {
             return;
         }
         let (variant, journey) = (key.variant.clone(), key.journey.clone());
@@ -459,6 +496,42 @@ mod tests {
                 tally.run.measured_ms
             );
         }
+    }
+
+    #[test]
+    fn what_ends_in_a_stretch_that_is_passed_over_is_in_no_window() {
+        let stretch = Stretch { from_ms: 10_000, to_ms: 14_003, calls: 7 };
+        for (width_ms, begins) in [
+            (1000, (0..10).chain(14..30).map(|second| second * 1000).collect::<Vec<_>>()),
+            (10_000, vec![0, 20_000]),
+        ] {
+            let mut windows = Windows::new(width_ms, 1000).passing_over(&[stretch]);
+            for second in 0..30 {
+                let (start_ms, end_ms) = (second * 1000, second * 1000 + 1003);
+                let journeys = vec![row(Phase::Measured, 3, 3, 0, 0)];
+                let line =
+                    Line { start_ms, end_ms, measured_ms: 1000, journeys, ..Line::default() };
+                windows.absorb_line(&line);
+                let mut times = Times::new(Bounds::Journey);
+                (0..3).for_each(|_| times.record(5));
+                windows.absorb_times(&key(Kind::Response), (start_ms, end_ms), &times);
+            }
+            let found: Vec<_> = windows.measured().map(|place| windows.begins_ms(place)).collect();
+            assert_eq!(found, begins, "{width_ms}");
+            let cells = windows.cells(|_| true);
+            let kept = 3 * begins.len() as u64 * width_ms / 1000;
+            assert_eq!(cells.iter().map(|cell| cell.due).sum::<u64>(), kept);
+            assert_eq!(cells.iter().map(|cell| cell.pool.good.count()).sum::<u64>(), kept);
+            assert!(windows.untimed_share().abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_gap_in_a_stretch_is_left_out_once() {
+        let gap = Gap { from_ms: 12_000, to_ms: 13_000, warm_ms: 20_000 };
+        let stretch = Stretch { from_ms: 10_000, to_ms: 15_000, calls: 7 };
+        let windows = Windows::new(1000, 1000).without(&[gap]).passing_over(&[stretch]);
+        assert_eq!((windows.begins_ms(9), windows.begins_ms(10)), (9000, 20_000));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::base::secret::{STRUCK_OUT, without_user_info};
 use crate::journey::catalog;
 use crate::journey::perform::POLL;
 use crate::journey::script::{Script, Start};
+use crate::workload::settings::Settings;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,6 +41,8 @@ pub struct Typed<'a> {
     pub acknowledge: Option<&'a str>,
     /// `--environment`
     pub environment: Option<&'a str>,
+    /// Nothing is called, so nothing has to be acknowledged yet.
+    pub calls_nothing: bool,
 }
 
 /// Reads and checks a loaded document. Everything wrong is noted in `problems`; the result is
@@ -71,7 +74,7 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
     let registers = source.is_some_and(|source| source.value == AccountSource::RegisterFirst);
     let registering =
         registers.then(|| find(&profile.accounts.journey.0.as_str().into(), &own)).flatten();
-    let checked = Checked { profile, journeys, brought, registering, plan };
+    let checked = Checked { profile, journeys, brought, registering, plan }.gentle(&loaded.table);
     checked.check_journeys(problems);
     checked.check_starts(problems);
     checked.check_accounts(problems);
@@ -196,6 +199,25 @@ pub fn own_files(
 }
 
 impl Checked {
+    /// The same with a gentle load, where a tenant is somebody else's and nobody said how much it is to be.
+    fn gentle(mut self, table: &Table) -> Self {
+        let said = table.get("workload").map(|item| &item.value);
+        let says = |key: &&str| matches!(said, Some(Value::Table(of)) if of.get(key).is_some());
+        let is_said = ["rate", "users", "stages"].iter().any(says);
+        let Some(rate) = self.gentle_rate().filter(|_| !is_said) else { return self };
+        let text =
+            format!("[workload]\nmodel = \"open\"\nrate = \"{rate}\"\narrivals = \"constant\"\n");
+        let Ok(gentle) = Table::parse("gentle", &text) else { return self };
+        let mut table = table.clone();
+        table.overlay(gentle);
+        // What is wrong with the rest of it is noted where it is read first.
+        let problems = Problems::default();
+        let mut section = Section::document(&table, &problems);
+        self.profile.workload = Settings::read(&mut section.section("workload"));
+        self.plan = plan(&table);
+        self
+    }
+
     fn check_journeys(&self, problems: &Problems) {
         if self.profile.journeys.is_empty() {
             let remedy = "add `[journeys]` with weights, such as `sign-on = 1`".to_owned();
@@ -376,7 +398,8 @@ impl Checked {
 
     /// Nothing but this machine is called unless the owner was asked and the environment is typed.
     fn check_acknowledged(&self, typed: Typed<'_>, problems: &Problems) {
-        for tenant in self.different_tenants().into_iter().filter(|tenant| !tenant.is_loopback) {
+        let outside = |tenant: &&Tenant| !tenant.is_loopback && !typed.calls_nothing;
+        for tenant in self.different_tenants().into_iter().filter(outside) {
             let name = tenant.typed_name();
             let Some(case) = tenant.acknowledge.as_ref().filter(|case| !case.trim().is_empty())
             else {
@@ -508,7 +531,8 @@ mod tests {
 
     const OUTSIDE: &str = "[tenant]\nauth_url = \"https://auth.example.com\"\nenvironment_id = \"one\"\n\
                            client_id = \"a\"\nredirect_uri = \"https://a.example\"\nacknowledge = \"C1\"\n";
-    const TYPED: Typed<'_> = Typed { acknowledge: Some("C1"), environment: Some("one") };
+    const TYPED: Typed<'_> =
+        Typed { acknowledge: Some("C1"), environment: Some("one"), calls_nothing: false };
 
     #[test]
     fn two_variants_of_one_environment_are_acknowledged_once() {

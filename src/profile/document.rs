@@ -3,6 +3,7 @@
 use super::accounts::{self, Accounts};
 use super::overlay::{self, Overlay};
 use super::tenant::Tenant;
+use crate::analysis::budget::limits::Limits;
 use crate::analysis::capacity;
 use crate::analysis::guard::Guard;
 use crate::analysis::rule::{Metric, Rule};
@@ -52,6 +53,8 @@ pub struct Profile {
     pub identities: identity::settings::Settings,
     /// Where codes come from.
     pub codes: codes::settings::Settings,
+    /// What the licence allows.
+    pub limits: Limits,
 }
 
 /// What makes a variant.
@@ -103,7 +106,6 @@ impl Variant {
 impl Profile {
     /// Reads a whole document. Problems go to the section's list; what could be read is returned.
     pub fn read(mut section: Section<'_>) -> Self {
-        section.not_built_yet("limits");
         let stand_in = section.section("stand_in");
         let profile = Self {
             journey_files: section.texts("journey_files").unwrap_or_default(),
@@ -121,6 +123,7 @@ impl Profile {
             accounts: accounts::read(section.section("accounts")),
             identities: whole(section.section("identities"), identity::settings::Settings::read),
             codes: whole(section.section("codes"), codes::settings::Settings::read),
+            limits: whole(section.section("limits"), Limits::read),
         };
         section.finish();
         profile

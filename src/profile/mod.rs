@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod brought;
+mod budget;
 pub mod check;
 mod check_source;
 pub mod document;

@@ -259,7 +259,7 @@ fn two_digits(number: f64) -> f64 {
 }
 
 /// The mean of a think time, in seconds.
-fn mean_s(think: &ThinkTime) -> f64 {
+pub(super) fn mean_s(think: &ThinkTime) -> f64 {
     match think {
         ThinkTime::None => 0.0,
         ThinkTime::Constant(pause) => pause.as_secs_f64(),

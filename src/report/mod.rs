@@ -3,6 +3,8 @@
 pub use crate::base::figures;
 
 pub mod about;
+pub mod announce;
+pub mod budget;
 pub mod capacity;
 pub mod chart;
 pub mod columns;

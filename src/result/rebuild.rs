@@ -5,6 +5,7 @@ use super::lines::{Next, next_line};
 use super::run_dir::{INTERVALS, RunDir, RunDirError, TAIL, TIMELINE, check_version, io_error};
 use super::writer::window_ms;
 use crate::measure::course::Course;
+use crate::measure::limited::Limited;
 use crate::measure::segment::gaps;
 use crate::measure::series::SeriesKey;
 use crate::measure::tally::Tally;
@@ -58,18 +59,40 @@ impl RunDir {
         self.windows_of(most, |_| true)
     }
 
-    /// The same with the times of chosen series only, for whoever looks at a few: those of all take a hundred
+    /// When the tenant turned calls down for their rate.
+    pub fn limited(&self) -> Result<Limited, RunDirError> {
+        let mut limited = Limited::default();
+        self.each_line(TIMELINE, |line: Line| limited.absorb(&line))?;
+        Ok(limited)
+    }
+
+    /// The same as [`RunDir::windows`] without these stretches.
+    pub fn windows_without(&self, most: usize, out: &Limited) -> Result<Windows, RunDirError> {
+        self.windows_with(most, out, |_| true)
+    }
+
+    /// The same as [`RunDir::windows`] with the times of chosen series only, for whoever looks at a few: those of all take a hundred
     /// megabytes.
     pub fn windows_of(
         &self,
         most: usize,
         chosen: impl Fn(&SeriesKey) -> bool,
     ) -> Result<Windows, RunDirError> {
+        self.windows_with(most, &Limited::default(), chosen)
+    }
+
+    fn windows_with(
+        &self,
+        most: usize,
+        out: &Limited,
+        chosen: impl Fn(&SeriesKey) -> bool,
+    ) -> Result<Windows, RunDirError> {
         let mut elapsed_ms = 0;
         self.each_line(TIMELINE, |line: Line| elapsed_ms = line.end_ms)?;
         let record = self.run()?;
         let width_ms = window_ms(record.planned_ms.unwrap_or(elapsed_ms));
-        let mut windows = Windows::new(width_ms, most).without(&gaps(&record.segments));
+        let windows = Windows::new(width_ms, most).without(&gaps(&record.segments));
+        let mut windows = windows.passing_over(out.stretches());
         self.each_line(TIMELINE, |line: Line| windows.absorb_line(&line))?;
         self.each_times(elapsed_ms, |entry| {
             if chosen(&entry.key) {

@@ -20,6 +20,8 @@ pub struct Seen<'a> {
     pub trouble: Option<String>,
     /// What of its figures may be the work of the generator, where something may.
     pub disturbance: Option<String>,
+    /// What of it is not compared because the licence was the limit, where any was.
+    pub left_out: Option<String>,
 }
 
 /// Facts of a run by their name; one that has no name of its own stands under an empty one.
@@ -54,6 +56,10 @@ const CHECKS: &[Check] = &[
     Check {
         is_bad: |seen| seen.trouble.is_some(),
         ..check("the run", |seen| one(seen.trouble.as_deref().unwrap_or(IN_ORDER)))
+    },
+    Check {
+        is_bad: |seen| seen.left_out.is_some(),
+        ..check("limited by the licence", |seen| one(seen.left_out.as_deref().unwrap_or("never")))
     },
     Check {
         is_bad: |seen| seen.disturbance.is_some(),
@@ -308,7 +314,7 @@ mod tests {
     }
 
     fn seen(record: &RunRecord) -> Seen<'_> {
-        Seen { record, variant: None, trouble: None, disturbance: None }
+        Seen { record, variant: None, trouble: None, disturbance: None, left_out: None }
     }
 
     /// What is said when one member of the candidate's plan is another.
@@ -406,6 +412,7 @@ mod tests {
             variant: Some(&variant),
             trouble: Some("interrupted".to_owned()),
             disturbance: Some("its timers were late".to_owned()),
+            left_out: Some("12s left out".to_owned()),
         };
         let found = mismatches(&[one], &[seen(&other)], &[], false);
         let whats: Vec<_> = found.iter().map(|mismatch| mismatch.what.as_str()).collect();
@@ -456,6 +463,7 @@ mod tests {
             variant: Some(variant),
             trouble: None,
             disturbance: None,
+            left_out: None,
         });
         let found = mismatches(from_ref(&one), from_ref(&other), &[], true);
         assert_eq!(said(&found), ["client: headers not set | headers X-Version 2"]);

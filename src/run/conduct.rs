@@ -6,10 +6,12 @@ use super::generator::Meter;
 use super::mending::Mending;
 use super::pilot::{Pilot, Turn, ahead};
 use super::renewals::{Renewals, TOKEN_RENEWAL};
+use super::sentry::Sentry;
 use crate::analysis::early::{Broken, Lookout, moment};
 use crate::analysis::episodes::Episodes;
 use crate::analysis::guard::{Breach, Guard};
 use crate::base::clock::{Clock, Utc};
+use crate::base::names::{Journey, Variant};
 use crate::base::remedy::Remedy;
 use crate::base::units::Span;
 use crate::identity::ledger::Ledger;
@@ -72,6 +74,8 @@ pub struct Setup<P> {
     pub record: RunRecord,
     /// When to stop by itself.
     pub guards: Vec<Guard>,
+    /// What the choices of the mix are called; none where variants are known only once a flow was met.
+    pub choices: Vec<(Variant, Journey)>,
     /// Thresholds that end it when they do not hold.
     pub lookouts: Vec<Lookout>,
     /// Who moves the phases and the rate while it goes on, where the plan lets them be moved.
@@ -164,7 +168,7 @@ pub async fn conduct<P: Performer>(
         meter,
         tally,
         before,
-        guards: setup.guards,
+        sentry: Sentry::new(setup.guards, setup.choices),
         lookouts: setup.lookouts,
         pilot: setup.pilot,
         rate,
@@ -252,7 +256,7 @@ struct Secretary<L> {
     writer: RunWriter,
     meter: Meter,
     tally: Tally,
-    guards: Vec<Guard>,
+    sentry: Sentry,
     lookouts: Vec<Lookout>,
     pilot: Option<Box<dyn Pilot>>,
     rate: Option<RateControl>,
@@ -294,7 +298,10 @@ impl<L: Listener> Secretary<L> {
         loop {
             let wait = next.saturating_duration_since(self.clock.now());
             match over.recv_timeout(wait.min(LOOK)) {
-                Err(RecvTimeoutError::Timeout) if self.clock.now() < next => self.note_stop(),
+                Err(RecvTimeoutError::Timeout) if self.clock.now() < next => {
+                    self.watch();
+                    self.note_stop();
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     self.note_stop();
                     // Whole seconds of the run; after a pause of the machine, one longer interval.
@@ -389,18 +396,29 @@ impl<L: Listener> Secretary<L> {
         }
     }
 
-    /// A breached guard ends the run at once: what is under way is cut off. A threshold that does not hold
-    /// stops it in order.
-    fn look_out(&mut self, interval: &Interval) {
-        let at = Duration::from_millis(interval.line.end_ms);
-        let observe = |guard: &mut Guard| guard.observe(at, guard.count(&interval.line));
-        let breached = self.guards.iter_mut().filter_map(observe).next();
-        if let (Some(breach), None) = (breached, &self.breach) {
-            let after = at.saturating_sub(self.base);
+    /// Looks whether a guard is breached.
+    fn watch(&mut self) {
+        let breach = self.sentry.look(self.after(self.clock.now()), &self.progress);
+        self.heed(breach);
+    }
+
+    /// A breached guard ends the run at once: what is under way is cut off.
+    fn heed(&mut self, breach: Option<Breach>) {
+        if let (Some(breach), None) = (breach, &self.breach) {
+            let after = self.clock.now().saturating_duration_since(self.start);
             self.events.note(after, STOP, format!("{breach}: stopped now"));
             self.breach = Some(breach);
             self.stop.now();
         }
+    }
+
+    /// A threshold that does not hold
+    /// stops it in order.
+    fn look_out(&mut self, interval: &Interval) {
+        let at = Duration::from_millis(interval.line.end_ms);
+        self.watch();
+        let breach = self.sentry.interval(at, &interval.line);
+        self.heed(breach);
         // What is over cannot be stopped any more; it is judged as a whole.
         let is_over = self.stopping || self.is_closed(at);
         if self.lookouts.is_empty() || is_over || self.stop.requests() > 0 {

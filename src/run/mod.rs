@@ -23,6 +23,7 @@ pub mod registry;
 pub mod resume;
 pub mod sides;
 pub mod renewals;
+mod sentry;
 mod sources;
 pub mod stage;
 pub mod summarise;

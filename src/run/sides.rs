@@ -6,13 +6,15 @@ use crate::analysis::compare::found::FlowFacts;
 use crate::analysis::compare::{Arm, Sides};
 use crate::base::names::Variant;
 use crate::base::remedy::{Listing, Remedy, nearest};
-use crate::base::units::Share;
+use crate::base::units::{Share, Span};
+use crate::measure::limited::Limited;
 use crate::measure::windows::{Track, Windows};
 use crate::result::run_dir::{RunDir, RunDirError, RunRecord};
 use crate::result::spread::{SCHEMA_VERSION, SPREAD, Spread, SpreadRun, way};
 use crate::result::summary::{Summary, Verdict};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The most runs of a side, and for the spread.
 pub const MOST_RUNS: usize = 32;
@@ -206,6 +208,8 @@ struct Opened {
     dir: RunDir,
     record: RunRecord,
     summary: Summary,
+    /// When the tenant turned calls down for their rate, which says nothing about what is compared.
+    limited: Limited,
 }
 
 /// Reads what is to be compared. `spread` are directories of runs of one and the same thing; without any,
@@ -370,6 +374,7 @@ fn seen<'a>(runs: impl IntoIterator<Item = &'a Opened>, arms: &'a [Arm]) -> Vec<
         variant: arm.variant.as_ref(),
         trouble: run.trouble(),
         disturbance: run.disturbance(),
+        left_out: run.left_out(),
     };
     runs.into_iter().zip(arms).map(seen).collect()
 }
@@ -426,7 +431,15 @@ impl Opened {
     fn of(path: &Path) -> Result<Self, SidesError> {
         let dir = RunDir::open(path)?;
         let (record, summary) = (dir.run()?, of_directory(&dir)?);
-        Ok(Self { dir, record, summary })
+        let limited = dir.limited()?;
+        Ok(Self { dir, record, summary, limited })
+    }
+
+    /// How much of it was limited by the licence, so that it is not compared.
+    fn left_out(&self) -> Option<String> {
+        let length = Duration::from_millis(self.limited.length_ms());
+        let seconds = Span(Duration::from_secs(length.as_secs().max(1)));
+        (!length.is_zero()).then(|| format!("{seconds} with calls turned down (429), left out"))
     }
 
     /// Whether it is the same run, wherever it is.
@@ -443,7 +456,7 @@ impl Opened {
     }
 
     fn windows(&self, most: usize) -> Result<Windows, SidesError> {
-        let windows = self.dir.windows(most)?;
+        let windows = self.dir.windows_without(most, &self.limited)?;
         if windows.measured().is_empty() {
             return Err(SidesError::NothingMeasured { path: self.dir.path().to_owned() });
         }

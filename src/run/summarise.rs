@@ -53,6 +53,7 @@ pub fn summarise(
         segments: record.segments.clone(),
         by_flow: record.counts_by_flow(),
         never_looked: record.never_looked.clone(),
+        started_unix_ms: record.started_unix_ms,
     };
     let reply_timeout = Duration::from_millis(record.reply_timeout_ms);
     let on = Evidence { tally, windows, reply_timeout };

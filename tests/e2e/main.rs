@@ -2,6 +2,7 @@
 
 mod accounts;
 mod arrivals;
+mod budget;
 mod by_flow;
 mod capacity;
 mod canary;

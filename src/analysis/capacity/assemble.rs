@@ -8,9 +8,9 @@ use super::found::{
     SCHEMA_VERSION, Slowed,
 };
 use super::goodput::GOODPUT;
-use super::groups;
 use super::search::Search;
 use super::usl;
+use crate::analysis::budget::groups;
 use crate::base::names::RunId;
 use crate::result::summary::{Caution, Summary};
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,7 +8,6 @@ mod fit;
 pub mod forecast;
 pub mod found;
 mod goodput;
-pub mod groups;
 pub mod judge;
 pub mod level;
 pub mod search;

@@ -246,6 +246,7 @@ impl Gatherer {
             workload_model: Some(record.workload_model),
             max_users: record.max_users,
             by_flow: record.counts_by_flow(),
+            started_unix_ms: record.started_unix_ms,
             ..Circumstances::default()
         };
         Self::new(rules, Duration::from_millis(record.reply_timeout_ms), circumstances)

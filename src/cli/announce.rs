@@ -1,0 +1,214 @@
+//! `gander announce`: the sheet to send to a tenant's owner or its support before a test.
+
+use super::exit::{Exit, Failure};
+use super::prepare::{self, Selection};
+use super::terminal::{Style, Terminal};
+use crate::base::clock::{Utc, moment};
+use crate::base::units::{Rate, Span};
+use crate::profile::check::Checked;
+use crate::profile::document::Variant;
+use crate::profile::load::Flags;
+use crate::profile::tenant::Tenant;
+use crate::report::announce::{Announcement, journey};
+use crate::workload::settings::{Model, Settings};
+use crate::workload::shape::Shape;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+/// Write the sheet that a tenant's owner or its support wants to see before a load test.
+#[derive(Debug, clap::Args)]
+pub(super) struct AnnounceArgs {
+    #[command(flatten)]
+    selection: Selection,
+    /// When the test begins, in UTC, such as `2026-12-01T10:00Z`
+    #[arg(long, value_name = "TIME", value_parser = begins)]
+    at: Option<SystemTime>,
+    /// An address that calls come from, as the tenant sees it (repeatable)
+    #[arg(long = "source", value_name = "ADDRESS")]
+    sources: Vec<String>,
+    /// Who answers for the test and can be reached meanwhile (repeatable)
+    #[arg(long = "contact", value_name = "WHO")]
+    contacts: Vec<String>,
+    /// Form of the sheet
+    #[arg(long, value_parser = ["text", "markdown"], default_value = "text")]
+    format: String,
+    /// File to write to instead of standard output
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+fn begins(text: &str) -> Result<SystemTime, String> {
+    moment(text).ok_or_else(|| "write a moment in UTC, such as `2026-12-01T10:00Z`".to_owned())
+}
+
+pub(super) fn announce(args: &AnnounceArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+    let checked = prepare::read_to_announce(&args.selection, Flags::default())?;
+    let sheet = sheet(args, &checked);
+    let text = if args.format == "markdown" { sheet.markdown() } else { sheet.text() };
+    match &args.to {
+        None => terminal.data(text.trim_end()),
+        Some(path) => std::fs::write(path, text).map_err(|error| {
+            let what = format!("`{}` cannot be written: {error}", path.display());
+            Failure::new(Exit::WrongInput, what, None)
+        })?,
+    }
+    let missing = sheet.missing();
+    if !missing.is_empty() {
+        let what = format!(
+            "{} to be filled in: {} (`--source`, `--at`, `--contact`)",
+            terminal.paint(Style::Bad, "still"),
+            missing.join(", ")
+        );
+        terminal.say(&what);
+    }
+    // The sheet is written all the same: its reader may grant what the profile does not know of.
+    for shortage in checked.overspending() {
+        let caution = terminal.paint(Style::Bad, "caution");
+        terminal.say(&format!("{caution} {}; {}", shortage.what, shortage.advice));
+    }
+    Ok(Exit::Passed)
+}
+
+fn sheet(args: &AnnounceArgs, checked: &Checked) -> Announcement {
+    let profile = &checked.profile;
+    let tenants: Vec<(&Variant, &Tenant)> = profile.tenants().collect();
+    let whole: f64 = checked.journeys.iter().map(|(_, weight)| weight).sum();
+    let own = profile.http.local_addresses.iter().map(ToString::to_string);
+    let sources = if args.sources.is_empty() { own.collect() } else { args.sources.clone() };
+    let of_tenant =
+        |value: fn(&Tenant) -> String| once(tenants.iter().map(|(_, tenant)| value(tenant)));
+    let hosts = once(tenants.iter().flat_map(|(_, tenant)| tenant.hosts.iter().cloned()));
+    let applications = once(tenants.iter().map(|(variant, tenant)| application(variant, tenant)));
+    let here = "the embedded stand-in, on this machine: nobody has to be asked";
+    let (environments, hosts, applications) = if tenants.is_empty() {
+        (vec![here.to_owned()], vec!["none".to_owned()], vec!["its own".to_owned()])
+    } else {
+        (of_tenant(Tenant::typed_name), hosts, applications)
+    };
+    Announcement {
+        profile: args.selection.name(),
+        case: tenants.iter().find_map(|(_, tenant)| tenant.acknowledge.clone()),
+        environments,
+        hosts,
+        applications,
+        window: args.at.map(|at| window(at, &profile.workload)),
+        lasts: lasts(&profile.workload),
+        sources,
+        contacts: args.contacts.clone(),
+        journeys: checked
+            .journeys
+            .iter()
+            .map(|(script, weight)| {
+                journey(script.name.as_str(), weight / whole.max(f64::MIN_POSITIVE))
+            })
+            .collect(),
+        load: load(&profile.workload),
+        budget: Some(checked.budget()),
+        accounts: accounts(checked),
+        marks: marks(checked),
+        guards: profile.guards.iter().map(|guard| format!("`{}`", guard.rule())).collect(),
+        stop: vec![
+            format!(
+                "Ctrl-C: nothing new begins, what is under way may end within {}; twice: at once",
+                Span(profile.workload.drain)
+            ),
+            "whoever is named under contacts, at any time".to_owned(),
+        ],
+    }
+}
+
+/// Each once, in their order.
+fn once(values: impl Iterator<Item = String>) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for value in values {
+        if !all.contains(&value) {
+            all.push(value);
+        }
+    }
+    all
+}
+
+fn application(variant: &Variant, tenant: &Tenant) -> String {
+    let policies = variant.flow_policy.iter().chain(variant.policies.iter().map(|(_, id)| id));
+    let policies: Vec<_> = once(policies.map(|id| format!("`{id}`")));
+    match policies.as_slice() {
+        [] => format!("`{}`", tenant.client_id),
+        policies => format!("`{}`, flow policy {}", tenant.client_id, policies.join(", ")),
+    }
+}
+
+fn window(at: SystemTime, workload: &Settings) -> String {
+    let begins = Utc::of(at).minute();
+    let ends = workload.closes_after().and_then(|lasts| at.checked_add(lasts + workload.drain));
+    match ends {
+        Some(ends) => format!("{begins} to {} UTC", Utc::of(ends).minute()),
+        None => format!("from {begins} UTC on, until all iterations are done"),
+    }
+}
+
+fn lasts(workload: &Settings) -> String {
+    let drain = Span(workload.drain);
+    match (workload.closes_after(), workload.iterations) {
+        (Some(lasts), _) => format!(
+            "{}, then up to {drain} in which what is under way may end",
+            Span(Duration::from_secs(lasts.as_secs()))
+        ),
+        (None, Some(iterations)) => format!("until {iterations} iterations are done"),
+        (None, None) => "until it is stopped".to_owned(),
+    }
+}
+
+/// How much load when, a line for each part.
+fn load(workload: &Settings) -> Vec<String> {
+    let until = workload.closes_after().unwrap_or(Duration::MAX);
+    match &workload.model {
+        Model::Open { rate, .. } => {
+            lines(rate, until, |rate| Rate { per_second: rate }.to_string())
+        }
+        Model::Closed { users, pacing } => {
+            let mut lines = lines(users, until, |users| format!("{} users in turn", users.round()));
+            if *pacing != crate::workload::pacing::Pacing::default() {
+                lines.push("each waits before its next iteration".to_owned());
+            }
+            lines
+        }
+    }
+}
+
+fn lines(shape: &Shape, until: Duration, level: impl Fn(f64) -> String) -> Vec<String> {
+    let line = |[_, lasts, from, to]: [f64; 4]| {
+        let time =
+            Duration::try_from_secs_f64(lasts).ok().filter(|time| time.as_secs() < 1_000_000_000);
+        let time = time.map(Span);
+        match (from == to, time) {
+            (true, Some(time)) => format!("{} for {time}", level(from)),
+            (true, None) => level(from),
+            (false, time) => {
+                format!("from {} to {} in {}", level(from), level(to), time.unwrap_or_default())
+            }
+        }
+    };
+    shape.lines(until).map(line).collect()
+}
+
+fn accounts(checked: &Checked) -> Vec<String> {
+    let profile = &checked.profile;
+    let domain = profile.identities.email_domain.clone();
+    let mut lines = vec![format!("invented people have their mail at `{domain}`")];
+    if checked.journeys.iter().any(|(script, _)| script.account.is_some()) {
+        lines.push(format!(
+            "accounts are made in population `{}`; each is on a ledger before it is made, and can be removed by it",
+            profile.accounts.population
+        ));
+    }
+    lines
+}
+
+fn marks(checked: &Checked) -> Vec<String> {
+    let http = &checked.profile.http;
+    let header = http
+        .run_header
+        .as_ref()
+        .map(|name| format!("header `{}` with the run's id on every call", name.as_str()));
+    header.into_iter().chain([format!("user agent `{}`", http.user_agent)]).collect()
+}

@@ -1,0 +1,199 @@
+//! What a load costs is said before it is on, and what is said comes true.
+
+use crate::lab::Lab;
+use crate::tenant::Tenant;
+use crate::{guard, one_call};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A load, the licence of the stand-in, and when the first call is turned down by it.
+struct Row {
+    journey: &'static str,
+    workload: &'static str,
+    /// A group of `[limits]`, that of the stand-in, calls a second, and the share of one address.
+    limit: (&'static str, &'static str, u32, &'static str),
+    first_s: f64,
+}
+
+const ROWS: &[Row] = &[
+    // 5/s more each second cross 10/s after 2 s, and have spent the second's worth above it after 4.
+    Row {
+        journey: "sign-on",
+        workload: "stages = [{ rate = \"40/s\", over = \"8s\" }]",
+        limit: ("davinci-start", "davinci_start", 20, "50%"),
+        first_s: 4.0,
+    },
+    // 40 answers a second against 30.
+    Row {
+        journey: "register",
+        workload: "rate = \"10/s\"\nduration = \"6s\"",
+        limit: ("davinci-execution", "davinci_execution", 30, "100%"),
+        first_s: 3.0,
+    },
+];
+
+impl Row {
+    fn profile(&self, exceed: bool) -> String {
+        let (group, of_stand_in, rate, share) = self.limit;
+        format!(
+            "[workload]\nmodel = \"open\"\narrivals = \"constant\"\nmax_users = 200\n{}\n[journeys]\n{} = 1\n\
+             [accounts]\nsource = \"provision\"\ncount = 200\n[guards]\nstop_when = []\n\
+             [limits]\n{group} = \"{rate}/s\"\nper_address_share = \"{share}\"\nexceed = {exceed}\n\
+             [stand_in]\nsigning = \"ES256\"\n\
+             [stand_in.rate_limits]\n{of_stand_in} = \"{rate}/s\"\nper_address_share = \"{share}\"\n",
+            self.workload, self.journey
+        )
+    }
+}
+
+#[test]
+fn the_first_429_comes_when_the_budget_says() {
+    for row in ROWS {
+        let lab = Lab::new();
+        let profile = lab.file("p.toml", &row.profile(true));
+        let ended = lab.run(&["run", &profile, "--seed", "1"]);
+        // It was run to see the limit, and the limit was there: more than 1 % of faults.
+        assert_eq!(ended.code, 4, "{}", ended.stderr);
+        let said = format!("the first 429 is to be expected {:.2} s after the start", row.first_s);
+        assert!(ended.stderr.contains(&said), "{said}: {}", ended.stderr);
+        let faults =
+            std::fs::read_to_string(lab.path("reports/latest/faults.jsonl")).expect("faults");
+        let faults = faults.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let limited = faults.filter(|fault| fault["fault"] == "rate-limited");
+        let first =
+            limited.filter_map(|fault| fault["at_us"].as_f64()).fold(f64::MAX, f64::min) / 1e6;
+        assert!((first - row.first_s).abs() < 0.7, "{}: {first}, not {}", row.journey, row.first_s);
+    }
+}
+
+#[test]
+fn a_load_beyond_the_licence_is_refused_before_anything_is_begun() {
+    let lab = Lab::new();
+    let profile = lab.file("p.toml", &ROWS[1].profile(false));
+    for command in ["run", "check"] {
+        let ended = lab.run(&[command, &profile]);
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert!(ended.stderr.contains("up to 5.62/s of iterations fit"), "{}", ended.stderr);
+        assert!(!lab.path("reports").exists(), "something was begun");
+    }
+}
+
+#[test]
+fn every_built_in_journey_answers_as_many_forms_as_it_says() {
+    let lab = Lab::new();
+    let listed = lab.run(&["journeys", "list", "--json"]);
+    let listed: Value = serde_json::from_str(&listed.stdout).expect("JSON");
+    let names = listed.as_array().expect("a list").iter().filter_map(|of| of["name"].as_str());
+    let names: Vec<_> = names.collect();
+    let said: BTreeMap<_, f64> = names
+        .iter()
+        .map(|name| {
+            let file = lab.run(&["journeys", "show", name]).stdout;
+            let answers = file.lines().find_map(|line| line.strip_prefix("answers = "));
+            (*name, answers.expect("a number of answers").parse().expect("a number"))
+        })
+        .collect();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let profile = root.join("profiles/every-journey.toml");
+    let profile = profile.to_str().expect("a path in UTF-8");
+    let set = ["workload.warm_up=\"0s\"", "stand_in.delay=[]", "stand_in.signing=\"ES256\""];
+    let mut arguments = vec!["run", profile, "-u", "2", "-n", "150", "--seed", "1", "-q"];
+    set.iter().for_each(|set| arguments.extend(["--set", set]));
+    let ended = lab.run(&arguments);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let summary =
+        std::fs::read_to_string(lab.path("reports/latest/summary.json")).expect("a summary");
+    let summary: Value = serde_json::from_str(&summary).expect("JSON");
+    let number = |value: &Value| value.as_f64().expect("a number");
+    for (name, said) in said {
+        let of = |rows: &Value| -> Vec<Value> {
+            rows.as_array()
+                .expect("rows")
+                .iter()
+                .filter(|row| row["journey"] == name)
+                .cloned()
+                .collect()
+        };
+        let iterations: f64 =
+            of(&summary["journeys"]).iter().map(|row| number(&row["completed"])).sum();
+        let answers = of(&summary["steps"]).into_iter().filter(|row| row["event"] != "");
+        let answers: f64 = answers.map(|row| number(&row["samples"])).sum();
+        assert!(iterations > 0.0, "`{name}` was not met");
+        assert!(
+            (answers / iterations - said).abs() < 1e-9,
+            "`{name}`: {} answers, not {said}",
+            answers / iterations
+        );
+    }
+}
+
+#[test]
+fn an_announcement_is_written_before_there_is_a_case_and_says_what_is_missing() {
+    let lab = Lab::new();
+    let profile = lab.file("p.toml", &guard::profile("https://auth.example.com", ""));
+    let ended = lab.run(&["announce", &profile]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    for said in [
+        "ANNOUNCEMENT OF A LOAD TEST",
+        "auth.example.com",
+        "TO FILL IN",
+        "none yet",
+        "davinci-start",
+    ] {
+        assert!(ended.stdout.contains(said), "{said}: {}", ended.stdout);
+    }
+    assert!(ended.stderr.contains("source addresses, window, contacts"), "{}", ended.stderr);
+    let whole = [
+        "announce",
+        &profile,
+        "--at",
+        "2026-12-01T23:59:30Z",
+        "--source",
+        "192.0.2.7",
+        "--contact",
+        "A <a@b.example>",
+        "--format",
+        "markdown",
+        "--to",
+        "sheet.md",
+    ];
+    let ended = lab.run(&whole);
+    assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", ""));
+    let sheet = std::fs::read_to_string(lab.path("sheet.md")).expect("a sheet");
+    for said in [
+        "# Announcement of a load test",
+        "2026-12-01 23:59 to 2026-12-02 00:00 UTC",
+        "192.0.2.7",
+        "| `davinci-start` | 1 |",
+    ] {
+        assert!(sheet.contains(said), "{said}: {sheet}");
+    }
+    assert!(!sheet.contains("TO FILL IN"));
+    assert_eq!(lab.run(&["announce", &profile, "--at", "tomorrow"]).code, 2);
+}
+
+/// From the first call that the tenant turns down on, by its own record: a guard that is breached by it lets
+/// nothing go out for longer than a second.
+#[test]
+fn a_guard_stops_a_thousand_calls_a_second_within_one() {
+    let lab = Lab::new();
+    // 300/s too many spend the second's worth of 700 in 2.3 s.
+    let tenant = Tenant::start(
+        "signing = \"ES256\"\n[rate_limits]\ndavinci_start = \"700/s\"\nper_address_share = \"100%\"\n",
+    );
+    let workload = "arrivals = \"constant\"\nrate = \"1000/s\"\nduration = \"30s\"\nmax_users = 500\n\
+        [guards]\nstop_when = [\"rate-limited > 0% over 10s\"]\n";
+    let profile = one_call::profile(&lab, &tenant, workload);
+    let ended = tenant.gander(&lab, &["run", &profile, "--seed", "1"]);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(ended.stderr.contains("guard `fault:rate-limited > 0% over 10s`"), "{}", ended.stderr);
+    let calls = tenant.calls();
+    let at = |call: &Value| call["received_us"].as_u64().expect("a moment");
+    let first = calls.iter().filter(|call| call["status"] == 429).map(at).min().expect("a 429");
+    let last = calls.iter().map(at).max().expect("a call");
+    assert!(last <= first + 1_000_000, "stopped after {} us", last - first);
+    let before = calls.iter().filter(|call| (first - 1_000_000..first).contains(&at(call))).count();
+    assert!(before > 900, "no more than {before} calls in a second");
+    // The first of them is told, and with it when the licence was the limit.
+    assert!(ended.stderr.contains("limited by the licence from"), "{}", ended.stderr);
+}
