@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 /// The setting of an environment, as it was read or as it is to be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MailSettings {
-    members: Secret<Map<String, Value>>,
+    /// Its members as JSON, as text: that is overwritten when it goes.
+    members: Secret,
 }
 
 /// By which way mails go.
@@ -73,16 +74,16 @@ impl MailSettings {
     }
 
     fn of(setting: Value) -> Self {
-        let Value::Object(mut members) = setting else {
-            return Self { members: Secret::new(Map::new()) };
-        };
-        members.retain(|name, value| !NOT_SET.contains(&name.as_str()) && !value.is_null());
-        Self { members: Secret::new(members) }
+        let mut members = setting;
+        if let Value::Object(members) = &mut members {
+            members.retain(|name, value| !NOT_SET.contains(&name.as_str()) && !value.is_null());
+        }
+        Self { members: Secret::new(members.to_string()) }
     }
 
     /// By which way mails go.
     pub fn way(&self) -> Way {
-        let members = self.members.expose();
+        let members = self.members();
         let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
         let port = members.get("port").and_then(Value::as_u64);
         match (text("host"), port.and_then(|port| u16::try_from(port).ok())) {
@@ -96,12 +97,16 @@ impl MailSettings {
 
     /// Whether it can be put back as it was read. A secret in it cannot: it is not shown.
     pub fn is_restorable(&self) -> bool {
-        !NEEDS_SECRET.iter().any(|name| self.members.expose().contains_key(*name))
+        !NEEDS_SECRET.iter().any(|name| self.members().contains_key(*name))
     }
 
     /// The members, with their secrets; to be sent and not to be shown.
     pub(super) fn body(&self) -> Value {
-        Value::Object(self.members.expose().clone())
+        Value::Object(self.members())
+    }
+
+    fn members(&self) -> Map<String, Value> {
+        serde_json::from_str(self.members.expose()).unwrap_or_default()
     }
 }
 

@@ -41,8 +41,11 @@ pub const REGISTER: &str = "register";
 pub const WORDS: &[(&str, AccountSource)] =
     &[("provision", AccountSource::Provision), ("register-first", AccountSource::RegisterFirst)];
 
+/// A source with the file that it is in.
+type OfFile = fn(PathBuf) -> AccountSource;
+
 /// What stands before the colon for sources with a file.
-pub const WITH_FILE: &[(&str, fn(PathBuf) -> AccountSource)] =
+pub const WITH_FILE: &[(&str, OfFile)] =
     &[("csv", AccountSource::Csv), ("ledger", AccountSource::Ledger)];
 
 impl AccountSource {

@@ -34,13 +34,14 @@ impl Brought {
         folder: &Path,
         problems: &Problems,
     ) -> Option<Self> {
-        let (read, path): (fn(PathBuf) -> Result<Self, Trouble>, _) = match source {
+        let path = match source {
             AccountSource::Provision | AccountSource::RegisterFirst => return None,
-            AccountSource::Csv(path) => (of_csv, folder.join(path)),
-            AccountSource::Ledger(path) => (of_ledger, folder.join(path)),
+            AccountSource::Csv(path) | AccountSource::Ledger(path) => folder.join(path),
         };
         let name = path.display().to_string();
-        match read(path) {
+        let read =
+            if matches!(source, AccountSource::Csv(_)) { of_csv(path) } else { of_ledger(path) };
+        match read {
             Ok(brought) => Some(brought),
             Err((what, remedy)) => {
                 problems.note(Some(place), format!("`{name}`: {what}"), remedy);

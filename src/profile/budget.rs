@@ -1,7 +1,7 @@
 //! What the load of a profile costs its tenant, and where that is more than it allows.
 
+use super::accounts::AccountSource;
 use super::check::Checked;
-use super::document::AccountSource;
 use super::supply::{Shortage, mean_s};
 use crate::analysis::budget::groups::{EXECUTION, START, group_of};
 use crate::analysis::budget::judge::{Budget, Fit, Footprint, Plan, Row};
@@ -66,7 +66,8 @@ impl Checked {
         let of_state = count.saturating_mul(self.profile.variants.len() as u64);
         let workers = self.profile.tenants().filter_map(|(_, tenant)| tenant.worker.as_ref());
         let worker = workers.map(|worker| worker.rate.per_second).reduce(f64::max);
-        let makes = self.profile.accounts.source.is_none_or(|it| it == AccountSource::Provision);
+        let source = self.profile.accounts.source.as_ref();
+        let makes = source.is_none_or(|source| source.value == AccountSource::Provision);
         let provisioned = if makes { of_state.saturating_mul(states.len() as u64) } else { 0 };
         Plan {
             footprints: self.footprints(),
