@@ -3,8 +3,8 @@
 
 use super::exit::{Exit, Failure};
 use crate::base::document::{Item, Place, Table, Value};
-use crate::codes::door::ENCRYPTIONS;
 use crate::base::secret::Secret;
+use crate::codes::door::ENCRYPTIONS;
 use crate::codes::{Delivery, Way};
 use crate::standin::Ready;
 use std::process::Stdio;

@@ -215,7 +215,8 @@ pub(super) async fn ground(
         let settings = &checked.profile.codes;
         let http = checked.profile.http.clone();
         let reach = Reach { http, is_acknowledged: checked.is_acknowledged() };
-        let source = CodeSource::start(settings, &office, &clock, &reach).await.map_err(no_codes)?;
+        let source =
+            CodeSource::start(settings, &office, &clock, &reach).await.map_err(no_codes)?;
         codes = Some((source, settings.pickup(&office)));
     }
     let mut embedded = None;

@@ -107,10 +107,7 @@ impl Default for DoorSettings {
 impl DoorSettings {
     /// Takes `listen`, `expose`, `tls`, `certificate` and `key`; what is not said keeps its default.
     /// `encryptions` are the words that `tls` may be.
-    pub fn read(
-        section: &mut Section<'_>,
-        encryptions: &[(&'static str, Encryption)],
-    ) -> Self {
+    pub fn read(section: &mut Section<'_>, encryptions: &[(&'static str, Encryption)]) -> Self {
         let defaults = Self::default();
         let settings = Self {
             listen: listen(section).unwrap_or(defaults.listen),
@@ -220,8 +217,11 @@ fn listen(section: &mut Section<'_>) -> Option<SocketAddr> {
     if parsed.is_none() && item.is_filled_in() {
         section.unreadable("listen", item);
     } else if parsed.is_none() {
-        let what =
-            format!("`{}`: `{}` is not an address to listen at", section.name("listen"), sited.value);
+        let what = format!(
+            "`{}`: `{}` is not an address to listen at",
+            section.name("listen"),
+            sited.value
+        );
         let remedy = "write address and port, such as `127.0.0.1:2525`; port 0 takes a free one";
         section.problems().note(Some(&sited.place), what, Some(remedy.to_owned()));
     }
@@ -230,7 +230,8 @@ fn listen(section: &mut Section<'_>) -> Option<SocketAddr> {
 
 /// Both files or neither.
 fn certificate(section: &mut Section<'_>) -> Option<Certificate> {
-    let path = |section: &mut Section<'_>, key| section.text(key).map(|text| PathBuf::from(text.value));
+    let path =
+        |section: &mut Section<'_>, key| section.text(key).map(|text| PathBuf::from(text.value));
     match (path(section, "certificate"), path(section, "key")) {
         (Some(chain), Some(key)) => Some(Certificate { chain, key }),
         (None, None) => None,

@@ -124,6 +124,21 @@ impl MailboxSettings {
     }
 }
 
+impl MailboxSettings {
+    /// The `Authorization` header of every question; none to bring none.
+    pub fn authorization(&self) -> Option<Secret> {
+        if let Some(known) = &self.credentials {
+            return Some(known.basic());
+        }
+        let token = self.token.as_ref()?;
+        if self.layout.token_is_name {
+            let user = token.expose().clone();
+            return Some(Credentials { user, password: Secret::default() }.basic());
+        }
+        Some(Secret::new(format!("Bearer {}", token.expose())))
+    }
+}
+
 /// Pause between two questions to a mailbox; no mailbox has to bear a hundred a second.
 pub(super) fn read_poll(section: &mut Section<'_>) -> Duration {
     const SHORTEST: Duration = Duration::from_millis(50);
@@ -153,7 +168,8 @@ impl HttpMailbox {
     ) -> Result<Self, MailboxError> {
         let url = &settings.url;
         let api = reach.api_client(url, &clock)?;
-        let shared = Shared { settings: settings.clone(), pattern: pattern.clone(), office, clock, api };
+        let shared =
+            Shared { settings: settings.clone(), pattern: pattern.clone(), office, clock, api };
         let mut reader = Reader { shared: Arc::new(shared), seen: Seen::default(), skip: 0 };
         if !settings.layout.is_personal() {
             reader.read(true).await?;
@@ -354,10 +370,8 @@ impl Shared {
         let wrong = || MailboxError::Path { path: path.to_owned() };
         let uri: Uri = format!("{}{path}", self.settings.url).parse().map_err(|_| wrong())?;
         let mut request = Request::get(uri).header(header::ACCEPT, "application/json");
-        let basic = self.settings.credentials.as_ref().map(Credentials::basic);
-        let bearer = self.settings.token.as_ref().map(|token| format!("Bearer {}", token.expose()));
-        if let Some(value) = basic.map(|basic| basic.expose().clone()).or(bearer) {
-            let mut value = HeaderValue::from_str(&value).map_err(|_| wrong())?;
+        if let Some(value) = self.settings.authorization() {
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| wrong())?;
             value.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, value);
         }

@@ -55,7 +55,8 @@ const LARGEST: usize = 1 << 20;
 /// How long a client may take for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const BUSY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 impl Default for ProviderSettings {
     fn default() -> Self {
@@ -292,7 +293,10 @@ mod tests {
         let provider = provider(&ProviderSettings::default(), &office).await;
         for (kind, body) in [
             (JSON, r#"{"to":"Jane@x.test","from":"t","message":"Your code is: ab12cd34"}"#),
-            (JSON, r#"{"to":"Jane <jane@x.test>","message":"<p>Your code:</p><p><b>ab12cd34</b></p>"}"#),
+            (
+                JSON,
+                r#"{"to":"Jane <jane@x.test>","message":"<p>Your code:</p><p><b>ab12cd34</b></p>"}"#,
+            ),
             ("application/x-www-form-urlencoded", "to=jane%40x.test&message=Your+code%3A+ab12cd34"),
         ] {
             let mut waiter = office.open("jane@x.test").unwrap();
@@ -331,9 +335,7 @@ mod tests {
             let door = DoorSettings { tls: Encryption::Implicit, ..DoorSettings::default() };
             let provider = provider(&ProviderSettings { door, ..settings }, &office()).await;
             assert!(provider.url().starts_with("https://"));
-            for (given, status) in
-                [(None, 401), (Some("Bearer x"), 401), (Some(right), 200)]
-            {
+            for (given, status) in [(None, 401), (Some("Bearer x"), 401), (Some(right), 200)] {
                 let sent = (JSON, given, r#"{"to":"a@x.test","message":"hi"}"#);
                 assert_eq!(post(&provider, sent).await, status, "{given:?}");
             }

@@ -138,7 +138,8 @@ fn with_port(server: &str, tls: Encryption) -> String {
 fn is_here(server: &str) -> bool {
     let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
     let host = host.trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// A mailbox that is watched. Dropping it ends that.
@@ -288,7 +289,11 @@ impl Reader {
     }
 
     /// Waits until there may be something new.
-    async fn pause(&self, mut session: Session<Line>, tells: bool) -> Result<Session<Line>, ImapError> {
+    async fn pause(
+        &self,
+        mut session: Session<Line>,
+        tells: bool,
+    ) -> Result<Session<Line>, ImapError> {
         if !tells {
             tokio::time::sleep(self.settings.poll).await;
             self.in_time(session.noop()).await??;
@@ -302,7 +307,11 @@ impl Reader {
     }
 
     /// Reads the mails from the mark on; whether there were any.
-    async fn read_new(&self, session: &mut Session<Line>, place: &mut Mark) -> Result<bool, ImapError> {
+    async fn read_new(
+        &self,
+        session: &mut Session<Line>,
+        place: &mut Mark,
+    ) -> Result<bool, ImapError> {
         let wanted = format!("{}:*", place.next);
         let query = format!("(UID BODY.PEEK[]<0.{MOST_OF_A_MAIL}>)");
         let mut mails = self.in_time(session.uid_fetch(wanted, query)).await??;

@@ -25,6 +25,8 @@ pub struct Layout {
     pub texts: Vec<Pointer>,
     /// A mail as it came over the wire.
     pub raw: Option<Pointer>,
+    /// Whether a token is brought as a name without a password instead of as a bearer token.
+    pub token_is_name: bool,
 }
 
 /// Which end of a list is new.
@@ -54,6 +56,7 @@ pub struct Preset {
     message: Option<&'static str>,
     texts: &'static [&'static str],
     raw: Option<&'static str>,
+    token_is_name: bool,
 }
 
 /// Every preset. Sources: Mailpit's API (`/api/v1`), MailHog's API v2, MailDev's REST API, Mailosaur's API;
@@ -69,6 +72,7 @@ pub const PRESETS: &[Preset] = &[
         message: Some("/api/v1/message/{id}"),
         texts: &["/Text", "/HTML", "/Subject"],
         raw: None,
+        token_is_name: false,
     },
     Preset {
         name: "mailhog",
@@ -80,6 +84,7 @@ pub const PRESETS: &[Preset] = &[
         message: None,
         texts: &[],
         raw: Some("/Raw/Data"),
+        token_is_name: false,
     },
     Preset {
         name: "maildev",
@@ -91,6 +96,7 @@ pub const PRESETS: &[Preset] = &[
         message: None,
         texts: &["/text", "/html", "/subject"],
         raw: None,
+        token_is_name: false,
     },
     Preset {
         name: "mailosaur",
@@ -102,6 +108,7 @@ pub const PRESETS: &[Preset] = &[
         message: Some("/api/messages/{id}"),
         texts: &["/text/body", "/html/body", "/subject"],
         raw: None,
+        token_is_name: true,
     },
 ];
 
@@ -120,6 +127,7 @@ impl Preset {
             message: self.message.map(str::to_owned),
             texts: several(self.texts)?,
             raw: self.raw.map(str::parse::<Pointer>).transpose()?,
+            token_is_name: self.token_is_name,
         })
     }
 }
@@ -136,6 +144,7 @@ impl Default for Layout {
             message: None,
             texts: Vec::new(),
             raw: None,
+            token_is_name: false,
         }
     }
 }
@@ -152,7 +161,10 @@ impl Layout {
         own.finish();
         if is_absent {
             let names: Vec<_> = PRESETS.iter().map(|preset| format!("`{}`", preset.name)).collect();
-            let remedy = format!("say which mailbox it is, {}, or describe it in `[codes.mailbox]`", names.join(", "));
+            let remedy = format!(
+                "say which mailbox it is, {}, or describe it in `[codes.mailbox]`",
+                names.join(", ")
+            );
             section.missing("preset", &remedy);
             return None;
         }
@@ -171,6 +183,7 @@ impl Layout {
             message: path(own, "message").or(base.message),
             texts: several(own, "texts", base.texts),
             raw: own.parsed("raw").map(|at| at.value).or(base.raw),
+            token_is_name: base.token_is_name,
         };
         if own.is_present() && !layout.is_personal() && layout.recipients.is_empty() {
             own.missing(
@@ -251,7 +264,10 @@ mod tests {
         for (text, complaint) in [
             ("", "`preset` is missing\n"),
             ("[mailbox]\nlist = \"/mails\"\n", "`mailbox.recipients` is missing\n"),
-            ("[mailbox]\nrecipients = [\"to\"]\nlist = \"/{recipient}\"\n", "`mailbox.recipients`: `to` is not a JSON pointer\n"),
+            (
+                "[mailbox]\nrecipients = [\"to\"]\nlist = \"/{recipient}\"\n",
+                "`mailbox.recipients`: `to` is not a JSON pointer\n",
+            ),
             (
                 "[mailbox]\nlist = \"/m\"\nrecipients = [\"/to\"]\nmessage = \"/m/{id}\"\n",
                 "`mailbox.id` is missing\n",

@@ -55,7 +55,9 @@ pub fn recipients_in(raw: &[u8]) -> Vec<String> {
 /// The addresses in the value of a header, without names and comments.
 fn addresses_in(value: &str) -> impl Iterator<Item = String> + '_ {
     let parts = value.split(|c: char| c.is_whitespace() || "<>(),;\"".contains(c));
-    parts.filter(|part| part.contains('@')).map(|part| part.trim_start_matches("mailto:").to_owned())
+    parts
+        .filter(|part| part.contains('@'))
+        .map(|part| part.trim_start_matches("mailto:").to_owned())
 }
 
 /// Finds the code in the text of a mail: plain, or HTML if it looks like that.

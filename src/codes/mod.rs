@@ -16,6 +16,9 @@ pub mod settings;
 pub mod smtp_session;
 pub mod smtp_sink;
 
+#[cfg(test)]
+mod mailbox_tests;
+
 use crate::base::clock::Clock;
 use crate::base::remedy::Remedy;
 use crate::base::secret::Secret;
@@ -110,10 +113,9 @@ impl Settings {
     /// Where iterations get their codes; those that come by mail go through `office`.
     pub fn pickup(&self, office: &Office) -> Pickup {
         match &self.source {
-            Source::Reply(pointer) => Pickup::Reply(ReplyCode {
-                pointer: pointer.clone(),
-                pattern: self.pattern.clone(),
-            }),
+            Source::Reply(pointer) => {
+                Pickup::Reply(ReplyCode { pointer: pointer.clone(), pattern: self.pattern.clone() })
+            }
             Source::Fixed(code) => Pickup::Fixed(code.clone()),
             _ => Pickup::Office(office.clone()),
         }
@@ -136,9 +138,9 @@ impl CodeSource {
             Source::HttpProvider(own) => {
                 Self::HttpProvider(HttpProvider::start(own, pattern, office, clock).await?)
             }
-            Source::HttpMailbox(own) => Self::HttpMailbox(
-                HttpMailbox::start(own, pattern, (office, clock), reach).await?,
-            ),
+            Source::HttpMailbox(own) => {
+                Self::HttpMailbox(HttpMailbox::start(own, pattern, (office, clock), reach).await?)
+            }
             Source::Imap(own) => {
                 Self::Imap(ImapMailbox::start(own, pattern, (office, clock), reach).await?)
             }

@@ -178,7 +178,12 @@ impl Office {
     pub fn wanting(&self) -> Vec<String> {
         let desks = self.lock();
         let wants = |desk: &Desk| desk.codes.borrow().len() < desk.wanted;
-        desks.open.iter().filter(|(_, desk)| wants(desk)).map(|(address, _)| address.clone()).collect()
+        desks
+            .open
+            .iter()
+            .filter(|(_, desk)| wants(desk))
+            .map(|(address, _)| address.clone())
+            .collect()
     }
 
     /// Notes that a source could not ask for its mails.
@@ -307,7 +312,9 @@ mod tests {
         let (office, clock) = office();
         assert!(!office.is_open());
         let mut waiter = office.open("A@x.test").unwrap();
-        assert!(office.is_open() && office.is_open_at("a@X.test") && !office.is_open_at("b@x.test"));
+        assert!(
+            office.is_open() && office.is_open_at("a@X.test") && !office.is_open_at("b@x.test")
+        );
         assert!(office.wanting().is_empty(), "nobody is held up yet");
         let _ = waiter.nth(1, Duration::ZERO).await;
         assert_eq!(office.wanting(), ["a@x.test"]);

@@ -18,7 +18,11 @@ pub struct Reach {
 impl Reach {
     /// A transport that leads to one host and no other. It shows no certificate: that is for the
     /// tenant's eyes.
-    pub(super) fn transport(&self, host: AllowedHost, clock: &Clock) -> Result<Transport, SetUpError> {
+    pub(super) fn transport(
+        &self,
+        host: AllowedHost,
+        clock: &Clock,
+    ) -> Result<Transport, SetUpError> {
         let guard = Guard::new([host]);
         let guard = if self.is_acknowledged { guard.acknowledged() } else { guard };
         // A list of mails may be longer than any reply of a flow.

@@ -112,11 +112,8 @@ impl Settings {
         let kind = section.choice("source", SOURCES).unwrap_or(SourceKind::SmtpSink);
         let source = match kind {
             SourceKind::SmtpSink => Source::SmtpSink(SinkSettings::read(section)),
-            SourceKind::HttpMailbox => {
-                MailboxSettings::read(section).map_or(defaults.source, |settings| {
-                    Source::HttpMailbox(Box::new(settings))
-                })
-            }
+            SourceKind::HttpMailbox => MailboxSettings::read(section)
+                .map_or(defaults.source, |settings| Source::HttpMailbox(Box::new(settings))),
             SourceKind::HttpProvider => {
                 Source::HttpProvider(Box::new(ProviderSettings::read(section)))
             }
@@ -125,7 +122,9 @@ impl Settings {
             SourceKind::Reply => read_pointer(section).map_or(defaults.source, Source::Reply),
             SourceKind::Fixed => read_code(section).map_or(defaults.source, Source::Fixed),
         };
-        if kind != SourceKind::HttpMailbox && section.item("preset").or(section.item("mailbox")).is_some() {
+        if kind != SourceKind::HttpMailbox
+            && section.item("preset").or(section.item("mailbox")).is_some()
+        {
             // What is in them is looked at, too, before they are found to be out of place.
             Layout::read(section);
         }

@@ -279,7 +279,11 @@ impl Session {
                 format!(
                     "250-gander\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n{}{}250 SIZE {}",
                     if self.wants_tls() { "250-STARTTLS\r\n" } else { "" },
-                    if self.wants_name() && !self.wants_tls() { "250-AUTH PLAIN LOGIN\r\n" } else { "" },
+                    if self.wants_name() && !self.wants_tls() {
+                        "250-AUTH PLAIN LOGIN\r\n"
+                    } else {
+                        ""
+                    },
                     self.limits.message
                 )
             }

@@ -317,10 +317,9 @@ mod tests {
             pattern: CodePattern::default(),
             clock: Clock::system(),
         };
-        let served =
-            tokio::spawn(async move {
-                converse(server, Session::new(Limits::default()), &counter).await.map(|_| ())
-            });
+        let served = tokio::spawn(async move {
+            converse(server, Session::new(Limits::default()), &counter).await.map(|_| ())
+        });
         let mut bytes = vec![0; 50_000];
         rand::Rng::fill_bytes(&mut Seed(1).stream("junk", 0), &mut bytes);
         let _ = junk.write_all(&bytes).await;
@@ -359,13 +358,12 @@ mod tests {
                     (Encryption::Implicit, Some(tls)) => Tls::Wrapper(tls),
                     _ => Tls::None,
                 };
-                let client =
-                    AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
-                        .port(sink.address().port())
-                        .tls(tls)
-                        .credentials(Known::new("tenant".to_owned(), password.to_owned()))
-                        .authentication(vec![mechanism])
-                        .build();
+                let client = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
+                    .port(sink.address().port())
+                    .tls(tls)
+                    .credentials(Known::new("tenant".to_owned(), password.to_owned()))
+                    .authentication(vec![mechanism])
+                    .build();
                 let message =
                     mail(&["jane@x.test"]).body("Your code: ab12cd34".to_owned()).unwrap();
                 let sent = client.send(message).await;

@@ -557,6 +557,7 @@ mod tests {
             "docs/stand-in.md",
             "docs/faults.md",
             "docs/thresholds.md",
+            "docs/codes.md",
         ] {
             let text = std::fs::read_to_string(root.join(page)).unwrap();
             for block in blocks(&text) {

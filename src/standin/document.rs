@@ -327,7 +327,11 @@ fn mail(outer: &mut Section<'_>, usual: Mail) -> Mail {
         tls: section
             .choice(
                 "tls",
-                &[("off", MailTls::Off), ("starttls", MailTls::StartTls), ("implicit", MailTls::Implicit)],
+                &[
+                    ("off", MailTls::Off),
+                    ("starttls", MailTls::StartTls),
+                    ("implicit", MailTls::Implicit),
+                ],
             )
             .unwrap_or(usual.tls),
         ca_pem: section.text("ca_pem").map(|text| text.value),

@@ -75,7 +75,8 @@ impl Carrier {
                     let password = settings.password.as_ref().map(|password| password.expose());
                     request = request.basic_auth(user, password);
                 }
-                let reply = request.send().await.map_err(|error| error.without_url().to_string())?;
+                let reply =
+                    request.send().await.map_err(|error| error.without_url().to_string())?;
                 if reply.status().is_success() {
                     return Ok(());
                 }

@@ -373,7 +373,9 @@ impl<'w> Work<'w> {
 
     fn code(&self) -> Secret {
         let fixed = self.tenant.settings.mail.code.clone();
-        fixed.unwrap_or_else(|| text(&mut self.tenant.draw("code"), ALPHANUMERIC, CODE_LENGTH).into())
+        fixed.unwrap_or_else(|| {
+            text(&mut self.tenant.draw("code"), ALPHANUMERIC, CODE_LENGTH).into()
+        })
     }
 
     fn enter(&mut self, role: Role) -> Result<(), Stop> {

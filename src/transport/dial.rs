@@ -215,8 +215,7 @@ impl Dialer {
     /// The same for servers that speak something else than HTTP: no proxy, and TLS that does not
     /// offer any version of it.
     pub(super) fn without_http(&self) -> Self {
-        let settings =
-            Settings { proxy: None, version: Version::Auto, ..self.settings.clone() };
+        let settings = Settings { proxy: None, version: Version::Auto, ..self.settings.clone() };
         let mut tls = (*self.tls).clone();
         tls.alpn_protocols = Vec::new();
         let resolver = self.names.resolver().clone();

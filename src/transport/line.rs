@@ -51,10 +51,12 @@ impl Line {
         let Self { stream, host, dialer } = self;
         let limit = dialer.settings.connect_timeout;
         let stream = match stream {
-            Stream::Plain(tcp) => match tokio::time::timeout(limit, dialer.secure(&host, tcp)).await {
-                Ok(secured) => secured?.0,
-                Err(_) => return Err(dialer.too_slow(&host)),
-            },
+            Stream::Plain(tcp) => {
+                match tokio::time::timeout(limit, dialer.secure(&host, tcp)).await {
+                    Ok(secured) => secured?.0,
+                    Err(_) => return Err(dialer.too_slow(&host)),
+                }
+            }
             secured @ Stream::Tls(_) => secured,
         };
         Ok(Self { stream, host, dialer })

@@ -13,7 +13,7 @@ export const PASSWORD = 'hush-7f3k9q2x';
 
 /** Runs of `RATE` iterations a second for `SECONDS`; both small unless the environment says more. */
 export const RATE = Number(process.env.RATE ?? 10);
-export const SECONDS = Number(process.env.SECONDS ?? 5);
+export const SECONDS = Number(process.env.SECONDS_OF_LOAD ?? 5);
 
 /** One run with a source of codes; `smtp` is where the stand-in delivers. */
 export async function run(folder, name, { codes, smtp, also = '' }) {

@@ -1,5 +1,5 @@
 // Codes through real servers: MailDev over HTTP, Dovecot over IMAP, and gander's own ends of mail and
-// notifications beside them. RATE and SECONDS make it a proof instead of a test.
+// notifications beside them. RATE and SECONDS_OF_LOAD make it a proof instead of a test.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

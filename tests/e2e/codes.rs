@@ -29,8 +29,14 @@ fn every_source_brings_each_code_to_whoever_asked_for_it() {
             "secure provider",
             "[codes]\nsource = \"http-provider\"\ntls = \"implicit\"\nuser = \"t\"\npassword = \"${PW}\"\n",
         ),
-        ("reply", "[codes]\nsource = \"reply\"\npointer = \"/testCode\"\n[stand_in.mail]\nshow = true\n"),
-        ("fixed", "[codes]\nsource = \"fixed\"\ncode = \"${CODE:-1234}\"\n[stand_in.mail]\ncode = \"${CODE:-1234}\"\n"),
+        (
+            "reply",
+            "[codes]\nsource = \"reply\"\npointer = \"/testCode\"\n[stand_in.mail]\nshow = true\n",
+        ),
+        (
+            "fixed",
+            "[codes]\nsource = \"fixed\"\ncode = \"${CODE:-1234}\"\n[stand_in.mail]\ncode = \"${CODE:-1234}\"\n",
+        ),
     ] {
         let lab = Lab::new();
         let ended = run(&lab, codes);
@@ -60,8 +66,12 @@ fn a_mailbox_that_does_not_answer_is_known_before_anybody_waits() {
     let address = listener.local_addr().expect("an address");
     drop(listener);
     for codes in [
-        format!("[codes]\nsource = \"http-mailbox\"\nurl = \"http://{address}\"\npreset = \"maildev\"\n"),
-        format!("[codes]\nsource = \"imap\"\nserver = \"{address}\"\ntls = \"off\"\nuser = \"u\"\npassword = \"${{PW}}\"\n"),
+        format!(
+            "[codes]\nsource = \"http-mailbox\"\nurl = \"http://{address}\"\npreset = \"maildev\"\n"
+        ),
+        format!(
+            "[codes]\nsource = \"imap\"\nserver = \"{address}\"\ntls = \"off\"\nuser = \"u\"\npassword = \"${{PW}}\"\n"
+        ),
     ] {
         let ended = run(&Lab::new(), &codes);
         assert_eq!(ended.code, 3, "{}", ended.stderr);
