@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use gander::base::clock::Clock;
-use gander::codes::CodeSource;
 use gander::codes::office::Office;
+use gander::codes::reach::Reach;
 use gander::codes::settings::Settings;
+use gander::codes::{CodeSource, Way};
 use gander::standin::{Running, serve};
 use gander::transport::{AllowedHost, ApiClient, Guard, Resolver, Transport};
 use http::Request;
@@ -14,7 +15,9 @@ const SOON: Duration = Duration::from_secs(30);
 
 async fn tenant(source: &CodeSource) -> Running {
     let mut settings = gander::standin::Settings::default();
-    settings.mail.server = Some(source.address());
+    let delivery = source.delivery().expect("a sink");
+    let Way::Smtp(address) = delivery.way else { panic!("{delivery:?}") };
+    settings.mail.server = Some(address);
     serve(settings, Clock::system()).await.expect("a stand-in tenant")
 }
 
@@ -48,8 +51,10 @@ async fn token(tenant: &Running, client: &ApiClient) -> String {
 #[tokio::test]
 async fn every_user_gets_the_code_that_the_tenant_sent_to_them() {
     let office = Office::new(Clock::system());
-    let source =
-        CodeSource::start(&Settings::default(), &office, &Clock::system()).await.expect("a sink");
+    let settings = Settings::default();
+    let source = CodeSource::start(&settings, &office, &Clock::system(), &Reach::default())
+        .await
+        .expect("a sink");
     let tenant = tenant(&source).await;
     let client = client(&tenant);
     let token = token(&tenant, &client).await;

@@ -3,8 +3,10 @@
 
 use super::exit::{Exit, Failure};
 use crate::base::document::{Item, Place, Table, Value};
+use crate::base::secret::Secret;
+use crate::codes::door::ENCRYPTIONS;
+use crate::codes::{Delivery, Way};
 use crate::standin::Ready;
-use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -23,10 +25,10 @@ pub(super) struct Embedded {
 }
 
 impl Embedded {
-    /// Starts a child with the profile's `[stand_in]` settings that sends its mail to `mail`.
+    /// Starts a child with the profile's `[stand_in]` settings that delivers its mail so.
     pub(super) async fn start(
         settings: Option<&Table>,
-        mail: Option<SocketAddr>,
+        mail: Option<&Delivery>,
     ) -> Result<Self, Failure> {
         let line = settings_line(settings, mail);
         let failure = |what: &str, error: &dyn std::fmt::Display| {
@@ -70,17 +72,39 @@ fn late() -> Failure {
 }
 
 /// One line of TOML: `stand_in = { … }`.
-fn settings_line(settings: Option<&Table>, mail: Option<SocketAddr>) -> String {
+fn settings_line(settings: Option<&Table>, mail: Option<&Delivery>) -> String {
     let place = Place { document: "embedded".into(), line: 1, column: 1 };
     let mut table =
         settings.cloned().unwrap_or_else(|| Table { place: place.clone(), entries: Vec::new() });
     if let Some(mail) = mail {
         let item = |value| Item { place: place.clone(), value };
         let entry = |key: &str, value| (key.to_owned(), place.clone(), item(value));
-        let one =
-            |key: &str, value| Table { place: place.clone(), entries: vec![entry(key, value)] };
-        let server = one("smtp", Value::Text { text: mail.to_string(), filled_in: false });
-        table.overlay(one("mail", Value::Table(server)));
+        let entries = keys_of(mail).into_iter();
+        let entries =
+            entries.map(|(key, text)| entry(key, Value::Text { text, filled_in: true })).collect();
+        let mail = Table { place: place.clone(), entries };
+        let entries = vec![entry("mail", Value::Table(mail))];
+        table.overlay(Table { place: place.clone(), entries });
     }
     format!("stand_in = {}\n", Value::Table(table).to_toml())
+}
+
+/// The keys of the stand-in's `[mail]` that lead to a source of codes. Its secrets go over a pipe to our
+/// own child and nowhere else.
+fn keys_of(delivery: &Delivery) -> Vec<(&'static str, String)> {
+    let secret = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().clone());
+    let way = match &delivery.way {
+        Way::Smtp(server) => ("smtp", server.to_string()),
+        Way::Http(url) => ("http", url.clone()),
+    };
+    let tls = ENCRYPTIONS.iter().find(|(_, tls)| *tls == delivery.tls).map(|(word, _)| *word);
+    let others = [
+        ("tls", tls.map(str::to_owned)),
+        ("ca_pem", delivery.authority.clone()),
+        ("user", delivery.user.clone()),
+        ("password", secret(&delivery.password)),
+        ("token", secret(&delivery.token)),
+    ];
+    let others = others.into_iter().filter_map(|(key, text)| Some((key, text?)));
+    std::iter::once(way).chain(others).collect()
 }

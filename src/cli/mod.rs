@@ -12,6 +12,7 @@ mod capacity;
 mod capacity_journal;
 mod capacity_level;
 mod check;
+mod codes_told;
 mod compare;
 mod dialogue;
 mod embedded;

@@ -14,8 +14,9 @@ use crate::base::random::Seed;
 use crate::base::remedy::{Listing, nearest};
 use crate::base::secret::Secret;
 use crate::base::units::Rate;
-use crate::codes::CodeSource;
 use crate::codes::office::Office;
+use crate::codes::reach::Reach;
+use crate::codes::{CodeSource, SourceError};
 use crate::identity::password::PasswordKey;
 use crate::profile::check::{self, Checked, Typed};
 use crate::profile::document::Variant;
@@ -253,15 +254,19 @@ pub(super) async fn ground(
     let mut codes = None;
     if checked.scripts().any(|script| script.needs_codes()) {
         let office = Office::new(clock.clone());
-        let source = CodeSource::start(&checked.profile.codes, &office, &clock).await;
-        codes = Some((source.map_err(|error| Failure::of(Exit::WrongInput, &error))?, office));
+        let settings = &checked.profile.codes;
+        let http = checked.profile.http.clone();
+        let reach = Reach { http, is_acknowledged: checked.is_acknowledged() };
+        let source =
+            CodeSource::start(settings, &office, &clock, &reach).await.map_err(no_codes)?;
+        codes = Some((source, settings.pickup(&office)));
     }
     let mut embedded = None;
     let tenants = if checked.profile.names_tenant {
         checked.profile.tenants().map(|(_, tenant)| tenant.clone()).collect()
     } else {
-        let mail = codes.as_ref().map(|(source, _)| source.address());
-        let child = Embedded::start(checked.profile.stand_in.as_ref(), mail).await?;
+        let delivery = codes.as_ref().and_then(|(source, _)| source.delivery());
+        let child = Embedded::start(checked.profile.stand_in.as_ref(), delivery.as_ref()).await?;
         let ready = &embedded.insert(child).ready;
         name_policies(&mut checked, &ready.policies)?;
         checked.profile.http.ca_pem.clone_from(&ready.ca_pem);
@@ -286,6 +291,16 @@ pub(super) async fn ground(
         Failure::of(exit, &error)
     })?;
     Ok(Ground { checked, opened, tenants, embedded })
+}
+
+/// A mailbox that does not answer is as bad as a tenant that does not; an address of this machine is
+/// the profile's.
+fn no_codes(error: SourceError) -> Failure {
+    let exit = match error {
+        SourceError::Door(_) => Exit::WrongInput,
+        SourceError::Mailbox(_) | SourceError::Imap(_) => Exit::TenantNotUsable,
+    };
+    Failure::of(exit, &error)
 }
 
 impl Ground {

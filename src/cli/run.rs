@@ -3,6 +3,7 @@
 use super::aside;
 use super::assemble::{Undertaking, setup};
 use super::broadcast::Doors;
+use super::codes_told;
 use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::mix::{MixArgs, quoted};
@@ -221,6 +222,8 @@ async fn measure(
     if let Some(error) = unmended {
         caution_of_accounts(&error, &ground.opened.kept, terminal);
     }
+    let pickup = ground.opened.stages.first().and_then(|stage| stage.codes.as_ref());
+    codes_told::tell(pickup, terminal);
     if args.json {
         let render = if args.repeat.is_some() { json::render_line } else { json::render };
         let text = render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;

@@ -94,7 +94,9 @@ async fn serve_attached(args: &StandInArgs, terminal: &Terminal) -> Result<Exit,
     let mut input = BufReader::new(tokio::io::stdin());
     let mut line = String::new();
     input.read_line(&mut line).await.map_err(|error| io_failure("standard input", &error))?;
-    let table = Table::parse("standard input", &line).map_err(Failure::of_problems)?;
+    let mut table = Table::parse("standard input", &line).map_err(Failure::of_problems)?;
+    // The parent filled in what stood for secrets, so they may stand here.
+    table.fill_in(&Problems::default(), &|text| Ok(Some(text.to_owned())));
     let settings = match table.get("stand_in") {
         Some(Item { value: Value::Table(table), .. }) => read_settings(table)?,
         _ => Settings::default(),

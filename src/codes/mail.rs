@@ -31,6 +31,43 @@ pub fn code_in(raw: &[u8], pattern: &CodePattern) -> Option<Secret> {
         .or_else(|| html.iter().filter(|_| pattern.is_custom()).find_map(|text| pattern.find(text)))
 }
 
+/// Headers that tell whom a mail was delivered to, and after them those that tell whom it was sent to.
+const DELIVERED_TO: &[&str] =
+    &["delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to", "cc"];
+
+/// Everybody a mail as it came over the wire is for, whom it was delivered to first.
+pub fn recipients_in(raw: &[u8]) -> Vec<String> {
+    if nests_too_deep(raw) {
+        return Vec::new();
+    }
+    let Some(message) = MessageParser::default().parse_headers(raw) else { return Vec::new() };
+    let mut found = Vec::new();
+    for wanted in DELIVERED_TO {
+        for (name, value) in message.headers_raw() {
+            if name.eq_ignore_ascii_case(wanted) {
+                found.extend(addresses_in(value));
+            }
+        }
+    }
+    found
+}
+
+/// The addresses in the value of a header, without names and comments.
+fn addresses_in(value: &str) -> impl Iterator<Item = String> + '_ {
+    let parts = value.split(|c: char| c.is_whitespace() || "<>(),;\"".contains(c));
+    parts
+        .filter(|part| part.contains('@'))
+        .map(|part| part.trim_start_matches("mailto:").to_owned())
+}
+
+/// Finds the code in the text of a mail: plain, or HTML if it looks like that.
+pub fn code_in_text(text: &str, pattern: &CodePattern) -> Option<Secret> {
+    let is_html = BLOCK.as_ref().is_some_and(|block| block.is_match(text));
+    let shown = is_html.then(|| text_of(text));
+    let found = pattern.find(shown.as_deref().unwrap_or(text));
+    found.or_else(|| pattern.is_custom().then(|| pattern.find(text)).flatten())
+}
+
 /// Messages within messages are parsed by recursion, which a hostile mail could take beyond the
 /// stack. No mail with a code in it is forwarded so often.
 fn nests_too_deep(raw: &[u8]) -> bool {
@@ -107,6 +144,13 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_is_for_whom_it_was_delivered_to_and_then_for_whom_it_names() {
+        let mail = b"To: Team <team@x.test>,\r\n \"A, B\" <load+b@x.test>\r\nDelivered-To: load+a@x.test\r\nSubject: c@x.test\r\n\r\nd@x.test\r\n";
+        assert_eq!(recipients_in(mail), ["load+a@x.test", "team@x.test", "load+b@x.test"]);
+        assert!(recipients_in(b"").is_empty() && recipients_in(b"To: nobody\r\n\r\n").is_empty());
+    }
+
+    #[test]
     fn a_pattern_of_the_profile_sees_the_html_itself() {
         let mail = b"Content-Type: text/html\r\n\r\n<p data-code=\"zz-99\">Hello</p>\r\n";
         let pattern: CodePattern = "data-code=\"([a-z0-9-]+)\"".parse().unwrap();
@@ -117,6 +161,7 @@ mod tests {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = code_in(&bytes, &CodePattern::default());
+            let _ = recipients_in(&bytes);
         }
 
         #[test]

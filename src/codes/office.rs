@@ -83,6 +83,15 @@ pub struct OfficeStats {
     pub surplus: u64,
 }
 
+/// How a source fared that has to ask for its mails; no part of the mails' counts.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Trouble {
+    /// How often it could not ask.
+    pub times: u64,
+    /// Why, the last time. No secrets.
+    pub last: Option<String>,
+}
+
 /// Codes that one waiter can have; a flood to one address must not fill the memory.
 const MOST_CODES: usize = 64;
 
@@ -97,11 +106,14 @@ struct Desks {
     /// By address in lower case.
     open: HashMap<String, Desk>,
     stats: OfficeStats,
+    trouble: Trouble,
 }
 
 #[derive(Debug)]
 struct Desk {
     opened: Instant,
+    /// How many codes somebody is waiting for right now.
+    wanted: usize,
     codes: watch::Sender<Vec<Secret>>,
 }
 
@@ -121,14 +133,14 @@ impl Office {
             return Err(OfficeError::Taken { address });
         }
         let (codes, receiver) = watch::channel(Vec::new());
-        desks.open.insert(address.clone(), Desk { opened, codes });
+        desks.open.insert(address.clone(), Desk { opened, wanted: 0, codes });
         Ok(Waiter { address, codes: receiver, office: self.clone() })
     }
 
     /// Takes a mail in.
     pub fn receive(&self, arrival: Arrival) {
         let mut desks = self.lock();
-        let Desks { open, stats } = &mut *desks;
+        let Desks { open, stats, .. } = &mut *desks;
         stats.received += 1;
         let fate = match (open.get(&arrival.recipient.to_lowercase()), arrival.code) {
             (None, _) => &mut stats.no_waiter,
@@ -150,6 +162,46 @@ impl Office {
     /// What came so far.
     pub fn stats(&self) -> OfficeStats {
         self.lock().stats
+    }
+
+    /// Whether anybody has begun to wait anywhere.
+    pub fn is_open(&self) -> bool {
+        !self.lock().open.is_empty()
+    }
+
+    /// Whether anybody has begun to wait at an address; letter case does not matter.
+    pub fn is_open_at(&self, recipient: &str) -> bool {
+        self.lock().open.contains_key(&recipient.to_lowercase())
+    }
+
+    /// The addresses where somebody is held up for want of a code, in lower case.
+    pub fn wanting(&self) -> Vec<String> {
+        let desks = self.lock();
+        let wants = |desk: &Desk| desk.codes.borrow().len() < desk.wanted;
+        desks
+            .open
+            .iter()
+            .filter(|(_, desk)| wants(desk))
+            .map(|(address, _)| address.clone())
+            .collect()
+    }
+
+    /// Notes that a source could not ask for its mails.
+    pub fn note_trouble(&self, why: String) {
+        let trouble = &mut self.lock().trouble;
+        trouble.times += 1;
+        trouble.last = Some(why);
+    }
+
+    /// How the source fared.
+    pub fn trouble(&self) -> Trouble {
+        self.lock().trouble.clone()
+    }
+
+    fn want(&self, address: &str, wanted: usize) {
+        if let Some(desk) = self.lock().open.get_mut(address) {
+            desk.wanted = wanted;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Desks> {
@@ -177,6 +229,7 @@ impl Waiter {
     ) -> Result<(Secret, Duration), CodeFault> {
         let began = self.office.0.clock.now();
         let index = number.saturating_sub(1);
+        self.office.want(&self.address, number);
         let arrived = self.codes.wait_for(|codes| codes.len() > index);
         let code = match tokio::time::timeout(within, arrived).await {
             Ok(Ok(codes)) => codes.get(index).cloned(),
@@ -252,6 +305,23 @@ mod tests {
         let (code, waited) = arrived.unwrap();
         assert_eq!((code.expose().as_str(), waited), ("late", Duration::from_secs(3)));
         assert_eq!(waiter.nth(1, SOON).await.unwrap().1, Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn sources_that_ask_know_for_whom() {
+        let (office, clock) = office();
+        assert!(!office.is_open());
+        let mut waiter = office.open("A@x.test").unwrap();
+        assert!(
+            office.is_open() && office.is_open_at("a@X.test") && !office.is_open_at("b@x.test")
+        );
+        assert!(office.wanting().is_empty(), "nobody is held up yet");
+        let _ = waiter.nth(1, Duration::ZERO).await;
+        assert_eq!(office.wanting(), ["a@x.test"]);
+        office.receive(mail("a@x.test", "first", &clock));
+        assert!(office.wanting().is_empty());
+        office.note_trouble("connection refused".to_owned());
+        assert_eq!((office.trouble().times, office.trouble().last.is_some()), (1, true));
     }
 
     #[tokio::test]

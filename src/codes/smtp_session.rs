@@ -2,8 +2,9 @@
 //!
 //! Nothing a client sends makes it panic or lets it keep more than its limits allow.
 
+use super::credentials::{self, Credentials};
 use smtp_proto::request::receiver::{DataReceiver, DummyDataReceiver};
-use smtp_proto::{Error, MAIL_BODY_BINARYMIME, Request};
+use smtp_proto::{AUTH_LOGIN, AUTH_PLAIN, Error, MAIL_BODY_BINARYMIME, Request};
 
 /// How much of anything a client may send.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,6 +25,15 @@ impl Default for Limits {
     }
 }
 
+/// What a client is asked for before its mail is taken.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Terms {
+    /// TLS, which begins at its word (RFC 3207).
+    pub tls: bool,
+    /// Name and password (RFC 4954).
+    pub credentials: Option<Credentials>,
+}
+
 /// A mail that was taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Envelope {
@@ -38,6 +48,8 @@ pub struct Envelope {
 pub enum Next {
     /// Read on.
     Continue,
+    /// Send what is to be sent, speak TLS from here on, and tell the session so.
+    StartTls,
     /// Send what is to be sent and close the connection.
     Close,
 }
@@ -46,9 +58,12 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Session {
     limits: Limits,
+    terms: Terms,
     stage: Stage,
     transaction: Transaction,
     greeted: bool,
+    is_secure: bool,
+    is_known: bool,
     mistakes: u32,
 }
 
@@ -56,8 +71,12 @@ pub struct Session {
 enum Stage {
     /// A part of a command line.
     Command(Vec<u8>),
+    /// A part of a client's answer to a question of `AUTH`.
+    Answer(Question, Vec<u8>),
     /// The rest of a line that is longer than the limit.
     Overlong,
+    /// Nothing is read before TLS is spoken: what came with the word for it is nobody's.
+    StartTls,
     /// A part of a mail.
     Data { receiver: DataReceiver, message: Vec<u8> },
     /// The rest of a mail that is longer than the limit.
@@ -70,12 +89,25 @@ impl std::fmt::Debug for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Command(_) => "Command",
+            Self::Answer(..) => "Answer",
+            Self::StartTls => "StartTls",
             Self::Overlong => "Overlong",
             Self::Data { .. } => "Data",
             Self::Oversized(_) => "Oversized",
             Self::Closed => "Closed",
         })
     }
+}
+
+/// What a client that wants to be known was asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Question {
+    /// Everything at once, `AUTH PLAIN`.
+    Plain,
+    /// The name, `AUTH LOGIN`.
+    User,
+    /// The password of this name.
+    Password(Vec<u8>),
 }
 
 /// A mail being announced.
@@ -88,27 +120,49 @@ struct Transaction {
 /// What the server says before the client speaks.
 pub const GREETING: &[u8] = b"220 gander ESMTP sink\r\n";
 
+const AUTH_DONE: &str = "235 2.7.0 welcome";
+const AUTH_FIRST: &str = "530 5.7.0 authentication required";
+const AUTH_NONSENSE: &str = "501 5.5.2 not understood";
+const AUTH_REFUSED: &str = "535 5.7.8 not accepted";
 const CLOSING: &str = "221 2.0.0 bye";
 const DONE: &str = "250 2.0.0 ok";
+const GO_SECURE: &str = "220 2.0.0 go ahead";
 const GO_AHEAD: &str = "354 end with a dot on a line of its own";
 const LINE_TOO_LONG: &str = "500 5.5.6 line too long";
 const NOT_IMPLEMENTED: &str = "502 5.5.1 not implemented";
 const NO_SENSE: &str = "500 5.5.2 not understood";
 const OUT_OF_ORDER: &str = "503 5.5.1 out of order";
+const SECURE_FIRST: &str = "530 5.7.0 say STARTTLS first";
 const TOO_LARGE: &str = "552 5.3.4 mail too large";
 const TOO_MANY_MISTAKES: &str = "421 4.7.0 too many mistakes";
 const TOO_MANY_RECIPIENTS: &str = "452 4.5.3 too many recipients";
 
 impl Session {
-    /// A conversation whose greeting was sent.
+    /// A conversation whose greeting was sent, with anybody.
     pub fn new(limits: Limits) -> Self {
+        Self::on_terms(limits, Terms::default(), false)
+    }
+
+    /// A conversation whose greeting was sent. `is_secure`: TLS is spoken already.
+    pub fn on_terms(limits: Limits, terms: Terms, is_secure: bool) -> Self {
         Self {
             limits,
+            terms,
             stage: Stage::Command(Vec::new()),
             transaction: Transaction::default(),
             greeted: false,
+            is_secure,
+            is_known: false,
             mistakes: 0,
         }
+    }
+
+    /// TLS is spoken now; the client has to begin anew.
+    pub fn secured(&mut self) {
+        self.is_secure = true;
+        self.greeted = false;
+        self.transaction = Transaction::default();
+        self.stage = Stage::Command(Vec::new());
     }
 
     /// Takes bytes as they come, however they are cut; several commands at once are answered in
@@ -123,32 +177,51 @@ impl Session {
         while !rest.is_empty() {
             rest = match &mut self.stage {
                 Stage::Closed => return Next::Close,
-                Stage::Command(_) | Stage::Overlong => self.receive_line(rest, replies),
+                Stage::StartTls => return Next::StartTls,
+                Stage::Command(_) | Stage::Answer(..) | Stage::Overlong => {
+                    self.receive_line(rest, replies)
+                }
                 Stage::Data { .. } | Stage::Oversized(_) => {
                     self.receive_message(rest, replies, &mut take)
                 }
             };
         }
-        if matches!(self.stage, Stage::Closed) { Next::Close } else { Next::Continue }
+        match self.stage {
+            Stage::Closed => Next::Close,
+            Stage::StartTls => Next::StartTls,
+            _ => Next::Continue,
+        }
     }
 
     /// Takes bytes up to the end of a line and returns those after it.
     fn receive_line<'b>(&mut self, bytes: &'b [u8], replies: &mut Vec<u8>) -> &'b [u8] {
         let end = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
         let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-        let (line, too_long) = match &mut self.stage {
-            Stage::Command(line) if line.len() + part.len() <= self.limits.line => {
-                line.extend_from_slice(part);
-                (std::mem::take(line), false)
-            }
-            _ => (Vec::new(), true),
-        };
-        match (end, too_long) {
-            (None, false) => self.stage = Stage::Command(line),
-            (None, true) => self.stage = Stage::Overlong,
-            (Some(_), too_long) => {
+        let (Stage::Command(line) | Stage::Answer(_, line)) = &mut self.stage else {
+            if end.is_some() {
                 self.stage = Stage::Command(Vec::new());
-                let reply = if too_long { LINE_TOO_LONG.into() } else { self.obey(&line) };
+                self.say(LINE_TOO_LONG, replies);
+            }
+            return rest;
+        };
+        let fits = line.len() + part.len() <= self.limits.line;
+        if fits {
+            line.extend_from_slice(part);
+        }
+        match (end, fits) {
+            (None, true) => {}
+            (None, false) => self.stage = Stage::Overlong,
+            (Some(_), false) => {
+                self.stage = Stage::Command(Vec::new());
+                self.say(LINE_TOO_LONG, replies);
+            }
+            (Some(_), true) => {
+                let whole = std::mem::replace(&mut self.stage, Stage::Command(Vec::new()));
+                let reply = match whole {
+                    Stage::Answer(question, line) => self.hear(question, &line).to_owned(),
+                    Stage::Command(line) => self.obey(&line),
+                    _ => return rest,
+                };
                 self.say(&reply, replies);
             }
         }
@@ -204,7 +277,13 @@ impl Session {
             Request::Ehlo { .. } => {
                 self.greet();
                 format!(
-                    "250-gander\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE {}",
+                    "250-gander\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n{}{}250 SIZE {}",
+                    if self.wants_tls() { "250-STARTTLS\r\n" } else { "" },
+                    if self.wants_name() && !self.wants_tls() {
+                        "250-AUTH PLAIN LOGIN\r\n"
+                    } else {
+                        ""
+                    },
                     self.limits.message
                 )
             }
@@ -225,9 +304,77 @@ impl Session {
                 self.stage = Stage::Closed;
                 CLOSING.to_owned()
             }
-            // STARTTLS and AUTH are not offered; a client that asks anyway is told so.
+            Request::StartTls if self.wants_tls() => {
+                self.stage = Stage::StartTls;
+                GO_SECURE.to_owned()
+            }
+            Request::Auth { mechanism, initial_response } if self.terms.credentials.is_some() => {
+                self.begin_auth(mechanism, initial_response.as_bytes()).to_owned()
+            }
+            // What is not offered is refused to a client that asks for it anyway.
             _ => NOT_IMPLEMENTED.to_owned(),
         }
+    }
+
+    /// Whether TLS has to be spoken before anything else.
+    const fn wants_tls(&self) -> bool {
+        self.terms.tls && !self.is_secure
+    }
+
+    /// Whether the client has to say who it is.
+    const fn wants_name(&self) -> bool {
+        self.terms.credentials.is_some() && !self.is_known
+    }
+
+    fn begin_auth(&mut self, mechanism: u64, response: &[u8]) -> &'static str {
+        if self.wants_tls() {
+            return SECURE_FIRST;
+        }
+        if !self.greeted || self.is_known || self.transaction.has_sender {
+            return OUT_OF_ORDER;
+        }
+        match (mechanism, response.is_empty()) {
+            (AUTH_PLAIN, false) => self.hear(Question::Plain, response),
+            (AUTH_LOGIN, false) => self.hear(Question::User, response),
+            (AUTH_PLAIN, true) => self.ask(Question::Plain),
+            (AUTH_LOGIN, true) => self.ask(Question::User),
+            _ => "504 5.5.4 mechanism not offered",
+        }
+    }
+
+    /// Asks for the next part of who the client is: nothing, `Username:` or `Password:`.
+    fn ask(&mut self, question: Question) -> &'static str {
+        let text = match question {
+            Question::Plain => "334 ",
+            Question::User => "334 VXNlcm5hbWU6",
+            Question::Password(_) => "334 UGFzc3dvcmQ6",
+        };
+        self.stage = Stage::Answer(question, Vec::new());
+        text
+    }
+
+    /// Hears an answer.
+    fn hear(&mut self, question: Question, line: &[u8]) -> &'static str {
+        if line.trim_ascii() == b"*" {
+            return "501 5.7.0 as you wish";
+        }
+        let (user, password) = match question {
+            Question::Plain => match credentials::plain(line) {
+                Some(pair) => pair,
+                None => return AUTH_NONSENSE,
+            },
+            Question::User => match credentials::login(line) {
+                Some(user) => return self.ask(Question::Password(user)),
+                None => return AUTH_NONSENSE,
+            },
+            Question::Password(user) => match credentials::login(line) {
+                Some(password) => (user, password),
+                None => return AUTH_NONSENSE,
+            },
+        };
+        self.is_known =
+            self.terms.credentials.as_ref().is_some_and(|own| own.are(&user, &password));
+        if self.is_known { AUTH_DONE } else { AUTH_REFUSED }
     }
 
     fn greet(&mut self) {
@@ -236,8 +383,14 @@ impl Session {
     }
 
     fn begin(&mut self, flags: u64, size: usize) -> &'static str {
+        if self.wants_tls() {
+            return SECURE_FIRST;
+        }
         if !self.greeted || self.transaction.has_sender {
             return OUT_OF_ORDER;
+        }
+        if self.wants_name() {
+            return AUTH_FIRST;
         }
         if size > self.limits.message {
             return TOO_LARGE;
@@ -279,7 +432,8 @@ impl Session {
 
     /// Appends a reply. Refusals of commands count as mistakes; too many end the conversation.
     fn say(&mut self, reply: &str, replies: &mut Vec<u8>) {
-        let is_mistake = reply.starts_with("50");
+        // A wrong password is one, too: nobody may try them all on one connection.
+        let is_mistake = reply.starts_with("50") || reply == AUTH_REFUSED;
         self.mistakes += u32::from(is_mistake);
         let ends = is_mistake && self.mistakes >= self.limits.mistakes;
         if ends {
@@ -410,6 +564,75 @@ mod tests {
         }
     }
 
+    fn own() -> Credentials {
+        Credentials { user: "t".to_owned(), password: "p".to_owned().into() }
+    }
+
+    /// Everything but the last words of a conversation in one piece, and how it goes on.
+    fn on_terms(tls: bool, is_secure: bool, said: &str) -> (String, usize, Next) {
+        let terms = Terms { tls, credentials: Some(own()) };
+        let mut session = Session::on_terms(Limits::default(), terms, is_secure);
+        let (mut replies, mut mails) = (Vec::new(), 0);
+        let next = session.receive(said.as_bytes(), &mut replies, |_| mails += 1);
+        (String::from_utf8(replies).unwrap(), mails, next)
+    }
+
+    const MAIL: &str = "MAIL FROM:<>\r\nRCPT TO:<a@x.test>\r\nDATA\r\n.\r\n";
+
+    #[test]
+    fn mail_is_taken_from_those_alone_who_say_who_they_are() {
+        for (said, expected, taken) in [
+            ("AUTH PLAIN AHQAcA==\r\n", "235", 1),
+            ("AUTH PLAIN\r\nAHQAcA==\r\n", "235", 1),
+            ("AUTH LOGIN\r\ndA==\r\ncA==\r\n", "235", 1),
+            ("AUTH LOGIN dA==\r\ncA==\r\n", "235", 1),
+            ("AUTH PLAIN AHQAcQ==\r\n", "535", 0),
+            ("AUTH LOGIN\r\ndA==\r\ncQ==\r\n", "535", 0),
+            ("AUTH PLAIN ====\r\n", "501", 0),
+            ("AUTH PLAIN\r\n*\r\n", "501", 0),
+            ("AUTH XOAUTH2 AHQAcA==\r\n", "504", 0),
+            ("", "530", 0),
+        ] {
+            let (replies, mails, _) = on_terms(false, false, &format!("EHLO x\r\n{said}{MAIL}"));
+            assert!(replies.contains("250-AUTH PLAIN LOGIN\r\n"), "{replies}");
+            assert!(replies.contains(&format!("\r\n{expected} ")), "{said}: {replies}");
+            assert_eq!(mails, taken, "{said}: {replies}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_weight_is_said_before_tls() {
+        let auth = "AUTH PLAIN AHQAcA==\r\n";
+        let (replies, mails, _) = on_terms(true, false, &format!("EHLO x\r\n{auth}{MAIL}"));
+        assert!(replies.contains("250-STARTTLS\r\n") && !replies.contains("AUTH"), "{replies}");
+        assert_eq!((replies.matches("530 5.7.0 say").count(), mails), (2, 0));
+        let (replies, mails, _) = on_terms(true, true, &format!("EHLO x\r\n{auth}{MAIL}"));
+        assert!(!replies.contains("STARTTLS") && mails == 1, "{replies}");
+    }
+
+    #[test]
+    fn what_a_client_sends_along_with_the_word_for_tls_is_not_read() {
+        let said = format!("EHLO x\r\nSTARTTLS\r\nEHLO y\r\nAUTH PLAIN AHQAcA==\r\n{MAIL}");
+        let (replies, mails, next) = on_terms(true, false, &said);
+        assert!(replies.ends_with("220 2.0.0 go ahead\r\n"), "{replies}");
+        assert_eq!((mails, next), (0, Next::StartTls));
+        let mut session =
+            Session::on_terms(Limits::default(), Terms { tls: true, credentials: None }, false);
+        session.receive(b"EHLO x\r\nSTARTTLS\r\n", &mut Vec::new(), |_| {});
+        session.secured();
+        let mut replies = Vec::new();
+        session.receive(b"MAIL FROM:<>\r\n", &mut replies, |_| {});
+        assert_eq!(replies, b"503 5.5.1 out of order\r\n", "a client begins anew");
+    }
+
+    #[test]
+    fn passwords_cannot_be_tried_out_without_end() {
+        let tries = "AUTH PLAIN AHQAcQ==\r\n".repeat(30);
+        let (replies, _, next) = on_terms(false, false, &format!("EHLO x\r\n{tries}"));
+        assert_eq!(next, Next::Close);
+        assert_eq!(replies.matches("535").count(), 19, "{replies}");
+    }
+
     #[test]
     fn a_client_that_makes_no_sense_is_sent_away() {
         let (replies, _, next) = talk(Limits::default(), &b"what?\r\n".repeat(50), 10);
@@ -445,24 +668,33 @@ mod tests {
                     Just(b"RCPT TO:<a@x.test>\r\n".to_vec()),
                     Just(b"DATA\r\n".to_vec()),
                     Just(b".\r\n".to_vec()),
+                    Just(b"AUTH PLAIN AHQAcA==\r\n".to_vec()),
+                    Just(b"AUTH LOGIN\r\ndA==\r\ncA==\r\n".to_vec()),
+                    Just(b"STARTTLS\r\n".to_vec()),
                     prop::collection::vec(any::<u8>(), 0..80),
                     "(MAIL|RCPT|EHLO|HELO|AUTH|NOOP|VRFY) [ -~]{0,40}\r\n".prop_map(String::into_bytes),
                 ],
                 0..40,
             ),
             piece in 1usize..50,
+            tls: bool,
+            known: bool,
         ) {
             let limits = Limits { line: 60, message: 100, recipients: 3, mistakes: 1000 };
-            let mut session = Session::new(limits);
+            let credentials = known.then(|| own());
+            let mut session = Session::on_terms(limits, Terms { tls, credentials }, false);
             let mut replies = Vec::new();
             let bytes = lines.concat();
             for part in bytes.chunks(piece) {
-                session.receive(part, &mut replies, |mail| {
+                let next = session.receive(part, &mut replies, |mail| {
                     assert!(mail.message.len() <= limits.message);
                     assert!((1..=limits.recipients).contains(&mail.recipients.len()));
                 });
+                if next == Next::StartTls {
+                    session.secured();
+                }
                 let kept = match &session.stage {
-                    Stage::Command(line) => line.len(),
+                    Stage::Command(line) | Stage::Answer(_, line) => line.len(),
                     Stage::Data { message, .. } => message.len(),
                     _ => 0,
                 };

@@ -1,65 +1,49 @@
 //! A mail server that keeps nothing: it takes the code out of each mail and hands it to the office.
 
+use super::credentials::Credentials;
+use super::door::{Door, DoorError, DoorSettings, ENCRYPTIONS, Encryption};
 use super::extract::CodePattern;
 use super::mail::code_in;
 use super::office::{Arrival, Office};
-use super::settings::Settings;
-use super::smtp_session::{Envelope, GREETING, Limits, Next, Session};
+use super::smtp_session::{Envelope, GREETING, Limits, Next, Session, Terms};
 use crate::base::clock::Clock;
-use crate::base::remedy::Remedy;
+use crate::base::document::Section;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+/// How mails are received.
+#[derive(Clone, Debug, Default)]
+pub struct SinkSettings {
+    /// Where, and whether inside TLS.
+    pub door: DoorSettings,
+    /// Who may deliver; none for anybody.
+    pub credentials: Option<Credentials>,
+}
+
+impl SinkSettings {
+    /// Takes the keys of `[codes]` that are the sink's.
+    pub fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            door: DoorSettings::read(section, ENCRYPTIONS),
+            credentials: Credentials::read(section),
+        }
+    }
+}
 
 /// A running sink. Dropping it closes its port and all connections.
 #[derive(Debug)]
 pub struct SmtpSink {
-    address: SocketAddr,
-    acceptor: AbortHandle,
+    door: Door,
+    settings: SinkSettings,
 }
-
-/// Why a sink cannot be started.
-#[derive(Debug, thiserror::Error)]
-pub enum SinkError {
-    /// Other machines could reach it, and nobody asked for that.
-    #[error("the mail sink would listen at {address}, where other machines can reach it")]
-    Exposed { address: SocketAddr },
-    /// The address cannot be listened at.
-    #[error("the mail sink cannot listen at {address}")]
-    Unbound {
-        address: SocketAddr,
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl Remedy for SinkError {
-    fn remedy(&self) -> Option<String> {
-        Some(match self {
-            Self::Exposed { .. } => {
-                "listen at 127.0.0.1, or set `codes.expose = true` if the tenant delivers its mail here"
-                    .to_owned()
-            }
-            Self::Unbound { address, .. } => format!(
-                "set `codes.listen` to an address of this machine with a port that nothing else uses, not {address}"
-            ),
-        })
-    }
-}
-
-/// Connections at a time. With a mail of the largest size in each they take 256 MiB.
-const MOST_CONNECTIONS: usize = 256;
 
 /// How long a client may be silent, or refuse to take a reply; RFC 5321 asks for five minutes.
 const IDLE: Duration = Duration::from_secs(300);
-
-/// Pause after a connection could not be accepted, for instance for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What every connection needs.
 #[derive(Debug)]
@@ -72,82 +56,111 @@ struct Counter {
 impl SmtpSink {
     /// Begins to listen. Once this returned, mails are taken.
     pub async fn start(
-        settings: &Settings,
+        settings: &SinkSettings,
+        pattern: &CodePattern,
         office: Office,
         clock: Clock,
-    ) -> Result<Self, SinkError> {
-        let address = settings.listen;
-        if !settings.expose && !address.ip().is_loopback() {
-            return Err(SinkError::Exposed { address });
-        }
-        let unbound = |source| SinkError::Unbound { address, source };
-        let listener = TcpListener::bind(address).await.map_err(unbound)?;
-        let address = listener.local_addr().map_err(unbound)?;
-        let counter = Arc::new(Counter { office, pattern: settings.pattern.clone(), clock });
-        let acceptor = tokio::spawn(accept(listener, counter)).abort_handle();
-        Ok(Self { address, acceptor })
+    ) -> Result<Self, DoorError> {
+        let counter = Arc::new(Counter { office, pattern: pattern.clone(), clock });
+        let terms = Terms {
+            tls: settings.door.tls != Encryption::Off,
+            credentials: settings.credentials.clone(),
+        };
+        let at_once = settings.door.tls == Encryption::Implicit;
+        let serve = move |stream: TcpStream, identity: Option<super::certificate::Identity>| {
+            let (counter, terms) = (counter.clone(), terms.clone());
+            async move {
+                let acceptor = identity.map(|identity| identity.acceptor);
+                // A client that breaks off has nothing more to say to us, so the error is of no use.
+                let _ = match acceptor {
+                    Some(acceptor) if at_once => {
+                        let Ok(stream) = within_idle(acceptor.accept(stream)).await else { return };
+                        let session = Session::on_terms(Limits::default(), terms, true);
+                        converse(stream, session, &counter).await.map(|_| ())
+                    }
+                    Some(acceptor) => begin_plain(stream, terms, &acceptor, &counter).await,
+                    None => {
+                        let session = Session::on_terms(Limits::default(), terms, false);
+                        converse(stream, session, &counter).await.map(|_| ())
+                    }
+                };
+            }
+        };
+        let door = Door::open(&settings.door, b"421 4.3.2 too many connections\r\n", serve).await?;
+        Ok(Self { door, settings: settings.clone() })
     }
 
     /// Where it listens, with the port that was taken.
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.door.address()
+    }
+
+    /// How mails are received.
+    pub const fn settings(&self) -> &SinkSettings {
+        &self.settings
+    }
+
+    /// The authority that made its certificate, in PEM; none where it is of files or there is none.
+    pub fn authority(&self) -> Option<&str> {
+        self.door.authority()
     }
 }
 
-impl Drop for SmtpSink {
-    fn drop(&mut self) {
-        self.acceptor.abort();
-    }
+/// Holds a conversation that begins in the clear and goes on inside TLS.
+async fn begin_plain(
+    stream: TcpStream,
+    terms: Terms,
+    acceptor: &TlsAcceptor,
+    counter: &Counter,
+) -> io::Result<()> {
+    let session = Session::on_terms(Limits::default(), terms, false);
+    let Some((stream, mut session)) = converse(stream, session, counter).await? else {
+        return Ok(());
+    };
+    let mut stream = within_idle(acceptor.accept(stream)).await?;
+    session.secured();
+    go_on(&mut stream, &mut session, counter).await.map(|_| ())
 }
 
-/// Accepts until it is aborted, and takes its connections with it.
-async fn accept(listener: TcpListener, counter: Arc<Counter>) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
-        };
-        let Ok((mut stream, _)) = accepted else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            // The client may try again; what it does with the reply is its own affair.
-            let _ = stream.try_write(b"421 4.3.2 too many connections\r\n");
-            let _ = stream.shutdown().await;
-            continue;
-        };
-        let counter = counter.clone();
-        connections.spawn(async move {
-            // A client that breaks off has nothing more to say to us, so the error is of no use.
-            let _ = converse(stream, &counter, Limits::default()).await;
-            drop(place);
-        });
-    }
-}
-
-/// Holds one conversation over any stream, so that one inside TLS is held the same way.
-async fn converse<S>(mut stream: S, counter: &Counter, limits: Limits) -> io::Result<()>
+/// Greets, and holds one conversation over any stream, so that one inside TLS is held the same way.
+/// Gives both back where the client wants TLS.
+async fn converse<S>(
+    mut stream: S,
+    mut session: Session,
+    counter: &Counter,
+) -> io::Result<Option<(S, Session)>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut session = Session::new(limits);
+    within_idle(stream.write_all(GREETING)).await?;
+    let wants_tls = go_on(&mut stream, &mut session, counter).await?;
+    Ok(wants_tls.then_some((stream, session)))
+}
+
+/// Goes on until the end; returns whether the client wants TLS.
+async fn go_on<S>(stream: &mut S, session: &mut Session, counter: &Counter) -> io::Result<bool>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut buffer = [0; 4096];
     let mut replies = Vec::new();
-    within_idle(stream.write_all(GREETING)).await?;
     loop {
         let length = within_idle(stream.read(&mut buffer)).await?;
         let bytes = buffer.get(..length).unwrap_or_default();
         if bytes.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let next = session.receive(bytes, &mut replies, |envelope| counter.take(&envelope));
         within_idle(stream.write_all(&replies)).await?;
+        within_idle(stream.flush()).await?;
         replies.clear();
-        if next == Next::Close {
-            return stream.shutdown().await;
+        match next {
+            Next::Continue => {}
+            Next::StartTls => return Ok(true),
+            Next::Close => {
+                stream.shutdown().await?;
+                return Ok(false);
+            }
         }
     }
 }
@@ -179,7 +192,13 @@ mod tests {
     const SOON: Duration = Duration::from_secs(20);
 
     async fn sink(office: &Office) -> SmtpSink {
-        SmtpSink::start(&Settings::default(), office.clone(), Clock::system()).await.unwrap()
+        sink_of(&SinkSettings::default(), office).await
+    }
+
+    async fn sink_of(settings: &SinkSettings, office: &Office) -> SmtpSink {
+        SmtpSink::start(settings, &CodePattern::default(), office.clone(), Clock::system())
+            .await
+            .unwrap()
     }
 
     fn office() -> Office {
@@ -298,8 +317,9 @@ mod tests {
             pattern: CodePattern::default(),
             clock: Clock::system(),
         };
-        let served =
-            tokio::spawn(async move { converse(server, &counter, Limits::default()).await });
+        let served = tokio::spawn(async move {
+            converse(server, Session::new(Limits::default()), &counter).await.map(|_| ())
+        });
         let mut bytes = vec![0; 50_000];
         rand::Rng::fill_bytes(&mut Seed(1).stream("junk", 0), &mut bytes);
         let _ = junk.write_all(&bytes).await;
@@ -312,32 +332,45 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_others_can_reach_is_refused_unless_asked_for() {
-        let open = Settings { listen: "0.0.0.0:0".parse().unwrap(), ..Settings::default() };
-        let error = SmtpSink::start(&open, office(), Clock::system()).await.unwrap_err();
-        assert!(matches!(error, SinkError::Exposed { .. }) && error.remedy().is_some());
-    }
-
-    #[tokio::test]
-    async fn a_taken_port_is_named_in_the_error() {
-        let office = office();
-        let sink = sink(&office).await;
-        let taken = Settings { listen: sink.address(), ..Settings::default() };
-        let error = SmtpSink::start(&taken, office.clone(), Clock::system()).await.unwrap_err();
-        assert!(error.to_string().contains(&sink.address().to_string()), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_dropped_sink_frees_its_port() {
-        let office = office();
-        let sink = sink(&office).await;
-        let again = Settings { listen: sink.address(), ..Settings::default() };
-        drop(sink);
-        // The acceptor is aborted when it is next scheduled; binding waits for nothing.
-        let mut started = SmtpSink::start(&again, office.clone(), Clock::system()).await;
-        while started.is_err() {
-            tokio::task::yield_now().await;
-            started = SmtpSink::start(&again, office.clone(), Clock::system()).await;
+    async fn a_genuine_client_delivers_inside_tls_and_says_who_it_is() {
+        use lettre::transport::smtp::authentication::{Credentials as Known, Mechanism};
+        use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+        for encryption in [Encryption::Off, Encryption::StartTls, Encryption::Implicit] {
+            let door = DoorSettings { tls: encryption, ..DoorSettings::default() };
+            let password = "hunter2".to_owned().into();
+            let credentials = Some(Credentials { user: "tenant".to_owned(), password });
+            let office = office();
+            let sink = sink_of(&SinkSettings { door, credentials }, &office).await;
+            let mut waiter = office.open("jane@x.test").unwrap();
+            for (mechanism, password, is_let_in) in [
+                (Mechanism::Plain, "hunter3", false),
+                (Mechanism::Plain, "hunter2", true),
+                (Mechanism::Login, "hunter2", true),
+            ] {
+                let tls = sink.authority().map(|pem| {
+                    TlsParameters::builder("localhost".to_owned())
+                        .add_root_certificate(Certificate::from_pem(pem.as_bytes()).unwrap())
+                        .build_rustls()
+                        .unwrap()
+                });
+                let tls = match (encryption, tls) {
+                    (Encryption::StartTls, Some(tls)) => Tls::Required(tls),
+                    (Encryption::Implicit, Some(tls)) => Tls::Wrapper(tls),
+                    _ => Tls::None,
+                };
+                let client = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
+                    .port(sink.address().port())
+                    .tls(tls)
+                    .credentials(Known::new("tenant".to_owned(), password.to_owned()))
+                    .authentication(vec![mechanism])
+                    .build();
+                let message =
+                    mail(&["jane@x.test"]).body("Your code: ab12cd34".to_owned()).unwrap();
+                let sent = client.send(message).await;
+                assert_eq!(sent.is_ok(), is_let_in, "{encryption:?} {mechanism:?}: {sent:?}");
+            }
+            assert_eq!(code(&mut waiter).await, "ab12cd34");
+            assert_eq!(office.stats().received, 2, "{encryption:?}");
         }
     }
 }

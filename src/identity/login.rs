@@ -3,6 +3,9 @@
 
 use super::domain::EmailDomain;
 use crate::base::names::RunId;
+use crate::base::remedy::Remedy;
+use std::fmt;
+use std::str::FromStr;
 
 /// How every login that gander makes begins; clean-up recognises them by it.
 pub const PREFIX: &str = "gander-";
@@ -11,27 +14,80 @@ pub const PREFIX: &str = "gander-";
 /// largest segment and the largest index a local part has at most 63 of the 64 characters allowed.
 const LONGEST_TAG: usize = 24;
 
-/// Makes the logins of one run: `gander-<run id>-<segment>-<index>@<domain>`.
+/// Makes the logins of one run: `gander-<run id>-<segment>-<index>@<domain>`, or with the name of one
+/// mailbox in front of them, `<mailbox>+gander-…`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Logins {
     tag: String,
     segment: u32,
     domain: EmailDomain,
+    mailbox: Option<MailboxName>,
+}
+
+/// The name of a mailbox that gets the mail of all invented people by plus-addressing: what follows a
+/// `+` in a local part is of no concern to the server (RFC 5233 calls it the detail).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MailboxName(String);
+
+/// Why a text is no such name.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{text}` cannot stand before a `+` in an address")]
+pub struct MailboxNameError {
+    text: String,
+}
+
+impl Remedy for MailboxNameError {
+    fn remedy(&self) -> Option<String> {
+        Some(format!(
+            "write what stands before the `@` of a mailbox of your own: at most {LONGEST_NAME} lower-case \
+             letters, digits, `-`, `_` and `.`"
+        ))
+    }
+}
+
+/// Longest name of a mailbox: with a `+` and a login of a run id as gander makes them, segments up to 999
+/// and indices up to ten digits it stays within the 64 characters that a local part may have.
+const LONGEST_NAME: usize = 16;
+
+impl FromStr for MailboxName {
+    type Err = MailboxNameError;
+
+    fn from_str(text: &str) -> Result<Self, MailboxNameError> {
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
+        let dots = text.starts_with('.') || text.ends_with('.') || text.contains("..");
+        if !text.is_empty() && text.len() <= LONGEST_NAME && text.bytes().all(fits) && !dots {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(MailboxNameError { text: text.to_owned() })
+    }
+}
+
+impl fmt::Display for MailboxName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl Logins {
     /// Logins of a run. The segment grows with each continuation of an interrupted run.
     pub fn new(run: &RunId, segment: u32, domain: EmailDomain) -> Self {
-        Self { tag: tag(run.as_str()), segment, domain }
+        Self { tag: tag(run.as_str()), segment, domain, mailbox: None }
+    }
+
+    /// The same in one mailbox, by plus-addressing.
+    #[must_use]
+    pub fn in_mailbox(self, mailbox: Option<MailboxName>) -> Self {
+        Self { mailbox, ..self }
     }
 
     /// The address of a persona, which is also its login: the stock flow stores the e-mail as user
     /// name. All lower case.
     pub fn address(&self, index: u64) -> String {
-        format!("{}{index}@{}", self.local_prefix(), self.domain)
+        let mailbox = self.mailbox.as_ref().map(|name| format!("{name}+")).unwrap_or_default();
+        format!("{mailbox}{}{index}@{}", self.local_prefix(), self.domain)
     }
 
-    /// How all logins of this run and segment begin.
+    /// How all logins of this run and segment begin, behind the name of a mailbox.
     pub fn local_prefix(&self) -> String {
         format!("{}{}-", run_prefix(&self.tag), self.segment)
     }
@@ -49,7 +105,7 @@ impl Logins {
 
     /// The segment of a login of exactly this run; none for logins of others.
     pub fn segment_of(run: &RunId, login: &str) -> Option<u32> {
-        let (segment, index) = login
+        let (segment, index) = behind_mailbox(login)
             .strip_prefix(&Self::prefix_of(run))
             .and_then(|rest| rest.split('@').next())
             .and_then(|numbers| numbers.split_once('-'))?;
@@ -59,7 +115,7 @@ impl Logins {
 
     /// The tag in a login that gander made: the id of its run, or what stands for it.
     pub fn tag_of(login: &str) -> Option<&str> {
-        let local = login.strip_prefix(PREFIX)?.split('@').next()?;
+        let local = behind_mailbox(login).strip_prefix(PREFIX)?.split('@').next()?;
         let mut parts = local.rsplitn(3, '-');
         let (index, segment, tag) = (parts.next()?, parts.next()?, parts.next()?);
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -92,6 +148,11 @@ fn tag(run: &str) -> String {
     format!("{kept}.{}", digest.collect::<String>())
 }
 
+/// A login without the name of the mailbox that it may be in.
+fn behind_mailbox(login: &str) -> &str {
+    login.split_once('+').map_or(login, |(_, behind)| behind)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +169,22 @@ mod tests {
             logins("20261121-183441-k3x9", 2).address(17),
             "gander-20261121-183441-k3x9-2-17@load.example.com"
         );
+    }
+
+    #[test]
+    fn one_mailbox_gets_the_mail_of_all() {
+        let run = RunId::from("20261121-183441-k3x9zz");
+        let logins = Logins::new(&run, 999, EmailDomain::default());
+        let logins = logins.in_mailbox(Some("load".parse().unwrap()));
+        let address = logins.address(17);
+        assert_eq!(address, "load+gander-20261121-183441-k3x9zz-999-17@load.example.com");
+        assert!(Logins::is_of(&run, &address) && !Logins::is_of(&"r".into(), &address));
+        let longest = logins.in_mailbox(Some("a".repeat(16).parse().unwrap()));
+        assert!(longest.address(9_999_999_999).split('@').next().unwrap().len() <= 64);
+        for text in ["", "a+b", "a b", "Load", ".a", "a@b", "abcdefghijklmnopq"] {
+            let error = text.parse::<MailboxName>().unwrap_err();
+            assert!(error.remedy().is_some(), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The `[identities]` table of a profile.
 
 use super::domain::EmailDomain;
+use super::login::MailboxName;
 use super::persona::{LOCALES, Locale};
 use crate::base::document::Section;
 
@@ -9,6 +10,8 @@ use crate::base::document::Section;
 pub struct Settings {
     /// Where they have their mail.
     pub email_domain: EmailDomain,
+    /// The one mailbox there that gets the mail of all of them; none where each has one.
+    pub mailbox: Option<MailboxName>,
     /// What they are called and where they live.
     pub locale: Locale,
 }
@@ -22,6 +25,7 @@ impl Settings {
             email_domain: section
                 .parsed("email_domain")
                 .map_or_else(EmailDomain::default, |sited| sited.value),
+            mailbox: section.parsed("mailbox").map(|sited| sited.value),
             locale: section.choice("locale", &locales).unwrap_or_default(),
         }
     }
@@ -54,7 +58,9 @@ mod tests {
 
     #[test]
     fn a_domain_that_the_profile_names_is_taken() {
-        let (settings, problems) = read("email_domain = \"load.acme.eu\"\nlocale = \"de-de\"\n");
+        let text = "email_domain = \"load.acme.eu\"\nmailbox = \"box\"\nlocale = \"de-de\"\n";
+        let (settings, problems) = read(text);
+        assert_eq!(settings.mailbox.unwrap().to_string(), "box");
         assert_eq!(problems, "");
         assert_eq!(settings.email_domain.as_str(), "load.acme.eu");
         assert_eq!(settings.locale.name(), "de-de");

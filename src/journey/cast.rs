@@ -10,7 +10,8 @@ use crate::base::clock::{Clock, Utc};
 use crate::base::names::RunId;
 use crate::base::random::Seed;
 use crate::base::secret::Secret;
-use crate::codes::office::{Office, Waiter};
+use crate::codes::Pickup;
+use crate::codes::office::Waiter;
 use crate::davinci::oidc::Application;
 use crate::identity::account::AccountState;
 use crate::identity::ledger::{Ledger, LedgerEntry};
@@ -48,8 +49,8 @@ pub struct Stage {
     pub pool: Pool,
     /// Where accounts are noted before they are made.
     pub ledger: Arc<Ledger<File>>,
-    /// Where codes arrive; none if no journey needs any.
-    pub codes: Option<Office>,
+    /// Where codes come from; none if no journey needs any.
+    pub codes: Option<Pickup>,
     /// How long to wait for a code.
     pub code_timeout: Duration,
     /// Pauses before each answer; none without.
@@ -97,7 +98,7 @@ impl Cast {
         let address = stage.logins.address(part.index);
         let recipient = lease.as_ref().map_or(&address, |lease| &lease.email);
         let waiter = match &stage.codes {
-            Some(office) if part.script.needs_codes() => {
+            Some(Pickup::Office(office)) if part.script.needs_codes() => {
                 let waiter = office
                     .open(recipient)
                     .map_err(|error| (Fault::CodeNotReceived, error.to_string()))?;
@@ -172,8 +173,27 @@ impl Cast {
         secrets
     }
 
-    /// Waits for the code of the last request that asked for one. Returns how long it took.
-    pub(super) async fn fetch_code(&mut self, stage: &Stage) -> Result<Duration, Fault> {
+    /// Remembers the code that a reply held: the last one is meant.
+    pub(super) fn tell_code(&mut self, code: Secret) {
+        self.code = Some(code);
+    }
+
+    /// Waits for the code of the last request that asked for one. Returns how long it took; nothing
+    /// where codes are not waited for.
+    pub(super) async fn fetch_code(&mut self, stage: &Stage) -> Result<Option<Duration>, Fault> {
+        match &stage.codes {
+            Some(Pickup::Fixed(code)) => {
+                self.code = Some(code.clone());
+                return Ok(None);
+            }
+            Some(Pickup::Reply(_)) => {
+                return self.code.as_ref().map(|_| None).ok_or(Fault::CodeNotReceived);
+            }
+            _ => self.await_code(stage).await.map(Some),
+        }
+    }
+
+    async fn await_code(&mut self, stage: &Stage) -> Result<Duration, Fault> {
         let waiter = self.waiter.as_mut().ok_or(Fault::CodeNotReceived)?;
         let number = self.asked.max(1);
         let (code, waited) =
@@ -189,7 +209,7 @@ impl Cast {
         stage: &Stage,
     ) -> Result<Option<Duration>, Fault> {
         match &self.waiter {
-            Some(waiter) if waiter.count() < self.asked => self.fetch_code(stage).await.map(Some),
+            Some(waiter) if waiter.count() < self.asked => self.await_code(stage).await.map(Some),
             _ => Ok(None),
         }
     }
@@ -202,7 +222,7 @@ impl Cast {
             return None;
         }
         let began = stage.clock.now();
-        let _ = self.fetch_code(stage).await;
+        let _ = self.await_code(stage).await;
         Some(stage.clock.now().saturating_duration_since(began))
     }
 

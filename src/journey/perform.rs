@@ -10,6 +10,8 @@ use super::struck;
 use super::template::{Template, Variable};
 use crate::base::names::Step;
 use crate::base::remedy::Listing;
+use crate::base::secret::Secret;
+use crate::codes::Pickup;
 use crate::davinci::form::{Event, Field, FieldKind, Filled, Form};
 use crate::davinci::node::{Completion, Kind, Refusal};
 use crate::davinci::walk::{Fingerprint, Turn, Walk};
@@ -82,6 +84,7 @@ pub async fn perform(
         waited: Duration::ZERO,
         index: part.index,
         sent: 0,
+        told: None,
         think: stage.think.is_some().then(|| stage.seed.stream("think", part.index)),
         preflights: stage.page.clone().map(Preflights::of),
     };
@@ -124,6 +127,8 @@ pub(super) struct Iteration<'s, W: ?Sized> {
     /// Requests sent so far.
     sent: u32,
     think: Option<ChaCha8Rng>,
+    /// The code that a reply held, where replies are what codes come from.
+    told: Option<Secret>,
     /// What a browser remembers, if one is played.
     pub(super) preflights: Option<Preflights>,
 }
@@ -281,8 +286,12 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         let mut filled = Vec::with_capacity(wanted.len());
         for (field, template) in wanted {
             if template.variables().any(|variable| variable == Variable::Code) {
-                let waited = Box::pin(cast.fetch_code(self.stage)).await.map_err(Stop::from)?;
-                self.note_wait(Wait::Code, waited);
+                if let Some(code) = self.told.take() {
+                    cast.tell_code(code);
+                }
+                if let Some(waited) = Box::pin(cast.fetch_code(self.stage)).await? {
+                    self.note_wait(Wait::Code, waited);
+                }
             }
             let text = template.fill(|variable| cast.value(variable, self.stage));
             let text = text.map_err(nothing_for)?;
@@ -364,6 +373,9 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         let (filled, call) = (&filled, call.as_deref());
         self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk });
         let exchange = self.session.exchange(request).await;
+        if let (Some(Pickup::Reply(code)), Ok(reply)) = (&self.stage.codes, &exchange.reply) {
+            self.told = code.find(reply.body()).or(self.told.take());
+        }
         let judged = match &exchange.reply {
             Ok(reply) => judge(walk.receive(reply), expect),
             Err(fault) => Judged::fault(outcome::of_transport(fault), fault.to_string()),

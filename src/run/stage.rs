@@ -13,8 +13,7 @@ use crate::base::names::RunId;
 use crate::base::random::{ALPHANUMERIC, Seed, text};
 use crate::base::remedy::Remedy;
 use crate::base::secret::Secret;
-use crate::codes::CodeSource;
-use crate::codes::office::Office;
+use crate::codes::{CodeSource, Pickup};
 use crate::davinci::oidc::{Application, BadValue, Endpoints};
 use crate::davinci::walk::Walk;
 use crate::identity::ledger::{Book, Ledger, LedgerEntry};
@@ -232,7 +231,7 @@ pub fn run_id(clock: &Clock) -> RunId {
 pub async fn open(
     checked: &Checked,
     tenants: &[Tenant],
-    codes: Option<(CodeSource, Office)>,
+    codes: Option<(CodeSource, Pickup)>,
     wishes: Wishes,
     clock: Clock,
 ) -> Result<Opened, StageError> {
@@ -261,12 +260,13 @@ pub async fn open(
             application: Arc::new(application(tenant)?),
             seed,
             locale: profile.identities.locale,
-            logins: Logins::new(&run, segment, profile.identities.email_domain.clone()),
+            logins: Logins::new(&run, segment, profile.identities.email_domain.clone())
+                .in_mailbox(profile.identities.mailbox.clone()),
             key: key.clone(),
             pool: Pool::default(),
             ledger: ledger.clone(),
             code_timeout: profile.codes.timeout,
-            codes: codes.as_ref().map(|(_, office)| office.clone()),
+            codes: codes.as_ref().map(|(_, pickup)| pickup.clone()),
             think: profile.think,
             call_ids: wishes.call_ids,
             start: tenant.start,
@@ -383,7 +383,8 @@ impl Opened {
                 }
                 Some(taken) => {
                     let logins =
-                        Logins::new(&self.run, 0, checked.profile.identities.email_domain.clone());
+                        Logins::new(&self.run, 0, checked.profile.identities.email_domain.clone())
+                            .in_mailbox(checked.profile.identities.mailbox.clone());
                     Pool::new(of_ledger(&taken.book, (number * each, each), &logins))
                 }
             };

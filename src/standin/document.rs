@@ -7,7 +7,7 @@ use super::policy::Policy;
 use super::queue::Capacity;
 use super::rate_limit::RateLimits;
 use super::settings::{
-    Application, DavinciApplication, FlowPolicy, Limits, Mail, MailWhen, NodeRunsAnswer,
+    Application, DavinciApplication, FlowPolicy, Limits, Mail, MailTls, MailWhen, NodeRunsAnswer,
     PollingSettings, Room, SecondaryButtons, Settings, Signing, Tls, Validity, Version,
 };
 use super::stall::Stall;
@@ -30,7 +30,8 @@ impl Settings {
     /// lockout_failures = 5
     /// lockout_duration = "15m"
     /// [mail]
-    /// smtp = "127.0.0.1:2525"
+    /// smtp = "127.0.0.1:2525"          # or http = "http://127.0.0.1:2580/": a notification provider
+    /// tls = "starttls"                 # or "implicit"; with `ca_pem`, `user`, `password`, `token`
     /// when = "after-reply"             # or "before-reply"
     /// [[delay]]
     /// capability = "customHTMLTemplate"
@@ -121,6 +122,30 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         text.parse().map(Self).map_err(|_| AddressError(text.to_owned()))
+    }
+}
+
+/// An address that something is posted to.
+struct Link(url::Url);
+
+/// Why a text is no such address.
+#[derive(Debug, thiserror::Error)]
+#[error("that is not an address to post to")]
+struct LinkError;
+
+impl Remedy for LinkError {
+    fn remedy(&self) -> Option<String> {
+        Some("write it whole: `http://127.0.0.1:2580/mail`".to_owned())
+    }
+}
+
+impl FromStr for Link {
+    type Err = LinkError;
+
+    fn from_str(text: &str) -> Result<Self, LinkError> {
+        let url = url::Url::parse(text).map_err(|_| LinkError)?;
+        let is_http = ["http", "https"].contains(&url.scheme()) && url.has_host();
+        if is_http { Ok(Self(url)) } else { Err(LinkError) }
     }
 }
 
@@ -298,6 +323,23 @@ fn mail(outer: &mut Section<'_>, usual: Mail) -> Mail {
     let moments = [("after-reply", MailWhen::AfterReply), ("before-reply", MailWhen::BeforeReply)];
     let read = Mail {
         server: address(&mut section, "smtp"),
+        provider: section.parsed::<Link>("http").map(|link| link.value.0),
+        tls: section
+            .choice(
+                "tls",
+                &[
+                    ("off", MailTls::Off),
+                    ("starttls", MailTls::StartTls),
+                    ("implicit", MailTls::Implicit),
+                ],
+            )
+            .unwrap_or(usual.tls),
+        ca_pem: section.text("ca_pem").map(|text| text.value),
+        user: section.text("user").map(|text| text.value),
+        password: section.secret("password"),
+        token: section.secret("token"),
+        code: section.secret("code"),
+        show: section.flag("show").unwrap_or(usual.show),
         when: section.choice("when", &moments).unwrap_or(usual.when),
         from: text(&mut section, "from", usual.from),
     };

@@ -165,6 +165,7 @@ async fn finish(
         tenant.mailer.deliver(&letters).await;
     }
     let text = reply.body.take();
+    let text = if tenant.settings.mail.show { shown(text, &letters) } else { text };
     let body = match (text, fault) {
         (None, _) => Body::empty(),
         (Some(text), Some(drawn)) => spoiled_body(drawn.rule, text, line),
@@ -177,6 +178,19 @@ async fn finish(
         tenant.mailer.post(letters);
     }
     response
+}
+
+/// A body with the code of the first letter that has one in it.
+fn shown(text: Option<String>, letters: &[super::mail::Letter]) -> Option<String> {
+    let code = letters.iter().find_map(|letter| letter.code.as_ref());
+    let (Some(code), Some(body)) = (code, &text) else { return text };
+    match serde_json::from_str(body) {
+        Ok(serde_json::Value::Object(mut body)) => {
+            body.insert("testCode".to_owned(), code.expose().as_str().into());
+            Some(serde_json::Value::Object(body).to_string())
+        }
+        _ => text,
+    }
 }
 
 /// A call's line of the record, written when it is dropped: also then when the client went away

@@ -1,14 +1,11 @@
-//! Mail: what is written, and its delivery over SMTP by a few workers with a bounded queue.
+//! Mail: what is written, and its delivery by a few workers with a bounded queue.
 
+use super::mail_carrier::Carrier;
 use super::settings::Mail;
 use crate::base::secret::Secret;
-use lettre::message::{Mailbox, MultiPart};
-use lettre::transport::smtp::AsyncSmtpTransport;
-use lettre::{AsyncTransport, Message, Tokio1Executor};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -32,6 +29,17 @@ pub enum Kind {
     Recovery,
     /// Your account is ready; no code.
     Welcome,
+}
+
+impl Letter {
+    /// HTML, subject and plain text.
+    pub(super) fn texts(&self) -> (String, &'static str, String) {
+        let (_, subject, text) = self.kind.texts();
+        let code = self.code.as_ref().map_or("", |code| code.expose());
+        let marked = text.replace("{code}", &format!("<b>{code}</b>")).replace("\n\n", "</p><p>");
+        let html = format!("<!doctype html><html><body><p>{marked}</p></body></html>");
+        (html, subject, text.replace("{code}", code))
+    }
 }
 
 impl Kind {
@@ -61,9 +69,6 @@ impl Kind {
 /// server does; so many workers deliver more than a thousand mails a second all the same.
 const WORKERS: usize = 64;
 
-/// How long one delivery may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Failures kept with their details.
 const FAILURES_KEPT: usize = 100;
 
@@ -80,11 +85,10 @@ struct Line {
     post: Arc<Post>,
 }
 
-/// The connection pool and the sender's address.
+/// The carrier, and what became of the letters.
 #[derive(Debug)]
 struct Post {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
-    from: Mailbox,
+    carrier: Carrier,
     tally: Arc<Tally>,
 }
 
@@ -99,18 +103,13 @@ struct Tally {
 
 impl Mailer {
     /// A mailer and its workers, which end when the mailer is dropped. Must be called in a runtime.
-    /// The sender's address was checked with [`sender`].
+    /// The settings were checked with [`check`].
     pub fn start(settings: &Mail, capacity: usize) -> (Self, Vec<JoinHandle<()>>) {
         let tally = Arc::<Tally>::default();
-        let (Some(server), Some(from)) = (settings.server, sender(settings)) else {
+        let Ok(Some(carrier)) = Carrier::of(settings) else {
             return (Self { line: None, tally }, Vec::new());
         };
-        let transport =
-            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.ip().to_string())
-                .port(server.port())
-                .timeout(Some(PATIENCE))
-                .build();
-        let post = Arc::new(Post { transport, from, tally: tally.clone() });
+        let post = Arc::new(Post { carrier, tally: tally.clone() });
         let (mut queues, mut workers) = (Vec::new(), Vec::new());
         for _ in 0..WORKERS {
             let (queue, mut letters) = mpsc::channel::<Letter>(capacity.div_ceil(WORKERS).max(1));
@@ -175,36 +174,17 @@ impl Mailer {
     }
 }
 
-/// The sender's address, if it is one.
-pub fn sender(settings: &Mail) -> Option<Mailbox> {
-    settings.from.parse().ok()
+/// Whether mail can be sent as the settings say; if not, why.
+pub fn check(settings: &Mail) -> Result<(), String> {
+    Carrier::of(settings).map(|_| ())
 }
 
 impl Post {
     async fn deliver(&self, letter: &Letter) {
-        let message = match self.write(letter) {
-            Ok(message) => message,
-            Err(error) => return self.tally.fail(letter, &error),
-        };
-        match self.transport.send(message).await {
-            Ok(_) => _ = self.tally.delivered.fetch_add(1, Ordering::Relaxed),
-            Err(error) => self.tally.fail(letter, &error.to_string()),
+        match self.carrier.deliver(letter).await {
+            Ok(()) => _ = self.tally.delivered.fetch_add(1, Ordering::Relaxed),
+            Err(error) => self.tally.fail(letter, &error),
         }
-    }
-
-    fn write(&self, letter: &Letter) -> Result<Message, String> {
-        let to: Mailbox = letter.to.parse().map_err(|error| format!("address: {error}"))?;
-        let (_, subject, text) = letter.kind.texts();
-        let code = letter.code.as_ref().map_or("", |code| code.expose());
-        let plain = text.replace("{code}", code);
-        let marked = text.replace("{code}", &format!("<b>{code}</b>")).replace("\n\n", "</p><p>");
-        let html = format!("<!doctype html><html><body><p>{marked}</p></body></html>");
-        Message::builder()
-            .from(self.from.clone())
-            .to(to)
-            .subject(subject)
-            .multipart(MultiPart::alternative_plain_html(plain, html))
-            .map_err(|error| format!("message: {error}"))
     }
 }
 

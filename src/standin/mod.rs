@@ -38,6 +38,7 @@ pub mod keys;
 pub mod latency;
 mod line;
 pub mod mail;
+mod mail_carrier;
 pub mod mail_settings;
 pub mod management;
 pub mod page;

@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::frame::{Handler, Served, framed, respond_whole};
 use super::keys::Keys;
-use super::mail::{Mailer, sender};
+use super::mail::{self, Mailer};
 use super::place::{Area, Place};
 use super::reply::{Key, Reply};
 use super::settings::{Settings, Version};
@@ -129,11 +129,11 @@ pub enum StandInError {
         /// What is missing.
         what: &'static str,
     },
-    /// The sender of mails is not an address.
-    #[error("`{from}` cannot send mail: it is not an address")]
-    Sender {
-        /// The text.
-        from: String,
+    /// Mail cannot be sent as the settings say.
+    #[error("no mail can be sent: {why}")]
+    Mail {
+        /// What is wrong.
+        why: String,
     },
     /// No signing key was made.
     #[error("the signing key could not be made")]
@@ -159,7 +159,10 @@ impl Remedy for StandInError {
                 format!("choose one of {}", names.collect::<crate::base::remedy::Listing>())
             }
             Self::Nothing { what } => format!("give it at least one {what}"),
-            Self::Sender { .. } => "write it like `no-reply@example.com`".to_owned(),
+            Self::Mail { .. } => {
+                "look at `[mail]`: `from` is like `no-reply@example.com`, `ca_pem` an authority in PEM"
+                    .to_owned()
+            }
             Self::Tls(TlsError::File { .. } | TlsError::Unusable(_)) => {
                 "give `tls_certificate` and `tls_key` a certificate in PEM and its private key, or leave them out".to_owned()
             }
@@ -310,10 +313,7 @@ fn examine(settings: &Settings) -> Result<(), StandInError> {
             return Err(StandInError::Nothing { what: "flow version with a weight" });
         }
     }
-    if settings.mail.server.is_some() && sender(&settings.mail).is_none() {
-        return Err(StandInError::Sender { from: settings.mail.from.clone() });
-    }
-    Ok(())
+    mail::check(&settings.mail).map_err(|why| StandInError::Mail { why })
 }
 
 fn ready(tenant: &Tenant, ca_pem: Option<String>) -> Ready {

@@ -163,12 +163,40 @@ pub enum Tls {
 /// Where codes are delivered.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Mail {
-    /// SMTP server; none sends no mail at all.
+    /// SMTP server; with neither it nor a provider no mail is sent at all.
     pub server: Option<SocketAddr>,
+    /// Address of a custom notification provider that mails are posted to instead.
+    pub provider: Option<url::Url>,
+    /// When TLS begins on the way to the SMTP server.
+    pub tls: MailTls,
+    /// Authority to trust there, in PEM; none for no other than the certificate's own.
+    pub ca_pem: Option<String>,
+    /// Name to bring.
+    pub user: Option<String>,
+    /// Password to bring.
+    pub password: Option<Secret>,
+    /// Bearer token to bring to a provider.
+    pub token: Option<Secret>,
+    /// The code that everybody gets, as flows made for tests have it; none for another each time.
+    pub code: Option<Secret>,
+    /// Whether the reply to a request that sends a code shows it, as `testCode`.
+    pub show: bool,
     /// Whether the reply waits for the delivery. The order of the service is unknown (assumed).
     pub when: MailWhen,
     /// Sender of every mail.
     pub from: String,
+}
+
+/// When TLS begins on the way to an SMTP server.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum MailTls {
+    /// Never.
+    #[default]
+    Off,
+    /// After `STARTTLS`.
+    StartTls,
+    /// At once.
+    Implicit,
 }
 
 /// When a mail is delivered.
@@ -338,6 +366,14 @@ impl Default for Mail {
     fn default() -> Self {
         Self {
             server: None,
+            provider: None,
+            tls: MailTls::Off,
+            ca_pem: None,
+            user: None,
+            password: None,
+            token: None,
+            code: None,
+            show: false,
             when: MailWhen::AfterReply,
             from: "no-reply@stand-in.example".to_owned(),
         }
@@ -399,8 +435,21 @@ impl Settings {
 
     /// The first address that is not loopback although it must be.
     pub fn outside_address(&self) -> Option<SocketAddr> {
-        let addresses = [Some(self.listen), self.mail.server];
+        let provider = self.mail.provider.as_ref().and_then(address_of);
+        let addresses = [Some(self.listen), self.mail.server, provider];
         let outside = |address: &SocketAddr| !address.ip().is_loopback();
         addresses.into_iter().flatten().find(outside).filter(|_| !self.beyond_loopback)
     }
+}
+
+/// The address in a URL. A name counts as one of this machine only if it says so.
+fn address_of(url: &url::Url) -> Option<SocketAddr> {
+    let port = url.port_or_known_default()?;
+    let address = match url.host()? {
+        url::Host::Ipv4(address) => address.into(),
+        url::Host::Ipv6(address) => address.into(),
+        url::Host::Domain("localhost") => Ipv4Addr::LOCALHOST.into(),
+        url::Host::Domain(_) => Ipv4Addr::UNSPECIFIED.into(),
+    };
+    Some(SocketAddr::new(address, port))
 }

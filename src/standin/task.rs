@@ -372,7 +372,10 @@ impl<'w> Work<'w> {
     }
 
     fn code(&self) -> Secret {
-        text(&mut self.tenant.draw("code"), ALPHANUMERIC, CODE_LENGTH).into()
+        let fixed = self.tenant.settings.mail.code.clone();
+        fixed.unwrap_or_else(|| {
+            text(&mut self.tenant.draw("code"), ALPHANUMERIC, CODE_LENGTH).into()
+        })
     }
 
     fn enter(&mut self, role: Role) -> Result<(), Stop> {

@@ -190,7 +190,7 @@ impl Dialer {
     }
 
     /// Puts TLS around a stream; says which version of HTTP its server chose.
-    async fn secure(
+    pub(super) async fn secure(
         &self,
         host: &str,
         tcp: TcpStream,
@@ -210,6 +210,25 @@ impl Dialer {
             _ => http::Version::HTTP_11,
         };
         Ok((Stream::Tls(Box::new(stream)), chosen))
+    }
+
+    /// The same for servers that speak something else than HTTP: no proxy, and TLS that does not
+    /// offer any version of it.
+    pub(super) fn without_http(&self) -> Self {
+        let settings = Settings { proxy: None, version: Version::Auto, ..self.settings.clone() };
+        let mut tls = (*self.tls).clone();
+        tls.alpn_protocols = Vec::new();
+        let resolver = self.names.resolver().clone();
+        Self {
+            guard: self.guard.clone(),
+            names: Names::new(resolver, settings.resolve.clone(), self.clock.clone()),
+            tls: Arc::new(tls),
+            // They were there when this one was made.
+            locals: Locals::new(&settings.local_addresses).unwrap_or_default(),
+            user_agent: self.user_agent.clone(),
+            clock: self.clock.clone(),
+            settings,
+        }
     }
 
     pub(super) fn too_slow(&self, host: &str) -> TransportFault {

@@ -139,6 +139,10 @@ impl Transport {
         ApiClient::new(self.dialer.clone(), self.run_header.as_ref())
     }
 
+    pub(super) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
     /// Whose connections are used.
     pub const fn connections(&self) -> Connections {
         self.connections

@@ -35,6 +35,14 @@ pub(super) struct Met(Vec<(Scheme, Authority, Arc<Target>)>);
 const MOST_MET: usize = 8;
 
 impl Target {
+    /// The target that an origin is.
+    pub(super) fn of(origin: Origin) -> Result<Self, GuardError> {
+        let text = origin.to_string();
+        let host = HeaderValue::from_str(&text).map_err(|_| GuardError::NoHost)?;
+        let authority = text.parse().map_err(|_| GuardError::NoHost)?;
+        Ok(Self { origin, host, authority })
+    }
+
     /// The link's path and query.
     pub(super) fn path(uri: &Uri) -> Uri {
         uri.path_and_query().map_or_else(|| Uri::from_static("/"), |path| Uri::from(path.clone()))
@@ -59,10 +67,7 @@ impl Targets {
         if let Some(known) = targets.iter().find(|target| target.origin == origin) {
             return Ok(known.clone());
         }
-        let text = origin.to_string();
-        let host = HeaderValue::from_str(&text).map_err(|_| GuardError::NoHost)?;
-        let authority = text.parse().map_err(|_| GuardError::NoHost)?;
-        let target = Arc::new(Target { origin, host, authority });
+        let target = Arc::new(Target::of(origin)?);
         targets.push(target.clone());
         Ok(target)
     }

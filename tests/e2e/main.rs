@@ -7,6 +7,7 @@ mod by_flow;
 mod capacity;
 mod canary;
 mod check;
+mod codes;
 mod compare;
 mod connections;
 mod drift;

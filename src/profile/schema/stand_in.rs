@@ -19,6 +19,10 @@ described! {
     SecondaryButtons = words_or_reference(["flow", "submit"]);
     /// Whether a mail goes out after the reply that announces it, or before.
     MailWhen = words_or_reference(["after-reply", "before-reply"]);
+    /// When TLS begins on the way to a server for mail.
+    MailTls = words_or_reference(["off", "starttls", "implicit"]);
+    /// Where notifications are posted to: `http://127.0.0.1:2580/`.
+    Address = text_like("[Hh][Tt][Tt][Pp][Ss]?://.+");
     /// What a flow that ran too many nodes answers.
     NodeRunsAnswer = words_or_reference(["failed-flow", "refusal"]);
     /// The password policy that the rest of the table changes.
@@ -243,6 +247,22 @@ struct RateLimits {
 struct Mail {
     /// Address and port of a server for mail.
     smtp: Option<String>,
+    /// Address of a custom notification provider that mails are posted to instead.
+    http: Option<Address>,
+    /// When TLS begins on the way to the server for mail; `off` by default.
+    tls: Option<MailTls>,
+    /// Authority to trust there, in PEM.
+    ca_pem: Option<String>,
+    /// Name to bring.
+    user: Option<String>,
+    /// Password to bring.
+    password: Option<Secret>,
+    /// Bearer token to bring to a provider.
+    token: Option<Secret>,
+    /// The code that everybody gets.
+    code: Option<Secret>,
+    /// Whether the reply to a request that sends a code shows it, as `testCode`.
+    show: Option<bool>,
     /// `after-reply` by default.
     when: Option<MailWhen>,
     /// Sender.

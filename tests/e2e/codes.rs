@@ -1,0 +1,94 @@
+//! Codes from every source that needs no server besides gander, with the embedded stand-in sending
+//! them the way that the profile says.
+
+use crate::lab::{Ended, Lab};
+use serde_json::Value;
+
+/// Journeys that ask for codes, one of them twice in a row.
+const JOURNEYS: &str = "[journeys]\nregister = 2\nrecovery = 1\nregister-resend = 1\n\
+                        [accounts]\ncount = 5\n[workload]\nmodel = \"closed\"\nusers = 4\nduration = \"3s\"\n\
+                        warm_up = \"0s\"\n";
+
+/// Secrets that a profile of these takes from the environment.
+const SECRETS: &[(&str, &str)] = &[("PW", "hunter2-and-more"), ("TOKEN", "token-of-the-provider")];
+
+fn run(lab: &Lab, codes: &str) -> Ended {
+    let profile = lab.file("p.toml", &format!("{JOURNEYS}{codes}"));
+    let mut command = lab.command(&["run", &profile, "--seed", "7", "-o", "run", "--json"]);
+    command.envs(SECRETS.iter().copied());
+    Ended::of(command.output().expect("a binary that starts"))
+}
+
+#[test]
+fn every_source_brings_each_code_to_whoever_asked_for_it() {
+    for (name, codes) in [
+        ("starttls", "[codes]\ntls = \"starttls\"\nuser = \"t\"\npassword = \"${PW}\"\n"),
+        ("implicit", "[codes]\ntls = \"implicit\"\n"),
+        ("provider", "[codes]\nsource = \"http-provider\"\ntoken = \"${TOKEN}\"\n"),
+        (
+            "secure provider",
+            "[codes]\nsource = \"http-provider\"\ntls = \"implicit\"\nuser = \"t\"\npassword = \"${PW}\"\n",
+        ),
+        (
+            "reply",
+            "[codes]\nsource = \"reply\"\npointer = \"/testCode\"\n[stand_in.mail]\nshow = true\n",
+        ),
+        (
+            "fixed",
+            "[codes]\nsource = \"fixed\"\ncode = \"${CODE:-1234}\"\n[stand_in.mail]\ncode = \"${CODE:-1234}\"\n",
+        ),
+    ] {
+        let lab = Lab::new();
+        let ended = run(&lab, codes);
+        assert_eq!(ended.code, 0, "{name}: {}", ended.stderr);
+        let summary: Value = serde_json::from_str(&ended.stdout).expect("a summary");
+        for journey in summary["journeys"].as_array().expect("journeys") {
+            assert!(journey["completed"].as_u64() > Some(0), "{name}: {journey}");
+            assert_eq!(journey["failed"], 0, "{name}: {journey}");
+        }
+        let waits = summary["series"].as_array().expect("series");
+        let waits = waits.iter().any(|row| row["kind"] == "code-wait" && row["samples"] != 0);
+        assert_eq!(waits, !["reply", "fixed"].contains(&name), "{name} is waited for");
+        for (_, secret) in SECRETS {
+            assert!(!ended.stderr.contains(secret) && !ended.stdout.contains(secret), "{name}");
+            for (path, content) in lab.files() {
+                let content = String::from_utf8_lossy(&content);
+                assert!(!content.contains(secret), "{name}: {}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mailbox_that_does_not_answer_is_known_before_anybody_waits() {
+    // A port that was free a moment ago.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    for codes in [
+        format!(
+            "[codes]\nsource = \"http-mailbox\"\nurl = \"http://{address}\"\npreset = \"maildev\"\n"
+        ),
+        format!(
+            "[codes]\nsource = \"imap\"\nserver = \"{address}\"\ntls = \"off\"\nuser = \"u\"\npassword = \"${{PW}}\"\n"
+        ),
+    ] {
+        let ended = run(&Lab::new(), &codes);
+        assert_eq!(ended.code, 3, "{}", ended.stderr);
+        assert!(ended.stderr.contains("does not accept connections"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("codes."), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_mailbox_elsewhere_is_not_asked_in_a_test_that_nobody_acknowledged() {
+    for codes in [
+        "[codes]\nsource = \"http-mailbox\"\nurl = \"https://192.0.2.1\"\npreset = \"mailpit\"\n",
+        "[codes]\nsource = \"imap\"\nserver = \"192.0.2.1\"\nuser = \"u\"\npassword = \"${PW}\"\n",
+    ] {
+        let ended = run(&Lab::new(), codes);
+        assert_eq!(ended.code, 3, "{}", ended.stderr);
+        assert!(ended.stderr.contains("nothing was sent"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("acknowledged"), "{}", ended.stderr);
+    }
+}
