@@ -189,7 +189,7 @@ fn accounts_of_a_csv_file_sign_on_and_outlive_every_clean_up() {
     // A password that a person wrote into the file is the one that is used.
     lab.file("b.csv", "login,password\nnobody@example.com,Wr0ng!password\n");
     let load = lab.file("load.toml", &load_of(&tenant, "csv:b.csv", SIGN_ON));
-    let ended = tenant.gander(&lab, &["run", &load]);
+    let ended = tenant.gander(&lab, &["run", &load, "-u", "1"]);
     assert_eq!(ended.code, 4, "{}", ended.stderr);
     for (path, content) in lab.files() {
         let holds = String::from_utf8_lossy(&content).contains("Wr0ng!password");
@@ -282,7 +282,7 @@ fn accounts_register_themselves_before_the_load_where_nobody_can_make_them() {
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert!(ended.stderr.contains("registering leaves them in `ok`"), "{}", ended.stderr);
     // A journey that makes no account registers nobody.
-    let profile = lab.file("p.toml", &load.replace("count", "journey = \"sign-on\"\ncount"));
+    let profile = lab.file("p.toml", &load.replace("count =", "journey = \"sign-on\"\ncount ="));
     let ended = lab.run(&["run", &profile]);
     assert!(ended.stderr.contains("does not register accounts"), "{}", ended.stderr);
 }
