@@ -9,6 +9,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// Values shorter than this are looked for nowhere: they would strike out half of every text.
 pub const SHORTEST: usize = 4;
 
+/// So much of the beginning of a secret is struck out, too: a text may have been cut in the middle of it.
+const SHORTEST_PART: usize = 8;
+
 /// Secrets to be struck out, in every spelling in which they travel.
 #[derive(Clone, Debug, Default)]
 pub struct Strikes(Vec<Secret>);
@@ -48,19 +51,47 @@ impl Strikes {
                 struck = struck.replace(known.expose().as_str(), STRUCK_OUT);
             }
         }
+        // Then what is left of those that were cut.
+        for known in &self.0 {
+            if let Some(without) = without_beginnings(&struck, known.expose()) {
+                struck = without;
+            }
+        }
         without_tokens(&struck)
     }
+}
+
+/// A text without beginnings of a secret; none if there is none in it.
+fn without_beginnings(text: &str, secret: &str) -> Option<String> {
+    let head = &secret[..secret.ceil_char_boundary(SHORTEST_PART)];
+    let mut at = text.find(head)?;
+    let mut struck = String::with_capacity(text.len());
+    let mut rest = text;
+    loop {
+        struck.push_str(&rest[..at]);
+        struck.push_str(STRUCK_OUT);
+        let same = rest[at..].chars().zip(secret.chars()).take_while(|(one, other)| one == other);
+        rest = &rest[at + same.map(|(one, _)| one.len_utf8()).sum::<usize>()..];
+        match rest.find(head) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    struck.push_str(rest);
+    Some(struck)
 }
 
 /// The ways in which a value is written, each once.
 pub fn spellings(value: &str) -> Vec<String> {
     let json = serde_json::Value::from(value).to_string();
+    // Without the marks around it; one at its end belongs to it.
+    let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
     let form = utf8_percent_encode(value, FORM).to_string().replace("%20", "+");
     let lower = |text: &str| lower_escapes(text);
     let url = utf8_percent_encode(value, UNRESERVED).to_string();
     let mut all = vec![
         value.to_owned(),
-        json.trim_matches('"').to_owned(),
+        json,
         lower(&form),
         form,
         lower(&url),
@@ -141,6 +172,8 @@ mod tests {
             ("password=p%25ss+w%22rd%2F1&x=1", "password=***&x=1"),
             ("/p%25ss%20w%22rd%2f1/", "/***/"),
             ("cCVzcyB3InJkLzE=", "***"),
+            ("cut off: p%ss w\"r", "cut off: ***"),
+            ("p%ss w\"rd/p%ss w\"rd/1", "******"),
             ("nothing of it", "nothing of it"),
         ] {
             assert_eq!(strikes.strike(text), struck);
