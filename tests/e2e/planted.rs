@@ -191,9 +191,15 @@ fn nothing_is_found(lab: &Lab, ground: &Ground, said: &[(String, String)]) {
         let start = value[..12].to_owned();
         [(format!("the beginning of {name}"), start), (name, value)]
     });
-    let met = secrets(heard)
-        .into_iter()
-        .flat_map(|(kind, values)| values.into_iter().map(move |value| (kind.to_owned(), value)));
+    // Titles of forms stand under the same key as passwords do; these have a digit and no blank.
+    let is_title = |kind: &str, value: &str| {
+        kind == "password set by management"
+            && (value.contains(' ') || !value.contains(|c: char| c.is_ascii_digit()))
+    };
+    let met = secrets(heard).into_iter().flat_map(|(kind, values)| {
+        let secret = values.into_iter().filter(move |value| !is_title(kind, value));
+        secret.map(move |value| (kind.to_owned(), value))
+    });
     let search = Search::of(planted.chain(met));
     let own = ["p.toml", "stand-in.toml", "password.key", "secret.txt"];
     let files = lab.files().into_iter().filter(|(path, _)| {
