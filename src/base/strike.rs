@@ -33,8 +33,6 @@ impl Strikes {
                 self.0.push(Secret::new(spelling));
             }
         }
-        // Longer ones first: one may be the start of another.
-        self.0.sort_by_key(|known| std::cmp::Reverse(known.expose().len()));
     }
 
     /// Adds many.
@@ -45,40 +43,29 @@ impl Strikes {
     /// The text without any of them, and without what looks like a token: a JWT, or what follows
     /// `Bearer` or `Basic`.
     pub fn strike(&self, text: &str) -> String {
-        let mut struck = text.to_owned();
-        for known in &self.0 {
-            if struck.contains(known.expose().as_str()) {
-                struck = struck.replace(known.expose().as_str(), STRUCK_OUT);
-            }
-        }
-        // Then what is left of those that were cut.
-        for known in &self.0 {
-            if let Some(without) = without_beginnings(&struck, known.expose()) {
-                struck = without;
+        let mut struck = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let same = self.0.iter().map(|known| common(rest, known.expose())).max();
+            match same.unwrap_or_default() {
+                0 => {
+                    struck.push(first);
+                    rest = &rest[first.len_utf8()..];
+                }
+                length => {
+                    struck.push_str(STRUCK_OUT);
+                    rest = &rest[length..];
+                }
             }
         }
         without_tokens(&struck)
     }
 }
 
-/// A text without beginnings of a secret; none if there is none in it.
-fn without_beginnings(text: &str, secret: &str) -> Option<String> {
-    let head = &secret[..secret.ceil_char_boundary(SHORTEST_PART)];
-    let mut at = text.find(head)?;
-    let mut struck = String::with_capacity(text.len());
-    let mut rest = text;
-    loop {
-        struck.push_str(&rest[..at]);
-        struck.push_str(STRUCK_OUT);
-        let same = rest[at..].chars().zip(secret.chars()).take_while(|(one, other)| one == other);
-        rest = &rest[at + same.map(|(one, _)| one.len_utf8()).sum::<usize>()..];
-        match rest.find(head) {
-            Some(next) => at = next,
-            None => break,
-        }
-    }
-    struck.push_str(rest);
-    Some(struck)
+/// How many bytes of a secret a text begins with, if they are enough to tell.
+fn common(text: &str, secret: &str) -> usize {
+    let same = text.bytes().zip(secret.bytes()).take_while(|(one, other)| one == other).count();
+    if same < secret.len().min(SHORTEST_PART) { 0 } else { text.floor_char_boundary(same) }
 }
 
 /// The ways in which a value is written, each once.
