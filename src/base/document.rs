@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use zeroize::Zeroize;
 
 /// A position in a document, lines and columns from 1.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -212,12 +213,26 @@ impl Table {
     ) {
         self.entries.iter_mut().for_each(|(.., item)| item.fill_in(problems, fill));
     }
+
+    /// Overwrites every text that came from outside the document, once its reader has what it needs.
+    pub fn wipe(&mut self) {
+        self.entries.iter_mut().for_each(|(.., item)| item.wipe());
+    }
 }
 
 impl Item {
     /// Whether it is a text that came from outside the document.
     pub const fn is_filled_in(&self) -> bool {
         matches!(self.value, Value::Text { filled_in: true, .. })
+    }
+
+    fn wipe(&mut self) {
+        match &mut self.value {
+            Value::Text { text, filled_in: true } => text.zeroize(),
+            Value::List(items) => items.iter_mut().for_each(Self::wipe),
+            Value::Table(table) => table.wipe(),
+            _ => {}
+        }
     }
 
     fn fill_in(
@@ -668,6 +683,17 @@ mod tests {
         assert!(!said.contains("hunter2"), "{said}");
         assert!(said.starts_with("a.toml:1:8: `wait`: the value that `${…}` gives"), "{said}");
         assert!(said.contains("a.toml:2:8: `mode`: the value that `${…}` gives"), "{said}");
+    }
+
+    #[test]
+    fn what_came_from_outside_is_overwritten_and_nothing_else() {
+        let mut table = Table::parse("a", "k = \"${S}\"\nl = [\"${S}\", \"kept\"]\n").unwrap();
+        table.fill_in(&Problems::default(), &|text| {
+            Ok(text.contains("${").then(|| "hunter2".to_owned()))
+        });
+        assert!(Value::Table(table.clone()).to_toml().contains("hunter2"));
+        table.wipe();
+        assert_eq!(Value::Table(table).to_toml(), r#"{"k" = "", "l" = ["", "kept"]}"#);
     }
 
     #[test]

@@ -9,6 +9,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// Values shorter than this are looked for nowhere: they would strike out half of every text.
 pub const SHORTEST: usize = 4;
 
+/// So much of the beginning of a secret is struck out, too: a text may have been cut in the middle of it.
+const SHORTEST_PART: usize = 8;
+
 /// Secrets to be struck out, in every spelling in which they travel.
 #[derive(Clone, Debug, Default)]
 pub struct Strikes(Vec<Secret>);
@@ -30,8 +33,6 @@ impl Strikes {
                 self.0.push(Secret::new(spelling));
             }
         }
-        // Longer ones first: one may be the start of another.
-        self.0.sort_by_key(|known| std::cmp::Reverse(known.expose().len()));
     }
 
     /// Adds many.
@@ -42,25 +43,42 @@ impl Strikes {
     /// The text without any of them, and without what looks like a token: a JWT, or what follows
     /// `Bearer` or `Basic`.
     pub fn strike(&self, text: &str) -> String {
-        let mut struck = text.to_owned();
-        for known in &self.0 {
-            if struck.contains(known.expose().as_str()) {
-                struck = struck.replace(known.expose().as_str(), STRUCK_OUT);
+        let mut struck = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let same = self.0.iter().map(|known| common(rest, known.expose())).max();
+            match same.unwrap_or_default() {
+                0 => {
+                    struck.push(first);
+                    rest = &rest[first.len_utf8()..];
+                }
+                length => {
+                    struck.push_str(STRUCK_OUT);
+                    rest = &rest[length..];
+                }
             }
         }
         without_tokens(&struck)
     }
 }
 
+/// How many bytes of a secret a text begins with, if they are enough to tell.
+fn common(text: &str, secret: &str) -> usize {
+    let same = text.bytes().zip(secret.bytes()).take_while(|(one, other)| one == other).count();
+    if same < secret.len().min(SHORTEST_PART) { 0 } else { text.floor_char_boundary(same) }
+}
+
 /// The ways in which a value is written, each once.
 pub fn spellings(value: &str) -> Vec<String> {
     let json = serde_json::Value::from(value).to_string();
+    // Without the marks around it; one at its end belongs to it.
+    let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
     let form = utf8_percent_encode(value, FORM).to_string().replace("%20", "+");
     let lower = |text: &str| lower_escapes(text);
     let url = utf8_percent_encode(value, UNRESERVED).to_string();
     let mut all = vec![
         value.to_owned(),
-        json.trim_matches('"').to_owned(),
+        json,
         lower(&form),
         form,
         lower(&url),
@@ -141,6 +159,8 @@ mod tests {
             ("password=p%25ss+w%22rd%2F1&x=1", "password=***&x=1"),
             ("/p%25ss%20w%22rd%2f1/", "/***/"),
             ("cCVzcyB3InJkLzE=", "***"),
+            ("cut off: p%ss w\"r", "cut off: ***"),
+            ("p%ss w\"rd/p%ss w\"rd/1", "******"),
             ("nothing of it", "nothing of it"),
         ] {
             assert_eq!(strikes.strike(text), struck);

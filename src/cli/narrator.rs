@@ -10,9 +10,9 @@ use crate::journey::outcome::Verdict;
 use crate::journey::perform::{Answered, Sending, Wait, Witness};
 use crate::journey::script::STARTS;
 use crate::report::columns::clean;
-use crate::transport::Exchange;
+use crate::transport::{Exchange, is_secret_cookie};
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Request, Response, Uri, header};
 use std::time::Duration;
 
 /// Prints what it sees.
@@ -22,9 +22,6 @@ pub(super) struct Narrator<'t> {
     /// What was sent and may not be shown, wherever the tenant repeats it.
     sent: Strikes,
 }
-
-/// Parts of a hidden header that are shorter are names and marks.
-const SHORTEST_HIDDEN: usize = 8;
 
 /// Parameters of a URL whose values anybody may see. All others show their name only.
 const OPEN_PARAMETERS: &[&str] = &[
@@ -50,10 +47,20 @@ impl<'t> Narrator<'t> {
     fn note(&mut self, sending: &Sending<'_>) {
         let secret = sending.filled.iter().filter(|(_, secret)| *secret);
         let texts = secret.map(|(filled, _)| filled.text.clone());
-        let hidden = sending.request.headers().values().filter(|value| value.is_sensitive());
-        let hidden = hidden.filter_map(|value| value.to_str().ok()).flat_map(|value| {
-            let parts = value.split([' ', ';', '=', '"', ',']);
-            parts.filter(|part| part.len() >= SHORTEST_HIDDEN).map(str::to_owned)
+        let headers = sending.request.headers().iter();
+        let hidden = headers.filter(|(_, value)| value.is_sensitive()).flat_map(|(name, value)| {
+            let text = value.to_str().unwrap_or_default();
+            if *name == header::COOKIE {
+                let pairs = text.split("; ").filter_map(|pair| pair.split_once('='));
+                let secret = pairs.filter(|(name, _)| is_secret_cookie(name));
+                secret.map(|(_, value)| value.to_owned()).collect::<Vec<_>>()
+            } else if !is_secret_cookie(name.as_str()) {
+                // An id, which is told.
+                Vec::new()
+            } else {
+                // What stands behind the name of a scheme, or all of it.
+                text.rsplit(' ').take(1).map(str::to_owned).collect()
+            }
         });
         texts.chain(hidden).for_each(|text| self.sent.add(&Secret::new(text)));
     }
@@ -188,7 +195,12 @@ fn shown_uri(uri: &Uri) -> String {
     let Some(query) = uri.query() else { return format!("{origin}{}", uri.path()) };
     let pairs = url::form_urlencoded::parse(query.as_bytes()).map(|(name, value)| {
         let open = OPEN_PARAMETERS.contains(&name.as_ref());
-        format!("{name}={}", if open { value.as_ref() } else { STRUCK_OUT })
+        match value.find(['?', '#']) {
+            // An address may have a key behind it.
+            Some(at) if open => format!("{name}={}{STRUCK_OUT}", &value[..=at]),
+            None if open => format!("{name}={value}"),
+            _ => format!("{name}={STRUCK_OUT}"),
+        }
     });
     format!("{origin}{}?{}", uri.path(), pairs.collect::<Vec<_>>().join("&"))
 }
@@ -216,5 +228,10 @@ mod tests {
         let uri =
             "https://a.example/as/signoff?id_token_hint=eyJhbGciOi&client_id=app".parse().unwrap();
         assert_eq!(shown_uri(&uri), "https://a.example/as/signoff?id_token_hint=***&client_id=app");
+        let uri = "https://a.example/as/authorize?redirect_uri=https%3A%2F%2Fb.example%2Fback%3Fk%3Dhidden";
+        assert_eq!(
+            shown_uri(&uri.parse().unwrap()),
+            "https://a.example/as/authorize?redirect_uri=https://b.example/back?***"
+        );
     }
 }

@@ -6,6 +6,12 @@ use crate::base::secret::Secret;
 use crate::base::strike::Strikes;
 use crate::transport::Session;
 
+/// Longer details are cut: a tenant makes names as long as it likes.
+const LONGEST: usize = 8 * 1024;
+
+/// Longest secret that the cut may have left a part of.
+const LONGEST_SECRET: usize = 1024;
+
 /// The detail of a failure without passwords, codes, tokens and cookies of the iteration, and
 /// without what the profile says of the application that may be secret.
 pub(super) fn strike(detail: &str, stage: &Stage, (cast, session): (&Cast, &Session)) -> String {
@@ -23,5 +29,11 @@ pub(super) fn strike(detail: &str, stage: &Stage, (cast, session): (&Cast, &Sess
     for text in headers.chain(parameters) {
         strikes.add(&Secret::new(text.to_owned()));
     }
-    strikes.strike(detail)
+    let end = detail.floor_char_boundary(LONGEST);
+    let mut struck = strikes.strike(&detail[..end]);
+    if end < detail.len() {
+        let end = struck.floor_char_boundary(struck.len().saturating_sub(LONGEST_SECRET));
+        struck.truncate(end);
+    }
+    struck
 }

@@ -35,13 +35,20 @@ pub struct Flags {
     pub thresholds: Vec<String>,
 }
 
-/// A loaded document, and where relative paths in it start.
+/// A loaded document, and where relative paths in it start. What came from outside it is overwritten
+/// when it goes.
 #[derive(Debug)]
 pub struct Loaded {
     /// Everything laid over each other, references filled in.
     pub table: Table,
     /// Folder of the profile.
     pub folder: PathBuf,
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        self.table.wipe();
+    }
 }
 
 /// Loads a profile with flags laid over it. Problems of references are noted in `problems`; a
@@ -232,7 +239,7 @@ mod tests {
         let loaded =
             load(Origin::File(&path), &flags, Surroundings { variable: &|_| None }, &problems);
         loaded
-            .map(|loaded| loaded.table)
+            .map(|loaded| loaded.table.clone())
             .map_err(|problems| problems.into_iter().map(|problem| problem.what).collect())
     }
 

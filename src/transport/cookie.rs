@@ -58,6 +58,12 @@ const ATTRIBUTES: &[(&[u8], Attribute)] = &[
     (b"expires", Attribute::Expires),
 ];
 
+/// Whether a cookie's value may not be shown. Ids, of an interaction or an environment, stand in every
+/// URL as well.
+pub fn is_secret_cookie(name: &str) -> bool {
+    !name.to_ascii_lowercase().ends_with("id")
+}
+
 impl Jar {
     /// Takes over every `Set-Cookie` of a reply to a request for `uri`. What cannot be read is
     /// passed over, as browsers do.
@@ -125,9 +131,9 @@ impl Jar {
         self.cookies.iter().map(|cookie| cookie.name.as_str())
     }
 
-    /// Tells the values of all cookies to whoever strikes secrets out of a text.
+    /// Tells the secret values to whoever strikes secrets out of a text.
     pub fn tell(&self, strikes: &mut Strikes) {
-        for cookie in &self.cookies {
+        for cookie in self.cookies.iter().filter(|cookie| is_secret_cookie(&cookie.name)) {
             strikes.add(&Secret::new(String::from_utf8_lossy(cookie.value.expose()).into_owned()));
         }
     }

@@ -43,6 +43,7 @@ mod way_tests;
 
 pub use api_client::ApiClient;
 pub use cookie::Jar;
+pub use cookie::is_secret_cookie;
 pub use dial::ConnectTime;
 pub use exchange::Exchange;
 pub use exchange::Timing;
