@@ -50,6 +50,7 @@ const REASONS: &[Reason] = &[
     Reason { slug: "interrupted", advice: KILLED, text: interrupted },
     Reason { slug: "resumed", advice: GAPS, text: resumed },
     Reason { slug: "rate-changed", advice: BY_HAND, text: rate_changed },
+    Reason { slug: "paused", advice: PAUSES, text: paused },
     Reason { slug: "rate-limited", advice: LICENCE, text: rate_limited },
     Reason { slug: "generator-unknown", advice: UNKNOWN, text: generator_unknown },
     Reason { slug: "generator-busy", advice: BUSY, text: generator_busy },
@@ -76,6 +77,8 @@ const GAPS: &str = "nothing is told of the gaps; what came back right after one 
 const BY_HAND: &str = "read it as a trial; to rely on it, write the stages that you found into \
      `workload.stages` and run those";
 const BUSY: &str = "use fewer users or a lower rate, a larger machine, or several agents";
+const PAUSES: &str = "read its times as those of a load that gives way; lower the rate to what the licence allows for one \
+     that does not";
 const LICENCE: &str = "read what failed then as the licence's doing, not the flow's; run at a rate that fits, which \
      `[limits]` says beforehand, or have the licence raised; comparisons leave these stretches out";
 const UNKNOWN: &str = "watch the generator's CPU by other means, or run on Linux";
@@ -179,6 +182,17 @@ fn rate_changed(tally: &Tally, _: &Circumstances) -> Option<String> {
     Some(format!(
         "the rate was changed by hand {times} while the run went on: it is not the run of its plan"
     ))
+}
+
+fn paused(tally: &Tally, _: &Circumstances) -> Option<String> {
+    let ms = tally.run.paused_ms;
+    let length = Span(Duration::from_secs(ms.div_ceil(1000)));
+    (ms > 0).then(|| {
+        format!(
+            "nothing new began for {length} in all, because the tenant answered 429: that time is not measured, and \
+             what was planned came as much later"
+        )
+    })
 }
 
 fn rate_limited(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
@@ -533,6 +547,16 @@ mod tests {
         tally.run.measured_ms = 3000;
         tally.run.overloaded_ms = 200;
         (tally.run.clipped, tally.run.other, tally.run.rate_changes) = (3, 4, 2);
+        tally.run.paused_ms = 12_400;
+        for (start_ms, limited) in [(3000, 3), (11_000, 4), (60_000, 0)] {
+            let row = serde_json::json!({
+                "phase": "measured", "variant": "v1", "journey": "sign-on",
+                "exchange_faults": { "rate-limited": limited },
+            });
+            let journeys = vec![serde_json::from_value(row).unwrap()];
+            let line = Line { start_ms, end_ms: start_ms + 1000, journeys, ..Line::default() };
+            tally.run.limited.absorb(&line);
+        }
         (tally.run.max_open_files, tally.run.file_limit) = (Some(950), Some(1024));
         (tally.run.max_ports_in_use, tally.run.ports) = (Some(27_000), Some(28_232));
         let none = "".into();
@@ -552,6 +576,7 @@ mod tests {
                     .map(str::to_owned)
                     .to_vec(),
                 segments: killed_once(),
+                started_unix_ms: 1_795_286_081_000,
                 ..Circumstances::default()
             };
             let cautions = all(&tally, &circumstances);
@@ -570,6 +595,10 @@ resumed: the run was taken up again once: nothing was measured from 1m2s to 3m5s
   nothing is told of the gaps; what came back right after one met a tenant that had rested, and what was cut off by a kill counts as slower than any limit
 rate-changed: the rate was changed by hand 2 times while the run went on: it is not the run of its plan
   read it as a trial; to rely on it, write the stages that you found into `workload.stages` and run those
+paused: nothing new began for 13s in all, because the tenant answered 429: that time is not measured, and what was planned came as much later
+  read its times as those of a load that gives way; lower the rate to what the licence allows for one that does not
+rate-limited: limited by the licence from 18:34:44 to 18:34:53 UTC: 7 calls were turned down with 429
+  read what failed then as the licence's doing, not the flow's; run at a rate that fits, which `[limits]` says beforehand, or have the licence raised; comparisons leave these stretches out
 generator-unknown: this system does not tell how much CPU gander used: whether gander was the limit is not known
   watch the generator's CPU by other means, or run on Linux
 generator-busy: the generator may have been the limit in 6.67% of the measured time

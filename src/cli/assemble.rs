@@ -39,6 +39,8 @@ pub(super) struct Undertaking {
     pub(super) calls: Option<CallLog>,
     /// Thresholds that end it when they do not hold.
     pub(super) lookouts: Vec<Lookout>,
+    /// Whether a 429 pauses the load.
+    pub(super) pauses: bool,
     /// The profile as run.
     pub(super) plan: serde_json::Value,
     /// What is on record of it, and where it stood, if it is taken up again.
@@ -56,6 +58,7 @@ impl Undertaking {
             first_index: opened.next_index,
             calls: None,
             lookouts: Vec::new(),
+            pauses: checked.profile.pauses_when_limited,
             plan: checked.plan.clone(),
             going: None,
         }
@@ -76,7 +79,8 @@ pub(super) fn setup(
     let mix = Mix::new(&weights, undertaking.seed)
         .map_err(|error| Failure::of(Exit::WrongInput, &error))?;
     let anew = record(ground, &undertaking);
-    let Undertaking { seed, workload, first_index, calls, lookouts, going, .. } = undertaking;
+    let Undertaking { seed, workload, first_index, calls, lookouts, pauses, going, .. } =
+        undertaking;
     let (record, resumed) = going.map_or((anew, None), |(record, at)| (record, Some(at)));
     // The runtime's workers record, and the thread that waits for them may.
     let recorder = Recorder::new(cores() as usize + 1, seed);
@@ -89,9 +93,11 @@ pub(super) fn setup(
         Some(resumed) => plan.clone().onward(resumed.onward.clone()).unwrap_or(plan),
         None => plan,
     };
+    let plan = if pauses { plan.with_pauses(Clock::system()) } else { plan };
     let first_index = first_index.saturating_sub(plan.first_number());
     let numbering = (first_index, calls);
     let players = Players::new(Clock::system(), transport, recorder.clone(), choices, numbering);
+    let players = players.telling(plan.pauses.clone());
     let players = if is_open { players.on_a_schedule() } else { players };
     let players = match profile.variant_by {
         VariantBy::Flow => players.by_flow(users),

@@ -102,6 +102,7 @@ pub(super) fn capacity(args: &CapacityArgs, terminal: &Terminal) -> Result<Exit,
     aside::begin();
     let checked = prepare::read_or(prepare::CAPACITY, &args.selection, args.flags()?)?;
     check_most(&checked)?;
+    tell_room(&checked, terminal);
     let runtime = super::runtime()?;
     let ending = Ending::of_series(terminal);
     listen(&ending)?;
@@ -210,6 +211,19 @@ fn check_most(checked: &Checked) -> Result<(), Failure> {
     let what = "nobody said how far the search may go against a tenant";
     let remedy = "give it `--to RATE` or `capacity.to`: what the tenant's owner agreed to";
     Err(Failure::new(Exit::WrongInput, what, Some(remedy)))
+}
+
+/// How far the licence lets a search go, where that is known and less than it may go.
+fn tell_room(checked: &Checked, terminal: &Terminal) {
+    let Some(room) = checked.budget().highest_per_s else { return };
+    if checked.profile.capacity.to.is_some_and(|to| to.per_second <= room) {
+        return;
+    }
+    let caution = terminal.paint(Style::Bad, "caution");
+    terminal.say(&format!(
+        "{caution} the licence has room for {room:.2}/s of iterations by `[limits]`: a level far above it ends in 429, \
+         and the search with it"
+    ));
 }
 
 fn listen(ending: &Ending) -> Result<(), Failure> {

@@ -123,6 +123,8 @@ impl<'a> Prober<'a> {
             first_index: self.next_index,
             plan: plan_of(&of_ground.plan, load, phases),
             workload: load.clone(),
+            // A level at which calls are turned down says what it has to say.
+            pauses: false,
             ..of_ground
         }
     }

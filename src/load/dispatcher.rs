@@ -24,7 +24,8 @@ pub(super) async fn dispatch<P: Performer>(crew: Arc<Crew<P>>) {
         return;
     };
     let _shut = Shut(&crew);
-    let slug = if gate.plan.timetable.is_some() { STEERED } else { RATE_CHANGE };
+    let is_steered = gate.plan.timetable.is_some() && gate.plan.pauses.is_none();
+    let slug = if is_steered { STEERED } else { RATE_CHANGE };
     let mut pace = Pace { schedule, factor: 1.0, slug };
     let mut changes = gate.plan.rate.as_ref().map(RateControl::changes);
     let alarm = Alarm::new(gate.clock.clone());
@@ -38,10 +39,16 @@ pub(super) async fn dispatch<P: Performer>(crew: Arc<Crew<P>>) {
             lose_patience(&crew, *when_late, now);
         }
         if let (Some(changes), Coming::More) = (&mut changes, coming) {
-            pace.change(changes.look(), gate.after(now), &gate.events);
+            let planned = gate.after(now.min(cut(&crew.gate, now))).saturating_sub(gate.put_off());
+            pace.change(changes.look(), (planned, gate.after(now)), &gate.events);
         }
         let next = pace.schedule.peek().filter(|_| coming == Coming::More);
-        let due = next.and_then(|after| start.checked_add(after));
+        let due = next.and_then(|after| start.checked_add(after + gate.put_off()));
+        // What is due in a pause is put off to its end, and by then it may be longer.
+        let due = match gate.pause() {
+            Some((from, until)) => due.filter(|due| *due < from).or(Some(until)),
+            None => due,
+        };
         // Beyond the end nothing is due, but somebody has to be there when it comes.
         let due = due.map(|due| gate.closes_at().map_or(due, |end| due.min(end)));
         let wake = due.into_iter().chain(impatient(&crew, *when_late)).min();
@@ -83,14 +90,15 @@ struct Pace {
 
 impl Pace {
     /// Goes on at `factor` times the planned rate. What was due by then is at the desk already.
-    fn change(&mut self, factor: f64, after: Duration, events: &Events) {
+    /// The schedule knows nothing of pauses; the run does.
+    fn change(&mut self, factor: f64, (planned, after): (Duration, Duration), events: &Events) {
         if factor == self.factor {
             return;
         }
-        let before = self.schedule.rate(after);
-        self.schedule.change(after, factor);
+        let before = self.schedule.rate(planned);
+        self.schedule.change(planned, factor);
         self.factor = factor;
-        let (from, to) = (rounded(before), rounded(self.schedule.rate(after)));
+        let (from, to) = (rounded(before), rounded(self.schedule.rate(planned)));
         let how = if factor > 0.0 { format!("×{}", rounded(factor)) } else { "paused".to_owned() };
         events.note(after, self.slug, format!("rate {from}/s → {to}/s ({how})"));
     }
@@ -99,6 +107,11 @@ impl Pace {
 /// As a person reads it: two decimals at most.
 fn rounded(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
+}
+
+/// What is due after it is not brought now: the present, or the beginning of a pause.
+fn cut(gate: &super::gate::Gate, now: Instant) -> Instant {
+    gate.pause().map_or(now, |(from, _)| from)
 }
 
 /// What is to be expected of a schedule.
@@ -137,12 +150,13 @@ fn bring<P: Performer>(
         Some(EndedBy::Count) => return Coming::Nothing,
         Some(EndedBy::Stop | EndedBy::Late) => return Coming::Stopped,
     };
+    let (cut, off) = (cut(gate, now), gate.put_off());
     let is_due = |after: &Duration| {
-        let due = start.checked_add(*after);
-        due.is_some_and(|due| due <= now && gate.closes_at().is_none_or(|end| due < end))
+        let due = start.checked_add(*after + off);
+        due.is_some_and(|due| due <= cut && gate.closes_at().is_none_or(|end| due < end))
     };
     while let Some(after) = schedule.peek().filter(is_due) {
-        let Some(ticket) = gate.arrive(after) else { return Coming::Nothing };
+        let Some(ticket) = gate.arrive(after + off) else { return Coming::Nothing };
         schedule.next();
         crew.arrive(ticket);
     }

@@ -2,6 +2,7 @@
 
 use super::desk::Desk;
 use super::events::Events;
+use super::pauses::Pauses;
 use super::performer::Ticket;
 use super::rate::RateControl;
 use super::stop::Stop;
@@ -38,6 +39,8 @@ pub struct Plan {
     /// Where the phases can be moved while the load is on; none while they are those of the workload.
     /// Clones of a plan share it.
     pub timetable: Option<Timetable>,
+    /// Where the tenant's wishes for a pause are heard; none where nobody heeds them. Clones of a plan share it.
+    pub pauses: Option<Pauses>,
     /// Where the plan of an earlier load is taken up, and what it was.
     onward: Option<(Onward, Model)>,
 }
@@ -47,7 +50,8 @@ impl Plan {
     pub fn new(workload: Settings, mix: Mix, seed: Seed) -> Self {
         let rate = RateControl::of(&workload.model);
         let patience = Duration::from_secs(5);
-        Self { workload, mix, seed, patience, rate, timetable: None, onward: None }
+        let (timetable, pauses, onward) = (None, None, None);
+        Self { workload, mix, seed, patience, rate, timetable, pauses, onward }
     }
 
     /// What is left of such a plan from where it stood, after a warm-up of its own; none if nothing is. All
@@ -79,6 +83,15 @@ impl Plan {
     #[must_use]
     pub fn with_moving_phases(self) -> Self {
         Self { timetable: Some(self.phases().into()), ..self }
+    }
+
+    /// The same that heeds the tenant's wishes for a pause: nothing new begins in one, and everything planned comes as
+    /// much later, the end by time included.
+    #[must_use]
+    pub fn with_pauses(self, clock: Clock) -> Self {
+        let plan = self.with_moving_phases();
+        let pauses = plan.timetable.clone().map(|timetable| Pauses::new(clock, timetable));
+        Self { pauses, ..plan }
     }
 
     /// When the phases change, as it stands.
@@ -157,6 +170,9 @@ impl Gate {
     /// Lets users through from now on.
     pub(super) fn open(&self, start: Instant) {
         self.start.get_or_init(|| start);
+        if let Some(pauses) = &self.plan.pauses {
+            pauses.begin(start);
+        }
         self.moved.send_replace(true);
         self.stop.ring();
     }
@@ -238,11 +254,15 @@ impl Gate {
     fn turn(&self, start: Instant, user: usize) -> Option<Instant> {
         let Model::Closed { users, .. } = &self.plan.workload.model else { return None };
         let now = self.clock.now();
-        let after = now.saturating_duration_since(start);
+        if let Some((_, until)) = self.pause() {
+            return Some(until);
+        }
+        let off = self.put_off();
+        let after = now.saturating_duration_since(start).saturating_sub(off);
         #[expect(clippy::cast_precision_loss, reason = "at most 100,000 users")]
         let opens = users.exceeds(user as f64, after).unwrap_or(after + NEVER);
         let paced = self.paced.get(user).and_then(|paced| *locked(paced));
-        let turn = start.checked_add(opens)?.max(paced.unwrap_or(start));
+        let turn = start.checked_add(opens)?.checked_add(off)?.max(paced.unwrap_or(start));
         (turn > now).then_some(turn)
     }
 
@@ -305,6 +325,16 @@ impl Gate {
             self.close(now, EndedBy::Count);
         }
         Some(number)
+    }
+
+    /// The pause that goes on, if one does.
+    pub(super) fn pause(&self) -> Option<(Instant, Instant)> {
+        self.plan.pauses.as_ref().and_then(Pauses::going_on)
+    }
+
+    /// How much everything planned comes later, by pauses that are over.
+    pub(super) fn put_off(&self) -> Duration {
+        self.plan.pauses.as_ref().map_or(Duration::ZERO, Pauses::over)
     }
 
     /// When the last iteration may start; none while only the count ends the run.

@@ -119,6 +119,7 @@ impl Collector {
             start_ms,
             end_ms: self.end_ms,
             measured_ms: u64::try_from(measured.as_millis()).unwrap_or(u64::MAX),
+            paused_ms: 0,
             journeys: journey_lines(&merged, &names.journeys, &series),
             flows: flow_lines(&merged, &names.journeys),
             exchange_p50_us,

@@ -54,6 +54,34 @@ impl Limited {
     }
 }
 
+/// The stretches of a run in which nothing new began because the tenant asked for that, in whole intervals.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Paused(Vec<Stretch>);
+
+impl Paused {
+    /// Adds an interval; they come in order.
+    pub fn absorb(&mut self, line: &Line) {
+        if line.paused_ms == 0 {
+            return;
+        }
+        let is_full = self.0.len() >= MOST;
+        match self.0.last_mut() {
+            Some(last) if is_full || line.start_ms <= last.to_ms => {
+                last.to_ms = last.to_ms.max(line.end_ms);
+            }
+            _ => {
+                let (from_ms, to_ms) = (line.start_ms, line.end_ms);
+                self.0.push(Stretch { from_ms, to_ms, calls: 0 });
+            }
+        }
+    }
+
+    /// All of them.
+    pub fn stretches(&self) -> &[Stretch] {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +112,17 @@ mod tests {
         assert_eq!(found.stretches(), expected);
         assert_eq!(found.length_ms(), 8000);
         assert!(of((0..80).map(|n| (n, 0))).stretches().is_empty());
+    }
+
+    #[test]
+    fn a_pause_is_as_long_as_the_intervals_that_it_is_in() {
+        let mut paused = Paused::default();
+        for n in 0..20 {
+            let paused_ms = if (3..6).contains(&n) || n == 9 { 400 } else { 0 };
+            paused.absorb(&Line { paused_ms, ..second(n, 0) });
+        }
+        let found: Vec<_> = paused.stretches().iter().map(|it| (it.from_ms, it.to_ms)).collect();
+        assert_eq!(found, [(3000, 6000), (9000, 10_000)]);
     }
 
     #[test]

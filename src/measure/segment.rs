@@ -118,6 +118,8 @@ pub struct Stand {
     pub booked: Option<u64>,
     /// The segment of the last line.
     segment: usize,
+    /// How long that one was paused: its plan comes as much later.
+    paused_ms: u64,
     under_way: BTreeMap<(Phase, Variant, Journey), (u64, u64)>,
 }
 
@@ -140,6 +142,8 @@ impl Stand {
         if of != self.segment && is_anew {
             (self.arrivals, self.is_off_plan) = (0, false);
         }
+        let before = if of == self.segment { self.paused_ms } else { 0 };
+        self.paused_ms = before.saturating_add(bounded("paused_ms", line.paused_ms)?);
         self.segment = of;
         self.next_interval = line.interval + 1;
         self.end_ms = self.end_ms.max(line.end_ms);
@@ -191,7 +195,8 @@ impl Stand {
 
     /// How much of the plan's time is over.
     pub fn plan_ms(&self, segments: &[Segment]) -> u64 {
-        segments.last().map_or(self.end_ms, |last| last.plan_at(self.end_ms))
+        let at_ms = self.end_ms.saturating_sub(self.paused_ms);
+        segments.last().map_or(at_ms, |last| last.plan_at(at_ms))
     }
 }
 
@@ -205,6 +210,17 @@ mod tests {
             "phase": phase, "variant": "v1", "journey": "sign-on", "due": due, "completed": completed,
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn the_plan_of_a_run_that_was_paused_stands_as_much_earlier() {
+        let mut stand = Stand::default();
+        for number in 0..6 {
+            let paused_ms = if number < 2 { 700 } else { 0 };
+            let line = Line { paused_ms, ..line(number, number * 1000, Vec::new()) };
+            stand.absorb_line(&line, &[]).unwrap();
+        }
+        assert_eq!((stand.end_ms, stand.plan_ms(&[])), (6000, 4600));
     }
 
     fn line(number: u64, start_ms: u64, journeys: Vec<JourneyLine>) -> Line {

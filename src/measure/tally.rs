@@ -166,6 +166,8 @@ pub struct RunTally {
     pub rate_changes: u64,
     /// When the tenant turned calls down for their rate.
     pub limited: Limited,
+    /// How long nothing new began because the tenant asked for that.
+    pub paused_ms: u64,
 }
 
 /// Seconds taken together until they have enough arrivals for a 99th percentile. Whether it is too
@@ -235,6 +237,7 @@ impl RunTally {
         let changes = line.events.iter().filter(|event| event.slug == RATE_CHANGE);
         self.rate_changes += changes.count() as u64;
         self.limited.absorb(line);
+        self.paused_ms += line.paused_ms;
     }
 
     fn close_lag_window(&mut self, is_late: bool) {

@@ -37,6 +37,9 @@ pub struct Line {
     pub end_ms: u64,
     /// How much of it lies in the measured part of the run.
     pub measured_ms: u64,
+    /// How much of it nothing new began in because the tenant asked for a pause; that is not measured.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub paused_ms: u64,
     /// By phase, variant and journey.
     pub journeys: Vec<JourneyLine>,
     /// Starts of each flow.
@@ -79,6 +82,9 @@ pub const RATE_CHANGE: &str = "rate-change";
 /// The slug of an event that changed the rate of a run that steers itself: a level of a search that rests before
 /// its load comes. It is the run of its plan.
 pub const STEERED: &str = "steered";
+
+/// The slug of an event that tells of a pause that the tenant asked for, once it is over.
+pub const PAUSED: &str = "paused";
 
 /// The slug of an event that asked for the end of a run before its time.
 pub const STOP: &str = "stop";

@@ -45,6 +45,8 @@ pub struct Profile {
     pub thresholds: Vec<Sited<Threshold>>,
     /// What stops a run.
     pub guards: Vec<Guard>,
+    /// Whether a 429 pauses the load for as long as the tenant asks.
+    pub pauses_when_limited: bool,
     /// Journeys and their weights.
     pub journeys: Vec<Sited<(String, f64)>>,
     /// Where accounts come from.
@@ -119,14 +121,17 @@ impl Profile {
             think: read_think_time(section.section("think_time")),
             journeys: read_weights(section.section("journeys")),
             thresholds: read_thresholds(&mut section),
-            guards: read_guards(section.section("guards")),
+            guards: Vec::new(),
+            pauses_when_limited: false,
             accounts: accounts::read(section.section("accounts")),
             identities: whole(section.section("identities"), identity::settings::Settings::read),
             codes: whole(section.section("codes"), codes::settings::Settings::read),
             limits: whole(section.section("limits"), Limits::read),
         };
+        let guards = section.section("guards");
+        let (guards, pauses_when_limited) = read_guards(guards);
         section.finish();
-        profile
+        Self { guards, pauses_when_limited, ..profile }
     }
 
     /// The tenants that are called, one for each variant; none for the embedded stand-in.
@@ -235,8 +240,11 @@ fn read_thresholds(section: &mut Section<'_>) -> Vec<Sited<Threshold>> {
     thresholds
 }
 
-fn read_guards(mut section: Section<'_>) -> Vec<Guard> {
-    section.choice_so_far("rate_limited", &[("count", ())], &["pause"]);
+/// What `rate_limited` may be: whether a 429 pauses the load.
+pub const RATE_LIMITED: &[(&str, bool)] = &[("count", false), ("pause", true)];
+
+fn read_guards(mut section: Section<'_>) -> (Vec<Guard>, bool) {
+    let pauses = section.choice("rate_limited", RATE_LIMITED).unwrap_or(false);
     let mut guards = Vec::new();
     for text in section.texts("stop_when").unwrap_or_default() {
         let guard = text.value.parse::<Rule>().and_then(Guard::new);
@@ -248,5 +256,5 @@ fn read_guards(mut section: Section<'_>) -> Vec<Guard> {
         }
     }
     section.finish();
-    guards
+    (guards, pauses)
 }

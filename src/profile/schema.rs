@@ -14,7 +14,7 @@ use crate::codes::settings::SOURCES;
 use crate::identity::persona::LOCALES;
 use crate::journey::script::STARTS;
 use crate::profile::accounts;
-use crate::profile::document::VARIANT_BY;
+use crate::profile::document::{RATE_LIMITED, VARIANT_BY};
 use crate::transport::{CONNECTIONS, VERSIONS};
 use crate::workload::mix::MOST_WEIGHT;
 use crate::workload::settings::MOST_USERS;
@@ -68,7 +68,7 @@ described! {
     /// the start of each.
     VariantBy = words_or_reference(VARIANT_BY.iter().map(|(word, _)| *word));
     /// What becomes of status 429.
-    RateLimited = words_or_reference(["count"]);
+    RateLimited = words_or_reference(RATE_LIMITED.iter().map(|(word, _)| *word));
     /// What is needed at the busiest time: how many iterations come on average, and how many times as many
     /// in the peak, such as `60000/h peak 3`.
     Forecast = text_like(&format!(r"{}(\s*peak\s*{})?", rate_pattern(), number_pattern()));
@@ -491,7 +491,8 @@ struct Threshold {
 struct Guards {
     /// Shares of faults, each in a time.
     stop_when: Option<Vec<Guard>>,
-    /// What becomes of status 429; with `count` it is a fault like any other.
+    /// What becomes of status 429; with `count` it is a fault like any other, with `pause` nothing new begins for as long
+    /// as the tenant asks besides.
     rate_limited: Option<RateLimited>,
 }
 

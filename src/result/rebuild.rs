@@ -5,7 +5,7 @@ use super::lines::{Next, next_line};
 use super::run_dir::{INTERVALS, RunDir, RunDirError, TAIL, TIMELINE, check_version, io_error};
 use super::writer::window_ms;
 use crate::measure::course::Course;
-use crate::measure::limited::Limited;
+use crate::measure::limited::{Limited, Paused};
 use crate::measure::segment::gaps;
 use crate::measure::series::SeriesKey;
 use crate::measure::tally::Tally;
@@ -87,12 +87,15 @@ impl RunDir {
         out: &Limited,
         chosen: impl Fn(&SeriesKey) -> bool,
     ) -> Result<Windows, RunDirError> {
-        let mut elapsed_ms = 0;
-        self.each_line(TIMELINE, |line: Line| elapsed_ms = line.end_ms)?;
+        let (mut elapsed_ms, mut paused) = (0, Paused::default());
+        self.each_line(TIMELINE, |line: Line| {
+            elapsed_ms = line.end_ms;
+            paused.absorb(&line);
+        })?;
         let record = self.run()?;
         let width_ms = window_ms(record.planned_ms.unwrap_or(elapsed_ms));
         let windows = Windows::new(width_ms, most).without(&gaps(&record.segments));
-        let mut windows = windows.passing_over(out.stretches());
+        let mut windows = windows.passing_over(&[out.stretches(), paused.stretches()].concat());
         self.each_line(TIMELINE, |line: Line| windows.absorb_line(&line))?;
         self.each_times(elapsed_ms, |entry| {
             if chosen(&entry.key) {
@@ -108,13 +111,16 @@ impl RunDir {
         let record = self.run()?;
         let gaps = gaps(&record.segments);
         let (mut course, mut elapsed_ms) = (Course::default().with_gaps(gaps.clone()), 0);
+        let mut paused = Paused::default();
         self.each_line(TIMELINE, |line: Line| {
             elapsed_ms = line.end_ms;
+            paused.absorb(&line);
             course.absorb_line(&line);
         })?;
         let width_ms = window_ms(record.planned_ms.unwrap_or(elapsed_ms));
         course.widen(width_ms);
-        let mut windows = Windows::new(width_ms, most).without(&gaps);
+        let windows = Windows::new(width_ms, most).without(&gaps);
+        let mut windows = windows.passing_over(paused.stretches());
         self.each_line(TIMELINE, |line: Line| windows.absorb_line(&line))?;
         self.each_times(elapsed_ms, |entry| {
             let span_ms = (entry.start_ms, entry.end_ms);

@@ -2,6 +2,7 @@
 //! settled.
 
 use super::begin::{self, Before, Begun, Resumed};
+use super::breaks::Breaks;
 use super::generator::Meter;
 use super::mending::Mending;
 use super::pilot::{Pilot, Turn, ahead};
@@ -148,6 +149,7 @@ pub async fn conduct<P: Performer>(
     let Setup { plan, performer, recorder, dir, mut record, .. } = setup;
     let timetable = plan.timetable.clone().unwrap_or_else(|| plan.phases().into());
     let (rate, first_number) = (plan.rate.clone(), plan.first_number());
+    let breaks = Breaks::of(plan.pauses.clone());
     let mending = Mending::start(setup.kept);
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let (progress, events) = (launched.progress(), launched.events());
@@ -172,6 +174,7 @@ pub async fn conduct<P: Performer>(
         lookouts: setup.lookouts,
         pilot: setup.pilot,
         rate,
+        breaks,
         renewals: setup.renewals,
         episodes: Episodes::default(),
         ledger: setup.ledger,
@@ -260,6 +263,7 @@ struct Secretary<L> {
     lookouts: Vec<Lookout>,
     pilot: Option<Box<dyn Pilot>>,
     rate: Option<RateControl>,
+    breaks: Breaks,
     renewals: Renewals,
     episodes: Episodes,
     ledger: Arc<Ledger<File>>,
@@ -336,6 +340,7 @@ impl<L: Listener> Secretary<L> {
             self.collector.set_phases(self.phases());
         }
         let mut interval = self.collector.close(self.after(moment), readings);
+        self.breaks.mark(&mut interval.line, (self.start, moment), &self.events);
         self.note_who_asked();
         let renewed_at = moment.saturating_duration_since(self.start);
         for text in self.renewals.since() {

@@ -3,6 +3,7 @@
 mod accounts;
 pub mod bearer;
 pub mod begin;
+mod breaks;
 mod by_flow;
 pub mod call_log;
 pub mod capacity;

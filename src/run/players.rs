@@ -9,7 +9,8 @@ use crate::journey::cast::Stage;
 use crate::journey::outcome::{Outcome as Played, Verdict};
 use crate::journey::perform::{Answered, Label, Part, Sending, Wait, Witness, perform};
 use crate::journey::script::Script;
-use crate::load::{Performer, Ticket};
+use crate::load::{Pauses, Performer, Ticket};
+use crate::management::backoff::asked_pause;
 use crate::measure::catalogue::{JourneyId, Row, RowId, StepId};
 use crate::measure::failing::Failing;
 use crate::measure::fault::Fault;
@@ -34,6 +35,8 @@ pub struct Players {
     has_lag: bool,
     /// Iterations are counted under the flow that they meet, not under the variant of their choice.
     by_flow: Option<ByFlow>,
+    /// Where the tenant's wish for a pause is told, if anybody heeds it.
+    pauses: Option<Pauses>,
 }
 
 /// A journey of a variant.
@@ -103,14 +106,21 @@ impl Players {
         choices: Vec<Choice>,
         (first_index, calls): (u64, Option<CallLog>),
     ) -> Self {
-        let (has_lag, by_flow) = (false, None);
-        Self { clock, transport, recorder, choices, first_index, calls, has_lag, by_flow }
+        let (has_lag, by_flow, pauses) = (false, None, None);
+        Self { clock, transport, recorder, choices, first_index, calls, has_lag, by_flow, pauses }
     }
 
     /// The same users in the open model, where iterations can begin later than they were due.
     #[must_use]
     pub fn on_a_schedule(self) -> Self {
         Self { has_lag: true, ..self }
+    }
+
+    /// The same users, who tell of every call that the tenant turned down for its rate, and how long it wants to
+    /// be left alone.
+    #[must_use]
+    pub fn telling(self, pauses: Option<Pauses>) -> Self {
+        Self { pauses, ..self }
     }
 
     /// So many users whose iterations are counted under the flow that each meets.
@@ -354,6 +364,13 @@ impl Witness for Recording<'_> {
             Verdict::RefusedAsExpected => Outcome::Refused,
             Verdict::Fault(fault) => Outcome::Fault(fault),
         };
+        if let (Verdict::Fault(Fault::RateLimited), Some(pauses)) =
+            (answered.verdict, &self.players.pauses)
+        {
+            let headers = answered.exchange.reply.as_ref().ok().map(http::Response::headers);
+            let now = self.players.clock.wall();
+            pauses.ask(headers.and_then(|headers| asked_pause(headers, now)));
+        }
         let connect = timing.connect.map(parts);
         let sample = Sample { service, outcome, connect, first_byte: timing.first_byte };
         self.players.recorder.exchange(self.ticket.phase, row, &sample);

@@ -96,7 +96,7 @@ fn every_built_in_journey_answers_as_many_forms_as_it_says() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let profile = root.join("profiles/every-journey.toml");
     let profile = profile.to_str().expect("a path in UTF-8");
-    let set = ["workload.warm_up=\"0s\"", "stand_in.delay=[]", "stand_in.signing=\"ES256\""];
+    let set = ["think_time.between_steps=\"none\"", "workload.warm_up=\"0s\"", "stand_in.delay=[]", "stand_in.signing=\"ES256\""];
     let mut arguments = vec!["run", profile, "-u", "2", "-n", "150", "--seed", "1", "-q"];
     set.iter().for_each(|set| arguments.extend(["--set", set]));
     let ended = lab.run(&arguments);
@@ -196,4 +196,49 @@ fn a_guard_stops_a_thousand_calls_a_second_within_one() {
     assert!(before > 900, "no more than {before} calls in a second");
     // The first of them is told, and with it when the licence was the limit.
     assert!(ended.stderr.contains("limited by the licence from"), "{}", ended.stderr);
+}
+
+/// The lines of a run's timeline.
+fn timeline(lab: &Lab) -> Vec<Value> {
+    let text =
+        std::fs::read_to_string(lab.path("reports/latest/timeline.jsonl")).expect("a timeline");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn a_tenant_that_asks_for_a_pause_gets_it_and_the_plan_comes_as_much_later() {
+    for (workload, due) in [
+        ("model = \"open\"\nrate = \"50/s\"\narrivals = \"constant\"", Some(200)),
+        ("model = \"closed\"\nusers = 5\npacing = \"100ms\"", None),
+    ] {
+        let lab = Lab::new();
+        let profile = lab.file(
+            "p.toml",
+            &format!(
+                "[workload]\n{workload}\nduration = \"4s\"\nwarm_up = \"0s\"\n[journeys]\nsign-on = 1\n\
+                 [accounts]\ncount = 100\n[guards]\nrate_limited = \"pause\"\n\
+                 [[threshold]]\nrule = \"faults < 5%\"\n[stand_in]\nsigning = \"ES256\"\n\
+                 [[stand_in.fault]]\nkind = \"rate-limited\"\ncapability = \"authorize\"\nshare = \"3%\"\ncount = 1\n\
+                 retry_after = \"2s\"\n"
+            ),
+        );
+        let ended = lab.run(&["run", &profile, "--seed", "1"]);
+        assert_eq!(ended.code, 0, "{workload}: {}", ended.stderr);
+        let lines = timeline(&lab);
+        let sum = |key: &str| lines.iter().filter_map(|line| line[key].as_u64()).sum::<u64>();
+        assert!((1990..=2010).contains(&sum("paused_ms")), "{workload}: {}", sum("paused_ms"));
+        assert!((3990..=4010).contains(&sum("measured_ms")), "{workload}: {}", sum("measured_ms"));
+        let of = |line: &Value| -> u64 {
+            let rows = line["journeys"].as_array().expect("rows");
+            rows.iter().filter_map(|row| row["due"].as_u64()).sum()
+        };
+        let whole = lines.iter().filter(|line| line["paused_ms"].as_u64() >= Some(1000));
+        assert!(whole.map(of).all(|due| due == 0), "{workload}: something began in the pause");
+        if let Some(due) = due {
+            assert_eq!(lines.iter().map(of).sum::<u64>(), due, "every arrival of the plan came");
+        }
+        let events = lines.iter().filter_map(|line| line["events"].as_array()).flatten();
+        assert!(events.into_iter().any(|event| event["slug"] == "paused"), "{workload}");
+        assert!(ended.stderr.contains("nothing new began for 2s in all"), "{}", ended.stderr);
+    }
 }
