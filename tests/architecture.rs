@@ -106,6 +106,10 @@ const RESERVED: &[(&str, &str)] = &[
     ("eprintln!", "src/cli/terminal.rs"),
 ];
 
+/// Who may use a reserved name all the same: the stand-in delivers mail by itself, and its settings refuse
+/// every address that is not this machine's unless they are told otherwise.
+const EXEMPT: &[(&str, &str)] = &[("reqwest::", "src/standin/mail_carrier.rs")];
+
 const LONGEST_FILE: usize = 500;
 
 struct Source {
@@ -158,7 +162,9 @@ fn violations(root: &Path) -> Vec<String> {
             found.push(format!("{path} has {length} lines of code, more than {LONGEST_FILE}"));
         }
         for (name, home) in RESERVED {
-            if !path.starts_with(home) && code.iter().any(|line| line.contains(name)) {
+            let is_exempt = EXEMPT.contains(&(*name, path.as_str()));
+            if !is_exempt && !path.starts_with(home) && code.iter().any(|line| line.contains(name))
+            {
                 found.push(format!("{path} names `{name}`, which only {home} may"));
             }
         }

@@ -135,7 +135,8 @@ fn with_port(server: &str, tls: Encryption) -> String {
     }
 }
 
-fn is_here(server: &str) -> bool {
+/// Whether a host, with or without a port, is this machine.
+pub(super) fn is_here(server: &str) -> bool {
     let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
     let host = host.trim_matches(['[', ']']);
     host == "localhost"

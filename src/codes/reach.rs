@@ -2,6 +2,7 @@
 //! leaves this machine.
 
 use super::http_mailbox::MailboxError;
+use super::imap::is_here;
 use crate::base::clock::Clock;
 use crate::base::secret::without_user_info;
 use crate::transport::{AllowedHost, ApiClient, Guard, Resolver, SetUpError, Settings, Transport};
@@ -23,11 +24,15 @@ impl Reach {
         host: AllowedHost,
         clock: &Clock,
     ) -> Result<Transport, SetUpError> {
-        let guard = Guard::new([host]);
+        let guard = Guard::new([host.clone()]);
         let guard = if self.is_acknowledged { guard.acknowledged() } else { guard };
         // A list of mails may be longer than any reply of a flow.
         let max_reply = self.http.max_reply.max(LARGEST);
-        let settings = Settings { client: None, max_reply, ..self.http.clone() };
+        // A proxy's own machine is another than this one.
+        let place = host.to_string();
+        let is_here = is_here(place.rsplit("://").next().unwrap_or_default());
+        let proxy = self.http.proxy.clone().filter(|_| !is_here);
+        let settings = Settings { client: None, max_reply, proxy, ..self.http.clone() };
         Transport::new(guard, &settings, Resolver::System, clock.clone())
     }
 

@@ -263,6 +263,15 @@ mod tests {
         problems.push_str(&read("listen = \"here\"\n").1);
         problems.push_str(&read("source = \"fixed\"\ncode = \"1234\"\n").1);
         problems.push_str(&read("source = \"reply\"\npointer = \"code\"\n").1);
-        insta::assert_snapshot!(problems, @r"");
+        insta::assert_snapshot!(problems, @r#"
+        p.toml:1:1 `key` is missing (name the file of the certificate's private key)
+        p.toml:1:10 `listen` can be reached from other machines (use 127.0.0.1, or set `expose = true` if the tenant delivers its mail here)
+        p.toml:2:11 `pattern`: `code` has 0 capture groups, not one (put the code itself in round brackets, such as `'code: (\w+)'`, and any others as `(?:…)`)
+        p.toml:3:11 `timeout`: `30` is not a duration (write it with its unit, such as `250ms`, `30s` or `5m`)
+        p.toml:5:8 `code` does nothing for `smtp-sink` (leave it out; it belongs to `fixed`)
+        p.toml:1:10 `listen`: `here` is not an address to listen at (write address and port, such as `127.0.0.1:2525`; port 0 takes a free one)
+        p.toml:2:8 `code` is a secret and may not stand in the document (name where it is kept: `code = "${NAME}"`, `"${file:PATH}"` or `"${cmd:COMMAND}"`)
+        p.toml:2:11 `pointer`: `code` is not a JSON pointer (begin it with `/`: `/additionalProperties/code`, `/items/0/text`)
+        "#);
     }
 }

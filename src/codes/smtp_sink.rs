@@ -287,7 +287,8 @@ mod tests {
         let office = office();
         let sink = sink(&office).await;
         let client = client(&sink);
-        let users = (0..200).map(|index| {
+        // Each user's connection may linger, and together they must stay below the most there may be.
+        let users = (0..100).map(|index| {
             let (office, client) = (office.clone(), client.clone());
             tokio::spawn(async move {
                 let address = format!("user-{index}@x.test");
@@ -303,7 +304,7 @@ mod tests {
         for user in users.collect::<Vec<_>>() {
             user.await.unwrap();
         }
-        assert_eq!((office.stats().received, office.stats().delivered), (400, 400));
+        assert_eq!((office.stats().received, office.stats().delivered), (200, 200));
     }
 
     #[tokio::test]

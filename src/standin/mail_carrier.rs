@@ -128,8 +128,8 @@ fn provider_client(settings: &Mail) -> reqwest::Result<reqwest::Client> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_cannot_be_used_is_said_and_nothing_is_sent_without_a_way() {
+    #[tokio::test]
+    async fn what_cannot_be_used_is_said_and_nothing_is_sent_without_a_way() {
         assert!(Carrier::of(&Mail::default()).unwrap().is_none());
         let server = Some(([127, 0, 0, 1], 25).into());
         let usual = Mail { server, ..Mail::default() };
