@@ -10,8 +10,8 @@ use super::settings::{Settings, Version};
 use super::tenant::Tenant;
 use super::tls::{TlsError, secured};
 use super::{
-    applications, authorize, capability, challenge, discovery, echo, hosted, line, mail_settings, management, par,
-    policy_start, sdk_token, session, token, user_api,
+    applications, authorize, capability, challenge, discovery, echo, hosted, line, mail_settings,
+    management, par, policy_start, sdk_token, session, token, user_api,
 };
 use crate::base::clock::Clock;
 use crate::base::remedy::Remedy;
