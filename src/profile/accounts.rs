@@ -105,7 +105,7 @@ pub(super) fn read(mut section: Section<'_>) -> Accounts {
             } else {
                 format!("`accounts.source` is `{}`, which it cannot be", text.value)
             };
-            let remedy = "choose one of `provision`, `register-first`, `csv:FILE`, `ledger:FILE`";
+            let remedy = "write `provision`, `register-first`, `csv:FILE` or `ledger:FILE`";
             section.problems().note(Some(&text.place), what, Some(remedy.to_owned()));
         }
         Some(Sited { place: text.place, value: value? })
