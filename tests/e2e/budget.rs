@@ -57,9 +57,11 @@ fn the_first_429_comes_when_the_budget_says() {
     for row in ROWS {
         let lab = Lab::new();
         let profile = lab.file("p.toml", &row.profile(true));
-        let ended = lab.run(&["run", &profile, "--seed", "1"]);
+        // A generator that was late did not put the load on that was forecast.
+        let mut runs = (1..=3).map(|seed| lab.run(&["run", &profile, "--seed", &seed.to_string()]));
+        let ended = runs.find(|ended| ended.code != 5).expect("a generator in time");
         // It was run to see the limit, and the limit was there: more than 1 % of faults.
-        assert!(ended_as(&ended, 4), "{}", ended.stderr);
+        assert_eq!(ended.code, 4, "{}", ended.stderr);
         let said = format!("the first 429 is to be expected {:.2} s after the start", row.first_s);
         assert!(ended.stderr.contains(&said), "{said}: {}", ended.stderr);
         let faults =
