@@ -77,7 +77,8 @@ fn sheet(args: &AnnounceArgs, checked: &Checked) -> Announcement {
     let sources = if args.sources.is_empty() { own.collect() } else { args.sources.clone() };
     let of_tenant =
         |value: fn(&Tenant) -> String| once(tenants.iter().map(|(_, tenant)| value(tenant)));
-    let hosts = once(tenants.iter().flat_map(|(_, tenant)| tenant.hosts.iter().cloned()));
+    let hosts = tenants.iter().flat_map(|(_, tenant)| &tenant.hosts);
+    let hosts = once(hosts.map(|host| format!("`{}`", host.trim_start_matches("https://"))));
     let applications = once(tenants.iter().map(|(variant, tenant)| application(variant, tenant)));
     let here = "the embedded stand-in, on this machine: nobody has to be asked";
     let (environments, hosts, applications) = if tenants.is_empty() {

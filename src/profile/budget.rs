@@ -139,15 +139,17 @@ impl Checked {
             row.group,
             shown(usable.per_second),
         );
+        let is_certain = row.fit == Fit::Exceeds && !self.profile.limits.exceed;
+        let anyhow =
+            if is_certain { ", and `limits.exceed = true` runs it all the same" } else { "" };
         let advice = match (row.per_iteration, budget.highest_per_s) {
             (Some(_), Some(highest)) => format!(
                 "up to {} of iterations fit; an address that the tenant has allow-listed may use more \
-                 (`limits.per_address_share`), and `limits.exceed = true` runs it all the same",
+                 (`limits.per_address_share`){anyhow}",
                 Rate { per_second: rounded_down(highest) }
             ),
             _ => "lower `tenant.worker.rate`".to_owned(),
         };
-        let is_certain = row.fit == Fit::Exceeds && !self.profile.limits.exceed;
         Some(Shortage { what, advice, is_certain })
     }
 
@@ -333,7 +335,7 @@ mod tests {
             )
         };
         insta::assert_snapshot!(told(&with("")), @"true 80/s in rate group `davinci-execution` at the peak are more than may be used: 35/s of the licence's 100/s; the first call would be turned down after 778 ms (up to 6.56/s of iterations fit; an address that the tenant has allow-listed may use more (`limits.per_address_share`), and `limits.exceed = true` runs it all the same)");
-        insta::assert_snapshot!(told(&with("per_address_share = \"100%\"\n")), @"false 80/s in rate group `davinci-execution` at the peak are close to what may be used: 100/s of the licence's 100/s (up to 18.75/s of iterations fit; an address that the tenant has allow-listed may use more (`limits.per_address_share`), and `limits.exceed = true` runs it all the same)");
+        insta::assert_snapshot!(told(&with("per_address_share = \"100%\"\n")), @"false 80/s in rate group `davinci-execution` at the peak are close to what may be used: 100/s of the licence's 100/s (up to 18.75/s of iterations fit; an address that the tenant has allow-listed may use more (`limits.per_address_share`))");
         assert!(told(&with("exceed = true\n")).starts_with("false "));
         let two = format!(
             "[http]\nlocal_addresses = [\"127.0.0.2\", \"127.0.0.3\", \"127.0.0.4\"]\n{}",

@@ -40,7 +40,6 @@ impl Breaks {
 mod tests {
     use super::*;
     use crate::base::clock::Clock;
-    use crate::load::Plan;
     use crate::measure::series::Phases;
     use std::time::{Duration, SystemTime};
 
