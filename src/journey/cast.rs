@@ -184,10 +184,10 @@ impl Cast {
         match &stage.codes {
             Some(Pickup::Fixed(code)) => {
                 self.code = Some(code.clone());
-                return Ok(None);
+                Ok(None)
             }
             Some(Pickup::Reply(_)) => {
-                return self.code.as_ref().map(|_| None).ok_or(Fault::CodeNotReceived);
+                self.code.as_ref().map(|_| None).ok_or(Fault::CodeNotReceived)
             }
             _ => self.await_code(stage).await.map(Some),
         }
