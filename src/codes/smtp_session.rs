@@ -681,7 +681,7 @@ mod tests {
             known: bool,
         ) {
             let limits = Limits { line: 60, message: 100, recipients: 3, mistakes: 1000 };
-            let credentials = known.then(|| own());
+            let credentials = known.then(own);
             let mut session = Session::on_terms(limits, Terms { tls, credentials }, false);
             let mut replies = Vec::new();
             let bytes = lines.concat();

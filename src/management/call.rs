@@ -369,6 +369,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a text of every request")]
     fn requests_are_what_the_platform_documents() {
         let settings = &settings();
         let token = &"t0ken".to_owned().into();

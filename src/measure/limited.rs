@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_stretch_goes_on_over_a_short_pause_and_ends_in_a_long_one() {
-        let calls = |n: u64| u64::from((20..30).contains(&n) && n % 3 == 0) + u64::from(n == 60);
+        let calls =
+            |n: u64| u64::from((20..30).contains(&n) && n.is_multiple_of(3)) + u64::from(n == 60);
         let found = of((0..80).map(|n| (n, calls(n))));
         let expected = [
             Stretch { from_ms: 21_000, to_ms: 28_000, calls: 3 },

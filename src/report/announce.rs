@@ -6,6 +6,7 @@ use super::columns::{clean, width, wrap};
 use super::figures;
 use super::markup::{code, sentence};
 use crate::analysis::budget::judge::Budget;
+use std::fmt::Write;
 
 /// What stands where the profile says nothing and a person has to.
 pub const TO_FILL_IN: &str = "TO FILL IN";
@@ -72,24 +73,24 @@ impl Announcement {
     pub fn markdown(&self) -> String {
         let mut text = "# Announcement of a load test\n".to_owned();
         for part in self.parts() {
-            text.push_str(&format!("\n## {}\n\n", part.title));
+            let _ = writeln!(text, "\n## {}\n", part.title);
             for (label, values) in part.rows {
                 match values.as_slice() {
-                    [only] => text.push_str(&format!("- **{label}:** {}\n", sentence(only))),
+                    [only] => _ = writeln!(text, "- **{label}:** {}", sentence(only)),
                     several => {
-                        text.push_str(&format!("- **{label}:**\n"));
+                        let _ = writeln!(text, "- **{label}:**");
                         several
                             .iter()
-                            .for_each(|value| text.push_str(&format!("  - {}\n", sentence(value))));
+                            .for_each(|value| _ = writeln!(text, "  - {}", sentence(value)));
                     }
                 }
             }
         }
         let rows = self.calls();
         if !rows.is_empty() {
-            text.push_str(&format!("\n| {} |\n|---|--:|--:|--:|\n", HEADINGS.join(" | ")));
+            let _ = writeln!(text, "\n| {} |\n|---|--:|--:|--:|", HEADINGS.join(" | "));
             for [group, cells @ ..] in rows {
-                text.push_str(&format!("| {} | {} |\n", code(&group), cells.join(" | ")));
+                let _ = writeln!(text, "| {} | {} |", code(&group), cells.join(" | "));
             }
         }
         text
@@ -99,7 +100,7 @@ impl Announcement {
     pub fn text(&self) -> String {
         let mut text = "ANNOUNCEMENT OF A LOAD TEST\n".to_owned();
         for part in self.parts() {
-            text.push_str(&format!("\n{}\n", part.title.to_uppercase()));
+            let _ = writeln!(text, "\n{}", part.title.to_uppercase());
             let room = part.rows.iter().map(|(label, _)| width(label)).max().unwrap_or(0);
             for (label, values) in part.rows {
                 let lines = values.iter().flat_map(|value| {
@@ -107,7 +108,7 @@ impl Announcement {
                 });
                 for (place, line) in lines.enumerate() {
                     let label = if place == 0 { label } else { "" };
-                    text.push_str(&format!("  {label:room$}  {line}\n"));
+                    let _ = writeln!(text, "  {label:room$}  {line}");
                 }
             }
         }
@@ -117,7 +118,7 @@ impl Announcement {
             for [group, each, peak, usable] in
                 std::iter::once(HEADINGS.map(str::to_owned)).chain(rows)
             {
-                text.push_str(&format!("  {group:<20}{each:>14}{peak:>14}{usable:>20}\n"));
+                let _ = writeln!(text, "  {group:<20}{each:>14}{peak:>14}{usable:>20}");
             }
         }
         text

@@ -5,6 +5,7 @@ use super::figures;
 use super::paint::{Paint, Style};
 use crate::analysis::budget::judge::{Budget, Cost, Fit, Row};
 use crate::base::units::Rate;
+use std::fmt::Write;
 
 /// What stands where nothing is known before.
 const UNKNOWN: &str = "as many as the tenant answers";
@@ -17,7 +18,7 @@ pub fn render(budget: &Budget, columns: usize, paint: Paint) -> String {
     let room = facts.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
     for (label, value) in facts {
         let label = paint.apply(Style::Faint, &format!("{label:room$}"));
-        text.push_str(&format!("  {label}  {value}\n"));
+        let _ = writeln!(text, "  {label}  {value}");
     }
     let mut grid = Grid::new(&[]);
     grid.head("Calls by rate group", "", &["an iteration", "at the peak", "may be used", ""]);
@@ -37,7 +38,7 @@ pub fn render(budget: &Budget, columns: usize, paint: Paint) -> String {
         text.push_str(&grid.render(columns, paint));
     }
     if let Some(line) = forecast(budget) {
-        text.push_str(&format!("  {}\n", paint.apply(Style::Bad, &line)));
+        let _ = writeln!(text, "  {}", paint.apply(Style::Bad, &line));
     }
     text
 }
