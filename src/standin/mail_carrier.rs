@@ -7,6 +7,8 @@ use lettre::transport::smtp::AsyncSmtpTransport;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncTransport, Message, Tokio1Executor};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::json;
 use std::time::Duration;
 
@@ -103,6 +105,8 @@ fn tls(settings: &Mail, host: &str) -> Result<Tls, String> {
     }
     let mut parameters = TlsParameters::builder(host.to_owned());
     if let Some(pem) = &settings.ca_pem {
+        // A file without any is read as no authority at all, which nobody would notice before the first mail.
+        CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| error.to_string())?;
         let authority = Certificate::from_pem(pem.as_bytes()).map_err(|error| error.to_string())?;
         parameters = parameters.add_root_certificate(authority);
     }
