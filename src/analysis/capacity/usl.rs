@@ -1,6 +1,7 @@
 //! The Universal Scalability Law through all levels: what comes out against how many are under way.
 
 use super::found::{Law, Level, LevelVerdict, Scalability};
+use crate::base::figures;
 use crate::base::random::{Seed, unit};
 
 /// Three numbers are not to be had from fewer levels than this.
@@ -78,7 +79,7 @@ pub(super) fn fit(levels: &[Level]) -> Scalability {
             "the law bends too early: it has its peak at {peak:.1} a second, and {most:.1} were completed at rest"
         ));
     }
-    let ceiling = (curve.b > 0.0).then(|| format!("it comes near {:.3} a second", 1.0 / curve.b));
+    let ceiling = (curve.b > 0.0).then(|| format!("it comes near {} a second", figures::rate(1.0 / curve.b)));
     let remark = match (peak_per_s, ceiling) {
         (Some(peak), _) if peak > 1.5 * most => {
             Some("the peak lies far beyond what was measured: it is foreseen, not seen".to_owned())
@@ -289,7 +290,7 @@ mod tests {
         assert_eq!((law.peak_per_s, law.peak_low_per_s), (None, None));
         assert_eq!(
             found.remark.unwrap(),
-            "no peak within what was measured; it comes near 100.000 a second at most"
+            "no peak within what was measured; it comes near 100 a second at most"
         );
     }
 
