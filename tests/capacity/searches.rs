@@ -29,7 +29,8 @@ fn a_search_finds_the_capacity_of_a_queue() {
     let (world, capacity) = limited(8, 40.0, 0.9, 1);
     let found = search(&world, &asked(capacity / 6.0));
     let (pass, fail) = off(&found, capacity);
-    assert!(pass > -0.1 && pass <= 0.01 && fail > -0.01, "{capacity}\n{}", found.told());
+    // Two minutes of so busy a queue tell little: the bracket is wide, and what it is about is near its middle.
+    assert!((-0.2..=0.01).contains(&pass) && fail > -0.01, "{capacity}\n{}", found.told());
     let estimate = found.assembled().estimate.expect("an estimate");
     assert!((estimate.per_s / capacity - 1.0).abs() <= 0.05, "{estimate:?} {}", found.told());
     assert!(found.probes() <= 15, "{}", found.told());
