@@ -268,7 +268,8 @@ mod tests {
         let office = office();
         let sink = sink(&office).await;
         let client = client(&sink);
-        let users = (0..200).map(|index| {
+        // Each may leave two connections that the sink has not seen end yet, and it takes 256.
+        let users = (0..100).map(|index| {
             let (office, client) = (office.clone(), client.clone());
             tokio::spawn(async move {
                 let address = format!("user-{index}@x.test");
@@ -284,7 +285,7 @@ mod tests {
         for user in users.collect::<Vec<_>>() {
             user.await.unwrap();
         }
-        assert_eq!((office.stats().received, office.stats().delivered), (400, 400));
+        assert_eq!((office.stats().received, office.stats().delivered), (200, 200));
     }
 
     #[tokio::test]
