@@ -287,7 +287,7 @@ mod tests {
         let office = office();
         let sink = sink(&office).await;
         let client = client(&sink);
-        // Each user's connection may linger, and together they must stay below the most there may be.
+        // Each may leave two connections that the sink has not seen end yet, and it takes 256.
         let users = (0..100).map(|index| {
             let (office, client) = (office.clone(), client.clone());
             tokio::spawn(async move {
