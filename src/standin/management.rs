@@ -7,7 +7,7 @@ use super::settings::FlowPolicy;
 use super::tenant::{Tenant, uuid};
 use super::token::{Bearer, bearer};
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 /// Performs a management call for the worker application, and for nobody else.
 pub fn for_worker(tenant: &Tenant, call: &Call, perform: impl FnOnce() -> Reply) -> Reply {
@@ -34,7 +34,7 @@ pub fn environment(tenant: &Tenant, call: &Call) -> Reply {
         let limit = |group: Group, invented: u32| {
             // What is in force is what is told.
             let set = rates.get(group as usize).copied().flatten();
-            json!({ "limit": set.map_or_else(|| f64::from(invented), |rate| rate.per_second) })
+            json!({ "limit": set.map_or_else(|| invented.into(), |rate| whole(rate.per_second)) })
         };
         Reply::ok(&json!({
             "id": tenant.settings.environment_id,
@@ -56,6 +56,12 @@ pub fn environment(tenant: &Tenant, call: &Call) -> Reply {
         }))
     });
     reply.of(key("environment", "GET"))
+}
+
+/// A number as the platform writes limits: without a fraction where it has none.
+fn whole(number: f64) -> Value {
+    // A float is displayed without a fraction then, and read as the integer it is.
+    number.to_string().parse::<Number>().map_or(Value::Null, Value::Number)
 }
 
 /// Lists populations.
