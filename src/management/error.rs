@@ -109,6 +109,9 @@ fn refusal_remedy(call: &str, status: StatusCode) -> Option<String> {
             "check `tenant.worker`: client id, secret, and the environment the worker lives in"
         }
         401 => "check that the worker application is enabled and its secret is the current one",
+        403 if call.ends_with("mail settings") => {
+            "give the worker application the role Environment Admin in this environment"
+        }
         403 => "give the worker application the role Identity Data Admin in this environment",
         404 => "check `tenant.environment_id`; what was just made may need some seconds to appear",
         429 => "lower `tenant.worker.rate`",

@@ -5,11 +5,10 @@ use super::accounts::{Keepers, counts, of_ledger};
 use super::ledger_file;
 use super::making::Making;
 use super::registering::{self, pace, personas, rate, register};
-use super::stage::{Made, Opened, StageError, put_right};
+use super::stage::{Made, Opened, StageError, logins, put_right};
 use crate::base::clock::{Clock, Utc};
 use crate::identity::account::Account;
 use crate::identity::ledger::{Ledger, LedgerEntry};
-use crate::identity::login::Logins;
 use crate::identity::password::PasswordKey;
 use crate::journey::cast::Stage;
 use crate::profile::accounts::AccountSource;
@@ -84,8 +83,7 @@ impl Opened {
                     register(order, stage, &self.transport, (&pace, making)).await?;
                 }
                 Some(taken) => {
-                    let logins =
-                        Logins::new(&self.run, 0, checked.profile.identities.email_domain.clone());
+                    let logins = logins(checked, &self.run, 0);
                     let first = personas(each).saturating_mul(number);
                     let all = of_ledger(&taken.book, (first, personas(each)), &logins);
                     let is_there = |it: &Account| taken.book.confirmed.contains(&it.login);
