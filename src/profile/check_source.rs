@@ -1,9 +1,10 @@
 //! Whether accounts of the profile's source can do what its journeys want of them.
 
 use super::accounts::{AccountSource, REGISTER};
+use super::brought::Brought;
 use super::check::Checked;
 use super::tenant::Tenant;
-use crate::base::document::{Place, Problems};
+use crate::base::document::{Place, Problem, Problems, Sited};
 use crate::base::remedy::Listing;
 use crate::identity::account::AccountState;
 use crate::journey::script::{Goal, Script};
@@ -36,7 +37,7 @@ impl Checked {
             problems.note(Some(place), what, Some(remedy));
             return;
         }
-        self.check_states((source, place), problems);
+        self.check_states((source, place), self.brought.as_ref(), problems);
         let is_managed =
             !self.profile.names_tenant || self.profile.tenants().all(|(_, it)| it.is_managed());
         let refused = self
@@ -58,13 +59,28 @@ impl Checked {
             };
             problems.note(Some(place), format!("{refused} {why}"), Some(remedy.to_owned()));
         }
-        self.check_environment(place, problems);
+        self.check_environment(place, self.brought.as_ref(), problems);
     }
 
-    fn check_states(&self, (source, place): (&AccountSource, &Place), problems: &Problems) {
+    /// What accounts of the source cannot give any more, read again, if anything: somebody may have gone on with
+    /// their file since it was checked.
+    pub fn unfit(&self, brought: &Brought) -> Option<Problem> {
+        let Sited { place, value } = self.profile.accounts.source.as_ref()?;
+        let problems = Problems::default();
+        self.check_states((value, place), Some(brought), &problems);
+        self.check_environment(place, Some(brought), &problems);
+        problems.into_sorted().into_iter().next()
+    }
+
+    fn check_states(
+        &self,
+        (source, place): (&AccountSource, &Place),
+        brought: Option<&Brought>,
+        problems: &Problems,
+    ) {
         let states: BTreeSet<AccountState> =
             self.journeys.iter().filter_map(|(script, _)| script.account).collect();
-        let there = |state: &AccountState| match &self.brought {
+        let there = |state: &AccountState| match brought {
             Some(brought) => brought.count(*state) >= self.profile.variants.len(),
             // What is wrong with the file is noted where it is read.
             None => source.has(*state),
@@ -73,7 +89,7 @@ impl Checked {
             let of_state = |script: &Script| script.account == Some(*state);
             let scripts = self.journeys.iter().filter(|(script, _)| of_state(script));
             let scripts: Listing = scripts.map(|(script, _)| script.name.as_str()).collect();
-            let what = match &self.brought {
+            let what = match brought {
                 Some(brought) => format!(
                     "{scripts} need accounts in state `{}`, one for each variant at least, and `{}` has {}",
                     state.name(),
@@ -90,8 +106,8 @@ impl Checked {
     }
 
     /// A ledger says which environment its accounts are in.
-    fn check_environment(&self, place: &Place, problems: &Problems) {
-        let Some(brought) = &self.brought else { return };
+    fn check_environment(&self, place: &Place, brought: Option<&Brought>, problems: &Problems) {
+        let Some(brought) = brought else { return };
         let here: BTreeSet<String> =
             self.profile.tenants().map(|(_, tenant): (_, &Tenant)| tenant.typed_name()).collect();
         let others = brought.environments.iter().filter(|environment| !here.contains(*environment));

@@ -7,6 +7,7 @@ use super::making::Making;
 use super::registering::{self, pace, personas, rate, register};
 use super::stage::{Made, Opened, StageError, logins, put_right};
 use crate::base::clock::{Clock, Utc};
+use crate::base::document::Problem;
 use crate::identity::account::Account;
 use crate::identity::ledger::{Ledger, LedgerEntry};
 use crate::identity::password::PasswordKey;
@@ -119,6 +120,9 @@ pub(super) fn borrow(
     let brought = Brought::of_book(brought.path.clone(), book);
     if brought.keys.iter().any(|theirs| *theirs != key.fingerprint()) {
         return Err(StageError::OtherKey);
+    }
+    if let Some(Problem { what, remedy, .. }) = checked.unfit(&brought) {
+        return Err(StageError::Unfit { what, remedy });
     }
     let logins = brought.accounts.iter().map(|account| account.login.clone()).collect();
     Ok((ledger.borrowing(logins, lender), Some(brought)))

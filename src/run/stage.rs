@@ -124,6 +124,14 @@ pub enum StageError {
     /// The ledger whose accounts are used cannot be.
     #[error("the accounts of another ledger cannot be used")]
     Lender(#[from] LedgerFileError),
+    /// The ledger whose accounts are used is not what it was.
+    #[error("the ledger whose accounts are used has changed since it was read: {what}")]
+    Unfit {
+        /// What is wrong with it now.
+        what: String,
+        /// What to do.
+        remedy: Option<String>,
+    },
     /// Accounts that a killed run left behind cannot be put right.
     #[error("the accounts that the run left behind cannot be put right")]
     PutRight {
@@ -183,6 +191,7 @@ impl Remedy for StageError {
             Self::Preflight(error) => error.remedy(),
             Self::Management(error) => error.remedy(),
             Self::Lender(error) => error.remedy(),
+            Self::Unfit { remedy, .. } => remedy.clone(),
             Self::Register { journey, .. } => Some(format!(
                 "`gander check --walk` with `{journey}` among the journeys shows every exchange"
             )),
