@@ -5,6 +5,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use gander::base::clock::Clock;
 use gander::base::random::Seed;
+use gander::base::remedy::Remedy;
 use gander::base::secret::Secret;
 use gander::base::units::Rate;
 use gander::identity::account::{Account, AccountState, STATES};
@@ -20,7 +21,8 @@ use gander::management::call::{NewUser, starts_with};
 use gander::management::clean_up::{Remover, belongs_to, tagged};
 use gander::management::error::ManagementError;
 use gander::management::keeper::{AccountsError, Keeper};
-use gander::management::mail_settings::{MailSettings, Smtp, Way};
+use gander::management::mail_detour::{DetourError, Done, point, restore};
+use gander::management::mail_settings::{MailSettings, Obstacle, Smtp, Way};
 use gander::management::provision::Order;
 use gander::management::settings::{Settings, Worker};
 use gander::standin::directory::Checked;
@@ -497,7 +499,7 @@ async fn the_way_of_mails_is_read_set_and_put_back() {
     let lab = Lab::new().await;
     let api = &lab.keeper.api;
     let before = api.mail_settings().await.expect("a setting");
-    assert_eq!((before.way(), before.is_restorable()), (Way::Platform, true));
+    assert_eq!((before.way(), before.obstacle()), (Way::Platform, None));
     let sink = Smtp {
         host: "127.0.0.1".into(),
         port: 2525,
@@ -507,12 +509,84 @@ async fn the_way_of_mails_is_read_set_and_put_back() {
     api.set_mail_settings(&MailSettings::smtp(&sink)).await.expect("another way");
     let now = api.mail_settings().await.expect("a setting");
     assert_eq!(now.way(), Way::Smtp { host: "127.0.0.1".into(), port: 2525 });
-    assert!(!now.is_restorable(), "nobody knows its password any more");
+    assert_eq!(now.obstacle(), Some(Obstacle::Password), "nobody knows its password any more");
+    // So it is not set as it was read, either.
+    let refused = api.set_mail_settings(&now).await.expect_err("a setting without its password");
+    assert!(matches!(refused, ManagementError::NotUnderstood { .. }), "{refused}");
     api.set_mail_settings(&before).await.expect("the way before");
     assert_eq!(api.mail_settings().await.expect("a setting"), before);
     lab.tenant.stop().await;
     let (_, api) = Script::new(&[TOKEN, (404, &[], "{}")]).await;
     assert_eq!(api.mail_settings().await.expect("none was set").way(), Way::Platform);
+    // What is not understood is never deleted.
+    let (script, api) =
+        Script::new(&[TOKEN, (200, &[], r#"{"host":"m.test","port":99999}"#)]).await;
+    let unknown = api.mail_settings().await.expect("a setting");
+    api.set_mail_settings(&unknown).await.expect_err("nothing that gander could set");
+    assert_eq!(script.asked().len(), 2, "{:?}", script.asked());
+}
+
+fn sink(port: u16) -> Smtp {
+    let from = "load@example.com".to_owned();
+    Smtp { host: "127.0.0.1".into(), port, credentials: None, from }
+}
+
+#[tokio::test]
+async fn mails_are_led_elsewhere_and_back() {
+    let lab = Lab::new().await;
+    let (api, clock) = (&lab.keeper.api, Clock::system());
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("before.json");
+    let before = api.mail_settings().await.expect("a setting");
+    assert_eq!(point(api, &sink(2525), &file, &clock).await.expect("a change"), Done::Changed);
+    assert_eq!(point(api, &sink(2525), &file, &clock).await.expect("nothing"), Done::WasSo);
+    // The copy of what was there is not replaced by one of what gander set.
+    let error = point(api, &sink(2526), &file, &clock).await.expect_err("a file that is there");
+    assert!(error.remedy().expect("a remedy").contains("gander mail restore"), "{error}");
+    assert_eq!(
+        api.mail_settings().await.expect("a setting").way().to_string(),
+        "the SMTP server 127.0.0.1:2525"
+    );
+    // Somebody else's change is not undone by the way.
+    api.set_mail_settings(&MailSettings::smtp(&sink(25))).await.expect("another way");
+    let error = restore(api, &file, false).await.expect_err("somebody else's setting");
+    assert!(matches!(error, DetourError::Changed { .. }), "{error}");
+    assert_eq!(restore(api, &file, true).await.expect("a change"), Done::Changed);
+    assert_eq!(api.mail_settings().await.expect("a setting"), before);
+    assert_eq!(restore(api, &file, false).await.expect("nothing"), Done::WasSo);
+    lab.tenant.stop().await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_put_back_is_not_replaced() {
+    let with_password = (200, &[][..], r#"{"host":"m.test","port":25,"username":"u"}"#);
+    let unknown = (200, &[][..], r#"{"host":"m.test","port":25,"pool":1}"#);
+    let provider = (200, &[][..], r#"{"provider":"CUSTOM_PROVIDER","requests":[]}"#);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("before.json");
+    for line in [with_password, unknown, provider] {
+        let (script, api) = Script::new(&[TOKEN, line]).await;
+        let error = point(&api, &sink(2525), &file, &Clock::system()).await.expect_err("a refusal");
+        assert!(matches!(error, DetourError::NotRestorable { .. }), "{error}");
+        assert_eq!((script.asked().len(), file.exists()), (2, false), "nothing was set");
+    }
+}
+
+#[tokio::test]
+async fn a_setting_that_the_tenant_refuses_leaves_nothing_behind_and_one_that_may_hold_leaves_the_copy()
+ {
+    let none = (200, &[][..], "{}");
+    let refused = (400, &[][..], r#"{"code":"INVALID_DATA"}"#);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("before.json");
+    let (_, api) = Script::new(&[TOKEN, none, refused, none]).await;
+    let error = point(&api, &sink(2525), &file, &Clock::system()).await.expect_err("a refusal");
+    assert!(matches!(error, DetourError::NotTaken { .. }) && !file.exists(), "{error}");
+    let set = (200, &[][..], r#"{"host":"127.0.0.1","port":2525}"#);
+    let (_, api) = Script::new(&[TOKEN, none, refused, set]).await;
+    let error = point(&api, &sink(2525), &file, &Clock::system()).await.expect_err("a refusal");
+    assert!(matches!(error, DetourError::Unsure { .. }) && file.exists(), "{error}");
+    assert!(error.remedy().expect("a remedy").contains("gander mail restore"));
 }
 
 #[tokio::test]
