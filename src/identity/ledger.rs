@@ -443,7 +443,11 @@ mod tests {
     fn what_is_done_with_a_ledger_is_done_with_the_one_it_borrows_from() {
         let ledger = Ledger::new(vec![1_u8]).borrowing(HashSet::new(), Ledger::new(vec![2]));
         let mut seen = Vec::new();
-        ledger.with_each(|bytes| Ok(seen.extend_from_slice(bytes))).unwrap();
+        let note = |bytes: &mut Vec<u8>| {
+            seen.extend_from_slice(bytes);
+            Ok(())
+        };
+        ledger.with_each(note).unwrap();
         assert_eq!(seen, [2, 1]);
     }
 
