@@ -139,3 +139,62 @@ impl Checked {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{Typed, check};
+    use super::super::load::Loaded;
+    use super::*;
+    use crate::base::document::Table;
+    use crate::identity::account::Account;
+    use std::path::PathBuf;
+
+    const TENANT: &str = "[tenant]\nauth_url = \"http://127.0.0.1:1\"\nenvironment_id = \"e1\"\nclient_id = \"a\"\n\
+        redirect_uri = \"https://a.example\"\n";
+
+    fn checked(text: &str, folder: PathBuf) -> (Checked, Vec<String>) {
+        let table = Table::parse("p.toml", &format!("{TENANT}{text}")).unwrap();
+        let problems = Problems::default();
+        let checked = check(&Loaded { table, folder }, Typed::default(), &problems);
+        (checked, problems.into_sorted().into_iter().map(|it| it.what).collect())
+    }
+
+    #[test]
+    fn a_ledger_that_was_read_again_has_to_fit_once_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = r#"{"event":"opened","at":"","run":"r","environment":"e1","key":"00"}"#;
+        let made = r#"{"event":"made","at":"","login":"a","email":"a","persona":0,"state":"ok"}"#;
+        let ledger = format!("{opened}\n{made}\n{{\"event\":\"confirmed\",\"login\":\"a\"}}\n");
+        std::fs::write(folder.path().join("l.jsonl"), ledger).unwrap();
+        let text = "[accounts]\nsource = \"ledger:l.jsonl\"\n[journeys]\nsign-on = 1\n";
+        let (checked, problems) = checked(text, folder.path().to_owned());
+        assert_eq!(problems, Vec::<String>::new());
+        let brought = |environment: &str, accounts| Brought {
+            accounts,
+            environments: vec![environment.to_owned()],
+            path: "l".into(),
+            ..Brought::default()
+        };
+        let account = || vec![Account::new("a", AccountState::Ok, 0)];
+        let told = [brought("e1", account()), brought("e1", vec![]), brought("e2", account())]
+            .map(|brought| checked.unfit(&brought).map_or_else(String::new, |it| it.what));
+        insta::assert_snapshot!(told.join("\n"), @r"
+
+        `sign-on` need accounts in state `ok`, one for each variant at least, and `l` has 0
+        `l` has accounts of environment `e2`
+        ");
+    }
+
+    #[test]
+    fn a_registering_journey_without_a_policy_is_told_once() {
+        let of = |journeys: &str| {
+            let text = format!(
+                "start = \"policy\"\n[accounts]\nsource = \"register-first\"\n[journeys]\n{journeys}"
+            );
+            let (_, problems) = checked(&text, PathBuf::new());
+            let told = "journey `register` starts a policy, and variant";
+            problems.iter().filter(|problem| problem.starts_with(told)).count()
+        };
+        assert_eq!((of("sign-on = 1\n"), of("register = 1\nsign-on = 1\n")), (1, 1));
+    }
+}
