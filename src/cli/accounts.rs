@@ -10,7 +10,7 @@ use crate::base::clock::Clock;
 use crate::base::names::RunId;
 use crate::base::remedy::Remedy;
 use crate::identity::account::Account;
-use crate::identity::login::Logins;
+use crate::identity::login::{Logins, MailboxName};
 use crate::identity::roster;
 use crate::management::api::Api;
 use crate::management::error::ManagementError;
@@ -44,6 +44,9 @@ pub(super) struct Which {
     /// Those that carry a tag, a run's id for instance, on a ledger or not
     #[arg(long, group = "which")]
     tag: Option<String>,
+    /// Mailbox in front of names and addresses, where they were made in one; default: that of the profile
+    #[arg(long, value_name = "NAME")]
+    mailbox: Option<MailboxName>,
     /// Folder of the runs, for --run
     #[arg(long, value_name = "DIR", default_value = "reports")]
     reports: PathBuf,
@@ -58,10 +61,20 @@ pub(super) enum Source {
 }
 
 impl Which {
+    /// The mailbox that accounts may be in.
+    pub(super) fn mailbox<'a>(&'a self, checked: &'a Checked) -> Option<&'a MailboxName> {
+        self.mailbox.as_ref().or(checked.profile.identities.mailbox.as_ref())
+    }
+
+    /// Where the ledger of a run or a tag is, if it is where ledgers are by default.
+    pub(super) fn ledger_of(&self, run: &str) -> PathBuf {
+        self.reports.join(run).join(LEDGER)
+    }
+
     /// The one source that was named, if one was.
     pub(super) fn source(&self) -> Result<Option<Source>, Failure> {
         if let Some(run) = &self.run {
-            return Ok(Some(Source::Ledger(self.reports.join(run).join(LEDGER))));
+            return Ok(Some(Source::Ledger(self.ledger_of(run))));
         }
         if let Some(ledger) = &self.ledger {
             return Ok(Some(Source::Ledger(ledger.clone())));

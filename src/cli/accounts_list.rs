@@ -7,12 +7,12 @@ use super::terminal::Terminal;
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
 use crate::identity::ledger::Book;
-use crate::identity::login::{Logins, PREFIX};
-use crate::management::call::starts_with;
-use crate::management::clean_up::tagged;
+use crate::identity::login::Logins;
+use crate::management::clean_up::{beginning, tagged};
+use crate::management::reply::User;
 use crate::run::ledger_file;
 use crate::run::stage::run_id;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Show accounts as CSV. A ledger is read without asking the tenant, and without a profile.
 #[derive(Debug, clap::Args)]
@@ -38,9 +38,9 @@ pub(super) fn list(args: &ListArgs, terminal: &Terminal) -> Result<Exit, Failure
 
 /// What a ledger says, in a sentence.
 fn told(book: &Book) -> String {
-    let mut environments: Vec<&str> =
+    let environments: BTreeSet<&str> =
         book.openings.iter().map(|opening| opening.environment.as_str()).collect();
-    environments.dedup();
+    let environments: Vec<&str> = environments.into_iter().collect();
     let place = match environments.as_slice() {
         [] => String::new(),
         some => format!(" of environment {}", some.join(", ")),
@@ -53,21 +53,29 @@ fn told(book: &Book) -> String {
 }
 
 async fn of_tag(args: &ListArgs, tag: &RunId, terminal: &Terminal) -> Result<(), Failure> {
-    let api = connect(&read(&args.selection)?, tag, &Clock::system()).await?;
-    let found = tagged(&api, tag).await.map_err(|error| of_tenant(&error))?;
+    let checked = read(&args.selection)?;
+    let api = connect(&checked, tag, &Clock::system()).await?;
+    let found = tagged(&api, tag, args.which.mailbox(&checked)).await;
+    let found = found.map_err(|error| of_tenant(&error))?;
     terminal.data(as_csv(&found)?.trim_end());
     terminal.say(&format!("{} carry the tag {tag}", counted(found.len())));
     Ok(())
 }
 
+/// The tag of a user that gander made. A flow may name its users otherwise; their addresses are gander's all the
+/// same.
+fn tag_of(user: &User) -> Option<&str> {
+    Logins::tag_of(&user.username).or_else(|| Logins::tag_of(&user.email))
+}
+
 /// How many accounts there are of each tag.
 async fn tags(args: &ListArgs, terminal: &Terminal) -> Result<(), Failure> {
-    let clock = Clock::system();
-    let api = connect(&read(&args.selection)?, &run_id(&clock), &clock).await?;
-    let found = api.find_users(&starts_with("username", PREFIX)).await;
+    let (checked, clock) = (read(&args.selection)?, Clock::system());
+    let api = connect(&checked, &run_id(&clock), &clock).await?;
+    let found = beginning(&api, &Logins::prefixes(None, args.which.mailbox(&checked))).await;
     let found = found.map_err(|error| of_tenant(&error))?;
     let mut tags: BTreeMap<&str, usize> = BTreeMap::new();
-    for tag in found.iter().filter_map(|user| Logins::tag_of(&user.username)) {
+    for tag in found.iter().filter_map(tag_of) {
         *tags.entry(tag).or_default() += 1;
     }
     terminal.data("tag,accounts");
@@ -89,12 +97,16 @@ mod tests {
     fn a_ledger_is_told_in_a_sentence() {
         let opening = Opening { run: "r".into(), environment: "e1".into(), key: "00".into() };
         let book = Book {
-            openings: vec![opening.clone(), opening],
+            openings: vec![
+                opening.clone(),
+                Opening { environment: "e2".into(), ..opening.clone() },
+                opening,
+            ],
             accounts: vec![Account::new("a@x.test", AccountState::Ok, 0)],
             removed: 2,
             ..Book::default()
         };
-        assert_eq!(told(&book), "1 account of environment e1 may be there; 2 were removed");
+        assert_eq!(told(&book), "1 account of environment e1, e2 may be there; 2 were removed");
         assert_eq!(told(&Book::default()), "0 accounts may be there");
     }
 }

@@ -102,6 +102,7 @@ async fn make(
         tag: tag.clone(),
         population,
         domain: profile.identities.email_domain.clone(),
+        mailbox: profile.identities.mailbox.clone(),
         locale: profile.identities.locale,
         seed: args.selection.seed().unwrap_or_else(Seed::unforeseen),
         key,

@@ -21,6 +21,7 @@ mod exit;
 mod journeys;
 mod journeys_import;
 mod journeys_record;
+mod mail;
 mod manual;
 mod mix;
 mod narrator;
@@ -91,6 +92,9 @@ enum Command {
     /// Make, list and remove accounts through the tenant's management API
     #[command(subcommand)]
     Accounts(accounts::AccountsCommand),
+    /// Say by which way a tenant sends its mails, lead them elsewhere for a test, and back
+    #[command(subcommand)]
+    Mail(mail::MailCommand),
     /// Write the sheet to send to a tenant's owner or its support before a test
     Announce(Box<announce::AnnounceArgs>),
     /// Serve a stand-in tenant
@@ -121,6 +125,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
         Command::Compare(args) => compare::compare(&args, &terminal),
         Command::Check(args) => check::check(&args, &terminal),
         Command::Accounts(command) => accounts::accounts(&command, &terminal),
+        Command::Mail(command) => mail::mail(&command, &terminal),
         Command::Announce(args) => announce::announce(&args, &terminal),
         Command::StandIn(args) => stand_in::stand_in(&args, &terminal),
         Command::Journeys(command) => journeys::journeys(&command, &terminal),

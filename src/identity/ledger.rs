@@ -97,11 +97,24 @@ pub struct Book {
     pub accounts: Vec<Account>,
     /// Logins of those that certainly were there and could sign on.
     pub confirmed: HashSet<String>,
+    /// When accounts were announced, the last time, by login.
+    pub announced: HashMap<String, String>,
     /// How many were removed.
     pub removed: usize,
     /// Length of the whole lines in bytes; what follows is the torn rest of a line, to be cut off
     /// before more is appended.
     pub sound_length: usize,
+}
+
+/// Accounts of which a look that does not find them is no proof that they are not there.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Doubts {
+    /// Logins of those announced a short while ago: the request that makes them may still be carried out, or
+    /// they may not be found yet.
+    pub recent: HashSet<String>,
+    /// Logins of those that certainly were there once. If one of them is there and was not found, the looking is
+    /// wrong.
+    pub confirmed: HashSet<String>,
 }
 
 /// Who wrote a part of a ledger.
@@ -170,9 +183,18 @@ impl<W: Write> Ledger<W> {
         write_line(&self.own, &line)
     }
 
-    /// Does something with what is written to, such as a sync to disk.
+    /// Does something with what is written to.
     pub fn with<T>(&self, act: impl FnOnce(&mut W) -> T) -> T {
         act(&mut self.own.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Does something with everything that is written to, the ledger whose accounts are borrowed included, such as
+    /// a sync to disk. Ends with the first error.
+    pub fn with_each(&self, mut act: impl FnMut(&mut W) -> io::Result<()>) -> io::Result<()> {
+        if let Some(lender) = &self.lender {
+            act(&mut lender.to.lock().unwrap_or_else(PoisonError::into_inner))?;
+        }
+        self.with(act)
     }
 }
 
@@ -199,6 +221,14 @@ impl Book {
     /// The accounts that certainly were there and could sign on.
     pub fn usable(&self) -> impl Iterator<Item = &Account> {
         self.accounts.iter().filter(|account| self.confirmed.contains(&account.login))
+    }
+
+    /// What is to be doubted about accounts that are not found. What was announced before `since`, a time stamp
+    /// as in a ledger, was made by now or never will be.
+    pub fn doubts(&self, since: &str) -> Doubts {
+        let is_recent = |(_, at): &(&String, &String)| at.as_str() >= since;
+        let recent = self.announced.iter().filter(is_recent).map(|(login, _)| login.clone());
+        Doubts { recent: recent.collect(), confirmed: self.confirmed.clone() }
     }
 
     /// Reads a ledger back. A last line that was torn by a kill is left out: what it announced was
@@ -255,7 +285,8 @@ impl Folding {
             LedgerEntry::Opened { run, environment, key, .. } => {
                 self.book.openings.push(Opening { run, environment, key });
             }
-            LedgerEntry::Made { login, email, persona, state, .. } => {
+            LedgerEntry::Made { at, login, email, persona, state } => {
+                self.book.announced.insert(login.clone(), at);
                 // Announced again after an attempt that failed: still one account.
                 if !self.by_login.contains_key(&login) {
                     self.by_login.insert(login.clone(), self.accounts.len());
@@ -273,6 +304,7 @@ impl Folding {
             LedgerEntry::Removed { login, .. } => {
                 self.account(login.clone(), line)?;
                 self.book.confirmed.remove(&login);
+                self.book.announced.remove(&login);
                 if let Some(slot) =
                     self.by_login.remove(&login).and_then(|at| self.accounts.get_mut(at))
                 {
@@ -386,6 +418,37 @@ mod tests {
         let book = Book::read(&written(&entries)).unwrap();
         let usable: Vec<_> = book.usable().map(|account| &*account.login).collect();
         assert_eq!((usable, book.accounts.len()), (vec!["1@x.test", "2@x.test"], 3));
+    }
+
+    #[test]
+    fn an_account_that_was_announced_a_moment_ago_may_still_come() {
+        let of = |index, at: &str| match made(index) {
+            LedgerEntry::Made { login, email, persona, state, .. } => {
+                LedgerEntry::Made { at: at.to_owned(), login, email, persona, state }
+            }
+            other => other,
+        };
+        let (old, new) = ("2026-11-21T18:34:41.120Z", "2026-11-21T18:44:41.120Z");
+        let confirmed = LedgerEntry::Confirmed { login: "1@x.test".into() };
+        let removed = LedgerEntry::Removed { at: at(), login: "4@x.test".into() };
+        // Announced again counts from then.
+        let entries =
+            [of(1, old), of(2, new), of(3, old), of(3, new), of(4, new), confirmed, removed];
+        let doubts = Book::read(&written(&entries)).unwrap().doubts("2026-11-21T18:40:00.000Z");
+        assert_eq!(doubts.recent, ["2@x.test", "3@x.test"].map(str::to_owned).into());
+        assert_eq!(doubts.confirmed, ["1@x.test".to_owned()].into());
+    }
+
+    #[test]
+    fn what_is_done_with_a_ledger_is_done_with_the_one_it_borrows_from() {
+        let ledger = Ledger::new(vec![1_u8]).borrowing(HashSet::new(), Ledger::new(vec![2]));
+        let mut seen = Vec::new();
+        let note = |bytes: &mut Vec<u8>| {
+            seen.extend_from_slice(bytes);
+            Ok(())
+        };
+        ledger.with_each(note).unwrap();
+        assert_eq!(seen, [2, 1]);
     }
 
     #[test]

@@ -92,10 +92,26 @@ impl Logins {
         format!("{}{}-", run_prefix(&self.tag), self.segment)
     }
 
-    /// How all logins of a run begin, whatever the segment; to search by. What is found may
+    /// How all logins of a run begin, whatever the segment, outside of any mailbox. What begins so may
     /// belong to a run whose id merely begins alike: see [`Logins::is_of`].
     pub fn prefix_of(run: &RunId) -> String {
         run_prefix(&tag(run.as_str()))
+    }
+
+    /// How logins begin that were made in this mailbox or in none: those of a run, or all that gander makes. To
+    /// search by; what is found may be another run's.
+    pub fn prefixes(run: Option<&RunId>, mailbox: Option<&MailboxName>) -> Vec<String> {
+        let bare = run.map_or_else(|| PREFIX.to_owned(), Self::prefix_of);
+        let behind = mailbox.map(|name| format!("{name}+{bare}"));
+        [bare].into_iter().chain(behind).collect()
+    }
+
+    /// How a login that gander made begins, its mailbox and its tag included: what it is found by, together with
+    /// all others of its run.
+    pub fn prefix_in(login: &str) -> Option<&str> {
+        let tag = Self::tag_of(login)?;
+        let mailbox = login.len() - behind_mailbox(login).len();
+        login.get(..mailbox + PREFIX.len() + tag.len() + 1)
     }
 
     /// Whether gander made this login in exactly this run.
@@ -185,6 +201,23 @@ mod tests {
             let error = text.parse::<MailboxName>().unwrap_err();
             assert!(error.remedy().is_some(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_login_says_what_to_search_for_to_find_it_in_its_mailbox() {
+        let run = RunId::from("20261121-183441-k3x9zz");
+        let load: MailboxName = "load".parse().unwrap();
+        for (mailbox, expected) in [(None, ""), (Some(load.clone()), "load+")] {
+            let login = Logins::new(&run, 2, EmailDomain::default()).in_mailbox(mailbox.clone());
+            let prefix = format!("{expected}gander-{run}-");
+            assert_eq!(Logins::prefix_in(&login.address(17)), Some(&*prefix));
+            assert!(Logins::prefixes(Some(&run), mailbox.as_ref()).contains(&prefix));
+        }
+        assert_eq!(Logins::prefixes(None, Some(&load)), ["gander-", "load+gander-"]);
+        assert_eq!(Logins::prefix_in("jane+gander@example.com"), None);
+        // Also where the tag is a digest.
+        let login = logins("R 1", 0).address(3);
+        assert_eq!(Logins::prefix_in(&login), Some(&*Logins::prefix_of(&"R 1".into())));
     }
 
     #[test]

@@ -174,11 +174,17 @@ impl Api {
         self.perform(&Call::lock(&self.settings, user)?.fresh()).await.map(drop)
     }
 
-    /// Removes a user; one that is not there is no error.
+    /// Removes a user; one that is not there is no error. One that is not there after an attempt whose answer was
+    /// lost was removed by that attempt.
     pub async fn delete_user(&self, user: &str) -> Result<Removal, ManagementError> {
-        match self.perform(&Call::delete_user(&self.settings, user)?).await {
+        let call = Call::delete_user(&self.settings, user)?;
+        let answer = self.send(&call).await?;
+        let may_be_repeated = answer.may_be_repeated;
+        match accepted(&call, answer) {
             Ok(_) => Ok(Removal::Removed),
-            Err(error) if error.is_not_found() => Ok(Removal::Absent),
+            Err(error) if error.is_not_found() => {
+                Ok(if may_be_repeated { Removal::Removed } else { Removal::Absent })
+            }
             Err(error) => Err(error),
         }
     }

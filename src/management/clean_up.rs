@@ -1,17 +1,18 @@
 //! Removes accounts that gander made: those on a ledger, or those that carry a tag, and nothing else.
 
 use super::api::{Api, Removal};
-use super::call::starts_with;
+use super::call::{equals, starts_with};
 use super::error::ManagementError;
 use super::keeper::AccountsError;
 use super::reply::User;
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::RunId;
+use crate::base::remedy::Listing;
 use crate::base::remedy::Remedy;
 use crate::identity::account::{Account, AccountState};
-use crate::identity::ledger::{Book, Ledger, LedgerEntry};
-use crate::identity::login::Logins;
-use std::collections::HashMap;
+use crate::identity::ledger::{Book, Doubts, Ledger, LedgerEntry};
+use crate::identity::login::{Logins, MailboxName};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct Remover<W> {
     pub clock: Clock,
     /// Calls under way at a time; the pace limits them further.
     pub concurrency: usize,
+    /// What the ledger says about accounts that are not found; nothing where there is none.
+    pub doubts: Doubts,
 }
 
 /// What a clean-up did.
@@ -37,6 +40,8 @@ pub struct CleanUp {
     pub removed: usize,
     /// Accounts that were not there.
     pub absent: usize,
+    /// Accounts that were not found and may be there, or come, all the same; they stay on the ledger.
+    pub unsure: usize,
     /// Accounts that may still be there, and why; another clean-up takes them up again.
     pub failed: Vec<AccountsError>,
 }
@@ -54,6 +59,11 @@ pub enum ForeignLedger {
     /// It was written against another environment.
     #[error("the ledger belongs to environment `{of}`, not to `{here}`")]
     Environment { of: String, here: String },
+    /// Its accounts are in several environments, and it does not say which is where.
+    #[error(
+        "the ledger has accounts of environments {environments}, and does not say which is where"
+    )]
+    Several { environments: Listing, runs: Listing },
     /// It does not say where it belongs.
     #[error("the ledger does not say which environment it belongs to")]
     Unsigned,
@@ -65,6 +75,11 @@ impl Remedy for ForeignLedger {
             Self::Environment { of, .. } => {
                 format!("use a profile whose `tenant.environment_id` is `{of}`")
             }
+            Self::Several { runs, .. } => {
+                format!(
+                    "use a profile for each of them, one after the other, with `--tag` {runs} in place of the ledger"
+                )
+            }
             Self::Unsigned => "use the ledger as the run wrote it, with its first line".to_owned(),
         })
     }
@@ -73,17 +88,32 @@ impl Remedy for ForeignLedger {
 /// Pause before accounts are looked for a second time.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
+/// How long after its announcement an account may still come: a request that was sent at a kill is carried out all
+/// the same, and what was made is found some seconds later. Far longer than either takes.
+pub const MAY_STILL_COME: Duration = Duration::from_mins(10);
+
+/// How many accounts that once were there are asked for one by one before a listing is believed that has none of
+/// them.
+const SPOT_CHECKS: usize = 8;
+
 /// Makes sure that a ledger speaks of this environment and of no other.
 pub fn belongs_to(book: &Book, environment: &str) -> Result<(), ForeignLedger> {
     if book.openings.is_empty() {
         return Err(ForeignLedger::Unsigned);
     }
-    match book.openings.iter().find(|opening| opening.environment != environment) {
+    let environments: BTreeSet<&str> =
+        book.openings.iter().map(|opening| opening.environment.as_str()).collect();
+    if environments.len() > 1 {
+        let runs: BTreeSet<&str> =
+            book.openings.iter().map(|opening| opening.run.as_str()).collect();
+        let (environments, runs) = (environments.into_iter().collect(), runs.into_iter().collect());
+        return Err(ForeignLedger::Several { environments, runs });
+    }
+    match environments.into_iter().find(|other| *other != environment) {
         None => Ok(()),
-        Some(other) => Err(ForeignLedger::Environment {
-            of: other.environment.clone(),
-            here: environment.to_owned(),
-        }),
+        Some(of) => {
+            Err(ForeignLedger::Environment { of: of.to_owned(), here: environment.to_owned() })
+        }
     }
 }
 
@@ -101,12 +131,46 @@ impl Present {
     }
 }
 
-/// The users that gander made under a tag: the id of a run, or what a provisioning was given.
-pub async fn tagged(api: &Api, tag: &RunId) -> Result<Vec<Account>, ManagementError> {
-    let users = api.find_users(&starts_with("username", &Logins::prefix_of(tag))).await?;
+/// The users that gander made under a tag, the id of a run or what a provisioning was given, in this mailbox or in
+/// none: by name, or by address, because flows may name their users as they like.
+pub async fn tagged(
+    api: &Api,
+    tag: &RunId,
+    mailbox: Option<&MailboxName>,
+) -> Result<Vec<Account>, ManagementError> {
+    let users = beginning(api, &Logins::prefixes(Some(tag), mailbox)).await?;
     // A tag that begins alike is another's.
-    let own = users.into_iter().filter(|user| Logins::is_of(tag, &user.username));
-    Ok(own.map(account_of).collect())
+    let is_own =
+        |user: &User| Logins::is_of(tag, &user.username) || Logins::is_of(tag, &user.email);
+    Ok(users.into_iter().filter(is_own).map(account_of).collect())
+}
+
+/// The users whose name or address begins with one of these, each once.
+pub async fn beginning(api: &Api, prefixes: &[String]) -> Result<Vec<User>, ManagementError> {
+    let (mut users, mut seen) = (Vec::new(), HashSet::new());
+    for attribute in ATTRIBUTES {
+        for prefix in prefixes {
+            let found = searched(api, attribute, &starts_with(attribute, prefix)).await?;
+            users.extend(found.into_iter().filter(|user| seen.insert(user.id.clone())));
+        }
+    }
+    Ok(users)
+}
+
+/// What users are searched by.
+const ATTRIBUTES: [&str; 2] = ["username", "email"];
+
+/// The users that a condition on an attribute lets through. That addresses can be searched is assumed: a tenant
+/// that does not take it has none.
+async fn searched(
+    api: &Api,
+    attribute: &str,
+    condition: &str,
+) -> Result<Vec<User>, ManagementError> {
+    match api.find_users(condition).await {
+        Err(error) if attribute == "email" && error.is_not_taken() => Ok(Vec::new()),
+        found => found,
+    }
 }
 
 /// A user as an account. Which state and which password it has, the tenant does not tell.
@@ -123,23 +187,22 @@ pub fn account_of(user: User) -> Account {
 }
 
 impl<W: Write + Send + 'static> Remover<W> {
-    /// Removes accounts that were made by these runs, several at a time, and notes each on the ledger. What
+    /// Removes accounts that gander made, several at a time, and notes each on the ledger. What
     /// cannot be removed is told and passed over, unless every other would meet the same. `done` is
     /// told of each.
     ///
     /// What is not found is looked for once more some seconds later: what was made a moment ago may not be
-    /// there at once.
+    /// there at once. What is not found then either is taken for gone only where nothing speaks against it.
     pub async fn remove(
         self: &Arc<Self>,
         accounts: Vec<Account>,
-        runs: &[RunId],
         mut done: impl FnMut(),
     ) -> CleanUp {
         let mut result = CleanUp::default();
         let mut waiting = accounts;
         for is_last in [false, true] {
             if waiting.iter().any(|account| account.id.is_none()) {
-                let present = match self.present(runs, &waiting).await {
+                let present = match self.present(&waiting).await {
                     Ok(present) => present,
                     Err(source) => {
                         result.failed.push(AccountsError::Unlisted { source });
@@ -157,7 +220,10 @@ impl<W: Write + Send + 'static> Remover<W> {
                 return result;
             }
             if is_last {
-                self.note_absent(absent, &mut result, &mut done);
+                match self.are_gone(&absent).await {
+                    Ok(gone) => self.note_absent(absent, gone, &mut result, &mut done),
+                    Err(source) => result.failed.push(AccountsError::Unlisted { source }),
+                }
                 return result;
             }
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -168,22 +234,16 @@ impl<W: Write + Send + 'static> Remover<W> {
         result
     }
 
-    /// Whom of some accounts the tenant has. Lists what carries the runs' tags; by address only where names
-    /// are not enough.
-    pub async fn present(
-        &self,
-        runs: &[RunId],
-        accounts: &[Account],
-    ) -> Result<Present, ManagementError> {
+    /// Whom of some accounts the tenant has. Lists what begins as they do; by address only where names are not
+    /// enough.
+    pub async fn present(&self, accounts: &[Account]) -> Result<Present, ManagementError> {
+        let names = accounts.iter().flat_map(|account| [&account.login, &account.email]);
+        let prefixes: BTreeSet<&str> = names.filter_map(|name| Logins::prefix_in(name)).collect();
         let mut present = Present::default();
-        for attribute in ["username", "email"] {
-            for run in runs {
-                let prefix = Logins::prefix_of(run);
-                let found = match self.api.find_users(&starts_with(attribute, &prefix)).await {
-                    // That addresses can be searched by their beginning is assumed.
-                    Err(error) if attribute == "email" && error.is_not_taken() => continue,
-                    found => found?,
-                };
+        for attribute in ATTRIBUTES {
+            for prefix in &prefixes {
+                let condition = starts_with(attribute, prefix);
+                let found = searched(&self.api, attribute, &condition).await?;
                 found.into_iter().for_each(|user| present.take(user));
             }
             if accounts.iter().all(|account| present.id_of(account).is_some()) {
@@ -242,11 +302,36 @@ impl<W: Write + Send + 'static> Remover<W> {
         Ok(removal)
     }
 
-    fn note_absent(&self, accounts: Vec<Account>, result: &mut CleanUp, done: &mut impl FnMut()) {
+    /// Whether accounts that no listing has are gone: some of those that once were there are asked for one by one,
+    /// so that a listing that lacks them does not have them forgotten.
+    async fn are_gone(&self, absent: &[Account]) -> Result<bool, ManagementError> {
+        let known = absent.iter().filter(|account| self.doubts.confirmed.contains(&account.login));
+        for account in known.take(SPOT_CHECKS) {
+            for (attribute, value) in ATTRIBUTES.into_iter().zip([&account.login, &account.email]) {
+                let found = searched(&self.api, attribute, &equals(attribute, value)).await?;
+                if !found.is_empty() {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Notes those as removed of which nothing says that they may be there all the same, or come.
+    fn note_absent(
+        &self,
+        accounts: Vec<Account>,
+        are_gone: bool,
+        result: &mut CleanUp,
+        done: &mut impl FnMut(),
+    ) {
         for account in accounts {
-            match self.note(&account) {
-                Ok(()) => result.absent += 1,
-                Err(error) => result.failed.push(error),
+            let is_doubted = self.doubts.recent.contains(&account.login)
+                || (!are_gone && self.doubts.confirmed.contains(&account.login));
+            match if is_doubted { None } else { Some(self.note(&account)) } {
+                None => result.unsure += 1,
+                Some(Ok(())) => result.absent += 1,
+                Some(Err(error)) => result.failed.push(error),
             }
             done();
         }
@@ -276,10 +361,18 @@ mod tests {
         };
         assert_eq!(belongs_to(&book(&["e1", "e1"]), "e1"), Ok(()));
         assert_eq!(belongs_to(&book(&[]), "e1"), Err(ForeignLedger::Unsigned));
-        let error = belongs_to(&book(&["e1", "e2"]), "e1").unwrap_err();
-        insta::assert_snapshot!(format!("{error}\n{}", error.remedy().unwrap()), @r"
+        let error = |environments| {
+            let error = belongs_to(&book(environments), "e1").unwrap_err();
+            format!("{error}\n{}", error.remedy().unwrap())
+        };
+        insta::assert_snapshot!(error(&["e2", "e2"]), @r"
         the ledger belongs to environment `e2`, not to `e1`
         use a profile whose `tenant.environment_id` is `e2`
+        ");
+        // Whichever profile is used, the way out is the same.
+        insta::assert_snapshot!(error(&["e1", "e2", "e1"]), @r"
+        the ledger has accounts of environments `e1`, `e2`, and does not say which is where
+        use a profile for each of them, one after the other, with `--tag` `r1` in place of the ledger
         ");
     }
 }

@@ -66,15 +66,17 @@ impl Api {
     }
 
     /// Has the environment send its mails by this way; by the platform's own if that is what it says. It
-    /// counts for everybody in the environment, so the setting before it ought to be read first, and put back
-    /// afterwards by the same call. One that [cannot be put back](MailSettings::is_restorable) had better not
-    /// be replaced.
+    /// counts for everybody in the environment, so the setting before it ought to be saved first and put back
+    /// afterwards: see [`mail_detour`](super::mail_detour). One that is not understood, or lacks its password, is
+    /// refused before anything is called.
     pub async fn set_mail_settings(&self, setting: &MailSettings) -> Result<(), ManagementError> {
+        let set = Call::set_mail_settings(self.settings(), setting)?;
         let call = match setting.way() {
-            Way::Platform => Call::remove_mail_settings(self.settings())?,
-            Way::Smtp { .. } | Way::Custom { .. } => {
-                Call::set_mail_settings(self.settings(), setting)?
+            _ if !setting.is_whole() => {
+                return Err(ManagementError::NotUnderstood { call: set.name });
             }
+            Way::Platform => Call::remove_mail_settings(self.settings())?,
+            _ => set,
         };
         self.reply(&call).await.map(drop)
     }

@@ -32,6 +32,9 @@ pub enum ManagementError {
     /// The tenant asks for a longer pause than is worth waiting for.
     #[error("the tenant limits `{call}` and asks to wait {} s", .pause.as_secs())]
     Limited { call: &'static str, pause: Duration },
+    /// Something is to be set that is not understood as a whole.
+    #[error("`{call}` is not sent: what is to be set is not understood as a whole")]
+    NotUnderstood { call: &'static str },
     /// A request that cannot be written, because an address of the profile cannot be extended.
     #[error("no address for `{call}` can be made from the profile's")]
     NoAddress { call: &'static str },
@@ -91,6 +94,7 @@ impl Remedy for ManagementError {
                 "set `tenant.api_url` to the address under which the tenant names itself"
             }
             Self::Limited { .. } => "lower `tenant.worker.rate`, or try again after that time",
+            Self::NotUnderstood { .. } => "change it in the platform's console",
             Self::NoAddress { .. } => {
                 "write `tenant.auth_url` and `tenant.api_url` as `https://HOST`"
             }
@@ -109,6 +113,9 @@ fn refusal_remedy(call: &str, status: StatusCode) -> Option<String> {
             "check `tenant.worker`: client id, secret, and the environment the worker lives in"
         }
         401 => "check that the worker application is enabled and its secret is the current one",
+        403 if call.ends_with("mail settings") => {
+            "give the worker application the role Environment Admin in this environment"
+        }
         403 => "give the worker application the role Identity Data Admin in this environment",
         404 => "check `tenant.environment_id`; what was just made may need some seconds to appear",
         429 => "lower `tenant.worker.rate`",

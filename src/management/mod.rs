@@ -13,6 +13,8 @@ pub mod error;
 pub mod keeper;
 pub mod key_file;
 pub mod limits;
+pub mod mail_copy;
+pub mod mail_detour;
 pub mod mail_settings;
 pub mod mend;
 pub mod pace;

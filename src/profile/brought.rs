@@ -20,7 +20,8 @@ pub struct Brought {
     pub keys: Vec<String>,
     /// The environments that they are in; empty where the file does not say.
     pub environments: Vec<String>,
-    /// The file, with the folder of the profile before it.
+    /// The file, with the folder of the profile before it. That of a ledger is the file itself, whatever links lead
+    /// to it now: `reports/latest` leads to another one as soon as a run begins.
     pub path: PathBuf,
 }
 
@@ -101,6 +102,7 @@ fn of_csv(path: PathBuf) -> Result<Brought, Trouble> {
 
 fn of_ledger(path: PathBuf) -> Result<Brought, Trouble> {
     let path = if path.is_dir() { path.join(LEDGER) } else { path };
+    let path = fs::canonicalize(&path).map_err(|error| unreadable(&error))?;
     let bytes = fs::read(&path).map_err(|error| unreadable(&error))?;
     let book = Book::read(&bytes).map_err(|error| {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -139,6 +141,18 @@ mod tests {
         };
         assert_eq!((share(0), share(1)), ("a v c".to_owned(), "b w".to_owned()));
         assert_eq!((brought.count(AccountState::Ok), brought.count(AccountState::Locked)), (3, 0));
+    }
+
+    #[test]
+    fn a_ledger_stays_the_same_where_a_link_to_it_moves_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, link) = (folder.path().join("first"), folder.path().join("latest"));
+        fs::create_dir(&first).unwrap();
+        fs::write(first.join(LEDGER), "").unwrap();
+        std::os::unix::fs::symlink("first", &link).unwrap();
+        let (brought, _) = read("ledger:latest", folder.path());
+        let expected = fs::canonicalize(first.join(LEDGER)).unwrap();
+        assert_eq!(brought.unwrap().path, expected);
     }
 
     #[test]

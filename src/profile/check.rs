@@ -16,6 +16,7 @@ use crate::journey::catalog;
 use crate::journey::perform::POLL;
 use crate::journey::script::{Script, Start};
 use crate::workload::settings::Settings;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -328,7 +329,8 @@ impl Checked {
     /// A start by policy needs a policy, and a token that comes from somewhere.
     fn check_starts(&self, problems: &Problems) {
         for (variant, tenant) in self.profile.tenants() {
-            let scripts = self.journeys.iter().map(|(script, _)| script);
+            let mut seen = BTreeSet::new();
+            let scripts = self.scripts().filter(|script| seen.insert(script.name.as_str()));
             let by_policy = scripts.filter(|script| variant.start_of(script) == Start::Policy);
             for script in by_policy.filter(|script| variant.policy(&script.name).is_none()) {
                 problems.note(

@@ -4,6 +4,7 @@
 use super::begin::{self, Before, Begun, Resumed};
 use super::breaks::Breaks;
 use super::generator::Meter;
+use super::ledger_file;
 use super::mending::Mending;
 use super::pilot::{Pilot, Turn, ahead};
 use super::renewals::{Renewals, TOKEN_RENEWAL};
@@ -359,7 +360,7 @@ impl<L: Listener> Secretary<L> {
         }
         // Accounts that a dead machine forgot could not be removed from the tenant any more. What
         // cannot be synced is still in the system's hands.
-        let _ = self.ledger.with(|file| file.sync_data());
+        let _ = ledger_file::sync(&self.ledger);
         self.tally.absorb(&interval);
         if interval.line.interval % EXEMPLARS_EVERY == EXEMPLARS_EVERY - 1 {
             self.write_exemplars();

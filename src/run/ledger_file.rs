@@ -5,6 +5,10 @@ use crate::identity::ledger::{Book, Ledger, LedgerEntry, LedgerError};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 
 /// Why a ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +90,52 @@ pub fn open_or_make(path: &Path) -> Result<(Ledger<File>, Book), LedgerFileError
     Ok((Ledger::new(file), Book::default()))
 }
 
+/// Keeps a ledger from being written by others as long as what is returned is kept, without reading it; nothing
+/// where there is none.
+pub fn hold(path: &Path) -> Result<Option<File>, LedgerFileError> {
+    let path = &within(path);
+    match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        opened => {
+            let file = opened.map_err(unusable(path))?;
+            lock(&file, path)?;
+            Ok(Some(file))
+        }
+    }
+}
+
+/// Has a ledger outlast the machine, the one included whose accounts it borrows.
+pub fn sync(ledger: &Ledger<File>) -> io::Result<()> {
+    ledger.with_each(|file| file.sync_data())
+}
+
+/// How often a ledger is synced while it is written.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// Waits for something in the course of which a ledger is written, and has it synced every second and at the end:
+/// accounts that a dead machine forgot could not be removed from the tenant any more. What cannot be synced is still
+/// in the system's hands.
+pub async fn synced<T>(ledger: &Arc<Ledger<File>>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let mut turns = tokio::time::interval(SYNC_EVERY);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let to_disk = || {
+        let ledger = Arc::clone(ledger);
+        // A slow disk holds no call up.
+        tokio::task::spawn_blocking(move || sync(&ledger))
+    };
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => {
+                let _ = to_disk().await;
+                return done;
+            }
+            _ = turns.tick() => drop(to_disk()),
+        }
+    }
+}
+
 /// The directory of a run stands for the ledger in it.
 fn within(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(LEDGER) } else { path.to_owned() }
@@ -156,6 +206,20 @@ mod tests {
         assert_eq!(book.accounts.len(), 1);
         ledger.append(&made("b")).unwrap();
         assert_eq!(logins(&path), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_ledger_that_is_held_is_not_written_by_others_and_one_that_is_written_is_not_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r1").join(LEDGER);
+        assert!(hold(&path).unwrap().is_none(), "there is none");
+        let (ledger, _) = open_or_make(&path).unwrap();
+        assert!(matches!(hold(&path), Err(LedgerFileError::InUse { .. })));
+        drop(ledger);
+        let held = hold(folder.path().join("r1").as_path()).unwrap();
+        assert!(held.is_some() && matches!(open(&path), Err(LedgerFileError::InUse { .. })));
+        drop(held);
+        assert!(open(&path).is_ok());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::management::pace::Pace;
 use crate::measure::fault::Fault;
 use crate::transport::Transport;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Registrations under way at the same time; the rate limits them further.
@@ -54,9 +55,23 @@ impl Witness for Nobody {
     fn answered(&mut self, _: &Answered<'_>) {}
 }
 
+/// So many registrations that fail before the first that does not are no bad luck.
+const HOPELESS: u64 = 8;
+
+/// How many registrations of so many may fail.
+const fn spare(count: u64) -> u64 {
+    2_u64.saturating_add(count / 20)
+}
+
+/// Whether there is no point in going on: what is wrong with so many is wrong with all, and each is a flow start
+/// and perhaps a mail at somebody else's tenant.
+const fn is_hopeless(count: u64, made: u64, failed: u64) -> bool {
+    failed > spare(count) || (made == 0 && failed >= HOPELESS)
+}
+
 /// How many personas it takes to register so many: some registrations may fail.
 pub(super) const fn personas(count: u64) -> u64 {
-    if count == 0 { 0 } else { count.saturating_add(2).saturating_add(count / 20) }
+    if count == 0 { 0 } else { count.saturating_add(spare(count)) }
 }
 
 /// How fast accounts are registered.
@@ -65,7 +80,7 @@ pub(super) fn rate(asked: Option<Rate>, is_loopback: bool) -> Rate {
 }
 
 /// Registers accounts, several at a time, and adds them to the stage's pool. One that fails is made up for by
-/// another person, a few times. Each is told to `making`.
+/// another person, a few times; more than a few end it at once. Each is told to `making`.
 pub(super) async fn register(
     order: Order,
     stage: &Arc<Stage>,
@@ -74,26 +89,43 @@ pub(super) async fn register(
 ) -> Result<(), StageError> {
     let mut indices = order.first..order.first.saturating_add(personas(order.count));
     let mut working = JoinSet::new();
-    let (mut made, mut last) = (0, None);
+    let (mut made, mut failures, mut last) = (0, 0, None);
+    let (over, ends) = watch::channel(false);
     loop {
-        while working.len() < AT_ONCE && made + (working.len() as u64) < order.count {
+        if is_hopeless(order.count, made, failures) {
+            // Those who wait for their turn need not begin; those who began may end.
+            over.send_replace(true);
+        }
+        while !*ends.borrow()
+            && working.len() < AT_ONCE
+            && made + (working.len() as u64) < order.count
+        {
             let Some(index) = indices.next() else { break };
-            let (order, stage) = (order.clone(), Arc::clone(stage));
+            let (order, stage, mut ends) = (order.clone(), Arc::clone(stage), ends.clone());
             let (transport, pace) = (transport.clone(), Arc::clone(pace));
             working.spawn(async move {
-                pace.turn().await;
-                one(&order, &stage, &transport, index).await
+                tokio::select! {
+                    biased;
+                    _ = ends.wait_for(|is_over| *is_over) => return None,
+                    () = pace.turn() => {}
+                }
+                Some(one(&order, &stage, &transport, index).await)
             });
         }
         match working.join_next().await {
             None => break,
-            Some(Ok(Ok(account))) => {
+            Some(Ok(None)) => {}
+            Some(Ok(Some(Ok(account)))) => {
                 made += 1;
                 making.made_one();
                 stage.pool.add(account);
             }
-            Some(Ok(Err(failed))) => last = Some(failed),
+            Some(Ok(Some(Err(failed)))) => {
+                failures += 1;
+                last = Some(failed);
+            }
             Some(Err(_)) => {
+                failures += 1;
                 let step = order.script.name.as_str().into();
                 last = Some(Failed { fault: Fault::Panicked, step, detail: None });
             }
@@ -143,5 +175,20 @@ mod tests {
     fn some_registrations_may_fail() {
         assert_eq!((personas(0), personas(1), personas(1000)), (0, 3, 1052));
         assert_eq!(personas(u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn what_fails_again_and_again_is_not_tried_with_a_thousand_people() {
+        for (count, made, failed, ends) in [
+            (1000, 0, 7, false),
+            (1000, 0, 8, true),
+            (1000, 1, 8, false),
+            (1000, 900, 52, false),
+            (1000, 900, 53, true),
+            (1, 0, 2, false),
+            (1, 0, 3, true),
+        ] {
+            assert_eq!(is_hopeless(count, made, failed), ends, "{count}, {made}, {failed}");
+        }
     }
 }

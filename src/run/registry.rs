@@ -2,6 +2,7 @@
 //! same guard as a run's calls, and accounts made under a tag of their own.
 
 use super::accounts::management;
+use super::ledger_file;
 use super::making::Making;
 use super::stage::{StageError, guard};
 use crate::base::clock::{Clock, Utc};
@@ -11,7 +12,7 @@ use crate::base::remedy::{Listing, Remedy};
 use crate::identity::account::AccountState;
 use crate::identity::domain::EmailDomain;
 use crate::identity::ledger::{Book, Ledger, LedgerEntry};
-use crate::identity::login::Logins;
+use crate::identity::login::{Logins, MailboxName};
 use crate::identity::password::PasswordKey;
 use crate::identity::persona::Locale;
 use crate::management::api::Api;
@@ -22,6 +23,7 @@ use crate::management::provision::{Order, Provisioned};
 use crate::profile::check::Checked;
 use crate::profile::tenant::Tenant;
 use crate::transport::{Resolver, Transport};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -71,7 +73,9 @@ impl Remedy for RegistryError {
                 "add `tenant.api_url`, `tenant.environment_id` and `[tenant.worker]` with the worker \
                  application's id and secret"
             }
-            Self::Several { .. } => "use a profile for each of them",
+            Self::Several { .. } => {
+                "use a profile for each of them; what a run made in several is removed with `--tag`, its id, by each"
+            }
             Self::OtherKey => {
                 "choose another `--tag`, or use the key of the first accounts (`GANDER_PASSWORD_KEY`)"
             }
@@ -103,8 +107,7 @@ pub async fn connect(
 ) -> Result<Arc<Api>, RegistryError> {
     let tenants: Vec<&Tenant> = checked.profile.tenants().map(|(_, tenant)| tenant).collect();
     let Some(tenant) = tenants.first() else { return Err(RegistryError::NoTenant) };
-    let mut environments: Vec<String> = tenants.iter().map(|each| each.address()).collect();
-    environments.dedup();
+    let environments: BTreeSet<String> = tenants.iter().map(|each| each.address()).collect();
     if environments.len() > 1 {
         return Err(RegistryError::Several { environments: environments.into_iter().collect() });
     }
@@ -131,6 +134,8 @@ pub struct Wanted {
     pub population: String,
     /// Where they have their mail.
     pub domain: EmailDomain,
+    /// The mailbox there that gets the mail of all, if one does.
+    pub mailbox: Option<MailboxName>,
     /// Who they are.
     pub locale: Locale,
     /// What they are invented from.
@@ -153,9 +158,9 @@ pub async fn provision(
     if book.openings.iter().any(|opening| opening.key != wanted.key.fingerprint()) {
         return Err(RegistryError::OtherKey);
     }
-    let there = tagged(&api, &wanted.tag).await?;
-    let segments =
-        there.iter().filter_map(|account| Logins::segment_of(&wanted.tag, &account.login));
+    let there = tagged(&api, &wanted.tag, wanted.mailbox.as_ref()).await?;
+    let segments = there.iter().flat_map(|account| [&account.login, &account.email]);
+    let segments = segments.filter_map(|name| Logins::segment_of(&wanted.tag, name));
     let on_ledger = u32::try_from(book.openings.len()).unwrap_or(u32::MAX);
     let segment = segments.map(|segment| segment.saturating_add(1)).fold(on_ledger, u32::max);
     let population = api.population(&wanted.population).await?;
@@ -171,11 +176,13 @@ pub async fn provision(
         first_persona: personas.map_or(0, |last| last.saturating_add(1)),
         seed: wanted.seed,
         locale: wanted.locale,
-        logins: Logins::new(&wanted.tag, segment, wanted.domain),
+        logins: Logins::new(&wanted.tag, segment, wanted.domain).in_mailbox(wanted.mailbox),
         population: Some(population.id),
     };
     making.want(wanted.count);
-    let keeper = Keeper { api, ledger, key: wanted.key, clock, concurrency: AT_ONCE };
-    let made = Arc::new(keeper).provision(&order, |_| making.made_one()).await;
-    Ok(made)
+    let keeper =
+        Keeper { api, ledger: ledger.clone(), key: wanted.key, clock, concurrency: AT_ONCE };
+    let keeper = Arc::new(keeper);
+    let making = keeper.provision(&order, |_| making.made_one());
+    Ok(ledger_file::synced(&ledger, making).await)
 }

@@ -5,11 +5,11 @@ use super::accounts::{Keepers, counts, of_ledger};
 use super::ledger_file;
 use super::making::Making;
 use super::registering::{self, pace, personas, rate, register};
-use super::stage::{Made, Opened, StageError, put_right};
+use super::stage::{Made, Opened, StageError, logins, put_right};
 use crate::base::clock::{Clock, Utc};
+use crate::base::document::Problem;
 use crate::identity::account::Account;
 use crate::identity::ledger::{Ledger, LedgerEntry};
-use crate::identity::login::Logins;
 use crate::identity::password::PasswordKey;
 use crate::journey::cast::Stage;
 use crate::profile::accounts::AccountSource;
@@ -84,8 +84,7 @@ impl Opened {
                     register(order, stage, &self.transport, (&pace, making)).await?;
                 }
                 Some(taken) => {
-                    let logins =
-                        Logins::new(&self.run, 0, checked.profile.identities.email_domain.clone());
+                    let logins = logins(checked, &self.run, 0);
                     let first = personas(each).saturating_mul(number);
                     let all = of_ledger(&taken.book, (first, personas(each)), &logins);
                     let is_there = |it: &Account| taken.book.confirmed.contains(&it.login);
@@ -121,6 +120,9 @@ pub(super) fn borrow(
     let brought = Brought::of_book(brought.path.clone(), book);
     if brought.keys.iter().any(|theirs| *theirs != key.fingerprint()) {
         return Err(StageError::OtherKey);
+    }
+    if let Some(Problem { what, remedy, .. }) = checked.unfit(&brought) {
+        return Err(StageError::Unfit { what, remedy });
     }
     let logins = brought.accounts.iter().map(|account| account.login.clone()).collect();
     Ok((ledger.borrowing(logins, lender), Some(brought)))

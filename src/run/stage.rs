@@ -3,7 +3,7 @@
 
 use super::accounts::{Keepers, at_risk, counts, of_ledger, provision};
 use super::bearer::{BearerError, Bearers};
-use super::ledger_file::LedgerFileError;
+use super::ledger_file::{self, LedgerFileError};
 use super::making::Making;
 use super::preflight::{PreflightError, look};
 use super::resume::Continued;
@@ -26,6 +26,7 @@ use crate::management::error::ManagementError;
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::management::key_file::{self, KeyFileError};
 use crate::profile::accounts::AccountSource;
+use crate::profile::brought::Brought;
 use crate::profile::check::Checked;
 use crate::profile::document::Variant;
 use crate::profile::tenant::Tenant;
@@ -123,6 +124,14 @@ pub enum StageError {
     /// The ledger whose accounts are used cannot be.
     #[error("the accounts of another ledger cannot be used")]
     Lender(#[from] LedgerFileError),
+    /// The ledger whose accounts are used is not what it was.
+    #[error("the ledger whose accounts are used has changed since it was read: {what}")]
+    Unfit {
+        /// What is wrong with it now.
+        what: String,
+        /// What to do.
+        remedy: Option<String>,
+    },
     /// Accounts that a killed run left behind cannot be put right.
     #[error("the accounts that the run left behind cannot be put right")]
     PutRight {
@@ -182,6 +191,7 @@ impl Remedy for StageError {
             Self::Preflight(error) => error.remedy(),
             Self::Management(error) => error.remedy(),
             Self::Lender(error) => error.remedy(),
+            Self::Unfit { remedy, .. } => remedy.clone(),
             Self::Register { journey, .. } => Some(format!(
                 "`gander check --walk` with `{journey}` among the journeys shows every exchange"
             )),
@@ -260,8 +270,7 @@ pub async fn open(
             application: Arc::new(application(tenant)?),
             seed,
             locale: profile.identities.locale,
-            logins: Logins::new(&run, segment, profile.identities.email_domain.clone())
-                .in_mailbox(profile.identities.mailbox.clone()),
+            logins: logins(checked, &run, segment),
             key: key.clone(),
             pool: Pool::default(),
             ledger: ledger.clone(),
@@ -297,21 +306,17 @@ pub async fn open(
         return Err(StageError::OtherKey);
     }
     let wanted = (wishes.accounts, &*wishes.making);
-    if let Some(brought) = &brought {
-        opened.take_along(brought, &clock)?;
-        for (number, stage) in stages.iter_mut().enumerate() {
-            stage.pool = Pool::new(brought.share(number, tenants.len()));
-        }
-        opened.keep_brought(checked, tenants, &stages).await?;
-        opened.stages = stages.into_iter().map(Arc::new).collect();
-    } else if checked.source() == Some(&AccountSource::RegisterFirst) {
-        opened.stages = stages.into_iter().map(Arc::new).collect();
-        opened.register((checked, wanted), (tenants, taken)).await?;
-    } else {
-        opened.make_accounts((checked, wanted), (tenants, taken), &mut stages).await?;
-        opened.stages = stages.into_iter().map(Arc::new).collect();
-    }
+    let ledger = opened.ledger.clone();
+    let filling = opened.fill((checked, wanted), (tenants, taken), (stages, brought));
+    ledger_file::synced(&ledger, filling).await?;
     Ok(opened)
+}
+
+/// The logins of a segment of a run, as its profile wants them: what is made before the load is of segment 0.
+pub(super) fn logins(checked: &Checked, run: &RunId, segment: u32) -> Logins {
+    let identities = &checked.profile.identities;
+    Logins::new(run, segment, identities.email_domain.clone())
+        .in_mailbox(identities.mailbox.clone())
 }
 
 /// The key that passwords are worked out with: the one given, else that of gander's own folder, where it is
@@ -324,6 +329,31 @@ pub fn password_key(given: Option<&Secret>, folder: &Path) -> Result<PasswordKey
 }
 
 impl Opened {
+    /// Gets the accounts of every variant from where the profile says.
+    async fn fill(
+        &mut self,
+        (checked, wanted): (&Checked, (Option<u64>, &Making)),
+        (tenants, taken): (&[Tenant], Option<Made>),
+        (mut stages, brought): (Vec<Stage>, Option<Brought>),
+    ) -> Result<(), StageError> {
+        if let (Some(brought), Some(clock)) = (&brought, stages.first().map(|it| it.clock.clone()))
+        {
+            self.take_along(brought, &clock)?;
+            for (number, stage) in stages.iter_mut().enumerate() {
+                stage.pool = Pool::new(brought.share(number, tenants.len()));
+            }
+            self.keep_brought(checked, tenants, &stages).await?;
+            self.stages = stages.into_iter().map(Arc::new).collect();
+        } else if checked.source() == Some(&AccountSource::RegisterFirst) {
+            self.stages = stages.into_iter().map(Arc::new).collect();
+            self.register((checked, wanted), (tenants, taken)).await?;
+        } else {
+            self.make_accounts((checked, wanted), (tenants, taken), &mut stages).await?;
+            self.stages = stages.into_iter().map(Arc::new).collect();
+        }
+        Ok(())
+    }
+
     /// Says on the ledger whose accounts it will have: one line for each environment.
     fn sign_ledger(
         &self,
@@ -382,9 +412,7 @@ impl Opened {
                     Pool::new(provision(order, &keeper, stage, (population, making)).await?)
                 }
                 Some(taken) => {
-                    let logins =
-                        Logins::new(&self.run, 0, checked.profile.identities.email_domain.clone())
-                            .in_mailbox(checked.profile.identities.mailbox.clone());
+                    let logins = logins(checked, &self.run, 0);
                     Pool::new(of_ledger(&taken.book, (number * each, each), &logins))
                 }
             };
@@ -430,7 +458,8 @@ fn application(tenant: &Tenant) -> Result<Application, StageError> {
 /// profile, and must not be held against the tenant later.
 fn check_starts(checked: &Checked, variant: &Variant, stage: &Stage) -> Result<(), StageError> {
     let bearer = stage.bearer.as_ref().map(|bearer| bearer.borrow().clone());
-    for (script, _) in &checked.journeys {
+    let of_load = checked.journeys.iter().map(|(script, _)| script);
+    for script in of_load.chain(&checked.registering) {
         let policy = variant.policy(&script.name);
         let start = (script.start.unwrap_or(stage.start), policy, bearer.as_ref());
         first_request(&stage.application, start)

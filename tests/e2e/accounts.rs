@@ -111,6 +111,12 @@ fn a_killed_run_is_cleaned_up_from_its_ledger_and_a_run_that_goes_on_is_not() {
     let ended = tenant.gander(&lab, &clean);
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert!(ended.stderr.contains("still going on"), "{}", ended.stderr);
+    let run = std::fs::read_link(lab.path("reports/latest")).expect("a link");
+    let run = run.file_name().and_then(|name| name.to_str()).expect("the id of a run").to_owned();
+    let by_tag = ["accounts", "clean-up", &profile, "--tag", &run];
+    let ended = tenant.gander(&lab, &by_tag);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("still going on"), "{}", ended.stderr);
     process.kill().expect("a process");
     process.wait().expect("an end");
     assert_eq!(users(&tenant), 4);
@@ -285,4 +291,152 @@ fn accounts_register_themselves_before_the_load_where_nobody_can_make_them() {
     let profile = lab.file("p.toml", &load.replace("count =", "journey = \"sign-on\"\ncount ="));
     let ended = lab.run(&["run", &profile]);
     assert!(ended.stderr.contains("does not register accounts"), "{}", ended.stderr);
+}
+
+/// A tenant whose codes come by mail to a fixed port that is free now, and the `[codes]` for it.
+fn with_mail() -> (Tenant, String) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = port.local_addr().expect("an address");
+    drop(port);
+    let codes = format!("[codes]\nsource = \"smtp-sink\"\nlisten = \"{address}\"\n");
+    (Tenant::start(&format!("[mail]\nsmtp = \"{address}\"\n")), codes)
+}
+
+/// By plus-addressing all mail of a load comes to one mailbox, and names begin with that. Journeys that
+/// register leave no ids on the ledger: their accounts are found by name.
+#[test]
+fn accounts_in_one_mailbox_are_listed_and_cleaned_up_by_ledger_and_by_tag() {
+    let (lab, (tenant, codes)) = (Lab::new(), with_mail());
+    add_jane(&tenant, "load+jane@load.example.com");
+    let mailbox = "[identities]\nmailbox = \"load\"\n";
+    let load =
+        "[journeys]\nregister = 1\n[workload]\nusers = 2\niterations = 6\nwarm_up = \"0s\"\n";
+    let profile = lab.file("p.toml", &format!("{}{mailbox}{codes}{load}", tenant.profile()));
+    let bare = lab.file("bare.toml", &format!("{}{QUIET}", tenant.profile()));
+    let ended = tenant.gander(&lab, &["run", &profile]);
+    assert_eq!((ended.code, users(&tenant)), (0, 7), "{}", ended.stderr);
+    let clean = ["accounts", "clean-up", &profile, "--ledger", "reports/latest"];
+    let ended = tenant.gander(&lab, &[&clean[..], &["--dry-run"]].concat());
+    assert!(ended.stderr.contains("6 accounts would be removed"), "{}", ended.stderr);
+    // The ledger itself says what they begin with, whatever the profile has.
+    let ended = tenant.gander(&lab, &["accounts", "clean-up", &bare, "--ledger", "reports/latest"]);
+    assert_eq!((ended.code, users(&tenant)), (0, 1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("6 accounts removed"), "{}", ended.stderr);
+
+    // Whoever provisions has them in the mailbox, too; without a ledger the mailbox has to be known.
+    let make = ["accounts", "provision", &profile, "-c", "2", "--tag", "x", "-o", "a.csv"];
+    for _ in 0..2 {
+        let ended = tenant.gander(&lab, &make);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        // Names that are taken are known without a ledger.
+        std::fs::remove_dir_all(lab.path("reports/x")).expect("a folder");
+    }
+    let csv = std::fs::read_to_string(lab.path("a.csv")).expect("a file");
+    assert!(csv.contains("load+gander-x-1-0@load.example.com"), "{csv}");
+    let ended = tenant.gander(&lab, &["accounts", "list", &profile]);
+    assert_eq!(ended.stdout, "tag,accounts\nx,4\n", "{}", ended.stderr);
+    let by_tag = ["accounts", "clean-up", &bare, "--tag", "x"];
+    let ended = tenant.gander(&lab, &by_tag);
+    assert!(ended.stderr.contains("0 accounts removed"), "{}", ended.stderr);
+    let ended = tenant.gander(&lab, &[&by_tag[..], &["--mailbox", "load"]].concat());
+    assert_eq!((ended.code, users(&tenant)), (0, 1), "{}", ended.stderr);
+}
+
+/// A killed run that registered its accounts in one mailbox has them again when it is taken up.
+#[test]
+fn accounts_that_registered_first_in_one_mailbox_are_used_on_after_a_kill() {
+    let (lab, (tenant, codes)) = (Lab::new(), with_mail());
+    let load = "count = 4\n[identities]\nmailbox = \"load\"\n[journeys]\nsign-on = 1\n\
+                [workload]\nusers = 2\nduration = \"5s\"\nwarm_up = \"0s\"\n";
+    let profile = tenant.profile().replace("\"provision\"", "\"register-first\"");
+    let profile = lab.file("p.toml", &format!("{profile}{load}{codes}"));
+    let mut command = lab.command(&["run", &profile, "-o", "reports/latest"]);
+    command.env("WORKER_SECRET", tenant.worker_secret());
+    let mut process =
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a binary that starts");
+    after_intervals(&lab, 1);
+    process.kill().expect("a process");
+    process.wait().expect("an end");
+    let ended = tenant.gander(&lab, &["run", &profile, "--resume", "reports/latest"]);
+    // A busy machine makes an invalid run.
+    assert!([0, 5].contains(&ended.code), "{}", ended.stderr);
+    let row = &crate::run::summary(&lab.path("reports/latest"))["journeys"][0];
+    assert_eq!(row["faults"]["no-account"], serde_json::Value::Null, "{row}");
+    assert_eq!(users(&tenant), 4);
+}
+
+/// What fails for everybody is not tried with all of them: each try is a flow start, and perhaps a mail.
+#[test]
+fn registrations_that_cannot_work_end_after_a_few() {
+    let lab = Lab::new();
+    let load = "[accounts]\nsource = \"register-first\"\ncount = 300\n[journeys]\nsign-on = 1\n\
+                [codes]\nsource = \"fixed\"\ncode = \"${CODE:-wrong}\"\n";
+    let profile = lab.file("p.toml", load);
+    let ended = lab.run(&["run", &profile, "-o", "run"]);
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    assert!(ended.stderr.contains("0 of 300 accounts could be registered"), "{}", ended.stderr);
+    let ledger = std::fs::read_to_string(lab.path("run/ledger.jsonl")).expect("a ledger");
+    let tried = ledger.lines().filter(|line| line.contains("\"event\":\"made\"")).count();
+    assert!((8..20).contains(&tried), "{tried} people tried");
+    // A start by policy without a policy is found before anybody tries.
+    let tenant = Tenant::start("");
+    let load = load_of(&tenant, "register-first", "[journeys]\nsign-on = 1\n");
+    let load = load.replace("[tenant]\n", "[tenant]\nstart = \"policy\"\n");
+    let ended = tenant.gander(&lab, &["check", &lab.file("policy.toml", &load)]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("journey `register` starts a policy"), "{}", ended.stderr);
+}
+
+/// Each run of a series begins with moving the link `reports/latest`.
+#[test]
+fn a_series_uses_the_ledger_that_a_link_led_to_at_its_beginning() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    let ended = tenant.gander(&lab, &["accounts", "provision", &profile, "-c", "4", "--tag", "x"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    std::os::unix::fs::symlink("x", lab.path("reports/latest")).expect("a link");
+    let load = lab.file("load.toml", &load_of(&tenant, "ledger:reports/latest", SIGN_ON));
+    let ended = tenant.gander(&lab, &["run", &load, "--repeat", "2"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(!ended.stderr.contains("no-account"), "{}", ended.stderr);
+}
+
+#[test]
+fn mails_of_an_environment_are_led_to_a_sink_and_back() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let codes = "[codes]\nuser = \"tenant\"\npassword = \"${SINK:-s1nk-s3cret}\"\n";
+    let profile = lab.file("p.toml", &format!("{}{codes}{QUIET}", tenant.profile()));
+    let gander = |arguments: &[&str]| tenant.gander(&lab, arguments);
+    let shown = || gander(&["mail", "show", &profile]).stdout;
+    assert!(shown().ends_with("go by the platform's own mail service\n"), "{}", shown());
+    let to = ["mail", "point", &profile, "--to", "sink.example.com:2525", "--save", "before.json"];
+    let ended = gander(&to);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("`gander mail restore before.json`"), "{}", ended.stderr);
+    let ended = gander(&["mail", "show", &profile]);
+    assert!(ended.stdout.contains("the SMTP server sink.example.com:2525"), "{}", ended.stdout);
+    assert!(ended.stderr.contains("could not put it back"), "{}", ended.stderr);
+    // Again nothing is changed; elsewhere it is refused, because what is there could not be put back.
+    let ended = gander(&to);
+    assert!(ended.code == 0 && ended.stderr.contains("nothing was changed"), "{}", ended.stderr);
+    let other = ["mail", "point", &profile, "--to", "other.example.com:25", "--save", "b.json"];
+    let ended = gander(&other);
+    assert_eq!((ended.code, lab.path("b.json").exists()), (3, false), "{}", ended.stderr);
+    assert!(ended.stderr.contains("nobody can read that"), "{}", ended.stderr);
+    for _ in 0..2 {
+        let ended = gander(&["mail", "restore", "before.json", &profile]);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert!(shown().ends_with("go by the platform's own mail service\n"), "{}", shown());
+    }
+    for (path, content) in lab.files() {
+        let holds = String::from_utf8_lossy(&content).contains("s1nk-s3cret");
+        assert!(!holds || path.ends_with("p.toml"), "{}", path.display());
+    }
+    // A copy of another environment.
+    let text = std::fs::read_to_string(lab.path("before.json")).expect("a copy");
+    lab.file("before.json", &text.replace(&tenant.ready().environment_id, "e-2"));
+    let ended = gander(&["mail", "restore", "before.json", &profile]);
+    assert!(ended.code == 2 && ended.stderr.contains("of environment `e-2`"), "{}", ended.stderr);
+    let ended = lab.run(&["mail", "show"]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
 }
