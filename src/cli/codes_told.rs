@@ -17,10 +17,10 @@ pub(super) fn tell(pickup: Option<&Pickup>, terminal: &Terminal) {
 }
 
 fn counts(stats: &OfficeStats) -> String {
-    let OfficeStats { received, delivered, no_waiter, no_code, stale, surplus } = stats;
+    let OfficeStats { received, delivered, no_waiter, no_code, stale, late, surplus } = stats;
     format!(
         "mails: {received} came, {delivered} with a code for somebody; dropped: {no_code} without a code, \
-         {no_waiter} to nobody who waits, {stale} from before the wait, {surplus} too many"
+         {no_waiter} to nobody who waits, {stale} from before the wait, {late} after it, {surplus} too many"
     )
 }
 
@@ -59,6 +59,6 @@ mod tests {
         assert!(caution(&stray, &none).unwrap().contains("`[identities]`"));
         let trouble = Trouble { times: 2, last: Some("the mailbox answers 503".to_owned()) };
         insta::assert_snapshot!(caution(&usual, &trouble).unwrap(), @"codes could not be asked for 2 times; last, the mailbox answers 503");
-        insta::assert_snapshot!(counts(&usual), @"mails: 9 came, 6 with a code for somebody; dropped: 3 without a code, 0 to nobody who waits, 0 from before the wait, 0 too many");
+        insta::assert_snapshot!(counts(&usual), @"mails: 9 came, 6 with a code for somebody; dropped: 3 without a code, 0 to nobody who waits, 0 from before the wait, 0 after it, 0 too many");
     }
 }

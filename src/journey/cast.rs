@@ -53,6 +53,9 @@ pub struct Stage {
     pub codes: Option<Pickup>,
     /// How long to wait for a code.
     pub code_timeout: Duration,
+    /// Whether iterations begin on a schedule of their own: then none waits for an account that is kept
+    /// back, since it would begin late.
+    pub is_scheduled: bool,
     /// Pauses before each answer; none without.
     pub think: Option<ThinkTime>,
     /// Whether each request carries an id under which a stand-in keeps its own record.
@@ -64,6 +67,19 @@ pub struct Stage {
     pub bearer: Option<watch::Receiver<Secret>>,
     /// Origin of the page that a browser shows, if its preflights are to be sent, too.
     pub page: Option<HeaderValue>,
+}
+
+/// Pause before an account that is kept back is asked for again.
+const KEPT_BACK_PAUSE: Duration = Duration::from_millis(50);
+
+impl Stage {
+    /// How many accounts are kept back, since the codes that somebody asked for are still to come. Those
+    /// whose time is over are no more.
+    fn kept_back(&self) -> usize {
+        let Some(Pickup::Office(office)) = &self.codes else { return 0 };
+        office.release();
+        office.left()
+    }
 }
 
 /// Who plays in one iteration.
@@ -79,8 +95,12 @@ pub(super) struct Cast {
     /// How many requests have asked for a code so far.
     asked: usize,
     code: Option<Secret>,
+    /// Codes before that.
+    spent: Vec<Secret>,
     /// Whether the persona's account is on the ledger.
     foretold: bool,
+    /// How long a code may still come that the iteration does not wait for any more.
+    late_for: Duration,
 }
 
 impl Cast {
@@ -89,8 +109,14 @@ impl Cast {
     pub(super) fn gather(stage: &Stage, part: Part<'_>) -> Result<Self, (Fault, String)> {
         let lease = match part.script.account {
             Some(state) => {
-                let lease =
-                    stage.pool.lease(state).map_err(|none| (Fault::NoAccount, none.to_string()))?;
+                let kept = stage.kept_back();
+                let lease = stage.pool.lease(state).map_err(|none| {
+                    let why = match kept {
+                        0 => String::new(),
+                        kept => format!("; {kept} are kept back for codes that are still to come"),
+                    };
+                    (Fault::NoAccount, format!("{none}{why}"))
+                })?;
                 Some(Held::of(lease))
             }
             None => None,
@@ -107,7 +133,25 @@ impl Cast {
             _ => None,
         };
         let (index, persona) = (part.index, OnceLock::new());
-        Ok(Self { index, persona, address, lease, waiter, asked: 0, code: None, foretold: false })
+        let (code, spent) = (None, Vec::new());
+        let (asked, foretold) = (0, false);
+        let late_for = stage.code_timeout.saturating_mul(2);
+        Ok(Self { index, persona, address, lease, waiter, asked, code, spent, foretold, late_for })
+    }
+
+    /// The same as soon as there is an account, if those that there are too few of are kept back.
+    pub(super) async fn gather_in_time(
+        stage: &Stage,
+        part: Part<'_>,
+    ) -> Result<Self, (Fault, String)> {
+        loop {
+            match Self::gather(stage, part) {
+                Err((Fault::NoAccount, _)) if !stage.is_scheduled && stage.kept_back() > 0 => {
+                    tokio::time::sleep(KEPT_BACK_PAUSE).await;
+                }
+                gathered => return gathered,
+            }
+        }
     }
 
     fn persona(&self, stage: &Stage) -> &Persona {
@@ -166,6 +210,7 @@ impl Cast {
         let values =
             Variable::secret_ones().filter_map(|variable| self.value(variable, stage).ok());
         let mut secrets: Vec<Secret> = values.map(Secret::new).collect();
+        secrets.extend(self.spent.iter().cloned());
         if let Some(lease) = &self.lease {
             let before = lease.generation.saturating_sub(1);
             secrets.push(lease.password_of(before, &stage.key));
@@ -175,7 +220,7 @@ impl Cast {
 
     /// Remembers the code that a reply held: the last one is meant.
     pub(super) fn tell_code(&mut self, code: Secret) {
-        self.code = Some(code);
+        self.spent.extend(self.code.replace(code));
     }
 
     /// Waits for the code of the last request that asked for one. Returns how long it took; nothing
@@ -198,8 +243,19 @@ impl Cast {
         let number = self.asked.max(1);
         let (code, waited) =
             waiter.nth(number, stage.code_timeout).await.map_err(|_| Fault::CodeNotReceived)?;
-        self.code = Some(code);
+        self.tell_code(code);
         Ok(waited)
+    }
+
+    /// Whether a code may be asked for: nothing in the mailbox can be taken for it.
+    pub(super) fn is_ready(&self) -> bool {
+        self.waiter.as_ref().is_none_or(Waiter::is_ready)
+    }
+
+    /// Waits until a code may be asked for. Returns how long it took.
+    pub(super) async fn get_ready(&mut self, stage: &Stage) -> Result<Duration, Fault> {
+        let Some(waiter) = &mut self.waiter else { return Ok(Duration::ZERO) };
+        waiter.ready(stage.code_timeout).await.map_err(|_| Fault::CodeNotReceived)
     }
 
     /// Before a further code is asked for, waits for those that were: they are told apart by the
@@ -231,6 +287,8 @@ impl Cast {
     pub(super) fn foretell(&mut self, rule: &Rule, stage: &Stage) -> io::Result<()> {
         if rule.sends_code {
             self.asked += 1;
+            // The one of before is no answer to this request.
+            self.spent.extend(self.code.take());
         }
         if rule.creates_account {
             self.foretell_account(stage)?;
@@ -270,6 +328,14 @@ impl Cast {
         }
     }
 
+    /// Takes into account how a request that asks for a code ended: a call that nobody answered for the
+    /// flow, or that was never sent, asks for none.
+    pub(super) fn count_asked(&mut self, rule: &Rule, fault: Option<Fault>) {
+        if rule.sends_code && fault.is_some_and(|fault| UNHEARD.contains(&fault)) {
+            self.asked = self.asked.saturating_sub(1);
+        }
+    }
+
     /// After a fault nobody knows whether an account is still in a state that it has to be kept in.
     pub(super) fn give_up(&mut self) {
         if let Some(lease) = &mut self.lease {
@@ -284,3 +350,28 @@ impl Cast {
         }
     }
 }
+
+/// A leased account goes back once the codes are in that were asked for: whoever leases it next would
+/// take them for its own. One that was to be there by now may still come, so some more time is given.
+impl Drop for Cast {
+    fn drop(&mut self) {
+        if let (Some(waiter), Some(lease)) = (self.waiter.take(), self.lease.take()) {
+            waiter.leave(self.asked, self.late_for, Box::new(lease));
+        }
+    }
+}
+
+/// Faults of a request after which the flow has not seen it: no mail comes of it.
+const UNHEARD: &[Fault] = &[
+    Fault::RateLimited,
+    Fault::Blocked,
+    Fault::ForeignLink,
+    Fault::NotAcknowledged,
+    Fault::Dns,
+    Fault::ConnectRefused,
+    Fault::ConnectTimeout,
+    Fault::Tls,
+    Fault::HttpVersion,
+    Fault::ProxyRefused,
+    Fault::OutOfSockets,
+];

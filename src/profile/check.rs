@@ -80,6 +80,7 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
     checked.check_accounts(problems);
     checked.check_environments(problems);
     checked.check_acknowledged(typed, problems);
+    checked.check_delivery(&loaded.table, problems);
     checked
 }
 
@@ -424,6 +425,19 @@ impl Checked {
                 );
             }
         }
+    }
+
+    /// The embedded stand-in delivers to this machine by its number, for which no certificate of files
+    /// is good.
+    fn check_delivery(&self, table: &Table, problems: &Problems) {
+        if self.profile.names_tenant || !self.profile.codes.has_certificate() {
+            return;
+        }
+        let Some(Value::Table(codes)) = table.get("codes").map(|item| &item.value) else { return };
+        let place = codes.get("certificate").map(|item| &item.place);
+        let what = "the embedded stand-in cannot tell whose `codes.certificate` is";
+        let remedy = "leave `certificate` and `key` out: gander makes one that the stand-in trusts; or name a `[tenant]`";
+        problems.note(place, what, Some(remedy.to_owned()));
     }
 
     /// An owner acknowledges one environment, and a ledger of accounts belongs to one: where a variant
