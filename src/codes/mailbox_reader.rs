@@ -113,7 +113,10 @@ impl Reader {
                 items.reverse();
             }
             for item in items {
-                if self.seen.note(self.client.mark_of(&item, &person)) {
+                // A search may find more than it was asked for.
+                let named = self.client.recipients_of(&item);
+                let is_theirs = named.is_empty() || named.contains(&person);
+                if self.seen.note(self.client.mark_of(&item, &person)) && is_theirs {
                     let recipients = vec![person.clone()];
                     self.due.push(Due { item, recipients, is_page });
                 }

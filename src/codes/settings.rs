@@ -235,8 +235,7 @@ mod tests {
     #[test]
     fn nothing_that_lets_somebody_in_goes_over_the_network_in_the_clear() {
         let sink = "listen = \"0.0.0.0:25\"\nexpose = true\nuser = \"u\"\npassword = \"${PW}\"\n";
-        let provider =
-            "source = \"http-provider\"\nlisten = \"0.0.0.0:25\"\nexpose = true\ntoken = \"${T}\"\n";
+        let provider = "source = \"http-provider\"\nlisten = \"0.0.0.0:25\"\nexpose = true\ntoken = \"${T}\"\n";
         let mailbox = "source = \"http-mailbox\"\npreset = \"mailpit\"\n";
         for (text, complains) in [
             (sink.to_owned(), true),
@@ -246,7 +245,12 @@ mod tests {
             (provider.to_owned(), true),
             (format!("{provider}tls = \"implicit\"\n"), false),
             (format!("{mailbox}url = \"http://mail.x.test\"\ntoken = \"${{T}}\"\n"), true),
-            (format!("{mailbox}url = \"http://192.0.2.1:8025\"\nuser = \"u\"\npassword = \"${{T}}\"\n"), true),
+            (
+                format!(
+                    "{mailbox}url = \"http://192.0.2.1:8025\"\nuser = \"u\"\npassword = \"${{T}}\"\n"
+                ),
+                true,
+            ),
             (format!("{mailbox}url = \"https://mail.x.test\"\ntoken = \"${{T}}\"\n"), false),
             (format!("{mailbox}url = \"http://mail.x.test\"\n"), false),
             (format!("{mailbox}url = \"http://localhost:8025\"\ntoken = \"${{T}}\"\n"), false),
@@ -260,7 +264,8 @@ mod tests {
 
     #[test]
     fn a_token_that_no_header_takes_is_a_problem_and_is_not_shown() {
-        let mailbox = "source = \"http-mailbox\"\npreset = \"mailpit\"\nurl = \"http://localhost\"\n";
+        let mailbox =
+            "source = \"http-mailbox\"\npreset = \"mailpit\"\nurl = \"http://localhost\"\n";
         let problems = read(&format!("{mailbox}token = \"hush-7f3k\\n${{T}}\"\n")).1;
         assert!(problems.contains("`token` has characters that no header takes"), "{problems}");
         assert!(!problems.contains("hush"), "{problems}");

@@ -80,6 +80,11 @@ impl Stage {
         office.release();
         office.left()
     }
+
+    /// How long a code may still come that nobody waits for any more.
+    const fn late_for(&self) -> Duration {
+        self.code_timeout.saturating_mul(2)
+    }
 }
 
 /// Who plays in one iteration.
@@ -135,18 +140,22 @@ impl Cast {
         let (index, persona) = (part.index, OnceLock::new());
         let (code, spent) = (None, Vec::new());
         let (asked, foretold) = (0, false);
-        let late_for = stage.code_timeout.saturating_mul(2);
+        let late_for = stage.late_for();
         Ok(Self { index, persona, address, lease, waiter, asked, code, spent, foretold, late_for })
     }
 
-    /// The same as soon as there is an account, if those that there are too few of are kept back.
+    /// The same as soon as there is an account, if those that there are too few of are kept back; they are
+    /// for no longer than a code may be late.
     pub(super) async fn gather_in_time(
         stage: &Stage,
         part: Part<'_>,
     ) -> Result<Self, (Fault, String)> {
+        let began = stage.clock.now();
         loop {
+            let waited = stage.clock.now().saturating_duration_since(began);
+            let may_come = waited <= stage.late_for() && stage.kept_back() > 0;
             match Self::gather(stage, part) {
-                Err((Fault::NoAccount, _)) if !stage.is_scheduled && stage.kept_back() > 0 => {
+                Err((Fault::NoAccount, _)) if may_come => {
                     tokio::time::sleep(KEPT_BACK_PAUSE).await;
                 }
                 gathered => return gathered,
@@ -375,3 +384,147 @@ const UNHEARD: &[Fault] = &[
     Fault::ProxyRefused,
     Fault::OutOfSockets,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codes::office::{Arrival, Office};
+    use crate::davinci::form::{Client, Dialect};
+    use crate::davinci::oidc::Endpoints;
+    use crate::identity::account::Account;
+    use crate::identity::domain::EmailDomain;
+    use crate::journey::script::Script;
+    use std::time::SystemTime;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// A stage with one account, whose codes come by the office.
+    fn stage() -> (Stage, Office) {
+        let clock = Clock::by_hand(SystemTime::UNIX_EPOCH);
+        let office = Office::new(clock.clone());
+        let stage = Stage {
+            run: "r1".into(),
+            application: Arc::new(Application {
+                endpoints: Endpoints::new("http://127.0.0.1:1", Some("env")),
+                client_id: "app".to_owned(),
+                client_secret: None,
+                redirect_uri: "http://127.0.0.1/back".to_owned(),
+                scopes: vec!["openid".to_owned()],
+                client: Client::default(),
+                start_dialect: Dialect::default(),
+                authorize_parameters: Vec::new(),
+                headers: Vec::new(),
+            }),
+            clock,
+            seed: Seed(1),
+            locale: Locale::default(),
+            logins: Logins::new(&"r1".into(), 0, EmailDomain::default()),
+            key: PasswordKey::new(&Secret::new("0123456789abcdef".repeat(2))).unwrap(),
+            pool: Pool::new([Account::new("jane@x.test", AccountState::Ok, 0)]),
+            ledger: Arc::new(Ledger::new(tempfile::tempfile().unwrap())),
+            codes: Some(Pickup::Office(office.clone())),
+            code_timeout: SOON,
+            is_scheduled: true,
+            think: None,
+            call_ids: false,
+            start: Start::default(),
+            bearer: None,
+            page: None,
+        };
+        (stage, office)
+    }
+
+    fn script() -> Script {
+        let text = "name = \"x\"\ngoal = \"code\"\naccount = \"ok\"\n[[rule]]\nname = \"a\"\n\
+                    when = { fields = [\"f\"] }\nsends_code = true\n";
+        Script::parse("x.toml", text).unwrap()
+    }
+
+    fn mail(stage: &Stage, code: &str) -> Arrival {
+        let (code, at) = (Some(code.to_owned().into()), stage.clock.now());
+        Arrival { recipient: "jane@x.test".to_owned(), code, at, mark: None }
+    }
+
+    #[tokio::test]
+    async fn a_code_that_comes_too_late_is_no_code_of_the_next_iteration() {
+        let ((stage, office), script) = (stage(), script());
+        let part = Part { script: &script, policy: None, index: 0 };
+        let rule = &script.rules[0];
+        let mut first = Cast::gather(&stage, part).unwrap();
+        first.foretell(rule, &stage).unwrap();
+        stage.clock.advance(SOON);
+        first.give_up();
+        drop(first);
+        let (fault, why) = Cast::gather(&stage, part).map(|_| ()).unwrap_err();
+        assert_eq!(fault, Fault::NoAccount);
+        assert!(why.contains("1 are kept back for codes"), "{why}");
+        office.receive(mail(&stage, "first"));
+        let mut second = Cast::gather(&stage, part).unwrap();
+        second.foretell(rule, &stage).unwrap();
+        office.receive(mail(&stage, "second"));
+        second.fetch_code(&stage).await.unwrap();
+        assert_eq!(second.value(Variable::Code, &stage).unwrap(), "second");
+        drop(second);
+        assert!(Cast::gather(&stage, part).is_ok(), "all codes came");
+    }
+
+    #[test]
+    fn an_account_is_lent_again_when_no_code_comes_for_it() {
+        for (fault, is_kept) in [
+            (None, true),
+            (Some(Fault::ReadTimeout), true),
+            (Some(Fault::Http5xx), true),
+            (Some(Fault::RateLimited), false),
+            (Some(Fault::ConnectRefused), false),
+        ] {
+            let ((stage, office), script) = (stage(), script());
+            let part = Part { script: &script, policy: None, index: 0 };
+            let mut cast = Cast::gather(&stage, part).unwrap();
+            cast.foretell(&script.rules[0], &stage).unwrap();
+            cast.count_asked(&script.rules[0], fault);
+            drop(cast);
+            assert_eq!(Cast::gather(&stage, part).is_err(), is_kept, "{fault:?}");
+            stage.clock.advance(SOON * 2);
+            assert!(Cast::gather(&stage, part).is_ok(), "{fault:?}");
+            assert_eq!(office.left(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn users_that_follow_no_schedule_wait_for_an_account_that_is_kept_back() {
+        let ((stage, office), script) = (stage(), script());
+        let stage = Stage { is_scheduled: false, ..stage };
+        let part = Part { script: &script, policy: None, index: 0 };
+        let mut first = Cast::gather(&stage, part).unwrap();
+        first.foretell(&script.rules[0], &stage).unwrap();
+        drop(first);
+        let code_comes = async {
+            tokio::task::yield_now().await;
+            office.receive(mail(&stage, "first"));
+        };
+        let (gathered, ()) = tokio::join!(Cast::gather_in_time(&stage, part), code_comes);
+        let gathered = gathered.map_err(|(fault, why)| format!("{fault:?} {why}")).unwrap();
+        let none = Cast::gather_in_time(&stage, part).await.map(|_| ()).unwrap_err();
+        assert_eq!(none.0, Fault::NoAccount, "the one that there is, is in use");
+        drop(gathered);
+    }
+
+    #[tokio::test]
+    async fn the_code_of_one_request_is_not_entered_for_the_next() {
+        let ((stage, _), script) = (stage(), script());
+        let pickup = crate::codes::reply::ReplyCode {
+            pointer: "/code".parse().unwrap(),
+            pattern: crate::codes::extract::CodePattern::default(),
+        };
+        let stage = Stage { codes: Some(Pickup::Reply(pickup)), ..stage };
+        let part = Part { script: &script, policy: None, index: 0 };
+        let mut cast = Cast::gather(&stage, part).unwrap();
+        cast.foretell(&script.rules[0], &stage).unwrap();
+        cast.tell_code("ab12cd34".to_owned().into());
+        assert!(cast.fetch_code(&stage).await.is_ok());
+        cast.foretell(&script.rules[0], &stage).unwrap();
+        assert_eq!(cast.fetch_code(&stage).await.unwrap_err(), Fault::CodeNotReceived);
+        let known = cast.secrets(&stage);
+        assert!(known.iter().any(|secret| secret.expose() == "ab12cd34"), "it is still a secret");
+    }
+}
