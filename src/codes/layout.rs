@@ -220,7 +220,8 @@ fn path(own: &mut Section<'_>, key: &'static str) -> Option<String> {
     let is_path = sample.is_empty() || sample.starts_with(['/', '?']);
     let is_taken = format!("http://localhost{sample}").parse::<http::Uri>().is_ok();
     // A reference that could not be looked up is a problem already.
-    if !(is_path && is_taken) && !path.contains("${") {
+    let is_unknown = path.contains("${");
+    if !is_unknown && !(is_path && is_taken) {
         let what = format!("`{}` is no path that can be asked for", own.name(key));
         let remedy = "begin it with `/`, and write `%20` for a blank; look for a line end, too";
         own.problems().note(Some(&place), what, Some(remedy.to_owned()));

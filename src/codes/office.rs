@@ -539,7 +539,7 @@ mod tests {
     }
 
     /// Something that says whether it is still kept.
-    fn keepsake() -> (Box<Arc<()>>, std::sync::Weak<()>) {
+    fn keepsake() -> (Box<dyn Debug + Send>, std::sync::Weak<()>) {
         let kept = Arc::new(());
         let watched = Arc::downgrade(&kept);
         (Box::new(kept), watched)

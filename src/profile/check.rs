@@ -549,6 +549,18 @@ mod tests {
         Typed { acknowledge: Some("C1"), environment: Some("one"), calls_nothing: false };
 
     #[test]
+    fn a_certificate_of_files_is_not_shown_to_the_embedded_stand_in() {
+        let codes = "[codes]\ntls = \"implicit\"\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
+        let problems = problems_of(codes, Typed::default());
+        assert!(problems.contains("`codes.certificate`"), "{problems}");
+        let tenant = "[tenant]\nauth_url = \"http://127.0.0.1:1\"\n";
+        let problems = problems_of(&format!("{tenant}{codes}"), Typed::default());
+        assert!(!problems.contains("codes.certificate"), "{problems}");
+        let problems = problems_of("[codes]\ntls = \"implicit\"\n", Typed::default());
+        assert!(!problems.contains("codes.certificate"), "{problems}");
+    }
+
+    #[test]
     fn two_variants_of_one_environment_are_acknowledged_once() {
         let text = format!(
             "{OUTSIDE}[[variant]]\nname = \"v1\"\n[[variant]]\nname = \"v2\"\n[variant.tenant]\nclient_id = \"b\"\n"
