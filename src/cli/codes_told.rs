@@ -17,10 +17,10 @@ pub(super) fn tell(pickup: Option<&Pickup>, terminal: &Terminal) {
 }
 
 fn counts(stats: &OfficeStats) -> String {
-    let OfficeStats { received, delivered, no_waiter, no_code, stale, surplus } = stats;
+    let OfficeStats { received, delivered, no_waiter, no_code, stale, late, surplus } = stats;
     format!(
         "mails: {received} came, {delivered} with a code for somebody; dropped: {no_code} without a code, \
-         {no_waiter} to nobody who waits, {stale} from before the wait, {surplus} too many"
+         {no_waiter} to nobody who waits, {stale} from before the wait, {late} after it, {surplus} too many"
     )
 }
 
@@ -31,6 +31,12 @@ fn caution(stats: &OfficeStats, trouble: &Trouble) -> Option<String> {
     }
     if stats.received == 0 || stats.delivered > 0 {
         return None;
+    }
+    if stats.late > 0 {
+        let late = stats.late;
+        return Some(format!(
+            "{late} codes came after the wait for them, and none within it; raise `codes.timeout`"
+        ));
     }
     Some(match stats.no_code {
         0 => format!(
@@ -57,8 +63,10 @@ mod tests {
         assert!(caution(&blank, &none).unwrap().contains("`codes.pattern`"));
         let stray = OfficeStats { received: 9, no_waiter: 9, ..OfficeStats::default() };
         assert!(caution(&stray, &none).unwrap().contains("`[identities]`"));
+        let late = OfficeStats { received: 9, no_code: 3, late: 6, ..OfficeStats::default() };
+        assert!(caution(&late, &none).unwrap().contains("`codes.timeout`"));
         let trouble = Trouble { times: 2, last: Some("the mailbox answers 503".to_owned()) };
         insta::assert_snapshot!(caution(&usual, &trouble).unwrap(), @"codes could not be asked for 2 times; last, the mailbox answers 503");
-        insta::assert_snapshot!(counts(&usual), @"mails: 9 came, 6 with a code for somebody; dropped: 3 without a code, 0 to nobody who waits, 0 from before the wait, 0 too many");
+        insta::assert_snapshot!(counts(&usual), @"mails: 9 came, 6 with a code for somebody; dropped: 3 without a code, 0 to nobody who waits, 0 from before the wait, 0 after it, 0 too many");
     }
 }

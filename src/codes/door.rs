@@ -132,6 +132,20 @@ impl DoorSettings {
     }
 }
 
+impl DoorSettings {
+    /// Refuses a door that other machines reach and where a password or token comes in without TLS.
+    pub fn refuse_in_the_clear(&self, section: &mut Section<'_>, asks_who: bool) {
+        let is_near = !self.expose || self.listen.ip().is_loopback();
+        if !asks_who || is_near || self.tls != Encryption::Off {
+            return;
+        }
+        let place = section.item("expose").map(|item| &item.place);
+        let what = "the tenant's password or token would come in in the clear";
+        let remedy = "set `tls`, or listen at 127.0.0.1 behind something that speaks TLS";
+        section.problems().note(place, what, Some(remedy.to_owned()));
+    }
+}
+
 impl Door {
     /// Begins to listen. Every connection is handed to `serve`, whose future ends it; `busy` is sent
     /// to those for whom there is no room.

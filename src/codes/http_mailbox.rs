@@ -1,30 +1,24 @@
 //! A mailbox with an HTTP interface, asked again and again for what is new in it.
 //!
-//! Mails that are there at the start are nobody's. A mail is read when somebody waits at one of its
-//! addresses; it is never changed or deleted.
+//! Mails that are there at the start, or before somebody begins to wait where one person is asked for at
+//! a time, are nobody's. A mail is read when somebody waits at one of its addresses; it is never deleted.
 
 use super::credentials::Credentials;
 use super::extract::CodePattern;
-use super::http_provider::address_in;
-use super::layout::{Layout, Order};
-use super::mail::{code_in, code_in_text};
-use super::office::{Arrival, Office};
+use super::layout::Layout;
+use super::mailbox_client::Client;
+use super::mailbox_reader::Reader;
+use super::office::Office;
 use super::reach::Reach;
-use super::reply::text_of;
+use super::watch::Watch;
 use crate::base::clock::Clock;
-use crate::base::document::Section;
+use crate::base::document::{Place, Section};
 use crate::base::remedy::Remedy;
 use crate::base::secret::Secret;
 use crate::base::units::Span;
-use crate::transport::{ApiClient, SetUpError, TransportFault};
-use bytes::Bytes;
-use http::{HeaderValue, Request, StatusCode, Uri, header};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
-use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use crate::transport::{AllowedHost, SetUpError, TransportFault};
+use http::{HeaderValue, Uri};
 use std::time::Duration;
-use tokio::task::{AbortHandle, JoinSet};
 
 /// Where a mailbox is and how it is asked.
 #[derive(Clone, Debug)]
@@ -61,9 +55,9 @@ pub enum MailboxError {
     /// It says something that cannot be read.
     #[error("what the mailbox answers is not a list of mails")]
     Unreadable,
-    /// What is asked cannot be put into a request.
-    #[error("`{path}` cannot be asked for")]
-    Path { path: String },
+    /// What is asked cannot be put into a request. The text stays out of the message: it may hold a key.
+    #[error("what `{key}` says cannot be asked for")]
+    Path { key: &'static str },
 }
 
 impl Remedy for MailboxError {
@@ -84,27 +78,21 @@ impl Remedy for MailboxError {
                 "see that `codes.preset` names this kind of mailbox, or describe it in `[codes.mailbox]`"
                     .to_owned()
             }
-            Self::Path { .. } => "look at the paths in `[codes.mailbox]`".to_owned(),
+            Self::Path { .. } => {
+                "look for blanks and line ends in it, and in what it is filled in with".to_owned()
+            }
         })
     }
 }
-
-/// Questions at a time, where single mails or people are asked for.
-const AT_ONCE: usize = 8;
-
-/// Mails remembered as read; a list that goes back further is read again, which harms nobody.
-const MOST_SEEN: usize = 200_000;
-
-/// Most parts of one list that are asked for in a row.
-const MOST_PARTS: usize = 200;
 
 impl MailboxSettings {
     /// Takes the keys of `[codes]` that are the mailbox's; none where one that is needed is missing.
     pub fn read(section: &mut Section<'_>) -> Option<Self> {
         let layout = Layout::read(section);
         let url = section.required_text("url", "say where the mailbox is: `http://127.0.0.1:8025`");
+        let (place, url) = url.map(|url| (url.place, url.value)).unzip();
         let settings = Self {
-            url: url.map(|url| url.value.trim_end_matches('/').to_owned()).unwrap_or_default(),
+            url: url.map(|url| url.trim_end_matches('/').to_owned()).unwrap_or_default(),
             inbox: section.text("inbox").map(|text| text.value).unwrap_or_default(),
             credentials: Credentials::read(section),
             token: section.secret("token"),
@@ -120,11 +108,30 @@ impl MailboxSettings {
             let what = "a question cannot bring both a password and a token";
             section.problems().note(place, what, Some(remedy));
         }
+        settings.refuse_what_cannot_be_sent(section, place.as_ref());
         (!settings.url.is_empty()).then_some(settings)
     }
-}
 
-impl MailboxSettings {
+    fn refuse_what_cannot_be_sent(&self, section: &mut Section<'_>, place: Option<&Place>) {
+        let says_who = self.credentials.is_some() || self.token.is_some();
+        let is_open = |uri: &Uri| {
+            uri.scheme_str() == Some("http")
+                && AllowedHost::of(uri).is_some_and(|host| !host.is_local())
+        };
+        if says_who && self.url.parse().is_ok_and(|uri| is_open(&uri)) {
+            let what = "the mailbox's password or token would be sent in the clear";
+            let remedy = format!("let `{}` begin with `https://`", section.name("url"));
+            section.problems().note(place, what, Some(remedy));
+        }
+        let fits = |value: Secret| HeaderValue::from_str(value.expose()).is_ok();
+        if !self.authorization().is_none_or(fits) {
+            let place = section.item("token").map(|item| &item.place);
+            let what = format!("`{}` has characters that no header takes", section.name("token"));
+            let remedy = "look for a line end at its end, and for letters that are not English";
+            section.problems().note(place, what, Some(remedy.to_owned()));
+        }
+    }
+
     /// The `Authorization` header of every question; none to bring none.
     pub fn authorization(&self) -> Option<Secret> {
         if let Some(known) = &self.credentials {
@@ -154,300 +161,48 @@ pub(super) fn read_poll(section: &mut Section<'_>) -> Duration {
 /// A mailbox that is watched. Dropping it ends that.
 #[derive(Debug)]
 pub struct HttpMailbox {
-    watch: AbortHandle,
+    _watch: Watch,
 }
 
 impl HttpMailbox {
     /// Asks once, so that a mailbox that cannot be asked is known before anybody waits, and goes on
-    /// asking.
+    /// asking. One that is asked for one person at a time is asked first when somebody begins to wait.
     pub async fn start(
         settings: &MailboxSettings,
         pattern: &CodePattern,
         (office, clock): (Office, Clock),
         reach: &Reach,
     ) -> Result<Self, MailboxError> {
-        let url = &settings.url;
-        let api = reach.api_client(url, &clock)?;
-        let shared =
-            Shared { settings: settings.clone(), pattern: pattern.clone(), office, clock, api };
-        let mut reader = Reader { shared: Arc::new(shared), seen: Seen::default(), skip: 0 };
-        if !settings.layout.is_personal() {
-            reader.read(true).await?;
-        }
-        Ok(Self { watch: tokio::spawn(watch(reader)).abort_handle() })
-    }
-}
-
-impl Drop for HttpMailbox {
-    fn drop(&mut self) {
-        self.watch.abort();
-    }
-}
-
-async fn watch(mut reader: Reader) {
-    let office = reader.shared.office.clone();
-    loop {
-        tokio::time::sleep(reader.shared.settings.poll).await;
-        let read = if reader.shared.settings.layout.is_personal() {
-            reader.read_for_people().await
-        } else if office.is_open() {
-            reader.read(false).await
+        let api = reach.api_client(&settings.url, &clock)?;
+        let client = Client::new(settings.clone(), pattern.clone(), api);
+        let mut reader = Reader::new(client, office.clone(), clock);
+        if settings.layout.is_personal() {
+            office.look_first();
         } else {
-            Ok(())
+            reader.pass_over().await?;
+        }
+        let pause = settings.poll;
+        Ok(Self { _watch: Watch::over(watch(reader, office.clone(), pause), office) })
+    }
+}
+
+async fn watch(mut reader: Reader, office: Office, pause: Duration) {
+    let mut sleep = Box::pin(tokio::time::sleep(pause));
+    loop {
+        let is_time = tokio::select! {
+            () = &mut sleep => true,
+            () = office.somebody_opens(), if reader.is_personal() => false,
+        };
+        let read = match (reader.is_personal(), is_time) {
+            (false, _) => reader.read().await,
+            (true, true) => reader.read_for_people().await,
+            (true, false) => reader.look_around().await,
         };
         if let Err(error) = read {
             office.note_trouble(error.to_string());
         }
-    }
-}
-
-/// What all questions share.
-struct Shared {
-    settings: MailboxSettings,
-    pattern: CodePattern,
-    office: Office,
-    clock: Clock,
-    api: ApiClient,
-}
-
-struct Reader {
-    shared: Arc<Shared>,
-    seen: Seen,
-    /// Mails of a list whose oldest come first that need not be asked for again.
-    skip: usize,
-}
-
-/// Mails that were looked at.
-#[derive(Default)]
-struct Seen {
-    ids: HashSet<String>,
-    order: VecDeque<String>,
-}
-
-impl Seen {
-    fn has(&self, id: &str) -> bool {
-        self.ids.contains(id)
-    }
-
-    /// Notes a mail; whether it is new.
-    fn note(&mut self, id: String) -> bool {
-        if !self.ids.insert(id.clone()) {
-            return false;
+        if is_time {
+            sleep.set(tokio::time::sleep(pause));
         }
-        self.order.push_back(id);
-        if self.order.len() > MOST_SEEN
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
-        true
-    }
-}
-
-impl Reader {
-    /// Looks through the list for what is new; `only_notes`: what is there is nobody's.
-    async fn read(&mut self, only_notes: bool) -> Result<(), MailboxError> {
-        let layout = self.shared.settings.layout.clone();
-        let mut fresh = Vec::new();
-        let mut skip = self.skip;
-        for page in 0..MOST_PARTS {
-            let items = self.shared.list(&layout, (skip, page), "").await?;
-            let overlaps = |item: &Value| self.seen.has(&self.shared.id_of(item, ""));
-            if page == 0 && skip > 0 && !items.first().is_some_and(overlaps) {
-                // The last one known is not where it was: somebody took mails out of the list.
-                (self.skip, skip) = (0, 0);
-                continue;
-            }
-            let count = items.len();
-            let before = fresh.len();
-            for item in items {
-                if self.seen.note(self.shared.id_of(&item, "")) {
-                    fresh.push(item);
-                }
-            }
-            skip += count;
-            let new = fresh.len() - before;
-            let goes_on = match layout.order {
-                Order::OldestFirst => new > 0,
-                Order::NewestFirst => new > 0 && new == count,
-            };
-            if !goes_on || !layout.has_parts() {
-                break;
-            }
-        }
-        if layout.order == Order::OldestFirst && layout.has_parts() {
-            self.skip = skip.saturating_sub(1);
-        }
-        if layout.order == Order::NewestFirst {
-            fresh.reverse();
-        }
-        if !only_notes {
-            self.shared.hand_out(fresh).await;
-        }
-        Ok(())
-    }
-
-    /// Asks for everybody who is held up.
-    async fn read_for_people(&mut self) -> Result<(), MailboxError> {
-        let layout = self.shared.settings.layout.clone();
-        let mut people = self.shared.office.wanting().into_iter();
-        let mut asked: JoinSet<(String, Result<Vec<Value>, MailboxError>)> = JoinSet::new();
-        let mut trouble = None;
-        loop {
-            while asked.len() < AT_ONCE
-                && let Some(person) = people.next()
-            {
-                let (shared, layout) = (self.shared.clone(), layout.clone());
-                asked.spawn(async move {
-                    let items = shared.list(&layout, (0, 0), &person).await;
-                    (person, items)
-                });
-            }
-            let Some(answered) = asked.join_next().await else { break };
-            let Ok((person, items)) = answered else { continue };
-            let mut items = match items {
-                // Nothing there for this person yet.
-                Err(MailboxError::Refused { status: 404 }) => continue,
-                Err(error) => {
-                    trouble = Some(error);
-                    continue;
-                }
-                Ok(items) => items,
-            };
-            if layout.order == Order::NewestFirst {
-                items.reverse();
-            }
-            for item in items {
-                if self.seen.note(self.shared.id_of(&item, &person)) {
-                    let code = self.shared.code_of(&item);
-                    // A page about a person without a code is a mailbox without a mail.
-                    if code.is_some() {
-                        let at = self.shared.clock.now();
-                        self.shared.office.receive(Arrival { recipient: person.clone(), code, at });
-                    }
-                }
-            }
-        }
-        trouble.map_or(Ok(()), Err)
-    }
-}
-
-impl Shared {
-    /// A part of the list. `person` stands for `{recipient}`.
-    async fn list(
-        &self,
-        layout: &Layout,
-        (skip, page): (usize, usize),
-        person: &str,
-    ) -> Result<Vec<Value>, MailboxError> {
-        let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let path = layout
-            .list
-            .replace("{skip}", &skip.to_string())
-            .replace("{page}", &page.to_string())
-            .replace("{inbox}", &escaped(&self.settings.inbox))
-            .replace("{recipient}", &escaped(person));
-        let body = self.get(&path).await?;
-        let document = match serde_json::from_slice::<Value>(&body) {
-            Ok(document) => document,
-            // For one person any text will do.
-            Err(_) if layout.is_personal() => {
-                Value::String(String::from_utf8_lossy(&body).into_owned())
-            }
-            Err(_) => return Err(MailboxError::Unreadable),
-        };
-        let found = layout.items.all(&document);
-        match found.as_slice() {
-            [Value::Array(items)] => Ok(items.clone()),
-            [Value::Null] => Ok(Vec::new()),
-            [item] if layout.is_personal() => Ok(vec![(*item).clone()]),
-            [] if layout.is_personal() => Ok(Vec::new()),
-            _ => Err(MailboxError::Unreadable),
-        }
-    }
-
-    async fn get(&self, path: &str) -> Result<Bytes, MailboxError> {
-        let wrong = || MailboxError::Path { path: path.to_owned() };
-        let uri: Uri = format!("{}{path}", self.settings.url).parse().map_err(|_| wrong())?;
-        let mut request = Request::get(uri).header(header::ACCEPT, "application/json");
-        if let Some(value) = self.settings.authorization() {
-            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| wrong())?;
-            value.set_sensitive(true);
-            request = request.header(header::AUTHORIZATION, value);
-        }
-        let request = request.body(Bytes::new()).map_err(|_| wrong())?;
-        let reply = self.api.call(request).await?;
-        if reply.status() == StatusCode::OK {
-            return Ok(reply.into_body());
-        }
-        Err(MailboxError::Refused { status: reply.status().as_u16() })
-    }
-
-    /// What tells a mail from others. Where the mailbox has nothing for that, it is what it says.
-    fn id_of(&self, item: &Value, person: &str) -> String {
-        let id = self.settings.layout.id.as_ref().and_then(|id| id.text(item));
-        format!("{person} {}", id.unwrap_or_else(|| item.to_string()))
-    }
-
-    /// Hands mails out in their order, the oldest first; texts that the list lacks are fetched.
-    async fn hand_out(self: &Arc<Self>, items: Vec<Value>) {
-        let mut due = VecDeque::from(items);
-        while !due.is_empty() {
-            let batch: Vec<Value> = due.drain(..due.len().min(AT_ONCE)).collect();
-            let mut fetched = JoinSet::new();
-            for (place, item) in batch.into_iter().enumerate() {
-                let shared = self.clone();
-                fetched.spawn(async move { (place, shared.read_mail(item).await) });
-            }
-            let mut mails: Vec<_> = fetched.join_all().await;
-            mails.sort_by_key(|(place, _)| *place);
-            for arrival in mails.into_iter().filter_map(|(_, mail)| mail) {
-                self.office.receive(arrival);
-            }
-        }
-    }
-
-    async fn read_mail(&self, item: Value) -> Option<Arrival> {
-        let at = self.clock.now();
-        let recipients = self.recipients_of(&item);
-        let waiting = recipients.iter().find(|recipient| self.office.is_open_at(recipient));
-        let Some(recipient) = waiting.cloned() else {
-            let recipient = recipients.into_iter().next().unwrap_or_default();
-            return Some(Arrival { recipient, code: None, at });
-        };
-        let whole = match (&self.settings.layout.message, &self.settings.layout.id) {
-            (Some(path), Some(id)) => {
-                let id = id.text(&item)?;
-                let id = utf8_percent_encode(&id, NON_ALPHANUMERIC).to_string();
-                match self.get(&path.replace("{id}", &id)).await {
-                    Ok(body) => serde_json::from_slice(&body).unwrap_or(Value::Null),
-                    Err(error) => {
-                        self.office.note_trouble(error.to_string());
-                        Value::Null
-                    }
-                }
-            }
-            _ => item,
-        };
-        Some(Arrival { recipient, code: self.code_of(&whole), at })
-    }
-
-    fn recipients_of(&self, item: &Value) -> Vec<String> {
-        let pointers = self.settings.layout.recipients.iter();
-        let found = pointers.flat_map(|pointer| pointer.all(item)).filter_map(text_of);
-        found.map(|text| address_in(&text).to_owned()).collect()
-    }
-
-    fn code_of(&self, mail: &Value) -> Option<Secret> {
-        let layout = &self.settings.layout;
-        if let Some(raw) = &layout.raw {
-            return code_in(raw.text(mail)?.as_bytes(), &self.pattern);
-        }
-        if layout.texts.is_empty() {
-            return code_in_text(&text_of(mail).unwrap_or_else(|| mail.to_string()), &self.pattern);
-        }
-        let texts = layout.texts.iter().flat_map(|text| text.all(mail)).filter_map(text_of);
-        let mut texts = texts;
-        texts.find_map(|text| code_in_text(&text, &self.pattern))
     }
 }

@@ -10,6 +10,7 @@ use super::door::{Door, DoorError, DoorSettings, Encryption};
 use super::extract::CodePattern;
 use super::mail::code_in_text;
 use super::office::{Arrival, Office};
+use super::reached_here;
 use super::reply::Pointer;
 use crate::base::clock::Clock;
 use crate::base::document::Section;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// How notifications are received.
 #[derive(Clone, Debug)]
@@ -52,7 +54,7 @@ pub const ENCRYPTIONS: &[(&str, Encryption)] =
 /// The largest notification, in bytes.
 const LARGEST: usize = 1 << 20;
 
-/// How long a client may take for the head of a request.
+/// How long a client may take for the head of a request, and for its body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const BUSY: &[u8] =
@@ -88,6 +90,7 @@ impl ProviderSettings {
             let remedy = "keep the one that the tenant's provider is set to".to_owned();
             section.problems().note(place, what, Some(remedy));
         }
+        settings.door.refuse_in_the_clear(section, settings.authorization().is_some());
         settings
     }
 
@@ -114,6 +117,7 @@ struct Counter {
     recipient: Pointer,
     text: Pointer,
     authorization: Option<Secret>,
+    patience: Duration,
 }
 
 impl HttpProvider {
@@ -131,6 +135,7 @@ impl HttpProvider {
             recipient: settings.recipient.clone(),
             text: settings.text.clone(),
             authorization: settings.authorization(),
+            patience: PATIENCE,
         });
         let serve = move |stream: TcpStream, identity: Option<Identity>| {
             let counter = counter.clone();
@@ -140,7 +145,7 @@ impl HttpProvider {
                     None => converse(stream, counter).await,
                     Some(identity) => {
                         let secured = identity.acceptor.accept(stream);
-                        let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, secured).await else {
+                        let Ok(Ok(stream)) = timeout(PATIENCE, secured).await else {
                             return;
                         };
                         converse(stream, counter).await;
@@ -165,7 +170,7 @@ impl HttpProvider {
     /// Where notifications have to be posted, as this machine names it.
     pub fn url(&self) -> String {
         let scheme = if self.settings.door.tls == Encryption::Off { "http" } else { "https" };
-        format!("{scheme}://{}/", self.address())
+        format!("{scheme}://{}/", reached_here(self.address()))
     }
 
     /// The authority that made its certificate, in PEM; none where it is of files or there is none.
@@ -194,13 +199,14 @@ impl Counter {
             Err(status) => status,
             Ok(()) => {
                 let (head, body) = request.into_parts();
-                match Limited::new(body, LARGEST).collect().await {
-                    Ok(body) => {
+                match timeout(self.patience, Limited::new(body, LARGEST).collect()).await {
+                    Err(_) => StatusCode::REQUEST_TIMEOUT,
+                    Ok(Ok(body)) => {
                         let kind = head.headers.get(header::CONTENT_TYPE);
                         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
                         self.take(kind, &body.to_bytes())
                     }
-                    Err(_) => StatusCode::PAYLOAD_TOO_LARGE,
+                    Ok(Err(_)) => StatusCode::PAYLOAD_TOO_LARGE,
                 }
             }
         };
@@ -210,8 +216,9 @@ impl Counter {
     fn judge<B>(&self, request: &Request<B>) -> Result<(), StatusCode> {
         if let Some(wanted) = &self.authorization {
             let given = request.headers().get(header::AUTHORIZATION);
-            let given = given.map_or(&[][..], |given| given.as_bytes());
-            if verify_slices_are_equal(wanted.expose().as_bytes(), given).is_err() {
+            if !given
+                .is_some_and(|given| are_the_same(wanted.expose().as_bytes(), given.as_bytes()))
+            {
                 return Err(StatusCode::UNAUTHORIZED);
             }
         }
@@ -232,11 +239,24 @@ impl Counter {
         let Some(recipient) = self.recipient.text(&document) else {
             return StatusCode::UNPROCESSABLE_ENTITY;
         };
-        let text = self.text.text(&document);
+        let recipient = address_in(&recipient).to_owned();
+        let text = self.text.text(&document).filter(|_| self.office.is_open_at(&recipient));
         let code = text.and_then(|text| code_in_text(&text, &self.pattern));
-        self.office.receive(Arrival { recipient: address_in(&recipient).to_owned(), code, at });
+        self.office.receive(Arrival { recipient, code, at, mark: None });
         StatusCode::OK
     }
+}
+
+/// Whether two values of `Authorization` are: the scheme in whatever case (RFC 9110, section 11.1), and
+/// after it the same, which takes as long to find out for a wrong value as for the right one.
+fn are_the_same(wanted: &[u8], given: &[u8]) -> bool {
+    let parts = |value: &[u8]| {
+        let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+        let (scheme, rest) = value.split_at(end);
+        (scheme.to_ascii_lowercase(), rest.trim_ascii().to_vec())
+    };
+    let (wanted, given) = (parts(wanted), parts(given));
+    verify_slices_are_equal(&wanted.1, &given.1).is_ok() && wanted.0 == given.0
 }
 
 /// A form as a document.
@@ -256,6 +276,7 @@ pub fn address_in(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     const SOON: Duration = Duration::from_secs(20);
 
@@ -323,19 +344,53 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_body_that_does_not_come_gives_its_place_back() {
+        let (client, server) = tokio::io::duplex(1 << 12);
+        let settings = ProviderSettings::default();
+        let counter = Counter {
+            office: office(),
+            pattern: CodePattern::default(),
+            clock: Clock::system(),
+            recipient: settings.recipient,
+            text: settings.text,
+            authorization: None,
+            patience: Duration::from_millis(20),
+        };
+        let served = tokio::spawn(converse(server, Arc::new(counter)));
+        let (mut from, mut to) = tokio::io::split(client);
+        to.write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{").await.unwrap();
+        let mut reply = Vec::new();
+        from.read_to_end(&mut reply).await.unwrap();
+        assert!(reply.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&reply));
+        served.await.unwrap();
+    }
+
+    #[tokio::test]
     async fn only_the_tenant_is_let_in_also_over_tls() {
         let token = Some("hush".to_owned().into());
         let credentials =
             Some(Credentials { user: "t".to_owned(), password: "p".to_owned().into() });
         let usual = ProviderSettings::default();
-        for (settings, right) in [
-            (ProviderSettings { token, ..usual.clone() }, "Bearer hush"),
-            (ProviderSettings { credentials, ..usual.clone() }, "Basic dDpw"),
+        for (settings, right, also, wrong) in [
+            (
+                ProviderSettings { token, ..usual.clone() },
+                "Bearer hush",
+                "bearer  hush",
+                "Bearer Hush",
+            ),
+            (
+                ProviderSettings { credentials, ..usual.clone() },
+                "Basic dDpw",
+                "BASIC dDpw",
+                "Bearer dDpw",
+            ),
         ] {
             let door = DoorSettings { tls: Encryption::Implicit, ..DoorSettings::default() };
             let provider = provider(&ProviderSettings { door, ..settings }, &office()).await;
             assert!(provider.url().starts_with("https://"));
-            for (given, status) in [(None, 401), (Some("Bearer x"), 401), (Some(right), 200)] {
+            let given =
+                [None, Some("Bearer x"), Some("Bearer"), Some(wrong), Some(right), Some(also)];
+            for (given, status) in given.into_iter().zip([401, 401, 401, 401, 200, 200]) {
                 let sent = (JSON, given, r#"{"to":"a@x.test","message":"hi"}"#);
                 assert_eq!(post(&provider, sent).await, status, "{given:?}");
             }

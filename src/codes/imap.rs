@@ -9,18 +9,19 @@ use super::credentials::Credentials;
 use super::door::{ENCRYPTIONS, Encryption};
 use super::extract::CodePattern;
 use super::http_mailbox::read_poll;
-use super::mail::{code_in, recipients_in};
+use super::mail::{self, recipients_in};
 use super::office::{Arrival, Office};
 use super::reach::Reach;
+use super::watch::Watch;
 use crate::base::clock::Clock;
 use crate::base::document::Section;
 use crate::base::remedy::Remedy;
+use crate::base::strike::Strikes;
 use crate::transport::{AllowedHost, Line, SetUpError, Transport, TransportFault};
-use async_imap::types::UnsolicitedResponse;
+use async_imap::types::{Fetch, UnsolicitedResponse};
 use async_imap::{Client, Session};
 use futures_util::TryStreamExt;
 use std::time::Duration;
-use tokio::task::AbortHandle;
 
 /// Where a mailbox is and whose it is.
 #[derive(Clone, Debug)]
@@ -37,7 +38,8 @@ pub struct ImapSettings {
     pub poll: Duration,
 }
 
-/// Why a mailbox cannot be read.
+/// Why a mailbox cannot be read. What the server says may repeat what it was told, so the password is
+/// struck out of it.
 #[derive(Debug, thiserror::Error)]
 pub enum ImapError {
     /// Its address is none.
@@ -82,6 +84,19 @@ impl Remedy for ImapError {
                 "see that it is an IMAP server, and that `codes.tls` says when TLS begins".to_owned()
             }
         })
+    }
+}
+
+impl ImapError {
+    /// The same without a password that a server repeats.
+    fn struck(mut self, strikes: &Strikes) -> Self {
+        if let Self::NotLetIn { reason, .. }
+        | Self::Folder { reason, .. }
+        | Self::Broken { reason } = &mut self
+        {
+            *reason = strikes.strike(reason);
+        }
+        self
     }
 }
 
@@ -136,17 +151,14 @@ fn with_port(server: &str, tls: Encryption) -> String {
 }
 
 /// Whether a host, with or without a port, is this machine.
-pub(super) fn is_here(server: &str) -> bool {
-    let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
-    let host = host.trim_matches(['[', ']']);
-    host == "localhost"
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+fn is_here(server: &str) -> bool {
+    server.parse().is_ok_and(|host: AllowedHost| host.is_local())
 }
 
 /// A mailbox that is watched. Dropping it ends that.
 #[derive(Debug)]
 pub struct ImapMailbox {
-    watch: AbortHandle,
+    _watch: Watch,
 }
 
 impl ImapMailbox {
@@ -162,22 +174,19 @@ impl ImapMailbox {
         let uri = format!("{scheme}://{}/", settings.server).parse().ok();
         let host = uri.as_ref().and_then(AllowedHost::of);
         let host = host.ok_or_else(|| ImapError::Address { server: settings.server.clone() })?;
+        let mut strikes = Strikes::default();
+        strikes.add(&settings.credentials.password);
         let reader = Reader {
             settings: settings.clone(),
+            strikes,
             pattern: pattern.clone(),
             transport: reach.transport(host, &clock)?,
             patience: reach.http.reply_timeout,
-            office,
+            office: office.clone(),
             clock,
         };
-        let opened = reader.open().await?;
-        Ok(Self { watch: tokio::spawn(watch(reader, opened)).abort_handle() })
-    }
-}
-
-impl Drop for ImapMailbox {
-    fn drop(&mut self) {
-        self.watch.abort();
+        let opened = reader.open().await.map_err(|error| error.struck(&reader.strikes))?;
+        Ok(Self { _watch: Watch::over(watch(reader, opened), office) })
     }
 }
 
@@ -202,7 +211,7 @@ async fn watch(reader: Reader, first: Opened) {
             }
             Err(error) => error,
         };
-        reader.office.note_trouble(error.to_string());
+        reader.office.note_trouble(error.struck(&reader.strikes).to_string());
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -210,6 +219,7 @@ async fn watch(reader: Reader, first: Opened) {
 
 struct Reader {
     settings: ImapSettings,
+    strikes: Strikes,
     pattern: CodePattern,
     transport: Transport,
     patience: Duration,
@@ -268,7 +278,7 @@ impl Reader {
     async fn last_uid(&self, session: &mut Session<Line>) -> Result<u32, ImapError> {
         let found = self.in_time(session.uid_fetch("*", "UID")).await??;
         let mails: Vec<_> = self.in_time(found.try_collect()).await??;
-        Ok(mails.iter().filter_map(|mail: &async_imap::types::Fetch| mail.uid).max().unwrap_or(0))
+        Ok(mails.iter().filter_map(|mail: &Fetch| mail.uid).max().unwrap_or(0))
     }
 
     /// Reads what comes until the conversation breaks off, and says why it did.
@@ -313,29 +323,46 @@ impl Reader {
         session: &mut Session<Line>,
         place: &mut Mark,
     ) -> Result<bool, ImapError> {
-        let wanted = format!("{}:*", place.next);
-        let query = format!("(UID BODY.PEEK[]<0.{MOST_OF_A_MAIL}>)");
-        let mut mails = self.in_time(session.uid_fetch(wanted, query)).await??;
         let first = place.next;
+        // The last mail is always told of, however old it is: only its number is asked for.
+        let found = self.in_time(session.uid_fetch(format!("{first}:*"), "UID")).await??;
+        let found: Vec<Fetch> = self.in_time(found.try_collect()).await??;
+        let uids = found.iter().filter_map(|mail| mail.uid);
+        let Some(last) = uids.filter(|uid| *uid >= first).max() else { return Ok(false) };
+        let query = format!("(UID BODY.PEEK[]<0.{MOST_OF_A_MAIL}>)");
+        let wanted = format!("{first}:{last}");
+        let mut mails = self.in_time(session.uid_fetch(wanted, query)).await??;
         while let Some(mail) = self.in_time(mails.try_next()).await?? {
-            // The last mail is always told of, however old it is.
             let Some(uid) = mail.uid.filter(|uid| *uid >= first) else { continue };
             if let Some(body) = mail.body() {
                 self.take(body);
             }
             place.next = place.next.max(uid.saturating_add(1));
         }
-        Ok(place.next > first)
+        // Those that somebody took away meanwhile are not asked for again.
+        place.next = place.next.max(last.saturating_add(1));
+        Ok(true)
     }
 
-    /// Hands a mail to whoever waits at one of its addresses.
-    fn take(&self, mail: &[u8]) {
+    /// Hands a mail to everybody who waits at one of its addresses.
+    fn take(&self, raw: &[u8]) {
         let at = self.clock.now();
-        let recipients = recipients_in(mail);
-        let waiting = recipients.iter().find(|recipient| self.office.is_open_at(recipient));
-        let code = waiting.and_then(|_| code_in(mail, &self.pattern));
-        let recipient = waiting.or(recipients.first()).cloned().unwrap_or_default();
-        self.office.receive(Arrival { recipient, code, at });
+        let mut recipients = recipients_in(raw);
+        recipients.iter_mut().for_each(|person| *person = person.to_lowercase());
+        recipients.sort();
+        recipients.dedup();
+        let is_awaited = |person: &&String| self.office.is_open_at(person);
+        let waiting: Vec<&String> = recipients.iter().filter(is_awaited).collect();
+        if waiting.is_empty() {
+            let recipient = recipients.first().cloned().unwrap_or_default();
+            self.office.receive(Arrival { recipient, code: None, at, mark: None });
+            return;
+        }
+        let mail::Reading { code, mark } = mail::read(raw, &self.pattern);
+        for recipient in waiting {
+            let arrival = Arrival { recipient: recipient.clone(), code: code.clone(), at, mark };
+            self.office.receive(arrival);
+        }
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, ImapError> {
@@ -357,6 +384,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_password_that_the_server_repeats_is_not_told() {
+        let mut strikes = Strikes::default();
+        strikes.add(&"hush-7f3k".to_owned().into());
+        let reason = || "no such user: LOGIN load hush-7f3k".to_owned();
+        for error in [
+            ImapError::NotLetIn {
+                server: "x".to_owned(),
+                user: "load".to_owned(),
+                reason: reason(),
+            },
+            ImapError::Folder { folder: "INBOX".to_owned(), reason: reason() },
+            ImapError::Broken { reason: reason() },
+        ] {
+            let told = error.struck(&strikes);
+            assert!(!format!("{told} {told:?}").contains("hush-7f3k"), "{told}");
+            assert!(told.to_string().contains("LOGIN load"), "{told}");
+        }
+    }
+
+    #[test]
     fn the_port_is_the_usual_one_unless_another_is_named() {
         for (server, tls, expected) in [
             ("imap.x.test", Encryption::Implicit, "imap.x.test:993"),
@@ -367,7 +414,14 @@ mod tests {
         ] {
             assert_eq!(with_port(server, tls), expected);
         }
-        assert!(is_here("127.0.0.1:143") && is_here("[::1]:143") && is_here("localhost:143"));
-        assert!(!is_here("imap.x.test:143") && !is_here("192.0.2.1:143"));
+        for here in
+            ["127.0.0.1:143", "[::1]:143", "[::1]", "localhost:143", "mail.localhost", "localhost."]
+        {
+            assert!(is_here(here), "{here}");
+        }
+        for away in ["imap.x.test:143", "192.0.2.1:143", "[2001:db8::1]", "localhost.x.test", "::1"]
+        {
+            assert!(!is_here(away), "{away}");
+        }
     }
 }

@@ -23,7 +23,8 @@ pub struct Layout {
     pub message: Option<String>,
     /// Texts of a mail, plain or HTML, best first.
     pub texts: Vec<Pointer>,
-    /// A mail as it came over the wire.
+    /// A mail as it came over the wire; the whole of what `message` answers, where it points at the whole
+    /// of it.
     pub raw: Option<Pointer>,
     /// Whether a token is brought as a name without a password instead of as a bearer token.
     pub token_is_name: bool,
@@ -69,9 +70,10 @@ pub const PRESETS: &[Preset] = &[
         items: "/messages",
         id: "/ID",
         recipients: &["/To/*/Address", "/Cc/*/Address", "/Bcc/*/Address"],
-        message: Some("/api/v1/message/{id}"),
-        texts: &["/Text", "/HTML", "/Subject"],
-        raw: None,
+        // Without `/raw` it would be marked as read.
+        message: Some("/api/v1/message/{id}/raw"),
+        texts: &[],
+        raw: Some(""),
         token_is_name: false,
     },
     Preset {
@@ -173,7 +175,9 @@ impl Layout {
 
     fn read_own(own: &mut Section<'_>, base: Self) -> Self {
         let several = |own: &mut Section<'_>, key, base| pointers(own, key).unwrap_or(base);
-        let path = |own: &mut Section<'_>, key| own.text(key).map(|text| text.value);
+        let texts = several(own, "texts", base.texts);
+        // Whoever says where the texts are does not mean what the preset has instead.
+        let has_texts = own.item("texts").is_some();
         let layout = Self {
             list: path(own, "list").unwrap_or(base.list),
             order: own.choice("order", ORDERS).unwrap_or(base.order),
@@ -181,8 +185,8 @@ impl Layout {
             id: own.parsed("id").map(|at| at.value).or(base.id),
             recipients: several(own, "recipients", base.recipients),
             message: path(own, "message").or(base.message),
-            texts: several(own, "texts", base.texts),
-            raw: own.parsed("raw").map(|at| at.value).or(base.raw),
+            raw: own.parsed("raw").map(|at| at.value).or(base.raw.filter(|_| !has_texts)),
+            texts,
             token_is_name: base.token_is_name,
         };
         if own.is_present() && !layout.is_personal() && layout.recipients.is_empty() {
@@ -207,6 +211,22 @@ impl Layout {
     pub fn has_parts(&self) -> bool {
         self.list.contains("{skip}") || self.list.contains("{page}")
     }
+}
+
+/// Takes a path and query. One that no address takes is a problem, and is not shown: it may hold a key.
+fn path(own: &mut Section<'_>, key: &'static str) -> Option<String> {
+    let Sited { place, value: path } = own.text(key)?;
+    let sample = path.replace(['{', '}'], "");
+    let is_path = sample.is_empty() || sample.starts_with(['/', '?']);
+    let is_taken = format!("http://localhost{sample}").parse::<http::Uri>().is_ok();
+    // A reference that could not be looked up is a problem already.
+    let is_unknown = path.contains("${");
+    if !is_unknown && !(is_path && is_taken) {
+        let what = format!("`{}` is no path that can be asked for", own.name(key));
+        let remedy = "begin it with `/`, and write `%20` for a blank; look for a line end, too";
+        own.problems().note(Some(&place), what, Some(remedy.to_owned()));
+    }
+    Some(path)
 }
 
 fn pointers(section: &mut Section<'_>, key: &'static str) -> Option<Vec<Pointer>> {
@@ -254,6 +274,10 @@ mod tests {
         let layout = layout.unwrap();
         assert_eq!((problems.as_str(), layout.list.as_str()), ("", "/inbox/email?skip={skip}"));
         assert_eq!(layout.order, Order::OldestFirst);
+        let (layout, problems) =
+            read("preset = \"mailpit\"\n[mailbox]\nmessage = \"/m/{id}\"\ntexts = [\"/Text\"]\n");
+        let layout = layout.unwrap();
+        assert_eq!((problems.as_str(), layout.raw, layout.texts.len()), ("", None, 1));
         let (layout, problems) = read("[mailbox]\nlist = \"/for/{recipient}\"\n");
         assert_eq!(problems, "");
         assert!(layout.unwrap().is_personal());
@@ -272,6 +296,15 @@ mod tests {
                 "[mailbox]\nlist = \"/m\"\nrecipients = [\"/to\"]\nmessage = \"/m/{id}\"\n",
                 "`mailbox.id` is missing\n",
             ),
+            (
+                "[mailbox]\nlist = \"/for/{recipient}?key=a b\"\n",
+                "`mailbox.list` is no path that can be asked for\n",
+            ),
+            (
+                "preset = \"mailpit\"\n[mailbox]\nmessage = \"m/{id}\\n\"\n",
+                "`mailbox.message` is no path that can be asked for\n",
+            ),
+            ("[mailbox]\nlist = \"?for={recipient}&at={skip}\"\n", ""),
         ] {
             assert_eq!(read(text).1, complaint, "{text}");
         }

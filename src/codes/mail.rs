@@ -1,19 +1,57 @@
 //! The readable texts of a mail, best first, and the code in them.
 
 use super::extract::CodePattern;
+use super::seen::Mark;
 use crate::base::secret::Secret;
 use mail_parser::decoders::html::html_to_text;
-use mail_parser::{MessageParser, PartType};
+use mail_parser::{Message, MessageParser, PartType};
 use regex::Regex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
+
+/// What a mail says that somebody waits for.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// The code, if one was found.
+    pub code: Option<Secret>,
+    /// What the mail and another delivery of it have in common, and no other mail has: its `Message-ID`
+    /// with the code, as some programs give all mails the same id.
+    pub mark: Option<Mark>,
+}
+
+/// Reads a mail as it came over the wire.
+pub fn read(raw: &[u8], pattern: &CodePattern) -> Reading {
+    careful(|| {
+        let message = parsed(raw)?;
+        let code = code_of(&message, pattern);
+        let id = message.message_id().unwrap_or_default().as_bytes();
+        let mark = code.as_ref().filter(|_| !id.is_empty());
+        let mark = mark.map(|code| Mark::of(&[id, code.expose().as_bytes()]));
+        Some(Reading { code, mark })
+    })
+    .unwrap_or_default()
+}
 
 /// Finds the code in a mail as it came over the wire. Plain text is searched first, then the text of
 /// HTML, then the subject; a pattern of the profile also sees the HTML itself.
 pub fn code_in(raw: &[u8], pattern: &CodePattern) -> Option<Secret> {
+    read(raw, pattern).code
+}
+
+/// Looks into what somebody else wrote. The libraries that do so are not to panic; if one does, there
+/// is nothing to be found in this mail, and the next is looked into all the same.
+fn careful<T>(look: impl FnOnce() -> Option<T>) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(look)).unwrap_or_default()
+}
+
+fn parsed(raw: &[u8]) -> Option<Message<'_>> {
     if nests_too_deep(raw) {
         return None;
     }
-    let message = MessageParser::default().parse(raw)?;
+    MessageParser::default().parse(raw)
+}
+
+fn code_of(message: &Message<'_>, pattern: &CodePattern) -> Option<Secret> {
     let mut plain = Vec::new();
     let mut html = Vec::new();
     for part in &message.parts {
@@ -40,16 +78,19 @@ pub fn recipients_in(raw: &[u8]) -> Vec<String> {
     if nests_too_deep(raw) {
         return Vec::new();
     }
-    let Some(message) = MessageParser::default().parse_headers(raw) else { return Vec::new() };
-    let mut found = Vec::new();
-    for wanted in DELIVERED_TO {
-        for (name, value) in message.headers_raw() {
-            if name.eq_ignore_ascii_case(wanted) {
-                found.extend(addresses_in(value));
+    let look = || {
+        let message = MessageParser::default().parse_headers(raw)?;
+        let mut found = Vec::new();
+        for wanted in DELIVERED_TO {
+            for (name, value) in message.headers_raw() {
+                if name.eq_ignore_ascii_case(wanted) {
+                    found.extend(addresses_in(value));
+                }
             }
         }
-    }
-    found
+        Some(found)
+    };
+    careful(look).unwrap_or_default()
 }
 
 /// The addresses in the value of a header, without names and comments.
@@ -62,10 +103,12 @@ fn addresses_in(value: &str) -> impl Iterator<Item = String> + '_ {
 
 /// Finds the code in the text of a mail: plain, or HTML if it looks like that.
 pub fn code_in_text(text: &str, pattern: &CodePattern) -> Option<Secret> {
-    let is_html = BLOCK.as_ref().is_some_and(|block| block.is_match(text));
-    let shown = is_html.then(|| text_of(text));
-    let found = pattern.find(shown.as_deref().unwrap_or(text));
-    found.or_else(|| pattern.is_custom().then(|| pattern.find(text)).flatten())
+    careful(|| {
+        let is_html = BLOCK.as_ref().is_some_and(|block| block.is_match(text));
+        let shown = is_html.then(|| text_of(text));
+        let found = pattern.find(shown.as_deref().unwrap_or(text));
+        found.or_else(|| pattern.is_custom().then(|| pattern.find(text)).flatten())
+    })
 }
 
 /// Messages within messages are parsed by recursion, which a hostile mail could take beyond the
@@ -105,6 +148,25 @@ mod tests {
     fn found(mail: &str) -> Option<String> {
         let mail = mail.replace('\n', "\r\n");
         code_in(mail.as_bytes(), &CodePattern::default()).map(|code| code.expose().clone())
+    }
+
+    #[test]
+    fn a_panic_over_a_mail_costs_that_mail_alone() {
+        assert_eq!(careful(|| -> Option<()> { panic!("a mistake of a library") }), None);
+        assert_eq!(careful(|| Some(1)), Some(1));
+    }
+
+    #[test]
+    fn two_deliveries_of_a_mail_have_a_mark_in_common_and_two_mails_have_none() {
+        let mark = |id: &str, code: &str| {
+            let mail = format!("{id}Subject: Hi\r\n\r\nYour code is: {code}\r\n");
+            read(mail.as_bytes(), &CodePattern::default()).mark
+        };
+        let (one, other) = ("Message-ID: <1@x.test>\r\n", "Message-ID: <2@x.test>\r\n");
+        assert_eq!(mark(one, "ab12cd34"), mark(one, "ab12cd34"));
+        assert_ne!(mark(one, "ab12cd34"), mark(other, "ab12cd34"));
+        assert_ne!(mark(one, "ab12cd34"), mark(one, "ab12cd35"));
+        assert!(mark(one, "ab12cd34").is_some() && mark("", "ab12cd34").is_none());
     }
 
     #[test]

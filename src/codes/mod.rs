@@ -9,12 +9,16 @@ pub mod http_provider;
 pub mod imap;
 pub mod layout;
 pub mod mail;
+mod mailbox_client;
+mod mailbox_reader;
 pub mod office;
 pub mod reach;
 pub mod reply;
+pub mod seen;
 pub mod settings;
 pub mod smtp_session;
 pub mod smtp_sink;
+mod watch;
 
 #[cfg(test)]
 mod mailbox_tests;
@@ -31,7 +35,7 @@ use reach::Reach;
 use reply::ReplyCode;
 use settings::{Settings, Source};
 use smtp_sink::SmtpSink;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A running source of codes. It ends when it is dropped.
 #[derive(Debug)]
@@ -122,6 +126,17 @@ impl Settings {
     }
 }
 
+/// How this machine reaches an address that is listened at: one that stands for all of them is no
+/// address to deliver to.
+pub(super) fn reached_here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
 impl CodeSource {
     /// Starts the source that the profile names. Codes reach their waiters through `office`.
     pub async fn start(
@@ -155,7 +170,7 @@ impl CodeSource {
                 let settings = sink.settings();
                 let known = settings.credentials.as_ref();
                 Some(Delivery {
-                    way: Way::Smtp(sink.address()),
+                    way: Way::Smtp(reached_here(sink.address())),
                     tls: settings.door.tls,
                     authority: sink.authority().map(str::to_owned),
                     user: known.map(|known| known.user.clone()),
@@ -176,6 +191,23 @@ impl CodeSource {
                 })
             }
             Self::HttpMailbox(_) | Self::Imap(_) | Self::None => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_stands_for_all_is_reached_over_loopback() {
+        for (listened, reached) in [
+            ("0.0.0.0:25", "127.0.0.1:25"),
+            ("[::]:25", "[::1]:25"),
+            ("127.0.0.1:25", "127.0.0.1:25"),
+            ("192.0.2.1:25", "192.0.2.1:25"),
+        ] {
+            assert_eq!(reached_here(listened.parse().unwrap()), reached.parse().unwrap());
         }
     }
 }

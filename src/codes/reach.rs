@@ -2,7 +2,6 @@
 //! leaves this machine.
 
 use super::http_mailbox::MailboxError;
-use super::imap::is_here;
 use crate::base::clock::Clock;
 use crate::base::secret::without_user_info;
 use crate::transport::{AllowedHost, ApiClient, Guard, Resolver, SetUpError, Settings, Transport};
@@ -24,14 +23,13 @@ impl Reach {
         host: AllowedHost,
         clock: &Clock,
     ) -> Result<Transport, SetUpError> {
-        let guard = Guard::new([host.clone()]);
+        let is_local = host.is_local();
+        let guard = Guard::new([host]);
         let guard = if self.is_acknowledged { guard.acknowledged() } else { guard };
         // A list of mails may be longer than any reply of a flow.
         let max_reply = self.http.max_reply.max(LARGEST);
         // A proxy's own machine is another than this one.
-        let place = host.to_string();
-        let is_here = is_here(place.rsplit("://").next().unwrap_or_default());
-        let proxy = self.http.proxy.clone().filter(|_| !is_here);
+        let proxy = self.http.proxy.clone().filter(|_| !is_local);
         let settings = Settings { client: None, max_reply, proxy, ..self.http.clone() };
         Transport::new(guard, &settings, Resolver::System, clock.clone())
     }
@@ -39,8 +37,14 @@ impl Reach {
     /// A client for the one host of an address.
     pub(super) fn api_client(&self, url: &str, clock: &Clock) -> Result<ApiClient, MailboxError> {
         let host = url.parse().ok().and_then(|uri| AllowedHost::of(&uri));
-        // What stands before an `@` is a password.
-        let shown = || MailboxError::Address { url: without_user_info(url) };
+        // What stands before an `@` is a password, and a path may hold a key.
+        let shown = || {
+            let url = without_user_info(url);
+            let end = url.find("://").map_or(0, |at| at + 3);
+            let path = url.get(end..).and_then(|rest| rest.find(['/', '?', '#']));
+            let end = path.map_or(url.len(), |at| end + at);
+            MailboxError::Address { url: url.get(..end).unwrap_or_default().to_owned() }
+        };
         Ok(self.transport(host.ok_or_else(shown)?, clock)?.api_client()?)
     }
 }

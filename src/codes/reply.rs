@@ -41,6 +41,11 @@ impl Pointer {
         Self(String::new())
     }
 
+    /// Whether it points at the whole document.
+    pub const fn is_whole(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// All values that it points at; none where the document has nothing there.
     pub fn all<'v>(&self, document: &'v Value) -> Vec<&'v Value> {
         let mut found = vec![document];

@@ -138,6 +138,15 @@ impl Settings {
         }
     }
 
+    /// Whether gander shows a certificate that it did not make.
+    pub const fn has_certificate(&self) -> bool {
+        match &self.source {
+            Source::SmtpSink(sink) => sink.door.certificate.is_some(),
+            Source::HttpProvider(provider) => provider.door.certificate.is_some(),
+            _ => false,
+        }
+    }
+
     /// Who has to say who they are to gander, or gander to others; for tests that look for them.
     pub fn credentials(&self) -> Option<&Credentials> {
         match &self.source {
@@ -221,6 +230,45 @@ mod tests {
         assert!(settings.pattern.is_custom() && sink.door.expose);
         assert!(sink.door.certificate.is_some());
         assert_eq!(settings.credentials().unwrap().user, "tenant");
+    }
+
+    #[test]
+    fn nothing_that_lets_somebody_in_goes_over_the_network_in_the_clear() {
+        let sink = "listen = \"0.0.0.0:25\"\nexpose = true\nuser = \"u\"\npassword = \"${PW}\"\n";
+        let provider = "source = \"http-provider\"\nlisten = \"0.0.0.0:25\"\nexpose = true\ntoken = \"${T}\"\n";
+        let mailbox = "source = \"http-mailbox\"\npreset = \"mailpit\"\n";
+        for (text, complains) in [
+            (sink.to_owned(), true),
+            (format!("{sink}tls = \"starttls\"\n"), false),
+            (sink.replace("0.0.0.0", "127.0.0.1"), false),
+            ("listen = \"0.0.0.0:25\"\nexpose = true\n".to_owned(), false),
+            (provider.to_owned(), true),
+            (format!("{provider}tls = \"implicit\"\n"), false),
+            (format!("{mailbox}url = \"http://mail.x.test\"\ntoken = \"${{T}}\"\n"), true),
+            (
+                format!(
+                    "{mailbox}url = \"http://192.0.2.1:8025\"\nuser = \"u\"\npassword = \"${{T}}\"\n"
+                ),
+                true,
+            ),
+            (format!("{mailbox}url = \"https://mail.x.test\"\ntoken = \"${{T}}\"\n"), false),
+            (format!("{mailbox}url = \"http://mail.x.test\"\n"), false),
+            (format!("{mailbox}url = \"http://localhost:8025\"\ntoken = \"${{T}}\"\n"), false),
+            (format!("{mailbox}url = \"http://[::1]\"\ntoken = \"${{T}}\"\n"), false),
+        ] {
+            let problems = read(&text).1;
+            assert_eq!(problems.contains("in the clear"), complains, "{text}{problems}");
+            assert_eq!(problems.is_empty(), !complains, "{text}{problems}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_no_header_takes_is_a_problem_and_is_not_shown() {
+        let mailbox =
+            "source = \"http-mailbox\"\npreset = \"mailpit\"\nurl = \"http://localhost\"\n";
+        let problems = read(&format!("{mailbox}token = \"hush-7f3k\\n${{T}}\"\n")).1;
+        assert!(problems.contains("`token` has characters that no header takes"), "{problems}");
+        assert!(!problems.contains("hush"), "{problems}");
     }
 
     /// The least that each source has to be told.

@@ -3,7 +3,7 @@
 use super::credentials::Credentials;
 use super::door::{Door, DoorError, DoorSettings, ENCRYPTIONS, Encryption};
 use super::extract::CodePattern;
-use super::mail::code_in;
+use super::mail::{self, Reading};
 use super::office::{Arrival, Office};
 use super::smtp_session::{Envelope, GREETING, Limits, Next, Session, Terms};
 use crate::base::clock::Clock;
@@ -28,10 +28,12 @@ pub struct SinkSettings {
 impl SinkSettings {
     /// Takes the keys of `[codes]` that are the sink's.
     pub fn read(section: &mut Section<'_>) -> Self {
-        Self {
+        let settings = Self {
             door: DoorSettings::read(section, ENCRYPTIONS),
             credentials: Credentials::read(section),
-        }
+        };
+        settings.door.refuse_in_the_clear(section, settings.credentials.is_some());
+        settings
     }
 }
 
@@ -172,9 +174,12 @@ async fn within_idle<T>(work: impl Future<Output = io::Result<T>>) -> io::Result
 impl Counter {
     fn take(&self, envelope: &Envelope) {
         let at = self.clock.now();
-        let code = code_in(&envelope.message, &self.pattern);
+        // What nobody waits for is not looked into: an open door gets mails of all kinds.
+        let is_wanted = envelope.recipients.iter().any(|person| self.office.is_open_at(person));
+        let reading = is_wanted.then(|| mail::read(&envelope.message, &self.pattern));
+        let Reading { code, mark } = reading.unwrap_or_default();
         for recipient in &envelope.recipients {
-            let arrival = Arrival { recipient: recipient.clone(), code: code.clone(), at };
+            let arrival = Arrival { recipient: recipient.clone(), code: code.clone(), at, mark };
             self.office.receive(arrival);
         }
     }
@@ -280,6 +285,26 @@ mod tests {
             client.send(message).await.unwrap();
             assert_eq!(code(&mut waiter).await, "ab12cd34", "{shown}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_mail_that_is_delivered_again_is_one_and_what_nobody_waits_for_is_not_looked_into() {
+        let office = office();
+        let sink = sink(&office).await;
+        let mut jane = office.open("jane@x.test").unwrap();
+        let twice = mail(&["jane@x.test"]).message_id(Some("<1@x.test>".to_owned()));
+        let twice = twice.body("Your code is: ab12cd34".to_owned()).unwrap();
+        let then = mail(&["jane@x.test"]).message_id(Some("<2@x.test>".to_owned()));
+        let then = then.body("Your code is: ef56gh78".to_owned()).unwrap();
+        let client = client(&sink);
+        for message in [twice.clone(), twice, then] {
+            client.send(message).await.unwrap();
+        }
+        assert_eq!(jane.nth(2, SOON).await.unwrap().0.expose(), "ef56gh78");
+        let astray = mail(&["nobody@x.test"]).body("Your code is: ab12cd34".to_owned()).unwrap();
+        client.send(astray).await.unwrap();
+        let stats = office.stats();
+        assert_eq!((stats.delivered, stats.surplus, stats.no_waiter), (2, 1, 1));
     }
 
     #[tokio::test]

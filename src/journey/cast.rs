@@ -53,6 +53,9 @@ pub struct Stage {
     pub codes: Option<Pickup>,
     /// How long to wait for a code.
     pub code_timeout: Duration,
+    /// Whether iterations begin on a schedule of their own: then none waits for an account that is kept
+    /// back, since it would begin late.
+    pub is_scheduled: bool,
     /// Pauses before each answer; none without.
     pub think: Option<ThinkTime>,
     /// Whether each request carries an id under which a stand-in keeps its own record.
@@ -64,6 +67,24 @@ pub struct Stage {
     pub bearer: Option<watch::Receiver<Secret>>,
     /// Origin of the page that a browser shows, if its preflights are to be sent, too.
     pub page: Option<HeaderValue>,
+}
+
+/// Pause before an account that is kept back is asked for again.
+const KEPT_BACK_PAUSE: Duration = Duration::from_millis(50);
+
+impl Stage {
+    /// How many accounts are kept back, since the codes that somebody asked for are still to come. Those
+    /// whose time is over are no more.
+    fn kept_back(&self) -> usize {
+        let Some(Pickup::Office(office)) = &self.codes else { return 0 };
+        office.release();
+        office.left()
+    }
+
+    /// How long a code may still come that nobody waits for any more.
+    const fn late_for(&self) -> Duration {
+        self.code_timeout.saturating_mul(2)
+    }
 }
 
 /// Who plays in one iteration.
@@ -79,8 +100,12 @@ pub(super) struct Cast {
     /// How many requests have asked for a code so far.
     asked: usize,
     code: Option<Secret>,
+    /// Codes before that.
+    spent: Vec<Secret>,
     /// Whether the persona's account is on the ledger.
     foretold: bool,
+    /// How long a code may still come that the iteration does not wait for any more.
+    late_for: Duration,
 }
 
 impl Cast {
@@ -89,8 +114,14 @@ impl Cast {
     pub(super) fn gather(stage: &Stage, part: Part<'_>) -> Result<Self, (Fault, String)> {
         let lease = match part.script.account {
             Some(state) => {
-                let lease =
-                    stage.pool.lease(state).map_err(|none| (Fault::NoAccount, none.to_string()))?;
+                let kept = stage.kept_back();
+                let lease = stage.pool.lease(state).map_err(|none| {
+                    let why = match kept {
+                        0 => String::new(),
+                        kept => format!("; {kept} are kept back for codes that are still to come"),
+                    };
+                    (Fault::NoAccount, format!("{none}{why}"))
+                })?;
                 Some(Held::of(lease))
             }
             None => None,
@@ -107,7 +138,29 @@ impl Cast {
             _ => None,
         };
         let (index, persona) = (part.index, OnceLock::new());
-        Ok(Self { index, persona, address, lease, waiter, asked: 0, code: None, foretold: false })
+        let (code, spent) = (None, Vec::new());
+        let (asked, foretold) = (0, false);
+        let late_for = stage.late_for();
+        Ok(Self { index, persona, address, lease, waiter, asked, code, spent, foretold, late_for })
+    }
+
+    /// The same as soon as there is an account, if those that there are too few of are kept back; they are
+    /// for no longer than a code may be late.
+    pub(super) async fn gather_in_time(
+        stage: &Stage,
+        part: Part<'_>,
+    ) -> Result<Self, (Fault, String)> {
+        let began = stage.clock.now();
+        loop {
+            let waited = stage.clock.now().saturating_duration_since(began);
+            let may_come = waited <= stage.late_for() && stage.kept_back() > 0;
+            match Self::gather(stage, part) {
+                Err((Fault::NoAccount, _)) if may_come => {
+                    tokio::time::sleep(KEPT_BACK_PAUSE).await;
+                }
+                gathered => return gathered,
+            }
+        }
     }
 
     fn persona(&self, stage: &Stage) -> &Persona {
@@ -166,6 +219,7 @@ impl Cast {
         let values =
             Variable::secret_ones().filter_map(|variable| self.value(variable, stage).ok());
         let mut secrets: Vec<Secret> = values.map(Secret::new).collect();
+        secrets.extend(self.spent.iter().cloned());
         if let Some(lease) = &self.lease {
             let before = lease.generation.saturating_sub(1);
             secrets.push(lease.password_of(before, &stage.key));
@@ -175,7 +229,7 @@ impl Cast {
 
     /// Remembers the code that a reply held: the last one is meant.
     pub(super) fn tell_code(&mut self, code: Secret) {
-        self.code = Some(code);
+        self.spent.extend(self.code.replace(code));
     }
 
     /// Waits for the code of the last request that asked for one. Returns how long it took; nothing
@@ -198,8 +252,19 @@ impl Cast {
         let number = self.asked.max(1);
         let (code, waited) =
             waiter.nth(number, stage.code_timeout).await.map_err(|_| Fault::CodeNotReceived)?;
-        self.code = Some(code);
+        self.tell_code(code);
         Ok(waited)
+    }
+
+    /// Whether a code may be asked for: nothing in the mailbox can be taken for it.
+    pub(super) fn is_ready(&self) -> bool {
+        self.waiter.as_ref().is_none_or(Waiter::is_ready)
+    }
+
+    /// Waits until a code may be asked for. Returns how long it took.
+    pub(super) async fn get_ready(&mut self, stage: &Stage) -> Result<Duration, Fault> {
+        let Some(waiter) = &mut self.waiter else { return Ok(Duration::ZERO) };
+        waiter.ready(stage.code_timeout).await.map_err(|_| Fault::CodeNotReceived)
     }
 
     /// Before a further code is asked for, waits for those that were: they are told apart by the
@@ -231,6 +296,8 @@ impl Cast {
     pub(super) fn foretell(&mut self, rule: &Rule, stage: &Stage) -> io::Result<()> {
         if rule.sends_code {
             self.asked += 1;
+            // The one of before is no answer to this request.
+            self.spent.extend(self.code.take());
         }
         if rule.creates_account {
             self.foretell_account(stage)?;
@@ -270,6 +337,14 @@ impl Cast {
         }
     }
 
+    /// Takes into account how a request that asks for a code ended: a call that nobody answered for the
+    /// flow, or that was never sent, asks for none.
+    pub(super) fn count_asked(&mut self, rule: &Rule, fault: Option<Fault>) {
+        if rule.sends_code && fault.is_some_and(|fault| UNHEARD.contains(&fault)) {
+            self.asked = self.asked.saturating_sub(1);
+        }
+    }
+
     /// After a fault nobody knows whether an account is still in a state that it has to be kept in.
     pub(super) fn give_up(&mut self) {
         if let Some(lease) = &mut self.lease {
@@ -282,5 +357,174 @@ impl Cast {
         if let Some(lease) = &mut self.lease {
             lease.settle(rule, advanced);
         }
+    }
+}
+
+/// A leased account goes back once the codes are in that were asked for: whoever leases it next would
+/// take them for its own. One that was to be there by now may still come, so some more time is given.
+impl Drop for Cast {
+    fn drop(&mut self) {
+        if let (Some(waiter), Some(lease)) = (self.waiter.take(), self.lease.take()) {
+            waiter.leave(self.asked, self.late_for, Box::new(lease));
+        }
+    }
+}
+
+/// Faults of a request after which the flow has not seen it: no mail comes of it.
+const UNHEARD: &[Fault] = &[
+    Fault::RateLimited,
+    Fault::Blocked,
+    Fault::ForeignLink,
+    Fault::NotAcknowledged,
+    Fault::Dns,
+    Fault::ConnectRefused,
+    Fault::ConnectTimeout,
+    Fault::Tls,
+    Fault::HttpVersion,
+    Fault::ProxyRefused,
+    Fault::OutOfSockets,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codes::office::{Arrival, Office};
+    use crate::davinci::form::{Client, Dialect};
+    use crate::davinci::oidc::Endpoints;
+    use crate::identity::account::Account;
+    use crate::identity::domain::EmailDomain;
+    use crate::journey::script::Script;
+    use std::time::SystemTime;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// A stage with one account, whose codes come by the office.
+    fn stage() -> (Stage, Office) {
+        let clock = Clock::by_hand(SystemTime::UNIX_EPOCH);
+        let office = Office::new(clock.clone());
+        let stage = Stage {
+            run: "r1".into(),
+            application: Arc::new(Application {
+                endpoints: Endpoints::new("http://127.0.0.1:1", Some("env")),
+                client_id: "app".to_owned(),
+                client_secret: None,
+                redirect_uri: "http://127.0.0.1/back".to_owned(),
+                scopes: vec!["openid".to_owned()],
+                client: Client::default(),
+                start_dialect: Dialect::default(),
+                authorize_parameters: Vec::new(),
+                headers: Vec::new(),
+            }),
+            clock,
+            seed: Seed(1),
+            locale: Locale::default(),
+            logins: Logins::new(&"r1".into(), 0, EmailDomain::default()),
+            key: PasswordKey::new(&Secret::new("0123456789abcdef".repeat(2))).unwrap(),
+            pool: Pool::new([Account::new("jane@x.test", AccountState::Ok, 0)]),
+            ledger: Arc::new(Ledger::new(tempfile::tempfile().unwrap())),
+            codes: Some(Pickup::Office(office.clone())),
+            code_timeout: SOON,
+            is_scheduled: true,
+            think: None,
+            call_ids: false,
+            start: Start::default(),
+            bearer: None,
+            page: None,
+        };
+        (stage, office)
+    }
+
+    fn script() -> Script {
+        let text = "name = \"x\"\ngoal = \"code\"\naccount = \"ok\"\n[[rule]]\nname = \"a\"\n\
+                    when = { fields = [\"f\"] }\nsends_code = true\n";
+        Script::parse("x.toml", text).unwrap()
+    }
+
+    fn mail(stage: &Stage, code: &str) -> Arrival {
+        let (code, at) = (Some(code.to_owned().into()), stage.clock.now());
+        Arrival { recipient: "jane@x.test".to_owned(), code, at, mark: None }
+    }
+
+    #[tokio::test]
+    async fn a_code_that_comes_too_late_is_no_code_of_the_next_iteration() {
+        let ((stage, office), script) = (stage(), script());
+        let part = Part { script: &script, policy: None, index: 0 };
+        let rule = &script.rules[0];
+        let mut first = Cast::gather(&stage, part).unwrap();
+        first.foretell(rule, &stage).unwrap();
+        stage.clock.advance(SOON);
+        first.give_up();
+        drop(first);
+        let (fault, why) = Cast::gather(&stage, part).map(|_| ()).unwrap_err();
+        assert_eq!(fault, Fault::NoAccount);
+        assert!(why.contains("1 are kept back for codes"), "{why}");
+        office.receive(mail(&stage, "first"));
+        let mut second = Cast::gather(&stage, part).unwrap();
+        second.foretell(rule, &stage).unwrap();
+        office.receive(mail(&stage, "second"));
+        second.fetch_code(&stage).await.unwrap();
+        assert_eq!(second.value(Variable::Code, &stage).unwrap(), "second");
+        drop(second);
+        assert!(Cast::gather(&stage, part).is_ok(), "all codes came");
+    }
+
+    #[test]
+    fn an_account_is_lent_again_when_no_code_comes_for_it() {
+        for (fault, is_kept) in [
+            (None, true),
+            (Some(Fault::ReadTimeout), true),
+            (Some(Fault::Http5xx), true),
+            (Some(Fault::RateLimited), false),
+            (Some(Fault::ConnectRefused), false),
+        ] {
+            let ((stage, office), script) = (stage(), script());
+            let part = Part { script: &script, policy: None, index: 0 };
+            let mut cast = Cast::gather(&stage, part).unwrap();
+            cast.foretell(&script.rules[0], &stage).unwrap();
+            cast.count_asked(&script.rules[0], fault);
+            drop(cast);
+            assert_eq!(Cast::gather(&stage, part).is_err(), is_kept, "{fault:?}");
+            stage.clock.advance(SOON * 2);
+            assert!(Cast::gather(&stage, part).is_ok(), "{fault:?}");
+            assert_eq!(office.left(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn users_that_follow_no_schedule_wait_for_an_account_that_is_kept_back() {
+        let ((stage, office), script) = (stage(), script());
+        let stage = Stage { is_scheduled: false, ..stage };
+        let part = Part { script: &script, policy: None, index: 0 };
+        let mut first = Cast::gather(&stage, part).unwrap();
+        first.foretell(&script.rules[0], &stage).unwrap();
+        drop(first);
+        let code_comes = async {
+            tokio::task::yield_now().await;
+            office.receive(mail(&stage, "first"));
+        };
+        let (gathered, ()) = tokio::join!(Cast::gather_in_time(&stage, part), code_comes);
+        let gathered = gathered.map_err(|(fault, why)| format!("{fault:?} {why}")).unwrap();
+        let none = Cast::gather_in_time(&stage, part).await.map(|_| ()).unwrap_err();
+        assert_eq!(none.0, Fault::NoAccount, "the one that there is, is in use");
+        drop(gathered);
+    }
+
+    #[tokio::test]
+    async fn the_code_of_one_request_is_not_entered_for_the_next() {
+        let ((stage, _), script) = (stage(), script());
+        let pickup = crate::codes::reply::ReplyCode {
+            pointer: "/code".parse().unwrap(),
+            pattern: crate::codes::extract::CodePattern::default(),
+        };
+        let stage = Stage { codes: Some(Pickup::Reply(pickup)), ..stage };
+        let part = Part { script: &script, policy: None, index: 0 };
+        let mut cast = Cast::gather(&stage, part).unwrap();
+        cast.foretell(&script.rules[0], &stage).unwrap();
+        cast.tell_code("ab12cd34".to_owned().into());
+        assert!(cast.fetch_code(&stage).await.is_ok());
+        cast.foretell(&script.rules[0], &stage).unwrap();
+        assert_eq!(cast.fetch_code(&stage).await.unwrap_err(), Fault::CodeNotReceived);
+        let known = cast.secrets(&stage);
+        assert!(known.iter().any(|secret| secret.expose() == "ab12cd34"), "it is still a secret");
     }
 }

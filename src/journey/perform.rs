@@ -89,7 +89,12 @@ pub async fn perform(
         preflights: stage.page.clone().map(Preflights::of),
     };
     let mut fingerprint = None;
-    let result = match Cast::gather(stage, part) {
+    let mut gathered = Cast::gather(stage, part);
+    if matches!(gathered, Err((Fault::NoAccount, _))) && !stage.is_scheduled {
+        gathered = Box::pin(Cast::gather_in_time(stage, part)).await;
+        iteration.waited = stage.clock.now().saturating_duration_since(began);
+    }
+    let result = match gathered {
         Ok(mut cast) => {
             let played = iteration.play(part, start, &mut cast, &mut fingerprint).await;
             let signs_on = matches!(part.script.goal, Goal::Token | Goal::Code);
@@ -268,9 +273,15 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         let request = walk
             .answer(&label.action, &values)
             .map_err(|error| Stop::new(outcome::of_walk(&error), error.to_string()))?;
+        if rule.sends_code
+            && let Some(code) = self.told.take()
+        {
+            cast.tell_code(code);
+        }
         cast.foretell(rule, self.stage).map_err(|error| unwritten(&error))?;
         let filled = values.into_iter().zip(secret).collect();
         let progress = self.send(Call { label, request, filled }, walk, rule.expect).await;
+        cast.count_asked(rule, progress.as_ref().err().map(|stop| stop.fault));
         cast.settle(rule, matches!(progress, Ok(Progress::Form | Progress::Complete(_))));
         progress
     }
@@ -307,7 +318,12 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
     async fn await_code(&mut self, cast: &mut Cast, patience: Patience) -> Result<(), Stop> {
         let stage = self.stage;
         let awaited = match patience {
-            Patience::Numbered => Box::pin(cast.await_numbered(stage)).await,
+            Patience::Numbered => {
+                if !cast.is_ready() {
+                    self.waited += Box::pin(cast.get_ready(stage)).await?;
+                }
+                Box::pin(cast.await_numbered(stage)).await
+            }
             Patience::Outstanding => Ok(Box::pin(cast.await_outstanding(stage)).await),
         };
         if let Some(waited) = awaited? {

@@ -81,6 +81,7 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
     checked.check_accounts(problems);
     checked.check_environments(problems);
     checked.check_acknowledged(typed, problems);
+    checked.check_delivery(&loaded.table, problems);
     checked
 }
 
@@ -428,6 +429,19 @@ impl Checked {
         }
     }
 
+    /// The embedded stand-in delivers to this machine by its number, for which no certificate of files
+    /// is good.
+    fn check_delivery(&self, table: &Table, problems: &Problems) {
+        if self.profile.names_tenant || !self.profile.codes.has_certificate() {
+            return;
+        }
+        let Some(Value::Table(codes)) = table.get("codes").map(|item| &item.value) else { return };
+        let place = codes.get("certificate").map(|item| &item.place);
+        let what = "the embedded stand-in cannot tell whose `codes.certificate` is";
+        let remedy = "leave `certificate` and `key` out: gander makes one that the stand-in trusts; or name a `[tenant]`";
+        problems.note(place, what, Some(remedy.to_owned()));
+    }
+
     /// An owner acknowledges one environment, and a ledger of accounts belongs to one: where a variant
     /// leaves this machine, all of them go to the same.
     fn check_environments(&self, problems: &Problems) {
@@ -535,6 +549,18 @@ mod tests {
                            client_id = \"a\"\nredirect_uri = \"https://a.example\"\nacknowledge = \"C1\"\n";
     const TYPED: Typed<'_> =
         Typed { acknowledge: Some("C1"), environment: Some("one"), calls_nothing: false };
+
+    #[test]
+    fn a_certificate_of_files_is_not_shown_to_the_embedded_stand_in() {
+        let codes = "[codes]\ntls = \"implicit\"\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
+        let problems = problems_of(codes, Typed::default());
+        assert!(problems.contains("`codes.certificate`"), "{problems}");
+        let tenant = "[tenant]\nauth_url = \"http://127.0.0.1:1\"\n";
+        let problems = problems_of(&format!("{tenant}{codes}"), Typed::default());
+        assert!(!problems.contains("codes.certificate"), "{problems}");
+        let problems = problems_of("[codes]\ntls = \"implicit\"\n", Typed::default());
+        assert!(!problems.contains("codes.certificate"), "{problems}");
+    }
 
     #[test]
     fn two_variants_of_one_environment_are_acknowledged_once() {

@@ -275,6 +275,7 @@ pub async fn open(
             pool: Pool::default(),
             ledger: ledger.clone(),
             code_timeout: profile.codes.timeout,
+            is_scheduled: profile.workload.model.is_open(),
             codes: codes.as_ref().map(|(_, pickup)| pickup.clone()),
             think: profile.think,
             call_ids: wishes.call_ids,

@@ -213,6 +213,11 @@ impl AllowedHost {
         Self::read(Some(https), url.authority()?)
     }
 
+    /// Whether it is, by its name or number, this machine.
+    pub fn is_local(&self) -> bool {
+        is_local_name(&self.host)
+    }
+
     fn read(https: Option<bool>, authority: &Authority) -> Option<Self> {
         let host = bare(authority.host());
         let port = authority.port().map(|port| port.as_u16());

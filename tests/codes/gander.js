@@ -41,7 +41,7 @@ ${also}
 timeout = "20s"
 ${codes}
 `);
-  const child = spawn(process.env.GANDER ?? BUILT, ['run', `${name}.toml`, '--seed', '7', '-o', name, '--json'], {
+  const child = spawn(process.env.GANDER ?? BUILT, ['run', `${name}.toml`, '--seed', '7', '-o', name, '--json', '-v'], {
     cwd: folder.path,
     env: { PATH: process.env.PATH, HOME: folder.path, MAIL_PASSWORD: PASSWORD },
     stdio: ['ignore', 'pipe', 'pipe'],

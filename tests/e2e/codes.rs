@@ -2,7 +2,13 @@
 //! them the way that the profile says.
 
 use crate::lab::{Ended, Lab};
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use gander::base::clock::Clock;
 use serde_json::Value;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Journeys that ask for codes, one of them twice in a row.
 const JOURNEYS: &str = "[journeys]\nregister = 2\nrecovery = 1\nregister-resend = 1\n\
@@ -91,4 +97,69 @@ fn a_mailbox_elsewhere_is_not_asked_in_a_test_that_nobody_acknowledged() {
         assert!(ended.stderr.contains("nothing was sent"), "{}", ended.stderr);
         assert!(ended.stderr.contains("acknowledged"), "{}", ended.stderr);
     }
+}
+
+/// A mailbox that shows a mail only some time after it came, which is `LATE` for the first so many.
+#[derive(Clone, Default)]
+struct SlowMailbox(Arc<Mutex<Vec<(Instant, Value)>>>);
+
+const LATE: Duration = Duration::from_millis(700);
+const FIRST: usize = 4;
+
+impl SlowMailbox {
+    /// Serves until the runtime ends.
+    fn serve(self) -> (tokio::runtime::Runtime, String) {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
+        let listener = listener.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let router = Router::new()
+            .route(
+                "/take",
+                post(
+                    |State(mailbox): State<Self>, body: String| async move { mailbox.take(&body) },
+                ),
+            )
+            .route("/mails", get(|State(mailbox): State<Self>| async move { mailbox.show() }))
+            .with_state(self);
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        (runtime, url)
+    }
+
+    fn take(&self, body: &str) {
+        let mut mail: Value = serde_json::from_str(body).expect("a notification");
+        let mut mails = self.0.lock().expect("a mailbox");
+        mail["id"] = mails.len().into();
+        let delay = if mails.len() < FIRST { LATE } else { Duration::ZERO };
+        mails.push((Clock::system().now() + delay, mail));
+        mails.sort_by_key(|(due, _)| *due);
+    }
+
+    fn show(&self) -> String {
+        let (now, mails) = (Clock::system().now(), self.0.lock().expect("a mailbox"));
+        let shown = mails.iter().filter(|(due, _)| *due <= now).map(|(_, mail)| mail.clone());
+        Value::Array(shown.collect()).to_string()
+    }
+}
+
+#[test]
+fn a_mail_that_comes_too_late_fails_the_iteration_that_asked_for_it_and_no_other() {
+    let (_runtime, url) = SlowMailbox::default().serve();
+    let profile = format!(
+        "[journeys]\nrecovery = 1\n[accounts]\ncount = 2\n[workload]\nmodel = \"open\"\nrate = \"5/s\"\n\
+         duration = \"7s\"\nwarm_up = \"0s\"\n[guards]\nstop_when = []\n[stand_in.mail]\nhttp = \"{url}/take\"\n\
+         [codes]\nsource = \"http-mailbox\"\nurl = \"{url}\"\ntimeout = \"500ms\"\npoll = \"50ms\"\n\
+         [codes.mailbox]\nlist = \"/mails\"\norder = \"oldest-first\"\nid = \"/id\"\nrecipients = [\"/to\"]\n\
+         texts = [\"/message\"]\n"
+    );
+    let lab = Lab::new();
+    let profile = lab.file("p.toml", &profile);
+    let ended = lab.run(&["run", &profile, "--seed", "7", "-o", "run", "--json"]);
+    let summary: Value = serde_json::from_str(&ended.stdout).expect(&ended.stderr);
+    let journey = &summary["journeys"][0];
+    let faults = journey["faults"].as_object().expect("faults");
+    assert!(journey["completed"].as_u64() > Some(0), "{journey} {}", ended.stderr);
+    assert!(faults.contains_key("code-not-received"), "{journey} {}", ended.stderr);
+    assert!(faults.contains_key("no-account"), "{journey} {}", ended.stderr);
+    assert_eq!(faults.len(), 2, "nobody entered another's code: {journey}");
 }

@@ -47,6 +47,7 @@ fn stage(clock: &Clock) -> Stage {
         ledger: Arc::new(Ledger::new(tempfile::tempfile().unwrap())),
         codes: None,
         code_timeout: Duration::ZERO,
+        is_scheduled: false,
         think: None,
         call_ids: false,
         start: Start::default(),
