@@ -265,7 +265,10 @@ mod tests {
         desk.offer(ticket(&clock, 0));
         assert_eq!(poll(parked), Some(true));
         desk.offer(ticket(&clock, 1));
-        assert_eq!((poll(pin!(desk.claim(0))), poll(pin!(desk.claim(0)))), (Some(true), Some(true)));
+        assert_eq!(
+            (poll(pin!(desk.claim(0))), poll(pin!(desk.claim(0)))),
+            (Some(true), Some(true))
+        );
         assert_eq!((desk.oldest(), desk.is_empty()), (None, false), "nobody's patience ends");
         assert_eq!(desk.collect(0).map(|ticket| (ticket.number, ticket.user)), Some((1, 0)));
         assert_eq!(desk.forsake().iter().map(|ticket| ticket.number).collect::<Vec<_>>(), [0]);

@@ -15,7 +15,7 @@ use crate::workload::mix::Mix;
 use crate::workload::onward::Onward;
 use crate::workload::pacing::ThinkTime;
 use crate::workload::schedule::Schedule;
-use crate::workload::settings::{Model, Settings};
+use crate::workload::settings::{Model, Settings, WhenLate};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -308,11 +308,18 @@ impl Gate {
     /// How long after a pause a user begins: not all in the same moment, or the next pause is sure to follow.
     fn delay(&self, user: usize) -> Duration {
         let mut random = self.plan.seed.stream("after a pause", user as u64);
-        let pacing = match &self.plan.workload.model {
-            Model::Closed { pacing, .. } => pacing.0.draw(&mut random),
+        #[expect(clippy::cast_precision_loss, reason = "at most 100,000 users")]
+        let over = match &self.plan.workload.model {
+            Model::Closed { pacing, .. } => pacing.0.draw(&mut random).max(SPREAD),
+            // More of them than arrive in a second anyway; and behind them nobody's patience ends.
+            Model::Open { rate, max_users, when_late: WhenLate::Queue, .. }
+                if *max_users as f64 > rate.peak() =>
+            {
+                SPREAD
+            }
             Model::Open { .. } => Duration::ZERO,
         };
-        pacing.max(SPREAD).mul_f64(unit(&mut random))
+        over.mul_f64(unit(&mut random))
     }
 
     /// When it is a user's turn in the closed model, if it is not now: the stages let it through,
@@ -526,7 +533,7 @@ mod tests {
                     rate: crate::workload::shape::Shape::constant(1.0),
                     arrivals: crate::workload::schedule::Arrivals::Constant,
                     max_users: 1,
-                    when_late: crate::workload::settings::WhenLate::Queue,
+                    when_late: WhenLate::Queue,
                 };
             });
             let gate = Gate { plan: gate.plan.clone().with_pauses(gate.clock.clone()), ..gate };

@@ -118,6 +118,15 @@ impl Pauses {
         state.forgotten + over.map(|(from, until)| *until - *from).sum::<Duration>()
     }
 
+    /// How much of the time until now was paused.
+    pub fn so_far(&self) -> Duration {
+        let now = self.0.clock.now();
+        let state = self.lock();
+        let gone =
+            |(from, until): &(Instant, Instant)| (*until).min(now).saturating_duration_since(*from);
+        state.forgotten + state.spans.iter().map(gone).sum::<Duration>()
+    }
+
     /// How much of the time between two moments, both gone by, was paused.
     pub fn between(&self, from: Instant, to: Instant) -> Duration {
         let state = self.lock();
@@ -217,6 +226,7 @@ mod tests {
         assert_eq!(pauses.going_on(), Some((from, from + s(6))));
         assert_eq!(timetable.phases().measured_ends, Some(s(31)));
         assert_eq!((pauses.over(), pauses.news()), (s(0), vec![]));
+        assert_eq!(pauses.so_far(), s(1), "what of it is gone by");
         clock.advance(s(5));
         assert_eq!((pauses.going_on(), pauses.over()), (None, s(6)));
         assert_eq!(pauses.between(from + s(2), from + s(60)), s(4));
