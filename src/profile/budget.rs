@@ -438,7 +438,7 @@ mod tests {
                  [limits]\ndavinci-start = \"100/s\"\n"
             )
         };
-        insta::assert_snapshot!(told(&with("users = 100\nduration = \"60s\"\n")), @r#"true users who are let in together make 100 calls at once in rate group `davinci-start`: more than may be used in a second, 35/s of the licence's 100/s; the first call would be turned down after 354 us (let them in one after another, such as `stages = [{ users = 100, over = "4s" }, …]`, with a `pacing` that is no shorter, and `limits.exceed = true` runs it all the same)"#);
+        insta::assert_snapshot!(told(&with("users = 100\nduration = \"60s\"\n")), @r#"true users who are let in together make 100 calls at once in rate group `davinci-start`: more than may be used in a second, 35/s of the licence's 100/s; the first call would be turned down after 350 µs (let them in one after another, such as `stages = [{ users = 100, over = "4s" }, …]`, with a `pacing` that is no shorter, and `limits.exceed = true` runs it all the same)"#);
         assert_eq!(
             told(&with(
                 "stages = [{ users = 100, over = \"4s\" }, { users = 100, for = \"60s\" }]\n"
@@ -469,7 +469,7 @@ mod tests {
             )
         };
         let cost = checked(&with("1/s")).budget().cost;
-        assert_eq!((cost.identities(), cost.mails), (Some(5000.0), Some(5000.0)));
+        assert_eq!((cost.identities(), cost.mails), (Some(5000.0), Some(10_000.0)));
         assert_eq!(told(&with("1/s")), "");
         insta::assert_snapshot!(told(&with("200/s")), @"true while accounts register before the load: 800/s in rate group `davinci-execution` at the peak are more than may be used: 35/s of the licence's 100/s; the first call would be turned down after 45.8 ms (lower `accounts.rate` to 6.56/s at most, and `limits.exceed = true` runs it all the same)");
     }
@@ -511,7 +511,7 @@ mod tests {
             "{OUTSIDE}count = 20\n[workload]\nusers = 5\nduration = \"10m\"\n[journeys]\nrecovery = 1\n\
              [limits]\nsso = \"100/s\"\n"
         );
-        insta::assert_snapshot!(told(&text), @"false how many mails an account in state `ok` gets is not known: users in turn start as many iterations as the tenant answers, and after 1,000 of them each has the 50 that a tenant sends in a day (set `workload.iterations`, a `rate` instead of users, or more accounts)");
+        insta::assert_snapshot!(told(&text), @"false how many mails an account in state `ok` gets is not known: users in turn start as many iterations as the tenant answers, and after 1000 of them each has the 50 that a tenant sends in a day (set `workload.iterations`, a `rate` instead of users, or more accounts)");
     }
 
     #[test]

@@ -80,6 +80,7 @@ fn since(now: &FaultCounts, before: &FaultCounts) -> FaultCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::series::Phase;
     use crate::measure::timeline::JourneyLine;
 
     fn ended(completed: u64, limited: u64) -> Ended {
@@ -109,10 +110,20 @@ mod tests {
             let breach = sentry.take(at, &[ended(50, 0), ended(0, 50)]);
             assert_eq!(breach.is_some(), at_once, "{rule}");
             let row = JourneyLine {
+                phase: Phase::Measured,
                 variant: "v".into(),
                 journey: "sign-on".into(),
+                due: 50,
+                late: 0,
+                completed: 0,
+                dropped: 0,
+                cut_off: 0,
+                lost: 0,
                 faults: ended(0, 50).faults,
-                ..JourneyLine::default()
+                exchanges: 0,
+                exchange_faults: FaultCounts::default(),
+                response_us: None,
+                funnel: Vec::new(),
             };
             let line = Line { journeys: vec![row], ..Line::default() };
             assert_eq!(sentry.interval(at, &line).is_some(), !at_once, "{rule}");
