@@ -3,6 +3,7 @@
 use super::check::Checked;
 use super::costing::{FAR, answers};
 use super::supply::{Shortage, mean_s};
+use super::tenant::Tenant;
 use crate::analysis::budget::groups::EXECUTION;
 use crate::analysis::budget::judge::{Budget, Fit, Footprint, Row, TIGHT};
 use crate::analysis::budget::mails::NEW;
@@ -92,7 +93,8 @@ impl Checked {
 
     /// Whether the tenant is asked for the limits of its licence before the load.
     pub fn asks_licence(&self) -> bool {
-        self.is_costly() && self.profile.tenants().any(|(_, tenant)| tenant.is_managed())
+        let can = |tenant: &Tenant| tenant.is_managed() && tenant.environment_id.is_some();
+        self.is_costly() && self.profile.tenants().any(|(_, tenant)| can(tenant))
     }
 
     pub(super) fn leaves_this_machine(&self) -> bool {

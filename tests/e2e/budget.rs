@@ -285,8 +285,8 @@ fn in_a_pause_nothing_begins_that_waited_for_a_user() {
     assert!(ended.stderr.contains("nothing new began for 2s in all"), "{}", ended.stderr);
 }
 
-/// A tenant that really limits turns down many calls before the first pause is heard of; gander's usual guards do
-/// not stop such a run, and a person's own do.
+/// A tenant that really limits turns down one call of six between two pauses: gander's usual guards do not stop such a
+/// run, and a person's own do.
 #[test]
 fn a_run_that_pauses_is_not_stopped_for_what_it_pauses_for() {
     for (guards, is_stopped) in
@@ -294,10 +294,11 @@ fn a_run_that_pauses_is_not_stopped_for_what_it_pauses_for() {
     {
         let lab = Lab::new();
         let tenant = Tenant::start(
-            "signing = \"ES256\"\n[rate_limits]\ndavinci_start = \"20/s\"\nper_address_share = \"100%\"\n",
+            "signing = \"ES256\"\n[rate_limits]\ndavinci_start = \"5/s\"\nper_address_share = \"100%\"\n",
         );
+        // Each pause gives room for five more, and the next one is turned down again.
         let workload = format!(
-            "arrivals = \"constant\"\nrate = \"40/s\"\nduration = \"3s\"\n[guards]\nrate_limited = \"pause\"\n{guards}\
+            "arrivals = \"constant\"\nrate = \"40/s\"\nduration = \"1s\"\n[guards]\nrate_limited = \"pause\"\n{guards}\
              [[threshold]]\nrule = \"faults <= 100%\"\n"
         );
         let profile = one_call::profile(&lab, &tenant, &workload);
@@ -379,4 +380,53 @@ fn an_announcement_says_what_the_tenant_will_see_and_when() {
     assert!(!stdout.contains("rate-limited >"), "no guard stops what a pause is for: {stdout}");
     assert!(ended.stderr.contains("source addresses"), "{}", ended.stderr);
     assert!(announce(&["--source", "192.0.2.7"]).stdout.contains("192.0.2.7"));
+}
+
+/// Kills a run once so much of it is measured and it was paused for so long.
+fn killed_after_a_pause(lab: &Lab, tenant: &Tenant, arguments: &[&str], measured_ms: u64) {
+    let mut command = lab.command(arguments);
+    command.env("WORKER_SECRET", tenant.worker_secret());
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut child = command.spawn().expect("a binary that starts");
+    loop {
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+        let [measured, paused] = sums(lab, "run");
+        if measured >= measured_ms && paused >= 1990 {
+            break;
+        }
+        let ended = child.try_wait().expect("a process");
+        assert!(ended.is_none(), "it ended by itself after {measured} and {paused} ms: {ended:?}");
+    }
+    child.kill().expect("a kill");
+    child.wait().expect("an end");
+}
+
+/// How long a run was measured and paused by its whole lines, in milliseconds.
+fn sums(lab: &Lab, run: &str) -> [u64; 2] {
+    let text = std::fs::read_to_string(lab.path(&format!("{run}/timeline.jsonl")));
+    let text = text.unwrap_or_default();
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let lines: Vec<Value> =
+        whole.map(|line| serde_json::from_str(line).expect("a line in JSON")).collect();
+    ["measured_ms", "paused_ms"]
+        .map(|key| lines.iter().filter_map(|line| line[key].as_u64()).sum::<u64>())
+}
+
+#[test]
+fn a_run_that_was_paused_and_killed_goes_on_where_its_plan_stood() {
+    let lab = Lab::new();
+    let tenant = Tenant::start(
+        "signing = \"ES256\"\n[[fault]]\nkind = \"rate-limited\"\ncapability = \"authorize\"\nshare = \"10%\"\n\
+         count = 1\nretry_after = \"2s\"\n",
+    );
+    let workload = "arrivals = \"constant\"\nrate = \"20/s\"\nduration = \"8s\"\n[guards]\n\
+        rate_limited = \"pause\"\n[[threshold]]\nrule = \"faults < 50%\"\n";
+    let profile = one_call::profile(&lab, &tenant, workload);
+    killed_after_a_pause(&lab, &tenant, &["run", &profile, "--seed", "1", "-o", "run"], 3000);
+    let [before, paused] = sums(&lab, "run");
+    let ended = tenant.gander(&lab, &["run", &profile, "--resume", "run"]);
+    assert!(ended_as(&ended, 0), "{}", ended.stderr);
+    let [measured, still] = sums(&lab, "run");
+    assert!((7950..=8050).contains(&measured), "{measured} ms, {before} of them before the kill");
+    assert_eq!(still, paused, "no other pause");
 }
