@@ -430,3 +430,22 @@ fn a_run_that_was_paused_and_killed_goes_on_where_its_plan_stood() {
     assert!((7950..=8050).contains(&measured), "{measured} ms, {before} of them before the kill");
     assert_eq!(still, paused, "no other pause");
 }
+
+#[test]
+fn a_comparison_says_that_it_leaves_out_when_the_licence_was_the_limit() {
+    let lab = Lab::new();
+    for (run, limits) in [("free", ""), ("limited", "[rate_limits]\ndavinci_start = \"60/s\"\n")] {
+        let tenant = Tenant::start(&format!("signing = \"ES256\"\n{limits}"));
+        // 21 a second may be used, and 30 come.
+        let workload = "arrivals = \"constant\"\nrate = \"30/s\"\nduration = \"6s\"\n[guards]\nstop_when = []\n\
+            [[threshold]]\nrule = \"faults <= 100%\"\n";
+        let profile = one_call::profile(&lab, &tenant, workload);
+        let ended = tenant.gander(&lab, &["run", &profile, "--seed", "1", "-o", run]);
+        assert!(ended_as(&ended, 0), "{}", ended.stderr);
+        let said = ended.stderr.contains("limited by the licence from");
+        assert_eq!(said, run == "limited", "{}", ended.stderr);
+    }
+    let ended = lab.run(&["compare", "free", "limited"]);
+    let told = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(told.contains("limited by the licence"), "{told}");
+}

@@ -52,7 +52,7 @@ pub struct Plan {
     /// The worker that makes accounts and puts them right.
     pub worker: Option<Worker>,
     /// The registrations before the load that give it its accounts.
-    pub before: Option<Box<Plan>>,
+    pub before: Option<Box<Self>>,
 }
 
 /// Who calls the management API.
@@ -128,7 +128,7 @@ pub struct Budget {
     /// What it costs, what comes before it included.
     pub cost: Cost,
     /// The registrations before it.
-    pub before: Option<Box<Budget>>,
+    pub before: Option<Box<Self>>,
 }
 
 /// What a load costs a tenant. What is not known before is none.
