@@ -825,6 +825,38 @@ async fn who_waits_for_the_next_arrival_hears_of_a_change_at_once() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_user_when_a_pause_begins_waits_for_its_end_without_losing_patience() {
+    // The only user is busy for 55 ms, in which five more arrive; then the tenant wants a second's pause.
+    let asked: Arc<std::sync::OnceLock<gander::load::Pauses>> = Arc::default();
+    let pauses = asked.clone();
+    let work = Work::new(move |ticket: Ticket| {
+        let pauses = pauses.clone();
+        async move {
+            if ticket.number == 0 {
+                tokio::time::sleep(ms(55)).await;
+                pauses.get().expect("pauses").ask(None);
+            }
+            Ending::Completed
+        }
+    });
+    let mut plan = arrivals(100.0, 1, WhenLate::Drop);
+    (plan.workload.duration, plan.workload.iterations) = (Some(ms(300)), None);
+    let plan = plan.with_pauses(Clock::system());
+    assert!(asked.set(plan.pauses.clone().expect("pauses")).is_ok());
+    let end = drive(plan, &Stop::default(), &work).await;
+    let total = end.total();
+    assert!(total.due == 30 && is_exact(&total), "{total:?}");
+    let mut waited = work.tickets();
+    waited.retain(|ticket| (1..5).contains(&ticket.number));
+    assert_eq!(waited.len(), 4, "none of them was given up");
+    for ticket in waited {
+        // They come as much later as everything planned, and what they waited for is their user alone.
+        assert!(ticket.after >= ms(1000) && ticket.queued() < ms(100), "{ticket:?}");
+        assert!(ticket.handed - end.started >= ms(1050), "{ticket:?}");
+    }
+}
+
 // Stages and pacing of the closed model.
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -462,13 +462,13 @@ async fn a_population_is_made_once_and_its_users_are_in_it() {
 async fn the_limits_of_the_licence_are_asked() {
     let lab = Lab::new().await;
     let limits = lab.keeper.api.limits().await.expect("limits");
-    assert_eq!(limits.of("davinci-start"), Some(Rate { per_second: 100.0 }));
+    assert_eq!(limits.of("rlgDvFlowStartRps"), Some(Rate { per_second: 100.0 }));
     lab.tenant.stop().await;
     let bare = r#"{"id":"e","organization":{"id":"o"},"license":{"id":"l"}}"#;
     let licence = r#"{"id":"l","licenseQuantities":{"rlgAuthnRps":{"limit":30}}}"#;
     let (script, api) = Script::new(&[TOKEN, (200, &[], bare), (200, &[], licence)]).await;
     let limits = api.limits().await.expect("limits");
-    assert_eq!(limits.of("sso"), Some(Rate { per_second: 30.0 }));
+    assert_eq!(limits.of("rlgAuthnRps"), Some(Rate { per_second: 30.0 }));
     assert_eq!(script.asked(), ["POST token", "GET env-1", "GET l"]);
     // A worker that may not read the licence is no reason not to start.
     let (_, api) = Script::new(&[TOKEN, (200, &[], bare), (403, &[], "{}")]).await;

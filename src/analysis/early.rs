@@ -107,8 +107,12 @@ impl Lookout {
         Some(Self { rule, delay_ms, reply_timeout, measured_ms, due, most, has_looked, seen })
     }
 
-    /// Looks at the next moment and says whether to stop.
-    pub fn observe(&mut self, moment: &Windows) -> Option<Broken> {
+    /// Looks at the next moment and says whether to stop. A rule about stretches passes over a moment with paused
+    /// time in it, as it does at the end.
+    pub fn observe(&mut self, moment: &Windows, is_paused: bool) -> Option<Broken> {
+        if is_paused && matches!(self.seen, Seen::Newest(_)) {
+            return None;
+        }
         let cell = moment.cells(|track| self.rule.scope.has(track)).pop()?;
         self.measured_ms += cell.measured_ms;
         self.due += cell.due;
@@ -171,8 +175,11 @@ impl SoFar {
         Some(Self { rule: rule.clone(), reply_timeout, newest, worst: None })
     }
 
-    /// Adds the next moment.
-    pub fn observe(&mut self, moment: &Windows) {
+    /// Adds the next moment, unless it has paused time in it.
+    pub fn observe(&mut self, moment: &Windows, is_paused: bool) {
+        if is_paused {
+            return;
+        }
         let Some(cell) = moment.cells(|track| self.rule.scope.has(track)).pop() else { return };
         let of = |sum: &Cell| self.rule.metric.of(sum, self.reply_timeout);
         let Some(seen) = self.newest.take(cell).and_then(|pieces| pieces.with_sum(of)?) else {
@@ -271,7 +278,7 @@ mod tests {
         let threshold = Threshold { rule, abort_on_fail: true, abort_delay };
         let mut lookout = Lookout::new(&threshold, TIMEOUT)?;
         (0..).zip(seconds).find_map(|(number, second)| {
-            let broken = lookout.observe(&moment(&interval(number, *second)))?;
+            let broken = lookout.observe(&moment(&interval(number, *second)), false)?;
             Some((number, broken))
         })
     }
@@ -338,7 +345,7 @@ mod tests {
             let threshold = Threshold { rule, abort_on_fail: true, abort_delay };
             let mut lookout = Lookout::new(&threshold, TIMEOUT).unwrap();
             for (number, second) in (0..).zip(seconds) {
-                lookout.observe(&moment(&interval(number, *second)));
+                lookout.observe(&moment(&interval(number, *second)), false);
             }
             lookout.never_looked()
         };
@@ -382,7 +389,7 @@ mod tests {
         let mut told = Vec::new();
         for number in 0..20 {
             let time_us = if (8..12).contains(&number) { 900_000 } else { 1000 };
-            so_far.observe(&moment(&interval(number, fine(10, time_us))));
+            so_far.observe(&moment(&interval(number, fine(10, time_us))), false);
             told.push(so_far.found().map(|found| (found.observed, found.holds)));
         }
         assert!(told[..4].iter().all(Option::is_none), "{told:?}");
@@ -399,10 +406,26 @@ mod tests {
         let mut lookout =
             Lookout::new(&"p95 < 1h over 1h".parse::<Rule>().unwrap().into(), TIMEOUT).unwrap();
         for number in 0..8000 {
-            assert_eq!(lookout.observe(&moment(&interval(number, fine(2, 1000)))), None);
+            assert_eq!(lookout.observe(&moment(&interval(number, fine(2, 1000))), false), None);
         }
         let Seen::Newest(newest) = &lookout.seen else { panic!("a window") };
         assert_eq!((newest.pieces.len(), newest.pieces.measured_ms()), (120, 3_600_000));
+    }
+
+    #[test]
+    fn a_stretch_with_paused_time_in_it_stops_no_run() {
+        let slow = || moment(&interval(0, fine(100, 900_000)));
+        for (rule, stops) in [("p50 < 1ms over 5s", false), ("p50 < 1ms", true)] {
+            let rule = rule.parse::<Rule>().unwrap();
+            let mut lookout = Lookout::new(&rule.clone().into(), TIMEOUT).unwrap();
+            let paused = (0..20).filter_map(|_| lookout.observe(&slow(), true)).count();
+            assert_eq!(paused > 0, stops, "{rule}");
+            assert!((0..20).any(|_| lookout.observe(&slow(), false).is_some()), "{rule}");
+            if let Some(mut so_far) = SoFar::new(&rule, TIMEOUT) {
+                (0..20).for_each(|_| so_far.observe(&slow(), true));
+                assert!(so_far.found().is_none());
+            }
+        }
     }
 
     #[test]

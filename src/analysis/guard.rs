@@ -5,6 +5,7 @@ use crate::base::figures;
 use crate::base::names::{Journey, Variant};
 use crate::base::units::Share;
 use crate::measure::counts::FaultCounts;
+use crate::measure::fault::Fault;
 use crate::measure::tally::share;
 use crate::measure::timeline::Line;
 use std::collections::VecDeque;
@@ -108,6 +109,11 @@ impl Guard {
         &self.rule
     }
 
+    /// Whether it is about calls that the tenant turned down for their rate, and nothing else.
+    pub fn is_about_rate_limits(&self) -> bool {
+        self.rule.metric == Metric::Fault(Fault::RateLimited)
+    }
+
     /// What an interval of any phase holds for it: a guard also watches the warm-up.
     pub fn count(&self, line: &Line) -> Seen {
         let mut seen = Seen::default();
@@ -171,7 +177,6 @@ impl Seen {
 mod tests {
     use super::*;
     use crate::base::remedy::Remedy;
-    use crate::measure::fault::Fault;
     use crate::measure::timeline::JourneyLine;
 
     fn one(hit: bool) -> Seen {

@@ -3,13 +3,16 @@
 use super::exit::{Exit, Failure};
 use super::prepare::{self, Selection};
 use super::terminal::{Style, Terminal};
+use crate::analysis::budget::judge::Budget;
 use crate::base::clock::{Utc, moment};
 use crate::base::units::{Rate, Span};
+use crate::journey::script::Script;
+use crate::profile::accounts::AccountSource;
 use crate::profile::check::Checked;
 use crate::profile::document::Variant;
 use crate::profile::load::Flags;
 use crate::profile::tenant::Tenant;
-use crate::report::announce::{Announcement, journey};
+use crate::report::announce::{Announcement, TO_FILL_IN, journey};
 use crate::workload::settings::{Model, Settings};
 use crate::workload::shape::Shape;
 use std::path::PathBuf;
@@ -26,6 +29,9 @@ pub(super) struct AnnounceArgs {
     /// An address that calls come from, as the tenant sees it (repeatable)
     #[arg(long = "source", value_name = "ADDRESS")]
     sources: Vec<String>,
+    /// How many runs it is, one after another, as with `gander run --repeat`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
+    repeat: Option<u16>,
     /// Who answers for the test and can be reached meanwhile (repeatable)
     #[arg(long = "contact", value_name = "WHO")]
     contacts: Vec<String>,
@@ -73,8 +79,9 @@ fn sheet(args: &AnnounceArgs, checked: &Checked) -> Announcement {
     let profile = &checked.profile;
     let tenants: Vec<(&Variant, &Tenant)> = profile.tenants().collect();
     let whole: f64 = checked.journeys.iter().map(|(_, weight)| weight).sum();
-    let own = profile.http.local_addresses.iter().map(ToString::to_string);
-    let sources = if args.sources.is_empty() { own.collect() } else { args.sources.clone() };
+    let budget = checked.budget();
+    let before = before(checked, &budget);
+    let runs = u32::from(args.repeat.unwrap_or(1));
     let of_tenant =
         |value: fn(&Tenant) -> String| once(tenants.iter().map(|(_, tenant)| value(tenant)));
     let hosts = tenants.iter().flat_map(|(_, tenant)| &tenant.hosts);
@@ -92,9 +99,9 @@ fn sheet(args: &AnnounceArgs, checked: &Checked) -> Announcement {
         environments,
         hosts,
         applications,
-        window: args.at.map(|at| window(at, &profile.workload)),
-        lasts: lasts(&profile.workload),
-        sources,
+        window: args.at.map(|at| window(at, (before, runs), &profile.workload)),
+        lasts: lasts(checked, (before, runs)),
+        sources: sources(args, checked),
         contacts: args.contacts.clone(),
         journeys: checked
             .journeys
@@ -103,11 +110,15 @@ fn sheet(args: &AnnounceArgs, checked: &Checked) -> Announcement {
                 journey(script.name.as_str(), weight / whole.max(f64::MIN_POSITIVE))
             })
             .collect(),
-        load: load(&profile.workload),
-        budget: Some(checked.budget()),
+        load: load(checked, runs),
+        budget: Some(budget),
         accounts: accounts(checked),
         marks: marks(checked),
-        guards: profile.guards.iter().map(|guard| format!("`{}`", guard.rule())).collect(),
+        guards: profile
+            .guards_if(profile.pauses_when_limited)
+            .iter()
+            .map(|guard| format!("`{}`", guard.rule()))
+            .collect(),
         stop: vec![
             format!(
                 "Ctrl-C: nothing new begins, what is under way may end within {}; twice: at once",
@@ -138,16 +149,53 @@ fn application(variant: &Variant, tenant: &Tenant) -> String {
     }
 }
 
-fn window(at: SystemTime, workload: &Settings) -> String {
+/// Where calls come from. What this machine calls its own addresses may be something else to the tenant.
+fn sources(args: &AnnounceArgs, checked: &Checked) -> Vec<String> {
+    let own = &checked.profile.http.local_addresses;
+    if !args.sources.is_empty() || own.is_empty() {
+        return args.sources.clone();
+    }
+    let own: Vec<_> = own.iter().map(ToString::to_string).collect();
+    let own = own.join(", ");
+    vec![format!("{TO_FILL_IN}: as the tenant sees them; to this machine they are {own}")]
+}
+
+/// How long accounts are made or register before the load, at the least. None where nobody makes any.
+fn before(checked: &Checked, budget: &Budget) -> Option<Duration> {
+    let workers = checked.profile.tenants().filter_map(|(_, tenant)| tenant.worker.as_ref());
+    let worker = workers.map(|worker| worker.rate.per_second).reduce(f64::max);
+    let registered = budget.before.as_ref().and_then(|before| before.peak_per_s);
+    let per_s = registered.or(worker).filter(|per_s| *per_s > 0.0)?;
+    let lasts = Duration::try_from_secs_f64((budget.cost.provisioned / per_s).ceil()).ok()?;
+    (!lasts.is_zero()).then_some(lasts)
+}
+
+/// From the first call, which makes an account, to the last.
+fn window(at: SystemTime, (before, runs): (Option<Duration>, u32), workload: &Settings) -> String {
     let begins = Utc::of(at).minute();
-    let ends = workload.closes_after().and_then(|lasts| at.checked_add(lasts + workload.drain));
+    let one = |lasts: Duration| before.unwrap_or_default() + lasts + workload.drain;
+    let lasts = workload.closes_after().and_then(|lasts| one(lasts).checked_mul(runs));
+    let ends = lasts.and_then(|lasts| at.checked_add(lasts));
     match ends {
         Some(ends) => format!("{begins} to {} UTC", Utc::of(ends).minute()),
         None => format!("from {begins} UTC on, until all iterations are done"),
     }
 }
 
-fn lasts(workload: &Settings) -> String {
+/// How long everything takes: accounts, load, drain, and what may come in between.
+fn lasts(checked: &Checked, (before, runs): (Option<Duration>, u32)) -> String {
+    let before = before.map(|before| format!("{} in which accounts are made, then ", Span(before)));
+    let load = load_lasts(&checked.profile.workload);
+    let pauses = if checked.profile.pauses_when_limited {
+        "; each 429 makes the load pause for as long as it asks, 5m at most, and end as much later"
+    } else {
+        ""
+    };
+    let runs = if runs > 1 { format!("; {runs} times, one after another") } else { String::new() };
+    format!("{}{load}{pauses}{runs}", before.unwrap_or_default())
+}
+
+fn load_lasts(workload: &Settings) -> String {
     let drain = Span(workload.drain);
     match (workload.closes_after(), workload.iterations) {
         (Some(lasts), _) => format!(
@@ -160,7 +208,15 @@ fn lasts(workload: &Settings) -> String {
 }
 
 /// How much load when, a line for each part.
-fn load(workload: &Settings) -> Vec<String> {
+fn load(checked: &Checked, runs: u32) -> Vec<String> {
+    let mut load = load_of(&checked.profile.workload);
+    if runs > 1 {
+        load.push(format!("{runs} runs: what follows is of each of them"));
+    }
+    load
+}
+
+fn load_of(workload: &Settings) -> Vec<String> {
     let until = workload.closes_after().unwrap_or(Duration::MAX);
     match &workload.model {
         Model::Open { rate, .. } => {
@@ -192,17 +248,46 @@ fn lines(shape: &Shape, until: Duration, level: impl Fn(f64) -> String) -> Vec<S
     shape.lines(until).map(line).collect()
 }
 
+/// Where accounts come from and go to, and what goes through whose mail.
 fn accounts(checked: &Checked) -> Vec<String> {
     let profile = &checked.profile;
     let domain = profile.identities.email_domain.clone();
     let mut lines = vec![format!("invented people have their mail at `{domain}`")];
     if checked.journeys.iter().any(|(script, _)| script.account.is_some()) {
-        lines.push(format!(
-            "accounts are made in population `{}`; each is on a ledger before it is made, and can be removed by it",
-            profile.accounts.population
-        ));
+        lines.push(match checked.source() {
+            None | Some(AccountSource::Provision) => format!(
+                "accounts are made in population `{}` before the load, without any mail; each is on a ledger before \
+                 it is made, and can be removed by it",
+                profile.accounts.population
+            ),
+            Some(AccountSource::RegisterFirst) => format!(
+                "accounts register before the load as users do, by journey `{}`, with the mails of that; each is on \
+                 a ledger before it registers, and can be removed by it",
+                profile.accounts.journey.0
+            ),
+            Some(AccountSource::Csv(_)) => {
+                "accounts are brought along; nobody makes, changes or removes them".to_owned()
+            }
+            Some(AccountSource::Ledger(_)) => {
+                "accounts are those of an earlier ledger; what journeys change about them is put right".to_owned()
+            }
+        });
+    }
+    if checked.scripts().any(|script| script.start_creates_account || makes(script)) {
+        lines.push(
+            "people who register are on a ledger before they do, and can be removed by it"
+                .to_owned(),
+        );
+    }
+    let source = checked.plan.pointer("/codes/source").and_then(serde_json::Value::as_str);
+    if let (Some(source), true) = (source, checked.scripts().any(Script::needs_codes)) {
+        lines.push(format!("one-time codes are taken from where their messages go: `{source}`"));
     }
     lines
+}
+
+fn makes(script: &Script) -> bool {
+    script.rules.iter().any(|rule| rule.creates_account)
 }
 
 fn marks(checked: &Checked) -> Vec<String> {

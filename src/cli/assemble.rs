@@ -75,7 +75,7 @@ pub(super) fn setup(
     let profile = &checked.profile;
     let (choices, weights) = choices(ground);
     let named = choices.iter().map(|choice| (choice.variant.clone(), choice.script.name.clone()));
-    let named = named.filter(|_| profile.variant_by == VariantBy::Profile).collect();
+    let named = (named.collect(), profile.variant_by == VariantBy::Flow);
     let mix = Mix::new(&weights, undertaking.seed)
         .map_err(|error| Failure::of(Exit::WrongInput, &error))?;
     let anew = record(ground, &undertaking);
@@ -109,7 +109,7 @@ pub(super) fn setup(
         recorder,
         dir,
         record,
-        guards: profile.guards.clone(),
+        guards: profile.guards_if(pauses),
         choices: named,
         lookouts,
         pilot: None,

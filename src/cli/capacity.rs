@@ -22,6 +22,7 @@ use crate::profile::check::Checked;
 use crate::profile::load::Flags;
 use crate::report::capacity::json;
 use crate::result::capacity::SearchDir;
+use crate::run::capacity::first_level;
 use crate::run::stage::run_id;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -102,7 +103,7 @@ pub(super) fn capacity(args: &CapacityArgs, terminal: &Terminal) -> Result<Exit,
     aside::begin();
     let checked = prepare::read_or(prepare::CAPACITY, &args.selection, args.flags()?)?;
     check_most(&checked)?;
-    tell_room(&checked, terminal);
+    check_cost(&checked, terminal)?;
     let runtime = super::runtime()?;
     let ending = Ending::of_series(terminal);
     listen(&ending)?;
@@ -115,6 +116,7 @@ pub(super) fn capacity(args: &CapacityArgs, terminal: &Terminal) -> Result<Exit,
         accounts: None,
         call_ids: false,
         continued: None,
+        weigh: Some(check_cost),
     };
     let outcome = runtime.block_on(async {
         let is_outside = checked.profile.tenants().any(|(_, tenant)| !tenant.is_loopback);
@@ -211,6 +213,20 @@ fn check_most(checked: &Checked) -> Result<(), Failure> {
     let what = "nobody said how far the search may go against a tenant";
     let remedy = "give it `--to RATE` or `capacity.to`: what the tenant's owner agreed to";
     Err(Failure::new(Exit::WrongInput, what, Some(remedy)))
+}
+
+/// Tells what the longest search costs, and refuses one that is sure to be more than the tenant allows. How many
+/// calls are answered is what it is there to find out.
+fn check_cost(checked: &Checked, terminal: &Terminal) -> Result<(), Failure> {
+    tell_room(checked, terminal);
+    if checked.profile.capacity.to.is_none() {
+        return Ok(());
+    }
+    let longest = checked.at_most_searched(first_level(&checked.profile.workload));
+    if checked.is_costly() {
+        terminal.say("the longest search, if every level passes:");
+    }
+    prepare::weigh(&longest, longest.overspending_besides_calls(), terminal)
 }
 
 /// How far the licence lets a search go, where that is known and less than it may go.

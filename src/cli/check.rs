@@ -59,6 +59,7 @@ async fn walked(args: &CheckArgs, checked: Checked, terminal: &Terminal) -> Resu
         accounts: u64::try_from(walks).ok(),
         call_ids: false,
         continued: None,
+        weigh: Some(prepare::check_supply),
     };
     let ground = prepare::ground(&args.selection, checked, order, terminal).await?;
     let mut complaints = walk::discovered(&ground, &Clock::system()).await;

@@ -107,6 +107,7 @@ async fn rehearse(args: &RecordArgs, terminal: &Terminal) -> Result<Exit, Failur
         accounts: Some(u64::from(state.is_some())),
         call_ids: false,
         continued: None,
+        weigh: None,
     };
     let ground = prepare::ground(&args.selection, checked, order, terminal).await?;
     terminal.say(&format!(

@@ -21,6 +21,7 @@ mod exit;
 mod journeys;
 mod journeys_import;
 mod journeys_record;
+mod licence;
 mod mail;
 mod manual;
 mod mix;

@@ -4,6 +4,7 @@
 use super::embedded::Embedded;
 use super::environment;
 use super::exit::{Complaint, Exit, Failure};
+use super::licence;
 use super::provisioning;
 use super::stand_in::settings_of;
 use super::terminal::{Style, Terminal};
@@ -26,7 +27,7 @@ use crate::profile::supply::Shortage;
 use crate::profile::tenant::Tenant;
 use crate::report::budget;
 use crate::run::resume::Continued;
-use crate::run::stage::{self, Opened, Wishes};
+use crate::run::stage::{self, Opened, StageError, Wishes};
 use crate::standin::Ready;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -195,9 +196,18 @@ fn lacks_policy(policy: &str, policies: &BTreeMap<String, String>) -> Option<(St
 
 /// Tells what may not last for the whole load, and refuses a load that some users must go without it.
 pub(super) fn check_supply(checked: &Checked, terminal: &Terminal) -> Result<(), Failure> {
-    tell_cost(checked, terminal);
     let mut shortages = checked.overspending();
     shortages.extend(checked.shortages(Clock::system().wall()));
+    weigh(checked, shortages, terminal)
+}
+
+/// Tells what a load costs and what speaks against it; refuses it where that is certain.
+pub(super) fn weigh(
+    checked: &Checked,
+    shortages: Vec<Shortage>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    tell_cost(checked, terminal);
     let (certain, likely): (Vec<_>, Vec<_>) = shortages.into_iter().partition(|it| it.is_certain);
     for Shortage { what, advice, .. } in likely {
         terminal.say(&format!("{} {what}; {advice}", terminal.paint(Style::Bad, "caution")));
@@ -215,6 +225,19 @@ fn tell_cost(checked: &Checked, terminal: &Terminal) {
         terminal.say(text.trim_end());
     } else {
         terminal.explain(text.trim_end());
+    }
+    if let Some(ignored) = &checked.gentle {
+        let rest = if ignored.is_empty() {
+            String::new()
+        } else {
+            let ignored: Listing = ignored.iter().copied().collect();
+            format!(", and {ignored} of `[workload]` count for nothing")
+        };
+        terminal.say(&format!(
+            "{} the profile says no load, neither `rate` nor `users` nor `stages`: a constant rate below five calls a \
+             second{rest}",
+            terminal.paint(Style::Faint, "load")
+        ));
     }
 }
 
@@ -240,7 +263,12 @@ pub(super) struct Order {
     pub(super) call_ids: bool,
     /// What is known of accounts, if the run is taken up again.
     pub(super) continued: Option<Continued>,
+    /// Judges what the load costs once the tenant has told its limits; none where no load follows.
+    pub(super) weigh: Option<Weigh>,
 }
+
+/// Tells what a load costs and may last, and refuses one that is sure not to.
+pub(super) type Weigh = fn(&Checked, &Terminal) -> Result<(), Failure>;
 
 /// Puts everything in place, and tells how it goes where that takes long. With no `[tenant]` the embedded
 /// stand-in is started and then treated exactly as a tenant is.
@@ -273,6 +301,12 @@ pub(super) async fn ground(
         as_tenants(ready, &checked.profile.variants).map_err(Failure::of_problems)?
     };
     let (password_key, state_folder) = key_sources()?;
+    let reached = stage::reach(&checked, &tenants, &order.run, &clock).await;
+    let transport = reached.map_err(|error| not_opened(&error))?;
+    if let Some(weigh) = order.weigh {
+        let way = (&transport, &clock);
+        licence::ask(&mut checked, &tenants, way, (weigh, terminal)).await?;
+    }
     let wishes = Wishes {
         seed: selection.seed.unwrap_or_else(Seed::unforeseen),
         password_key,
@@ -285,12 +319,16 @@ pub(super) async fn ground(
         continued: order.continued,
     };
     let making = wishes.making.clone();
-    let opening = stage::open(&checked, &tenants, codes, wishes, clock.clone());
-    let opened = provisioning::told(opening, &making, &clock, terminal).await.map_err(|error| {
-        let exit = if error.is_of_tenant() { Exit::TenantNotUsable } else { Exit::WrongInput };
-        Failure::of(exit, &error)
-    })?;
+    let to = (&*tenants, transport);
+    let opening = stage::open(&checked, to, codes, wishes, clock.clone());
+    let opened = provisioning::told(opening, &making, &clock, terminal).await;
+    let opened = opened.map_err(|error| not_opened(&error))?;
     Ok(Ground { checked, opened, tenants, embedded })
+}
+
+fn not_opened(error: &StageError) -> Failure {
+    let exit = if error.is_of_tenant() { Exit::TenantNotUsable } else { Exit::WrongInput };
+    Failure::of(exit, error)
 }
 
 /// A mailbox that does not answer is as bad as a tenant that does not; an address of this machine is

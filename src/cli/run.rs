@@ -185,7 +185,8 @@ struct Opening {
 fn opening(args: &RunArgs, checked: &Checked, clock: &Clock) -> Result<Opening, Failure> {
     let order = |run, dir: &RunDir, continued| {
         let folder = dir.path().to_owned();
-        Order { run, folder, accounts: None, call_ids: false, continued }
+        let weigh = Some(prepare::check_supply as prepare::Weigh);
+        Order { run, folder, accounts: None, call_ids: false, continued, weigh }
     };
     let Some(path) = &args.resume else {
         let run = run_id(clock);

@@ -88,6 +88,43 @@ impl Desk {
         .await
     }
 
+    /// Until an arrival is a user's own, and stays at the desk for it: whether there is one. None comes once the
+    /// desk is shut and none is left.
+    pub(super) async fn claim(&self, user: usize) -> bool {
+        poll_fn(|context| {
+            let mut inner = self.lock();
+            let Inner { waiting, parked, places, shut } = &mut *inner;
+            let Some(place) = places.get_mut(user) else { return Poll::Ready(false) };
+            if place.handed.is_some() {
+                return Poll::Ready(true);
+            }
+            if let Some(ticket) = waiting.pop_front() {
+                place.waker = None;
+                place.handed = Some(Ticket { user, handed: self.clock.now(), ..ticket });
+                return Poll::Ready(true);
+            }
+            if *shut {
+                return Poll::Ready(false);
+            }
+            if place.waker.replace(context.waker().clone()).is_none() {
+                parked.push(user);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// The arrival that is a user's own, if it still is.
+    pub(super) fn collect(&self, user: usize) -> Option<Ticket> {
+        self.lock().places.get_mut(user)?.handed.take()
+    }
+
+    /// Whether nobody waits, not even one that is some user's own.
+    pub(super) fn is_empty(&self) -> bool {
+        let inner = self.lock();
+        inner.waiting.is_empty() && inner.places.iter().all(|place| place.handed.is_none())
+    }
+
     /// Nothing more comes: users for whom nothing waits may go.
     pub(super) fn shut(&self) {
         let mut inner = self.lock();
@@ -218,6 +255,26 @@ mod tests {
         desk.shut();
         assert_eq!(desk.forsake().iter().map(|t| t.number).collect::<Vec<_>>(), [1, 0]);
         assert_eq!(poll(user), Some(None));
+    }
+
+    #[test]
+    fn an_arrival_that_a_user_claimed_is_nobody_elses_and_stays_at_the_desk() {
+        let (desk, clock) = desk(2);
+        let mut parked = pin!(desk.claim(1));
+        assert_eq!(poll(parked.as_mut()), None);
+        desk.offer(ticket(&clock, 0));
+        assert_eq!(poll(parked), Some(true));
+        desk.offer(ticket(&clock, 1));
+        assert_eq!(
+            (poll(pin!(desk.claim(0))), poll(pin!(desk.claim(0)))),
+            (Some(true), Some(true))
+        );
+        assert_eq!((desk.oldest(), desk.is_empty()), (None, false), "nobody's patience ends");
+        assert_eq!(desk.collect(0).map(|ticket| (ticket.number, ticket.user)), Some((1, 0)));
+        assert_eq!(desk.forsake().iter().map(|ticket| ticket.number).collect::<Vec<_>>(), [0]);
+        assert_eq!((desk.collect(1), desk.is_empty()), (None, true));
+        desk.shut();
+        assert_eq!(poll(pin!(desk.claim(1))), Some(false));
     }
 
     #[test]

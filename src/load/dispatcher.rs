@@ -165,12 +165,19 @@ fn bring<P: Performer>(
 
 /// When the arrival that waits for longest is to be given up.
 fn impatient<P: Performer>(crew: &Crew<P>, when_late: WhenLate) -> Option<Instant> {
-    let oldest = (when_late != WhenLate::Queue).then(|| crew.gate.desk.oldest()).flatten();
-    oldest.map(|since| since + PATIENCE)
+    let oldest = (when_late != WhenLate::Queue).then(|| crew.gate.desk.oldest()).flatten()?;
+    let paused = crew.gate.plan.pauses.as_ref();
+    let paused = paused.map(|pauses| pauses.between(oldest, crew.gate.clock.now()));
+    Some(oldest + PATIENCE + paused.unwrap_or_default())
 }
 
 fn lose_patience<P: Performer>(crew: &Crew<P>, when_late: WhenLate, now: Instant) {
-    let Some(since) = now.checked_sub(PATIENCE) else { return };
+    // Nobody's patience ends in a pause, or for it.
+    let since = match &crew.gate.plan.pauses {
+        Some(pauses) => pauses.before(now, PATIENCE),
+        None => now.checked_sub(PATIENCE),
+    };
+    let Some(since) = since else { return };
     if when_late == WhenLate::Abort {
         if crew.gate.desk.oldest().is_some_and(|oldest| oldest <= since) {
             crew.gate.close(now, EndedBy::Late);

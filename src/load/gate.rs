@@ -8,14 +8,14 @@ use super::rate::RateControl;
 use super::stop::Stop;
 use super::tally::Tally;
 use crate::base::clock::Clock;
-use crate::base::random::Seed;
+use crate::base::random::{Seed, unit};
 use crate::measure::series::Phases;
 use crate::measure::timetable::Timetable;
 use crate::workload::mix::Mix;
 use crate::workload::onward::Onward;
 use crate::workload::pacing::ThinkTime;
 use crate::workload::schedule::Schedule;
-use crate::workload::settings::{Model, Settings};
+use crate::workload::settings::{Model, Settings, WhenLate};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -180,6 +180,7 @@ impl Gate {
     /// Lets nobody through any more. The first reason counts.
     pub(super) fn close(&self, at: Instant, by: EndedBy) {
         self.closing.get_or_init(|| Closing { at, by });
+        self.end_pauses();
         self.moved.send_replace(true);
         self.all_here.send_replace(true);
         self.stop.ring();
@@ -238,7 +239,11 @@ impl Gate {
             let by = self.closing().map(|closing| closing.by);
             // Whoever stops a run wants nothing new to begin; time lets those who wait be served.
             let is_stopped = matches!(by, Some(EndedBy::Stop | EndedBy::Late));
-            return if is_stopped { None } else { self.desk.take(user).await };
+            return match &self.plan.pauses {
+                _ if is_stopped => None,
+                None => self.desk.take(user).await,
+                Some(pauses) => self.arrival(user, pauses).await,
+            };
         }
         while let Some(turn) = self.turn(start, user) {
             tokio::select! {
@@ -249,13 +254,81 @@ impl Gate {
         self.issue(start, user)
     }
 
+    /// An arrival for a user who is free, but not in a pause. What it waited for the end of one is no wait: like
+    /// everything planned, it comes as much later.
+    async fn arrival(&self, user: usize, pauses: &Pauses) -> Option<Ticket> {
+        if !self.desk.claim(user).await {
+            return None;
+        }
+        let claimed = self.clock.now();
+        let (mut now, mut begins) = (claimed, None);
+        loop {
+            if let Some((_, until)) = pauses.going_on() {
+                begins = until.checked_add(self.delay(user));
+            }
+            let Some(left) = begins.map(|at| at.saturating_duration_since(now)) else { break };
+            if left.is_zero() {
+                break;
+            }
+            if self.is_given_up(now) {
+                return None;
+            }
+            tokio::time::sleep(left.min(NAP)).await;
+            now = self.clock.now();
+        }
+        let ticket = self.desk.collect(user)?;
+        self.end_pauses();
+        let held = begins.map_or(Duration::ZERO, |_| now - claimed);
+        let off = pauses.between(ticket.dispatched, claimed) + held;
+        let (dispatched, after) = (ticket.dispatched + off, ticket.after + off);
+        let handed = (ticket.handed + held).max(dispatched);
+        Some(Ticket { due: ticket.due + off, dispatched, handed, after, ..ticket })
+    }
+
+    /// Whether nobody begins any more who has not.
+    fn is_given_up(&self, now: Instant) -> bool {
+        let is_late = |closing: Closing| match closing.by {
+            EndedBy::Stop | EndedBy::Late => true,
+            EndedBy::Time | EndedBy::Count => closing
+                .at
+                .checked_add(self.plan.workload.drain)
+                .is_some_and(|drained| drained <= now),
+        };
+        self.is_urgent() || self.closing().is_some_and(is_late)
+    }
+
+    /// Once nothing is left that a pause could hold back there are no more: the last one has begun.
+    fn end_pauses(&self) {
+        let (Some(pauses), Some(closing)) = (&self.plan.pauses, self.closing()) else { return };
+        if closing.by != EndedBy::Count || self.desk.is_empty() {
+            pauses.end();
+        }
+    }
+
+    /// How long after a pause a user begins: not all in the same moment, or the next pause is sure to follow.
+    fn delay(&self, user: usize) -> Duration {
+        let mut random = self.plan.seed.stream("after a pause", user as u64);
+        #[expect(clippy::cast_precision_loss, reason = "at most 100,000 users")]
+        let over = match &self.plan.workload.model {
+            Model::Closed { pacing, .. } => pacing.0.draw(&mut random).max(SPREAD),
+            // More of them than arrive in a second anyway; and behind them nobody's patience ends.
+            Model::Open { rate, max_users, when_late: WhenLate::Queue, .. }
+                if *max_users as f64 > rate.peak() =>
+            {
+                SPREAD
+            }
+            Model::Open { .. } => Duration::ZERO,
+        };
+        over.mul_f64(unit(&mut random))
+    }
+
     /// When it is a user's turn in the closed model, if it is not now: the stages let it through,
     /// and its pace allows it. A user whose turn never comes is told a moment beyond the end.
     fn turn(&self, start: Instant, user: usize) -> Option<Instant> {
         let Model::Closed { users, .. } = &self.plan.workload.model else { return None };
         let now = self.clock.now();
         if let Some((_, until)) = self.pause() {
-            return Some(until);
+            return until.checked_add(self.delay(user));
         }
         let off = self.put_off();
         let after = now.saturating_duration_since(start).saturating_sub(off);
@@ -353,6 +426,12 @@ impl Gate {
     }
 }
 
+/// Over how long the beginnings after a pause are spread, at least.
+const SPREAD: Duration = Duration::from_secs(1);
+
+/// How often somebody who waits for the end of a pause looks whether there is still a run.
+const NAP: Duration = Duration::from_millis(50);
+
 /// Longer than any run: a user of stages that never come to it.
 const NEVER: Duration = Duration::from_hours(24 * 365);
 
@@ -428,6 +507,46 @@ mod tests {
         assert!(!gate.is_urgent());
         gate.stop.request();
         assert!(gate.is_urgent());
+    }
+
+    #[test]
+    fn after_a_pause_users_do_not_all_begin_in_the_same_moment() {
+        let (gate, start) = gate(|workload| workload.model = Model::closed(50));
+        let gate = Gate { plan: gate.plan.clone().with_pauses(gate.clock.clone()), ..gate };
+        gate.open(start);
+        let pauses = gate.plan.pauses.clone().unwrap();
+        pauses.begin(start);
+        pauses.ask(Some(s(2)));
+        let turns: Vec<_> =
+            (0..50).map(|user| gate.turn(start, user).unwrap() - (start + s(2))).collect();
+        assert!(turns.iter().all(|turn| *turn < SPREAD), "{turns:?}");
+        let early = turns.iter().filter(|turn| **turn < SPREAD / 2).count();
+        assert!((15..=35).contains(&early), "{early} of 50 in the first half");
+    }
+
+    #[test]
+    fn whoever_stops_a_run_ends_its_pause_and_the_last_one_by_count_does() {
+        for (by, is_over) in [(EndedBy::Stop, true), (EndedBy::Time, true), (EndedBy::Count, false)]
+        {
+            let (gate, start) = gate(|workload| {
+                workload.model = Model::Open {
+                    rate: crate::workload::shape::Shape::constant(1.0),
+                    arrivals: crate::workload::schedule::Arrivals::Constant,
+                    max_users: 1,
+                    when_late: WhenLate::Queue,
+                };
+            });
+            let gate = Gate { plan: gate.plan.clone().with_pauses(gate.clock.clone()), ..gate };
+            let pauses = gate.plan.pauses.clone().unwrap();
+            pauses.begin(start);
+            gate.desk.offer(gate.arrive(Duration::ZERO).unwrap());
+            pauses.ask(Some(s(2)));
+            gate.close(start, by);
+            assert_eq!(gate.pause().is_none(), is_over, "{by:?}");
+            gate.desk.forsake();
+            gate.end_pauses();
+            assert_eq!(gate.pause(), None, "{by:?}");
+        }
     }
 
     #[test]

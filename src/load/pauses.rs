@@ -36,6 +36,8 @@ struct State {
     forgotten: Duration,
     /// How many of those kept have been told.
     told: usize,
+    /// Nothing that could wait for the end of one is left.
+    ended: bool,
 }
 
 impl Pauses {
@@ -53,7 +55,7 @@ impl Pauses {
     pub fn ask(&self, pause: Option<Duration>) {
         let now = self.0.clock.now();
         let mut state = self.lock();
-        let Some(start) = state.start else { return };
+        let Some(start) = state.start.filter(|_| !state.ended) else { return };
         let Some(until) = now.checked_add(pause.unwrap_or(SHORTEST).clamp(SHORTEST, LONGEST))
         else {
             return;
@@ -92,6 +94,16 @@ impl Pauses {
         }
     }
 
+    /// Nothing new begins any more, for another reason: the pause that goes on is over, and there is no other.
+    pub fn end(&self) {
+        let now = self.0.clock.now();
+        let mut state = self.lock();
+        state.ended = true;
+        if let Some(last) = state.spans.back_mut() {
+            last.1 = last.1.min(now.max(last.0));
+        }
+    }
+
     /// The pause that goes on: from when, and until when as it stands.
     pub fn going_on(&self) -> Option<(Instant, Instant)> {
         let now = self.0.clock.now();
@@ -106,6 +118,15 @@ impl Pauses {
         state.forgotten + over.map(|(from, until)| *until - *from).sum::<Duration>()
     }
 
+    /// How much of the time until now was paused.
+    pub fn so_far(&self) -> Duration {
+        let now = self.0.clock.now();
+        let state = self.lock();
+        let gone =
+            |(from, until): &(Instant, Instant)| (*until).min(now).saturating_duration_since(*from);
+        state.forgotten + state.spans.iter().map(gone).sum::<Duration>()
+    }
+
     /// How much of the time between two moments, both gone by, was paused.
     pub fn between(&self, from: Instant, to: Instant) -> Duration {
         let state = self.lock();
@@ -113,6 +134,29 @@ impl Pauses {
             (*ends).min(to).saturating_duration_since((*begins).max(from))
         };
         state.spans.iter().map(part).sum()
+    }
+
+    /// The same of the measured part of a load that began at a moment.
+    pub fn between_measured(&self, start: Instant, (from, to): (Instant, Instant)) -> Duration {
+        let phases = self.0.timetable.phases();
+        let begins = start.checked_add(phases.warm_up_ends);
+        let ends = phases.measured_ends.and_then(|ends| start.checked_add(ends));
+        let (begins, ends) = (begins.unwrap_or(to).max(from), ends.unwrap_or(to).min(to));
+        self.between(begins, ends)
+    }
+
+    /// The moment before another since which so much time was not paused.
+    pub fn before(&self, moment: Instant, unpaused: Duration) -> Option<Instant> {
+        let (mut moment, mut left) = (moment, unpaused);
+        for (from, until) in self.lock().spans.iter().rev() {
+            let since = moment.saturating_duration_since(*until);
+            if since >= left {
+                break;
+            }
+            left -= since;
+            moment = moment.min(*from);
+        }
+        moment.checked_sub(left)
     }
 
     /// Those that are over and were not told yet: when each began, and how long it was.
@@ -182,10 +226,56 @@ mod tests {
         assert_eq!(pauses.going_on(), Some((from, from + s(6))));
         assert_eq!(timetable.phases().measured_ends, Some(s(31)));
         assert_eq!((pauses.over(), pauses.news()), (s(0), vec![]));
+        assert_eq!(pauses.so_far(), s(1), "what of it is gone by");
         clock.advance(s(5));
         assert_eq!((pauses.going_on(), pauses.over()), (None, s(6)));
         assert_eq!(pauses.between(from + s(2), from + s(60)), s(4));
         assert_eq!((pauses.news(), pauses.news()), (vec![(from, s(6))], vec![]));
+    }
+
+    #[test]
+    fn once_nothing_new_begins_there_is_no_pause_any_more() {
+        let (pauses, clock, timetable) = pauses();
+        clock.advance(s(10));
+        let from = clock.now();
+        pauses.ask(Some(s(30)));
+        clock.advance(s(4));
+        pauses.end();
+        assert_eq!((pauses.going_on(), pauses.news()), (None, vec![(from, s(4))]));
+        let ends = timetable.phases().measured_ends;
+        pauses.ask(Some(s(9)));
+        assert_eq!((pauses.going_on(), timetable.phases().measured_ends), (None, ends));
+        assert_eq!(pauses.between(from, from + s(60)), s(4));
+    }
+
+    #[test]
+    fn only_what_is_paused_of_the_measured_part_is_taken_off_it() {
+        let (pauses, clock, _) = pauses();
+        let start = clock.now();
+        // The warm-up of 5 s was to end within it, and ends 2 s later.
+        clock.advance(s(4));
+        pauses.ask(Some(s(2)));
+        let at = |seconds| start + s(seconds);
+        assert_eq!(pauses.between(at(0), at(20)), s(2));
+        assert_eq!(pauses.between_measured(start, (at(5), at(20))), s(0));
+        clock.advance(s(6));
+        pauses.ask(Some(s(3)));
+        assert_eq!(pauses.between_measured(start, (at(0), at(12))), s(2));
+        assert_eq!(pauses.between_measured(start, (at(0), at(60))), s(3));
+    }
+
+    #[test]
+    fn whoever_waits_through_a_pause_does_not_wait_longer_for_it() {
+        let (pauses, clock, _) = pauses();
+        clock.advance(s(10));
+        let from = clock.now();
+        assert_eq!(pauses.before(from, s(2)), Some(from - s(2)));
+        pauses.ask(Some(s(4)));
+        clock.advance(s(3));
+        assert_eq!(pauses.before(clock.now(), s(2)), Some(from - s(2)), "while it goes on");
+        clock.advance(s(2));
+        assert_eq!(pauses.before(clock.now(), s(2)), Some(from - s(1)));
+        assert_eq!(pauses.before(clock.now() + s(9), s(2)), Some(clock.now() + s(7)));
     }
 
     #[test]

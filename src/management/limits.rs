@@ -13,7 +13,7 @@ use serde_json::Value;
 pub struct Limits {
     /// The tenant's id of the licence, if it told it. Its limits are shared by all its environments.
     pub licence: Option<String>,
-    /// One for each group of endpoints, in the order of [`GROUPS`]; further ones follow by name.
+    /// One for each group of endpoints, by name.
     pub groups: Vec<GroupLimit>,
 }
 
@@ -22,28 +22,9 @@ pub struct Limits {
 pub struct GroupLimit {
     /// The platform's name of the limit, such as `rlgDvFlowStartRps`.
     pub code: String,
-    /// gander's name of the group, such as `davinci-start`; none for a limit that it does not know.
-    pub group: Option<&'static str>,
     /// The most calls.
     pub rate: Rate,
 }
-
-/// Names that the platform has for limits, and ours for the groups of endpoints that they are about:
-/// those of `[limits]`, of the cost sheet and of a search for capacity.
-pub const GROUPS: &[(&str, &str)] = &[
-    ("rlgDvFlowStartRps", "davinci-start"),
-    ("rlgDvFlowExecRps", "davinci-execution"),
-    ("rlgDvFlowCallbackRps", "davinci-callback"),
-    ("rlgAuthnRps", "sso"),
-    ("rlgAuthnStartRps", "sso-start"),
-    ("rlgTokenCheckRps", "token-check"),
-    ("rlgDirAccessRps", "directory-read"),
-    ("rlgDirWriteRps", "directory-write"),
-    ("rlgDirBulkRps", "directory-bulk"),
-    ("rlgDirFixedRps", "directory-fixed"),
-    ("rlgConfigRpm", "configuration"),
-    ("rlgCatchAllRps", "catch-all"),
-];
 
 /// Where the answers have the limits.
 const QUANTITIES: &[&str] = &["/license/licenseQuantities", "/licenseQuantities"];
@@ -58,9 +39,9 @@ pub(super) struct Told {
 }
 
 impl Limits {
-    /// The limit of a group, by gander's name of it.
-    pub fn of(&self, group: &str) -> Option<Rate> {
-        self.groups.iter().find(|limit| limit.group == Some(group)).map(|limit| limit.rate)
+    /// A limit by the platform's name of it.
+    pub fn of(&self, code: &str) -> Option<Rate> {
+        self.groups.iter().find(|limit| limit.code == code).map(|limit| limit.rate)
     }
 }
 
@@ -72,8 +53,7 @@ pub(super) fn told(call: &'static str, body: &[u8]) -> Result<Told, ManagementEr
     let quantities = QUANTITIES.iter().find_map(|pointer| body.pointer(pointer)?.as_object());
     let mut groups: Vec<GroupLimit> =
         quantities.into_iter().flatten().filter_map(|(code, value)| limit(code, value)).collect();
-    let place = |limit: &GroupLimit| GROUPS.iter().position(|(code, _)| *code == limit.code);
-    groups.sort_by_cached_key(|limit| (place(limit).unwrap_or(GROUPS.len()), limit.code.clone()));
+    groups.sort_by(|one, other| one.code.cmp(&other.code));
     let licence = text("/license/id").or_else(|| text("/id").filter(|_| is_licence(&body)));
     let organization = text("/organization/id");
     Ok(Told { limits: Limits { licence, groups }, organization })
@@ -92,12 +72,12 @@ fn limit(code: &str, value: &Value) -> Option<GroupLimit> {
         "Rpm" => 60.0,
         _ => return None,
     };
-    // Other quantities of a licence, such as its number of users, are no rates.
-    if !code.starts_with("rlg") || !number.is_finite() || number < 0.0 {
+    // Other quantities of a licence, such as its number of users, are no rates; and nought or less is no limit
+    // that anybody could keep: there is none, or the licence does not have what it is about.
+    if !code.starts_with("rlg") || !number.is_finite() || number <= 0.0 {
         return None;
     }
-    let group = GROUPS.iter().find(|(known, _)| *known == code).map(|(_, group)| *group);
-    Some(GroupLimit { code: code.to_owned(), group, rate: Rate { per_second: number / seconds } })
+    Some(GroupLimit { code: code.to_owned(), rate: Rate { per_second: number / seconds } })
 }
 
 #[cfg(test)]
@@ -113,20 +93,18 @@ mod tests {
         let told = read(
             r#"{"id":"e","organization":{"id":"o"},"license":{"id":"l","licenseQuantities":{
             "rlgConfigRpm":{"limit":600},"rlgNewRps":{"limit":7},"rlgDvFlowStartRps":{"limit":100},
-            "users":{"limit":9},"rlgAuthnRps":300,"rlgBad":{"limit":1},"rlgDirWriteRps":{"limit":null}}}}"#,
+            "users":{"limit":9},"rlgAuthnRps":300,"rlgMfaRps":{"limit":0},"rlgRiskEvalsRps":-1,"rlgBad":{"limit":1},"rlgDirWriteRps":{"limit":null}}}}"#,
         );
-        let shown = |limit: &GroupLimit| {
-            format!("{} {} {}", limit.code, limit.group.unwrap_or("-"), limit.rate)
-        };
+        let shown = |limit: &GroupLimit| format!("{} {}", limit.code, limit.rate);
         let groups: Vec<_> = told.limits.groups.iter().map(shown).collect();
         insta::assert_snapshot!(groups.join("\n"), @r"
-        rlgDvFlowStartRps davinci-start 100/s
-        rlgAuthnRps sso 300/s
-        rlgConfigRpm configuration 10/s
-        rlgNewRps - 7/s
+        rlgAuthnRps 300/s
+        rlgConfigRpm 10/s
+        rlgDvFlowStartRps 100/s
+        rlgNewRps 7/s
         ");
-        assert_eq!(told.limits.of("davinci-start"), Some(Rate { per_second: 100.0 }));
-        assert_eq!(told.limits.of("token-check"), None);
+        assert_eq!(told.limits.of("rlgDvFlowStartRps"), Some(Rate { per_second: 100.0 }));
+        assert_eq!(told.limits.of("rlgTokenCheckRps"), None);
         assert_eq!(
             (told.limits.licence.as_deref(), told.organization.as_deref()),
             (Some("l"), Some("o"))
@@ -139,16 +117,11 @@ mod tests {
         assert_eq!((told.limits.groups.len(), told.limits.licence.as_deref()), (0, Some("l")));
         let licence = read(r#"{"id":"l","licenseQuantities":{"rlgTokenCheckRps":{"limit":5}}}"#);
         assert_eq!(licence.limits.licence.as_deref(), Some("l"));
-        assert_eq!(licence.limits.of("token-check"), Some(Rate { per_second: 5.0 }));
+        assert_eq!(licence.limits.of("rlgTokenCheckRps"), Some(Rate { per_second: 5.0 }));
     }
 
     #[test]
-    fn no_two_limits_have_one_name_and_what_is_no_answer_is_told() {
-        for (index, (code, group)) in GROUPS.iter().enumerate() {
-            let others = &GROUPS[index + 1..];
-            assert!(others.iter().all(|(other, named)| other != code && named != group), "{code}");
-            assert!(limit(code, &serde_json::json!(1)).is_some(), "{code}");
-        }
+    fn what_is_no_answer_is_told() {
         let error = told("read environment", b"<html>").unwrap_err().to_string();
         assert_eq!(error, "the tenant answered `read environment` without a licence");
         assert_eq!(read("[]"), Told::default());

@@ -34,6 +34,10 @@ pub enum AccountSource {
     Ledger(PathBuf),
 }
 
+/// Registrations at a tenant where the profile names no rate: with the calls of each they stay below five calls a
+/// second.
+pub const CAREFUL: Rate = Rate { per_second: 0.5 };
+
 /// The journey that registers accounts unless the profile names another.
 pub const REGISTER: &str = "register";
 

@@ -71,6 +71,12 @@ impl Brought {
         self.accounts.iter().filter(|account| account.state == state).count()
     }
 
+    /// How many of a state one of several variants has.
+    pub fn count_of(&self, state: AccountState, (variant, of): (usize, usize)) -> usize {
+        let (all, of) = (self.count(state), of.max(1));
+        all / of + usize::from(variant < all % of)
+    }
+
     /// The part of one of several variants: of every state each has as many as the others, or one more.
     pub fn share(&self, variant: usize, of: usize) -> Vec<Account> {
         let mut seen = [0_usize; crate::identity::account::STATES.len()];
@@ -140,6 +146,15 @@ mod tests {
             share.into_iter().map(|account| account.login).collect::<Vec<_>>().join(" ")
         };
         assert_eq!((share(0), share(1)), ("a v c".to_owned(), "b w".to_owned()));
+        for variant in 0..2 {
+            let of_state = |state| {
+                let share = brought.share(variant, 2);
+                share.into_iter().filter(|account| account.state == state).count()
+            };
+            for state in crate::identity::account::STATES {
+                assert_eq!(brought.count_of(state, (variant, 2)), of_state(state), "{state:?}");
+            }
+        }
         assert_eq!((brought.count(AccountState::Ok), brought.count(AccountState::Locked)), (3, 0));
     }
 

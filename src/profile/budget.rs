@@ -1,39 +1,35 @@
 //! What the load of a profile costs its tenant, and where that is more than it allows.
 
-use super::accounts::AccountSource;
 use super::check::Checked;
+use super::costing::{FAR, answers};
 use super::supply::{Shortage, mean_s};
-use crate::analysis::budget::groups::{EXECUTION, START, group_of};
-use crate::analysis::budget::judge::{Budget, Fit, Footprint, Plan, Row};
-use crate::analysis::budget::limits::Limits;
-use crate::analysis::budget::load::{Line, Load, Pace};
+use super::tenant::Tenant;
+use crate::analysis::budget::groups::EXECUTION;
+use crate::analysis::budget::judge::{Budget, Fit, Footprint, Row, TIGHT};
+use crate::analysis::budget::mails::NEW;
 use crate::base::figures;
 use crate::base::remedy::Listing;
 use crate::base::units::{Rate, Span};
-use crate::journey::script::{End, Script};
+use crate::identity::account::STATES;
 use crate::workload::pacing::ThinkTime;
-use crate::workload::settings::{Model, Settings};
-use crate::workload::shape::Shape;
+use crate::workload::schedule::Arrivals;
+use crate::workload::settings::{Model, WhenLate, usual_users};
+use crate::workload::shape::{Shape, Stage};
 use std::time::Duration;
 
 /// Calls a second that a profile for a tenant stays under until it says how much load it wants.
 const GENTLE: Rate = Rate { per_second: 5.0 };
 
+/// What runs a load that is refused.
+const ANYHOW: &str = ", and `limits.exceed = true` runs it all the same";
+
 /// How far under it, so that it is under it.
 const UNDER: f64 = 0.9;
 
-/// A plan without an end is looked at so far.
-const FAR: Duration = Duration::from_hours(24 * 365);
-
 impl Checked {
-    /// What the load costs, held against the limits that the profile names.
+    /// What the load costs, held against the limits of the tenant as far as they are known.
     pub fn budget(&self) -> Budget {
         Budget::of(&self.plan_of(&self.profile.workload, &self.profile.limits))
-    }
-
-    /// What another load of the same profile costs, held against these limits.
-    pub fn budget_of(&self, workload: &Settings, limits: &Limits) -> Budget {
-        Budget::of(&self.plan_of(workload, limits))
     }
 
     /// Whether somebody should see what the load costs: it goes to others, or their limits are written down.
@@ -43,11 +39,22 @@ impl Checked {
 
     /// Where the load is more than the tenant allows.
     pub fn overspending(&self) -> Vec<Shortage> {
-        let limits = &self.profile.limits;
         let budget = self.budget();
-        let groups = budget.rows.iter().filter_map(|row| self.too_many_calls(row, &budget));
-        let mut all: Vec<_> = groups.collect();
-        all.extend(self.too_many_mails(&budget).filter(|_| self.is_costly()));
+        let mut all: Vec<_> =
+            budget.rows.iter().filter_map(|row| self.too_many_calls(row, &budget)).collect();
+        if let Some(before) = budget.before.as_deref() {
+            let rows = before.rows.iter().filter_map(|row| self.too_many_calls(row, before));
+            all.extend(rows.map(|it| self.while_registering(it, before)));
+        }
+        all.extend(self.overspending_besides_calls());
+        all
+    }
+
+    /// The same without calls, for a load that is there to find out how many are answered.
+    pub fn overspending_besides_calls(&self) -> Vec<Shortage> {
+        let (limits, budget) = (&self.profile.limits, self.budget());
+        let mails = self.too_many_mails(&budget).or_else(|| self.unknown_mails(&budget));
+        let mut all: Vec<_> = mails.filter(|_| self.is_costly()).into_iter().collect();
         let timeout = limits
             .flow_timeout
             .or_else(|| self.leaves_this_machine().then(|| limits.flow_timeout_of_tenant()));
@@ -56,62 +63,46 @@ impl Checked {
         all
     }
 
-    fn leaves_this_machine(&self) -> bool {
+    /// The same profile with the load of the longest search for capacity: every level passes, as far as it may go.
+    /// The same where nobody says how far that is.
+    #[must_use]
+    pub fn at_most_searched(&self, from: Rate) -> Self {
+        let search = &self.profile.capacity;
+        let Some(to) = search.to.map(|to| to.per_second) else { return self.clone() };
+        let mut level = search.from.unwrap_or(from).per_second;
+        let stage = |level: f64, lasts| Stage { level: level.min(to), lasts, ramps: false };
+        let mut stages = Vec::new();
+        for _ in 0..search.probes {
+            stages.push(stage(level, search.settle.saturating_add(search.measure)));
+            level *= search.climb.max(1.0);
+        }
+        stages.push(stage(to, search.hold));
+        let mut other = self.clone();
+        let shape = Shape::of(&stages);
+        let workload = &mut other.profile.workload;
+        (workload.iterations, workload.warm_up) = (None, Duration::ZERO);
+        workload.duration = shape.length();
+        workload.model = Model::Open {
+            max_users: usual_users(shape.peak()),
+            rate: shape,
+            arrivals: Arrivals::Poisson,
+            when_late: WhenLate::Queue,
+        };
+        other
+    }
+
+    /// Whether the tenant is asked for the limits of its licence before the load.
+    pub fn asks_licence(&self) -> bool {
+        let can = |tenant: &Tenant| tenant.is_managed() && tenant.environment_id.is_some();
+        self.is_costly() && self.profile.tenants().any(|(_, tenant)| can(tenant))
+    }
+
+    pub(super) fn leaves_this_machine(&self) -> bool {
         self.profile.tenants().any(|(_, tenant)| !tenant.is_loopback)
     }
 
-    fn plan_of(&self, workload: &Settings, limits: &Limits) -> Plan {
-        let states = self.states();
-        let count = self.profile.accounts.count;
-        let of_state = count.saturating_mul(self.profile.variants.len() as u64);
-        let workers = self.profile.tenants().filter_map(|(_, tenant)| tenant.worker.as_ref());
-        let worker = workers.map(|worker| worker.rate.per_second).reduce(f64::max);
-        let source = self.profile.accounts.source.as_ref();
-        let makes = source.is_none_or(|source| source.value == AccountSource::Provision);
-        let provisioned = if makes { of_state.saturating_mul(states.len() as u64) } else { 0 };
-        Plan {
-            footprints: self.footprints(),
-            load: self.load_of(workload),
-            limits: limits.clone(),
-            addresses: self.profile.http.local_addresses.len().max(1),
-            accounts: states.into_iter().map(|state| (state, of_state)).collect(),
-            provisioned,
-            worker: worker.filter(|_| provisioned > 0).map(|per_second| Rate { per_second }),
-        }
-    }
-
-    /// The states that accounts are needed in, each once.
-    fn states(&self) -> Vec<&'static str> {
-        let mut states: Vec<_> =
-            self.journeys.iter().filter_map(|(script, _)| Some(script.account?.name())).collect();
-        states.sort_unstable();
-        states.dedup();
-        states
-    }
-
-    fn footprints(&self) -> Vec<Footprint> {
-        let whole: f64 = self.journeys.iter().map(|(_, weight)| weight).sum();
-        let part = |weight: f64| weight / whole.max(f64::MIN_POSITIVE);
-        self.journeys.iter().map(|(script, weight)| footprint(script, part(*weight))).collect()
-    }
-
-    fn load_of(&self, workload: &Settings) -> Load {
-        let ends = workload.closes_after();
-        let until = ends.unwrap_or(FAR);
-        let pace = match &workload.model {
-            Model::Open { rate, .. } => Pace::Planned(rate.lines(until).collect()),
-            Model::Closed { users, pacing } => {
-                let think = self.profile.think.map_or(0.0, |think| mean_s(&think));
-                let answers: f64 = self.footprints().iter().map(|it| it.share * answers(it)).sum();
-                let turn = mean_s(&pacing.0).max(think * answers);
-                if turn > 0.0 { Pace::AtMost(turns(users, until, turn)) } else { Pace::AsAnswered }
-            }
-        };
-        Load { pace, ends, iterations: workload.iterations }
-    }
-
     fn too_many_calls(&self, row: &Row, budget: &Budget) -> Option<Shortage> {
-        let (peak, usable, licence) = (row.peak_per_s?, row.usable?, row.licence?);
+        let (usable, licence) = (row.usable?, row.licence?);
         let how_much = match row.fit {
             Fit::Exceeds => "more than",
             Fit::Tight => "close to what",
@@ -132,16 +123,27 @@ impl Checked {
                 "; each rule of {guessed} counts once (`answers = N` in the journey says better)"
             )
         };
-        let what = format!(
-            "{} in rate group `{}` at the peak are {how_much} may be used: {} of the licence's \
-             {licence}{first}{guessed}",
-            shown(peak),
-            row.group,
-            shown(usable.per_second),
-        );
         let is_certain = row.fit == Fit::Exceeds && !self.profile.limits.exceed;
-        let anyhow =
-            if is_certain { ", and `limits.exceed = true` runs it all the same" } else { "" };
+        let anyhow = if is_certain { ANYHOW } else { "" };
+        let may = format!("{} of the licence's {licence}", shown(usable.per_second));
+        let is_steady = row.peak_per_s.is_some_and(|peak| peak > usable.per_second);
+        if let Some(calls) = row.at_once.filter(|_| !is_steady) {
+            let how_much = if row.fit == Fit::Exceeds { how_much } else { "perhaps more than" };
+            return Some(Shortage {
+                what: format!(
+                    "users who are let in together make {calls:.0} calls at once in rate group `{}`: {how_much} may \
+                     be used in a second, {may}{first}",
+                    row.group
+                ),
+                advice: self.let_in(calls / usable.per_second.max(f64::MIN_POSITIVE), anyhow),
+                is_certain,
+            });
+        }
+        let what = format!(
+            "{} in rate group `{}` at the peak are {how_much} may be used: {may}{first}{guessed}",
+            shown(row.peak_per_s?),
+            row.group,
+        );
         let advice = match (row.per_iteration, budget.highest_per_s) {
             (Some(_), Some(highest)) => format!(
                 "up to {} of iterations fit; an address that the tenant has allow-listed may use more \
@@ -153,21 +155,64 @@ impl Checked {
         Some(Shortage { what, advice, is_certain })
     }
 
+    /// How to let users in who come with so many times the calls of a second.
+    fn let_in(&self, times: f64, anyhow: &str) -> String {
+        let users = self.profile.workload.model.users();
+        let over = Duration::from_secs(whole(times / TIGHT).max(1));
+        format!(
+            "let them in one after another, such as `stages = [{{ users = {users}, over = \"{}\" }}, …]`, with a \
+             `pacing` that is no shorter{anyhow}",
+            Span(over)
+        )
+    }
+
+    /// The same of registrations before the load.
+    fn while_registering(&self, shortage: Shortage, before: &Budget) -> Shortage {
+        let anyhow = if shortage.is_certain { ANYHOW } else { "" };
+        let fits = before.highest_per_s.map_or_else(String::new, |highest| {
+            format!(" to {} at most", Rate { per_second: rounded_down(highest) })
+        });
+        Shortage {
+            what: format!("while accounts register before the load: {}", shortage.what),
+            advice: format!("lower `accounts.rate`{fits}{anyhow}"),
+            ..shortage
+        }
+    }
+
     fn too_many_mails(&self, budget: &Budget) -> Option<Shortage> {
         let (mails, state) = budget.cost.mails_per_account?;
         let most = self.profile.limits.mails_per_day;
         #[expect(clippy::cast_precision_loss, reason = "a person's number, far below 2^52")]
         let times = mails / most.max(1) as f64;
+        let is_certain = !self.profile.limits.exceed;
+        let anyhow = if is_certain { ANYHOW } else { "" };
+        let of_state = STATES.into_iter().find(|known| known.name() == state);
+        let more = of_state.filter(|_| state != NEW).map_or_else(String::new, |state| {
+            format!("{}, or ", self.advice(self.supply(state).max(1.0) * times))
+        });
         (times > 1.0).then(|| Shortage {
             what: format!(
                 "an account in state `{state}` gets up to {} mails in a day, and a tenant sends {most} to a user",
                 figures::count(whole(mails))
             ),
-            advice: format!(
-                "set `accounts.count` to {} or more, or run journeys that send mails less often or shorter",
-                whole(self.profile.accounts.count.max(1) as f64 * times)
+            advice: format!("{more}run journeys that send mails less often or shorter{anyhow}"),
+            is_certain,
+        })
+    }
+
+    fn unknown_mails(&self, budget: &Budget) -> Option<Shortage> {
+        let (iterations, state) = budget.cost.mails_run_out_after?;
+        let most = self.profile.limits.mails_per_day;
+        Some(Shortage {
+            what: format!(
+                "how many mails an account in state `{state}` gets is not known: users in turn start as many \
+                 iterations as the tenant answers, and after {} of them each has the {most} that a tenant sends in a \
+                 day",
+                figures::count(whole(iterations))
             ),
-            is_certain: !self.profile.limits.exceed,
+            advice: "set `workload.iterations`, a `rate` instead of users, or more accounts"
+                .to_owned(),
+            is_certain: false,
         })
     }
 
@@ -216,9 +261,13 @@ impl Checked {
                          much as the tenant answers"
                     .to_owned(),
             },
-            advice: "write them into `[limits]`: its owner sees them among the licence's quantities; give a `rate` \
-                     instead of users"
-                .to_owned(),
+            advice: if self.asks_licence() {
+                "the worker asks for them before the load; write what it may not read into `[limits]`".to_owned()
+            } else {
+                "write them into `[limits]`: its owner sees them among the licence's quantities; give a `rate` \
+                 instead of users"
+                    .to_owned()
+            },
             is_certain: false,
         })
     }
@@ -235,40 +284,6 @@ impl Checked {
         let per_second = rounded_down(GENTLE.per_second * UNDER / calls.max(1.0));
         self.leaves_this_machine().then_some(Rate { per_second })
     }
-}
-
-/// What an iteration of a journey does.
-#[expect(clippy::cast_precision_loss, reason = "a few rules")]
-fn footprint(script: &Script, share: f64) -> Footprint {
-    let answers = script.answers.unwrap_or(script.rules.len() as u64) as f64;
-    let ends = script.ends.iter().map(|end| match end {
-        End::StartAgain => START,
-        other => group_of(other.name(), ""),
-    });
-    let mut calls = vec![(START, 1.0), (EXECUTION, answers)];
-    calls.extend(ends.map(|group| (group, 1.0)));
-    let creates =
-        script.start_creates_account || script.rules.iter().any(|rule| rule.creates_account);
-    let sending = script.rules.iter().filter(|rule| rule.sends_code).count();
-    Footprint {
-        journey: script.name.clone(),
-        share,
-        calls,
-        is_told: script.answers.is_some(),
-        creates: f64::from(u8::from(creates)),
-        mails: sending as f64,
-        account: script.account.map(|state| state.name()),
-    }
-}
-
-fn answers(footprint: &Footprint) -> f64 {
-    footprint.calls.iter().filter(|(group, _)| *group == EXECUTION).map(|(_, calls)| calls).sum()
-}
-
-/// Iterations of users who take so many seconds for each, at least.
-fn turns(users: &Shape, until: Duration, turn_s: f64) -> Vec<Line> {
-    let turned = |[begins, lasts, from, to]: Line| [begins, lasts, from / turn_s, to / turn_s];
-    users.lines(until).map(turned).collect()
 }
 
 /// The longest pause that there is now and then: of a log-normal one, one in a hundred is longer.
@@ -300,11 +315,15 @@ fn whole(number: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::brought::Brought;
     use super::super::check::{Typed, check};
+    use super::super::costing::footprint;
     use super::super::load::Loaded;
     use super::*;
     use crate::base::document::{Problems, Table};
+    use crate::identity::account::{Account, AccountState};
     use crate::journey::catalog::{self, BUILT_IN};
+    use crate::journey::script::Script;
 
     const OUTSIDE: &str = "[tenant]\nauth_url = \"https://auth.example.com\"\napi_url = \"https://api.example.com\"\n\
         environment_id = \"e\"\nclient_id = \"a\"\nredirect_uri = \"https://a.example\"\nacknowledge = \"C\"\n\
@@ -372,7 +391,7 @@ mod tests {
                  [limits]\nsso = \"100/s\"\n"
             ))
         };
-        insta::assert_snapshot!(with(10), @"true an account in state `ok` gets up to 60 mails in a day, and a tenant sends 50 to a user (set `accounts.count` to 12 or more, or run journeys that send mails less often or shorter)");
+        insta::assert_snapshot!(with(10), @"true an account in state `ok` gets up to 60 mails in a day, and a tenant sends 50 to a user (set `accounts.count` to 12 or more, or run journeys that send mails less often or shorter, and `limits.exceed = true` runs it all the same)");
         assert_eq!(with(12), "");
     }
 
@@ -406,10 +425,125 @@ mod tests {
         assert!(!own.profile.workload.model.is_open());
         let said: Vec<_> =
             own.overspending().into_iter().map(|it| (it.is_certain, it.what)).collect();
+        assert!(gentle.gentle.is_some() && own.gentle.is_none());
         assert!(said.len() == 1 && !said[0].0 && said[0].1.contains("are not known"), "{said:?}");
         // This machine is nobody else's.
         let here = checked("[journeys]\nregister = 1\n[workload]\nduration = \"5s\"\n");
         assert!(!here.profile.workload.model.is_open() && !here.is_costly());
+    }
+
+    #[test]
+    fn users_who_are_let_in_together_are_refused_where_a_second_has_no_room_for_them() {
+        let with = |workload: &str| {
+            format!(
+                "[workload]\n{workload}pacing = \"10s\"\n[journeys]\nsign-on = 1\n[accounts]\ncount = 200\n\
+                 [limits]\ndavinci-start = \"100/s\"\n"
+            )
+        };
+        insta::assert_snapshot!(told(&with("users = 100\nduration = \"60s\"\n")), @r#"true users who are let in together make 100 calls at once in rate group `davinci-start`: more than may be used in a second, 35/s of the licence's 100/s; the first call would be turned down after 350 µs (let them in one after another, such as `stages = [{ users = 100, over = "4s" }, …]`, with a `pacing` that is no shorter, and `limits.exceed = true` runs it all the same)"#);
+        assert_eq!(
+            told(&with(
+                "stages = [{ users = 100, over = \"4s\" }, { users = 100, for = \"60s\" }]\n"
+            )),
+            ""
+        );
+    }
+
+    #[test]
+    fn a_run_by_count_that_ends_before_the_room_is_spent_is_not_refused() {
+        let with = |iterations: u32| {
+            told(&format!(
+                "[workload]\nrate = \"40/s\"\niterations = {iterations}\n[journeys]\nregister = 1\n[limits]\n\
+                 davinci-start = \"10/s\"\nper_address_share = \"100%\"\n"
+            ))
+        };
+        assert!(with(5).starts_with("false "), "{}", with(5));
+        assert!(with(50).starts_with("true "), "{}", with(50));
+    }
+
+    #[test]
+    fn accounts_that_register_first_cost_what_they_cost() {
+        let with = |rate: &str| {
+            format!(
+                "{}\"register-first\"\ncount = 5000\nrate = \"{rate}\"\n[workload]\nrate = \"1/s\"\n[journeys]\n\
+                 sign-on = 1\n[limits]\ndavinci-execution = \"100/s\"\n",
+                OUTSIDE.trim_end_matches("\"provision\"\n")
+            )
+        };
+        let cost = checked(&with("1/s")).budget().cost;
+        assert_eq!((cost.identities(), cost.mails), (Some(5000.0), Some(10_000.0)));
+        assert_eq!(told(&with("1/s")), "");
+        insta::assert_snapshot!(told(&with("200/s")), @"true while accounts register before the load: 800/s in rate group `davinci-execution` at the peak are more than may be used: 35/s of the licence's 100/s; the first call would be turned down after 45.8 ms (lower `accounts.rate` to 6.56/s at most, and `limits.exceed = true` runs it all the same)");
+    }
+
+    #[test]
+    fn mails_are_held_against_the_accounts_that_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.csv");
+        let rows: String = (0..20).map(|number| format!("a{number},ok\n")).collect();
+        std::fs::write(&file, format!("login,state\n{rows}")).unwrap();
+        let with = |per_minute: u32| {
+            let source = format!("\"csv:{}\"\n", file.display());
+            told(&format!(
+                "{}{source}[workload]\nrate = \"{per_minute}/min\"\nduration = \"100m\"\n[journeys]\n\
+                 register-resend = 1\nsign-on = 1\n[limits]\nsso = \"100/s\"\n",
+                OUTSIDE.trim_end_matches("\"provision\"\n")
+            ))
+        };
+        // No journey of these sends mails to accounts of the file.
+        assert_eq!(with(40), "");
+        let brought = Brought { accounts: Vec::new(), path: file, ..Brought::default() };
+        let ledger = |accounts: u64, recoveries: &str| {
+            let mut checked = checked(&format!(
+                "{OUTSIDE}count = 200\n[workload]\nrate = \"{recoveries}\"\nduration = \"100m\"\n[journeys]\n\
+                 recovery = 1\n[limits]\nsso = \"100/s\"\n"
+            ));
+            let account = |number: u64| Account::new(number.to_string(), AccountState::Ok, number);
+            checked.brought =
+                Some(Brought { accounts: (0..accounts).map(account).collect(), ..brought.clone() });
+            checked.budget().cost.mails_per_account.map(|(mails, _)| mails)
+        };
+        assert_eq!(ledger(20, "40/min"), Some(200.0), "4000 recoveries for 20 accounts");
+        assert_eq!(ledger(5000, "200/min"), Some(4.0), "20,000 for 5000");
+    }
+
+    #[test]
+    fn users_in_turn_may_send_any_number_of_mails() {
+        let text = format!(
+            "{OUTSIDE}count = 20\n[workload]\nusers = 5\nduration = \"10m\"\n[journeys]\nrecovery = 1\n\
+             [limits]\nsso = \"100/s\"\n"
+        );
+        insta::assert_snapshot!(told(&text), @"false how many mails an account in state `ok` gets is not known: users in turn start as many iterations as the tenant answers, and after 1000 of them each has the 50 that a tenant sends in a day (set `workload.iterations`, a `rate` instead of users, or more accounts)");
+    }
+
+    #[test]
+    fn preflights_are_calls_too() {
+        let text = format!(
+            "{}[accounts]\nsource = \"provision\"\ncount = 9\n[workload]\nduration = \"60s\"\n[journeys]\nregister = 1\n",
+            OUTSIDE
+                .replace("acknowledge", "preflight = true\nacknowledge")
+                .replace("[accounts]\nsource = \"provision\"\n", "")
+        );
+        let cost = checked(&text).budget().cost;
+        assert!(cost.preflights && cost.calls_per_s.is_some_and(|calls| calls < 5.0), "{cost:?}");
+        assert_eq!(
+            cost.calls_per_iteration, 12.0,
+            "a start, four answers, a token, each asked for"
+        );
+    }
+
+    #[test]
+    fn the_longest_search_is_looked_at_as_far_as_it_may_go() {
+        let text = format!(
+            "{OUTSIDE}count = 20\n[workload]\nrate = \"1/s\"\n[journeys]\nrecovery = 1\n[capacity]\nto = \"4/s\"\n\
+             climb = 2.0\nprobes = 5\nsettle = \"60s\"\nmeasure = \"40s\"\nhold = \"200s\"\n[limits]\nsso = \"1000/s\"\n"
+        );
+        let profile = checked(&text);
+        let searched = profile.at_most_searched(Rate { per_second: 1.0 });
+        // 1, 2, 4, 4 and 4 a second for 100 s each, and 4 a second for 200 s.
+        assert_eq!(searched.budget().cost.iterations, Some(2300.0));
+        assert!(searched.overspending_besides_calls().iter().any(|it| it.is_certain));
+        assert_eq!(profile.overspending_besides_calls(), []);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::base::secret::{STRUCK_OUT, without_user_info};
 use crate::journey::catalog;
 use crate::journey::perform::POLL;
 use crate::journey::script::{Script, Start};
-use crate::workload::settings::Settings;
+use crate::workload::settings::{KEYS_OF_MODELS, Settings};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub struct Checked {
     pub brought: Option<Brought>,
     /// The journey that registers accounts before the load, if they come from there.
     pub registering: Option<Arc<Script>>,
+    /// Where the profile says no load and gets a gentle one: the keys of its `[workload]` that do not count for that.
+    pub gentle: Option<Vec<&'static str>>,
     /// The document as run, secrets struck out.
     pub plan: serde_json::Value,
 }
@@ -75,7 +77,8 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
     let registers = source.is_some_and(|source| source.value == AccountSource::RegisterFirst);
     let registering =
         registers.then(|| find(&profile.accounts.journey.0.as_str().into(), &own)).flatten();
-    let checked = Checked { profile, journeys, brought, registering, plan }.gentle(&loaded.table);
+    let checked = Checked { profile, journeys, brought, registering, gentle: None, plan };
+    let checked = checked.gentle(&loaded.table);
     checked.check_journeys(problems);
     checked.check_starts(problems);
     checked.check_accounts(problems);
@@ -212,7 +215,12 @@ impl Checked {
         let Ok(gentle) = Table::parse("gentle", &text) else { return self };
         let mut table = table.clone();
         table.overlay(gentle);
-        // What is wrong with the rest of it is noted where it is read first.
+        // What is wrong with the rest of it is noted where it is read first. What does not count any more is told
+        // with what the load costs.
+        let of_closed = KEYS_OF_MODELS.iter().filter(|(model, _)| *model == "closed");
+        let of_closed = of_closed.flat_map(|(_, keys)| keys.iter().copied());
+        self.gentle =
+            Some(["model"].into_iter().chain(of_closed).filter(|key| says(key)).collect());
         let problems = Problems::default();
         let mut section = Section::document(&table, &problems);
         self.profile.workload = Settings::read(&mut section.section("workload"));

@@ -1,6 +1,7 @@
 //! The sections of a profile, composed of the settings that each module defines for itself.
 
 use super::accounts::{self, Accounts};
+use super::load::DEFAULT_NAME;
 use super::overlay::{self, Overlay};
 use super::tenant::Tenant;
 use crate::analysis::budget::limits::Limits;
@@ -45,6 +46,8 @@ pub struct Profile {
     pub thresholds: Vec<Sited<Threshold>>,
     /// What stops a run.
     pub guards: Vec<Guard>,
+    /// Whether those are gander's, and not the person's.
+    pub guards_are_usual: bool,
     /// Whether a 429 pauses the load for as long as the tenant asks.
     pub pauses_when_limited: bool,
     /// Journeys and their weights.
@@ -122,6 +125,7 @@ impl Profile {
             journeys: read_weights(section.section("journeys")),
             thresholds: read_thresholds(&mut section),
             guards: Vec::new(),
+            guards_are_usual: false,
             pauses_when_limited: false,
             accounts: accounts::read(section.section("accounts")),
             identities: whole(section.section("identities"), identity::settings::Settings::read),
@@ -129,9 +133,19 @@ impl Profile {
             limits: whole(section.section("limits"), Limits::read),
         };
         let guards = section.section("guards");
-        let (guards, pauses_when_limited) = read_guards(guards);
+        let Guards { guards, usual: guards_are_usual, pauses: pauses_when_limited } =
+            read_guards(guards);
         section.finish();
-        Self { guards, pauses_when_limited, ..profile }
+        Self { guards, guards_are_usual, pauses_when_limited, ..profile }
+    }
+
+    /// The guards of a load that a 429 pauses, or does not: whoever wants it to pause the load does not want the
+    /// same 429 to stop it, unless the profile has guards of its own.
+    pub fn guards_if(&self, pauses: bool) -> Vec<Guard> {
+        let leaves_out = pauses && self.guards_are_usual;
+        let mut guards = self.guards.clone();
+        guards.retain(|guard| !(leaves_out && guard.is_about_rate_limits()));
+        guards
     }
 
     /// The tenants that are called, one for each variant; none for the embedded stand-in.
@@ -243,10 +257,13 @@ fn read_thresholds(section: &mut Section<'_>) -> Vec<Sited<Threshold>> {
 /// What `rate_limited` may be: whether a 429 pauses the load.
 pub const RATE_LIMITED: &[(&str, bool)] = &[("count", false), ("pause", true)];
 
-fn read_guards(mut section: Section<'_>) -> (Vec<Guard>, bool) {
+fn read_guards(mut section: Section<'_>) -> Guards {
     let pauses = section.choice("rate_limited", RATE_LIMITED).unwrap_or(false);
+    let is_usual = |text: &Sited<String>| *text.place.document == *DEFAULT_NAME;
+    let mut usual = false;
     let mut guards = Vec::new();
     for text in section.texts("stop_when").unwrap_or_default() {
+        usual |= is_usual(&text);
         let guard = text.value.parse::<Rule>().and_then(Guard::new);
         match guard {
             Ok(guard) => guards.push(guard),
@@ -256,5 +273,12 @@ fn read_guards(mut section: Section<'_>) -> (Vec<Guard>, bool) {
         }
     }
     section.finish();
-    (guards, pauses)
+    Guards { guards, usual, pauses }
+}
+
+/// `[guards]` as read.
+struct Guards {
+    guards: Vec<Guard>,
+    usual: bool,
+    pauses: bool,
 }

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// The commented default profile: the reference of every key, and the only place of its default.
 pub const DEFAULT: &str = include_str!("default.toml");
 
+/// What it is called where a place is told.
+pub const DEFAULT_NAME: &str = "default.toml (embedded)";
+
 /// Tables whose keys the person chooses: a profile that gives one replaces it instead of adding.
 const REPLACED: &[&str] = &["journeys"];
 
@@ -59,7 +62,7 @@ pub fn load(
     surroundings: Surroundings<'_>,
     problems: &Problems,
 ) -> Result<Loaded, Vec<Problem>> {
-    let mut table = Table::parse("default.toml (embedded)", DEFAULT)?;
+    let mut table = Table::parse(DEFAULT_NAME, DEFAULT)?;
     let folder = match origin {
         Origin::Embedded(name, text) => {
             overlay(&mut table, Table::parse(name, text)?);

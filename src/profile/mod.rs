@@ -5,6 +5,7 @@ pub mod brought;
 mod budget;
 pub mod check;
 mod check_source;
+mod costing;
 pub mod document;
 pub mod load;
 pub mod manual;

@@ -76,7 +76,7 @@ impl Checked {
 
     /// Accounts of a state in all variants together.
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-    fn supply(&self, state: AccountState) -> f64 {
+    pub(super) fn supply(&self, state: AccountState) -> f64 {
         match &self.brought {
             Some(brought) => brought.count(state) as f64,
             None => self.profile.accounts.count as f64 * self.profile.variants.len() as f64,
@@ -84,7 +84,7 @@ impl Checked {
     }
 
     /// How to have so many accounts of a state in all variants together.
-    fn advice(&self, accounts: f64) -> String {
+    pub(super) fn advice(&self, accounts: f64) -> String {
         match &self.brought {
             Some(brought) => {
                 format!("bring {} or more along in `{}`", accounts.ceil(), brought.path.display())

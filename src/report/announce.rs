@@ -1,7 +1,7 @@
 //! The sheet for the owner of a tenant, or its support, before a load test: what is planned, from where, when, and how
 //! to stop it.
 
-use super::budget::{cells, facts};
+use super::budget::{cells, facts, notes};
 use super::columns::{clean, width, wrap};
 use super::figures;
 use super::markup::{code, sentence};
@@ -64,7 +64,7 @@ impl Announcement {
     /// What a person has to fill in before it is sent.
     pub fn missing(&self) -> Vec<&'static str> {
         let rows = self.parts().into_iter().flat_map(|part| part.rows);
-        rows.filter(|(_, values)| values.iter().any(|value| value == TO_FILL_IN))
+        rows.filter(|(_, values)| values.iter().any(|value| value.starts_with(TO_FILL_IN)))
             .map(|(label, _)| label)
             .collect()
     }
@@ -139,7 +139,11 @@ impl Announcement {
         let first = self.budget.as_ref().and_then(super::budget::forecast);
         let mut load = vec![("journeys", self.journeys.clone()), ("load", self.load.clone())];
         load.extend(costs.map(|(label, value)| (label, vec![value])));
-        load.extend(first.map(|first| ("rate limit", vec![first])));
+        let notes = self.budget.iter().flat_map(notes);
+        let said: Vec<_> = first.into_iter().chain(notes).collect();
+        if !said.is_empty() {
+            load.push(("rate limits", said));
+        }
         vec![
             Part {
                 title: "Where",

@@ -4,6 +4,7 @@ use super::columns::{Cell, Grid};
 use super::figures;
 use super::paint::{Paint, Style};
 use crate::analysis::budget::judge::{Budget, Cost, Fit, Row};
+use crate::base::remedy::Listing;
 use crate::base::units::Rate;
 use std::fmt::Write;
 
@@ -20,8 +21,30 @@ pub fn render(budget: &Budget, columns: usize, paint: Paint) -> String {
         let label = paint.apply(Style::Faint, &format!("{label:room$}"));
         let _ = writeln!(text, "  {label}  {value}");
     }
+    text.push_str(&groups("Calls by rate group", budget, (columns, paint)));
+    if let Some(line) = forecast(budget) {
+        let _ = writeln!(text, "  {}", paint.apply(Style::Bad, &line));
+    }
+    if let Some(before) = &budget.before {
+        text.push_str(&groups("Accounts registering before the load", before, (columns, paint)));
+        if let Some((row, at)) = before.first_refusal() {
+            let (at, group) = (figures::seconds(at), row.group);
+            let line = format!(
+                "the first 429 is to be expected {at} after the first of them, in `{group}`"
+            );
+            let _ = writeln!(text, "  {}", paint.apply(Style::Bad, &line));
+        }
+    }
+    text
+}
+
+/// The table of rate groups, after an empty line, and what is to be said of its rows.
+fn groups(title: &'static str, budget: &Budget, (columns, paint): (usize, Paint)) -> String {
+    if budget.rows.is_empty() {
+        return String::new();
+    }
     let mut grid = Grid::new(&[]);
-    grid.head("Calls by rate group", "", &["an iteration", "at the peak", "may be used", ""]);
+    grid.head(title, "", &["an iteration", "at the peak", "may be used", ""]);
     for row in &budget.rows {
         let style = match row.fit {
             Fit::Fits => Style::Good,
@@ -33,14 +56,23 @@ pub fn render(budget: &Budget, columns: usize, paint: Paint) -> String {
         let cells = vec![Cell::plain(each), Cell::plain(peak), Cell::plain(usable), fit];
         grid.row(2, Cell::plain(row.group), cells);
     }
-    if !budget.rows.is_empty() {
-        text.push('\n');
-        text.push_str(&grid.render(columns, paint));
-    }
-    if let Some(line) = forecast(budget) {
-        let _ = writeln!(text, "  {}", paint.apply(Style::Bad, &line));
+    let mut text = format!("\n{}", grid.render(columns, paint));
+    for line in notes(budget) {
+        let _ = writeln!(text, "  {}", paint.apply(Style::Faint, &line));
     }
     text
+}
+
+/// What is to be said of single groups: why they are not judged, and which limits the tenant said itself.
+pub fn notes(budget: &Budget) -> Vec<String> {
+    let of_row = |row: &Row| Some(format!("`{}`: {}", row.group, row.note?));
+    let mut notes: Vec<_> = budget.rows.iter().filter_map(of_row).collect();
+    let asked = budget.rows.iter().filter(|row| row.is_asked);
+    let asked: Listing = asked.map(|row| row.group).collect();
+    if asked != Listing::default() {
+        notes.push(format!("asked of the tenant's licence: {asked}"));
+    }
+    notes
 }
 
 /// When the first call is turned down, if one will be.
@@ -68,9 +100,10 @@ pub fn facts(cost: &Cost, peak_per_s: Option<f64>) -> Vec<(&'static str, String)
         (
             "calls",
             format!(
-                "{}, {} an iteration",
+                "{}, {} an iteration{}",
                 peak(cost.calls_per_s),
-                figures::rate(cost.calls_per_iteration)
+                figures::rate(cost.calls_per_iteration),
+                if cost.preflights { ", half of them preflights" } else { "" }
             ),
         ),
     ];
@@ -81,7 +114,7 @@ pub fn facts(cost: &Cost, peak_per_s: Option<f64>) -> Vec<(&'static str, String)
         || "as many registered as the tenant answers".to_owned(),
         |registered| format!("{} registered", number(registered)),
     );
-    let made = format!("{} made before the load, {registered}", cost.provisioned);
+    let made = format!("{} made before the load, {registered}", number(cost.provisioned));
     let identities = cost
         .identities()
         .map(|all| format!("{}: {made}; each counts for the licence", number(all)));
@@ -97,7 +130,14 @@ pub fn facts(cost: &Cost, peak_per_s: Option<f64>) -> Vec<(&'static str, String)
         "new" => format!("; up to {} for a new account", number(mails)),
         state => format!("; up to {} a day for an account in state `{state}`", number(mails)),
     });
-    facts.push(("mails", format!("{mails}{}", each.unwrap_or_default())));
+    let after = cost.mails_run_out_after.map(|(iterations, state)| {
+        let iterations = number(iterations);
+        format!(
+            "; after {iterations} iterations an account in state `{state}` has had those of a day"
+        )
+    });
+    let (each, after) = (each.unwrap_or_default(), after.unwrap_or_default());
+    facts.push(("mails", format!("{mails}{each}{after}")));
     facts
 }
 
@@ -110,7 +150,11 @@ pub fn cells(row: &Row) -> [String; 3] {
     });
     [
         row.per_iteration.map_or_else(none, figures::rate),
-        row.peak_per_s.map_or_else(none, rate),
+        match (row.peak_per_s, row.at_once) {
+            (peak, None) => peak.map_or_else(none, rate),
+            (None, Some(calls)) => format!("{} at once", number(calls)),
+            (Some(peak), Some(calls)) => format!("{}, {} at once", rate(peak), number(calls)),
+        },
         usable.unwrap_or_else(none),
     ]
 }
@@ -140,6 +184,9 @@ mod tests {
             usable: licence.map(|_| Rate { per_second: 35.0 }),
             fit,
             first_refusal_s: (fit == Fit::Exceeds).then_some(2.333),
+            at_once: None,
+            is_asked: group == START,
+            note: (fit == Fit::Unknown).then_some("nobody knows"),
         }
     }
 
@@ -157,11 +204,14 @@ mod tests {
                 calls_per_s: Some(90.0),
                 calls_per_iteration: 4.5,
                 iterations: Some(12_000.0),
-                provisioned: 40,
+                preflights: false,
+                provisioned: 40.0,
                 registered: Some(3600.0),
                 mails: Some(6000.0),
                 mails_per_account: Some((60.0, "ok")),
+                mails_run_out_after: None,
             },
+            before: None,
         }
     }
 
@@ -179,8 +229,32 @@ mod tests {
           davinci-start              1.00         20/s  35/s of 100/s      fits
           davinci-execution          2.50         50/s  35/s of 100/s  too much
           directory-write               –            –              –   unknown
+          `directory-write`: nobody knows
+          asked of the tenant's licence: `davinci-start`
           the first 429 is to be expected 2.33 s after the start, in `davinci-execution`
         ");
+    }
+
+    #[test]
+    fn what_comes_at_once_and_what_comes_before_are_on_the_sheet() {
+        let mut herd = row(START, Some(0.5), Fit::Exceeds);
+        herd.at_once = Some(100.0);
+        let before = Budget { rows: vec![row(EXECUTION, Some(4.0), Fit::Exceeds)], ..budget() };
+        let cost = Cost {
+            mails_run_out_after: Some((1000.0, "ok")),
+            mails_per_account: None,
+            ..budget().cost
+        };
+        let sheet = Budget { rows: vec![herd], cost, before: Some(Box::new(before)), ..budget() };
+        let text = render(&sheet, 100, Paint::Plain);
+        for said in [
+            "mails        up to 6000; after 1000 iterations an account in state `ok` has had those of a day",
+            "10/s, 100 at once",
+            "Accounts registering before the load",
+            "2.33 s after the first of them, in `davinci-execution`",
+        ] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
     }
 
     #[test]

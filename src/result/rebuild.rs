@@ -71,8 +71,8 @@ impl RunDir {
         self.windows_with(most, out, |_| true)
     }
 
-    /// The same as [`RunDir::windows`] with the times of chosen series only, for whoever looks at a few: those of all take a hundred
-    /// megabytes.
+    /// The same as [`RunDir::windows`] with the times of chosen series only, for whoever looks at a few: those of
+    /// all take a hundred megabytes.
     pub fn windows_of(
         &self,
         most: usize,

@@ -27,7 +27,10 @@ impl Breaks {
         let begins = self.marked.replace(ends).unwrap_or(start);
         let paused = pauses.between(begins, ends);
         line.paused_ms = u64::try_from(paused.as_millis()).unwrap_or(u64::MAX);
-        line.measured_ms = line.measured_ms.saturating_sub(line.paused_ms);
+        // What is paused of the warm-up, or after the end, was not measured anyway.
+        let measured = pauses.between_measured(start, (begins, ends));
+        let measured_ms = u64::try_from(measured.as_millis()).unwrap_or(u64::MAX);
+        line.measured_ms = line.measured_ms.saturating_sub(measured_ms);
         for (from, length) in pauses.news() {
             let seconds = length.as_secs_f64();
             let text = format!("paused for {seconds:.1}s: the tenant answered 429");

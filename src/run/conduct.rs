@@ -76,8 +76,8 @@ pub struct Setup<P> {
     pub record: RunRecord,
     /// When to stop by itself.
     pub guards: Vec<Guard>,
-    /// What the choices of the mix are called; none where variants are known only once a flow was met.
-    pub choices: Vec<(Variant, Journey)>,
+    /// What the choices of the mix are called, and whether their variants are known only once a flow was met.
+    pub choices: (Vec<(Variant, Journey)>, bool),
     /// Thresholds that end it when they do not hold.
     pub lookouts: Vec<Lookout>,
     /// Who moves the phases and the rate while it goes on, where the plan lets them be moved.
@@ -418,8 +418,8 @@ impl<L: Listener> Secretary<L> {
         }
     }
 
-    /// A threshold that does not hold
-    /// stops it in order.
+    /// Looks at an interval: a threshold that does not hold stops the run in order. Stretches with paused time
+    /// are judged by nobody at the end, and do not stop it before.
     fn look_out(&mut self, interval: &Interval) {
         let at = Duration::from_millis(interval.line.end_ms);
         self.watch();
@@ -430,8 +430,9 @@ impl<L: Listener> Secretary<L> {
         if self.lookouts.is_empty() || is_over || self.stop.requests() > 0 {
             return;
         }
-        let moment = moment(interval);
-        let broken = self.lookouts.iter_mut().filter_map(|lookout| lookout.observe(&moment));
+        let (moment, is_paused) = (moment(interval), interval.line.paused_ms > 0);
+        let broken =
+            self.lookouts.iter_mut().filter_map(|lookout| lookout.observe(&moment, is_paused));
         // Every one of them has to see it.
         if let Some(broken) = broken.collect::<Vec<_>>().into_iter().next()
             && self.stop.drain_by(&broken.to_string())

@@ -13,6 +13,7 @@ pub mod cores;
 pub mod descriptors;
 pub mod generator;
 pub mod ledger_file;
+pub mod licence;
 pub mod making;
 pub mod mending;
 pub mod pilot;

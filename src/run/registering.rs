@@ -12,6 +12,7 @@ use crate::journey::perform::{Answered, Part, Witness, perform};
 use crate::journey::script::Script;
 use crate::management::pace::Pace;
 use crate::measure::fault::Fault;
+use crate::profile::accounts::CAREFUL;
 use crate::transport::Transport;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -19,10 +20,6 @@ use tokio::task::JoinSet;
 
 /// Registrations under way at the same time; the rate limits them further.
 const AT_ONCE: usize = 8;
-
-/// What a tenant gets where the profile names no rate: with the calls of a registration it stays below five
-/// calls a second.
-const CAREFUL: Rate = Rate { per_second: 0.5 };
 
 /// Registrations of a stand-in or of a tenant on this machine, which has nobody else to serve.
 const FAST: Rate = Rate { per_second: 5000.0 };

@@ -1,6 +1,7 @@
 //! Watches the guards of a run more often than its intervals end, so that a breach stops it within a second.
 
 use crate::analysis::guard::{Breach, Guard, Seen};
+use crate::analysis::rule::Scope;
 use crate::base::names::{Journey, Variant};
 use crate::load::{Ended, Progress};
 use crate::measure::counts::FaultCounts;
@@ -11,21 +12,25 @@ use std::time::Duration;
 /// Guards, and what they have seen of a load.
 pub(super) struct Sentry {
     guards: Vec<Guard>,
-    /// What the choices of the mix are called in rules. None where that is known only once a flow was met: then
-    /// intervals tell.
+    /// What the choices of the mix are called in rules.
     choices: Vec<(Variant, Journey)>,
+    /// Variants are known only once a flow was met: of those intervals tell.
+    by_flow: bool,
     seen: Vec<Ended>,
 }
 
 impl Sentry {
-    pub(super) fn new(guards: Vec<Guard>, choices: Vec<(Variant, Journey)>) -> Self {
+    pub(super) fn new(
+        guards: Vec<Guard>,
+        (choices, by_flow): (Vec<(Variant, Journey)>, bool),
+    ) -> Self {
         let seen = vec![Ended::default(); choices.len()];
-        Self { guards, choices, seen }
+        Self { guards, choices, by_flow, seen }
     }
 
     /// Looks at what has ended since the last time. `at` never goes back.
     pub(super) fn look(&mut self, at: Duration, progress: &Progress) -> Option<Breach> {
-        if self.guards.is_empty() || self.choices.is_empty() {
+        if self.guards.is_empty() {
             return None;
         }
         self.take(at, &progress.ended())
@@ -33,11 +38,10 @@ impl Sentry {
 
     /// Looks at an interval, where nothing else tells.
     pub(super) fn interval(&mut self, at: Duration, line: &Line) -> Option<Breach> {
-        if !self.choices.is_empty() {
-            return None;
-        }
         let observe = |guard: &mut Guard| guard.observe(at, guard.count(line));
-        first(self.guards.iter_mut().filter_map(observe).collect())
+        let by_flow = self.by_flow;
+        let waiting = self.guards.iter_mut().filter(|guard| waits(guard, by_flow));
+        first(waiting.filter_map(observe).collect())
     }
 
     fn take(&mut self, at: Duration, ended: &[Ended]) -> Option<Breach> {
@@ -51,10 +55,17 @@ impl Sentry {
             }
             guard.observe(at, seen)
         };
-        let breaches = self.guards.iter_mut().filter_map(observe).collect();
+        let by_flow = self.by_flow;
+        let looking = self.guards.iter_mut().filter(|guard| !waits(guard, by_flow));
+        let breaches = looking.filter_map(observe).collect();
         self.seen = ended.to_vec();
         first(breaches)
     }
+}
+
+/// Whether a guard is about something that only intervals tell.
+fn waits(guard: &Guard, by_flow: bool) -> bool {
+    by_flow && matches!(guard.rule().scope, Scope::Variant(_))
 }
 
 /// Every guard has to look; the first that is breached counts.
@@ -69,15 +80,54 @@ fn since(now: &FaultCounts, before: &FaultCounts) -> FaultCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::series::Phase;
+    use crate::measure::timeline::JourneyLine;
 
     fn ended(completed: u64, limited: u64) -> Ended {
         Ended { completed, faults: [(Fault::RateLimited, limited)].into_iter().collect() }
     }
 
     fn sentry(rule: &str) -> Sentry {
+        watching(rule, false)
+    }
+
+    fn watching(rule: &str, by_flow: bool) -> Sentry {
         let choice = |journey: &str| ("v".into(), journey.into());
         let guard = Guard::new(rule.parse().unwrap()).unwrap();
-        Sentry::new(vec![guard], vec![choice("register"), choice("sign-on")])
+        Sentry::new(vec![guard], (vec![choice("register"), choice("sign-on")], by_flow))
+    }
+
+    #[test]
+    fn where_flows_are_the_variants_only_guards_of_one_of_them_wait_for_an_interval() {
+        let at = Duration::from_millis(50);
+        for (rule, by_flow, at_once) in [
+            ("rate-limited > 10% over 1s", true, true),
+            ("sign-on.rate-limited > 10% over 1s", true, true),
+            ("variant:v.rate-limited > 10% over 1s", true, false),
+            ("variant:v.rate-limited > 10% over 1s", false, true),
+        ] {
+            let mut sentry = watching(rule, by_flow);
+            let breach = sentry.take(at, &[ended(50, 0), ended(0, 50)]);
+            assert_eq!(breach.is_some(), at_once, "{rule}");
+            let row = JourneyLine {
+                phase: Phase::Measured,
+                variant: "v".into(),
+                journey: "sign-on".into(),
+                due: 50,
+                late: 0,
+                completed: 0,
+                dropped: 0,
+                cut_off: 0,
+                lost: 0,
+                faults: ended(0, 50).faults,
+                exchanges: 0,
+                exchange_faults: FaultCounts::default(),
+                response_us: None,
+                funnel: Vec::new(),
+            };
+            let line = Line { journeys: vec![row], ..Line::default() };
+            assert_eq!(sentry.interval(at, &line).is_some(), !at_once, "{rule}");
+        }
     }
 
     #[test]

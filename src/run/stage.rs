@@ -236,24 +236,34 @@ pub fn run_id(clock: &Clock) -> RunId {
     format!("{}-{letters}", at.compact()).into()
 }
 
-/// Puts the stages up for a checked profile whose tenants, one for each variant, are known by now.
+/// The way to the tenants of a checked profile, each of which is what the profile takes it for.
+pub async fn reach(
+    checked: &Checked,
+    tenants: &[Tenant],
+    run: &RunId,
+    clock: &Clock,
+) -> Result<Transport, StageError> {
+    let guard = guard(tenants, checked.is_acknowledged())?;
+    let http = &checked.profile.http;
+    let transport = Transport::new(guard, http, Resolver::System, clock.clone())?.of_run(run);
+    // Before anything is made there. This machine needs no such question.
+    let outside = tenants.iter().filter(|tenant| !tenant.is_loopback);
+    match look(outside, &transport, clock).await.into_iter().next() {
+        Some(problem) => Err(problem.into()),
+        None => Ok(transport),
+    }
+}
+
+/// Puts the stages up for a checked profile whose tenants, one for each variant, were [reached](reach).
 /// What is wrong with any of them is found before an account is made for the first.
 pub async fn open(
     checked: &Checked,
-    tenants: &[Tenant],
+    (tenants, transport): (&[Tenant], Transport),
     codes: Option<(CodeSource, Pickup)>,
     wishes: Wishes,
     clock: Clock,
 ) -> Result<Opened, StageError> {
     let profile = &checked.profile;
-    let guard = guard(tenants, checked.is_acknowledged())?;
-    let transport =
-        Transport::new(guard, &profile.http, Resolver::System, clock.clone())?.of_run(&wishes.run);
-    // Before anything is made there. This machine needs no such question.
-    let outside = tenants.iter().filter(|tenant| !tenant.is_loopback);
-    if let Some(problem) = look(outside, &transport, &clock).await.into_iter().next() {
-        return Err(problem.into());
-    }
     let key = password_key(wishes.password_key.as_ref(), &wishes.state_folder)?;
     let (run, seed) = (wishes.run, wishes.seed);
     let (ledger, ledger_path, taken) = open_ledger(&wishes.folder, wishes.continued)?;

@@ -257,3 +257,195 @@ fn a_tenant_that_asks_for_a_pause_gets_it_and_the_plan_comes_as_much_later() {
         assert!(ended.stderr.contains("nothing new began for 2s in all"), "{}", ended.stderr);
     }
 }
+
+/// What waits for a user has not begun, and does not in a pause.
+#[test]
+fn in_a_pause_nothing_begins_that_waited_for_a_user() {
+    let lab = Lab::new();
+    let tenant = Tenant::start(
+        "signing = \"ES256\"\n[[delay]]\ndelay = \"constant 100ms\"\n[[fault]]\nkind = \"rate-limited\"\n\
+         capability = \"authorize\"\nshare = \"10%\"\ncount = 1\nretry_after = \"2s\"\n",
+    );
+    // Two users take 20 a second, so that half of the arrivals wait.
+    let workload = "arrivals = \"constant\"\nrate = \"40/s\"\nduration = \"3s\"\nmax_users = 2\n\
+        [guards]\nrate_limited = \"pause\"\n[[threshold]]\nrule = \"faults < 50%\"\n";
+    let profile = one_call::profile(&lab, &tenant, workload);
+    let ended = tenant.gander(&lab, &["run", &profile, "--seed", "1"]);
+    let calls = tenant.calls();
+    let at = |call: &Value| call["received_us"].as_u64().expect("a moment");
+    let limited = calls.iter().find(|call| call["status"] == 429);
+    let first = limited.map(at).unwrap_or_else(|| panic!("a 429: {}", ended.stderr));
+    let calls: Vec<u64> = calls.iter().map(at).collect();
+    // The other user may have begun in the moment in which the 429 was on its way.
+    let within: Vec<_> =
+        calls.iter().filter(|at| (first + 300_000..first + 1_900_000).contains(at)).collect();
+    assert!(within.is_empty(), "{} calls went out: {}", within.len(), ended.stderr);
+    let after = calls.iter().filter(|at| **at > first + 1_900_000).count();
+    assert!(after > 10, "{after} calls after it: {}", ended.stderr);
+    assert!(ended.stderr.contains("nothing new began for 2s in all"), "{}", ended.stderr);
+}
+
+/// A tenant that really limits turns down one call of six between two pauses: gander's usual guards do not stop such a
+/// run, and a person's own do.
+#[test]
+fn a_run_that_pauses_is_not_stopped_for_what_it_pauses_for() {
+    for (guards, is_stopped) in
+        [("", false), ("stop_when = [\"rate-limited > 5% over 10s\"]\n", true)]
+    {
+        let lab = Lab::new();
+        let tenant = Tenant::start(
+            "signing = \"ES256\"\n[rate_limits]\ndavinci_start = \"5/s\"\nper_address_share = \"100%\"\n",
+        );
+        // Each pause gives room for five more, and the next one is turned down again.
+        let workload = format!(
+            "arrivals = \"constant\"\nrate = \"40/s\"\nduration = \"1s\"\n[guards]\nrate_limited = \"pause\"\n{guards}\
+             [[threshold]]\nrule = \"faults <= 100%\"\n"
+        );
+        let profile = one_call::profile(&lab, &tenant, &workload);
+        let ended = tenant.gander(&lab, &["run", &profile, "--seed", "1"]);
+        assert_eq!(ended.stderr.contains("guard `"), is_stopped, "{}", ended.stderr);
+        assert!(ended_as(&ended, if is_stopped { 4 } else { 0 }), "{}", ended.stderr);
+        assert!(is_stopped || ended.stderr.contains("nothing new began for"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn the_licence_is_asked_before_a_load_and_refuses_what_it_has_no_room_for() {
+    let lab = Lab::new();
+    let tenant = Tenant::start("signing = \"ES256\"\n[rate_limits]\ndavinci_start = \"50/s\"\n");
+    for (limits, is_refused) in [("", true), ("davinci-start = \"400/s\"\n", false)] {
+        // A tenant on this machine is asked only where somebody wrote a limit down.
+        let workload = format!(
+            "arrivals = \"constant\"\nrate = \"40/s\"\nduration = \"1s\"\n[guards]\nstop_when = []\n\
+             [[threshold]]\nrule = \"faults <= 100%\"\n[limits]\ndirectory-read = \"9000/s\"\n{limits}"
+        );
+        let profile = one_call::profile(&lab, &tenant, &workload);
+        let ended = tenant.gander(&lab, &["run", &profile, "--seed", "1"]);
+        assert!(ended_as(&ended, if is_refused { 2 } else { 0 }), "{limits}: {}", ended.stderr);
+        let asked = ended.stderr.contains("asked of the tenant's licence: `davinci-start`");
+        assert_eq!(asked, is_refused, "what the profile says stays: {}", ended.stderr);
+        let said = "17.5/s of the licence's 50/s";
+        assert_eq!(ended.stderr.contains(said), is_refused, "{}", ended.stderr);
+        let is_start = |call: &&Value| call["capability"] == "authorize";
+        let begun = tenant.calls().iter().filter(is_start).count();
+        assert_eq!(begun == 0, is_refused, "{begun} flows were started: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_search_says_what_it_costs_and_is_refused_where_users_would_get_too_many_mails() {
+    let lab = Lab::new();
+    let profile = lab.file(
+        "p.toml",
+        "[journeys]\nrecovery = 1\n[accounts]\ncount = 20\n[capacity]\nto = \"50/s\"\n\
+         [limits]\ndavinci-start = \"20/s\"\n",
+    );
+    let ended = lab.run(&["capacity", &profile]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    for said in ["Cost\n", "the longest search", "mails in a day", "has room for 5.25/s"] {
+        assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
+    }
+    assert!(!lab.path("reports").exists(), "something was begun");
+}
+
+#[test]
+fn an_announcement_says_what_the_tenant_will_see_and_when() {
+    let lab = Lab::new();
+    let text = guard::profile(
+        "https://auth.example.com",
+        "api_url = \"https://api.example.com\"\n[tenant.worker]\nclient_id = \"w\"\nclient_secret = \"${S}\"\n\
+         rate = \"5/s\"\n[http]\nlocal_addresses = [\"10.0.0.5\"]\n[workload]\nrate = \"1/s\"\nduration = \"10m\"\n\
+         [guards]\nrate_limited = \"pause\"\n[accounts]\nsource = \"register-first\"\ncount = 3600\nrate = \"1/s\"\n",
+    );
+    let profile = lab.file("p.toml", &format!("{text}sign-on = 1\n"));
+    let announce = |more: &[&str]| {
+        let mut command = lab.command(&[&["announce", &profile][..], more].concat());
+        command.env("S", "secret");
+        Ended::of(command.output().expect("a binary that starts"))
+    };
+    let ended = announce(&["--at", "2026-12-01T10:00Z", "--repeat", "2"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let stdout = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [
+        "TO FILL IN: as the tenant sees them; to this machine they are 10.0.0.5",
+        "2026-12-01 10:00 to 2026-12-01 12:20 UTC",
+        "1h in which accounts are made, then 10m",
+        "2 times, one after another",
+        "each 429 makes the load pause",
+        "accounts register before the load as users do, by journey register",
+        "one-time codes are taken from where their messages go: smtp-sink",
+    ] {
+        assert!(stdout.contains(said), "{said}: {stdout}");
+    }
+    assert!(!stdout.contains("rate-limited >"), "no guard stops what a pause is for: {stdout}");
+    assert!(ended.stderr.contains("source addresses"), "{}", ended.stderr);
+    assert!(announce(&["--source", "192.0.2.7"]).stdout.contains("192.0.2.7"));
+}
+
+/// Kills a run once so much of it is measured and it was paused for so long.
+fn killed_after_a_pause(lab: &Lab, tenant: &Tenant, arguments: &[&str], measured_ms: u64) {
+    let mut command = lab.command(arguments);
+    command.env("WORKER_SECRET", tenant.worker_secret());
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut child = command.spawn().expect("a binary that starts");
+    loop {
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+        let [measured, paused] = sums(lab, "run");
+        if measured >= measured_ms && paused >= 1990 {
+            break;
+        }
+        let ended = child.try_wait().expect("a process");
+        assert!(ended.is_none(), "it ended by itself after {measured} and {paused} ms: {ended:?}");
+    }
+    child.kill().expect("a kill");
+    child.wait().expect("an end");
+}
+
+/// How long a run was measured and paused by its whole lines, in milliseconds.
+fn sums(lab: &Lab, run: &str) -> [u64; 2] {
+    let text = std::fs::read_to_string(lab.path(&format!("{run}/timeline.jsonl")));
+    let text = text.unwrap_or_default();
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let lines: Vec<Value> =
+        whole.map(|line| serde_json::from_str(line).expect("a line in JSON")).collect();
+    ["measured_ms", "paused_ms"]
+        .map(|key| lines.iter().filter_map(|line| line[key].as_u64()).sum::<u64>())
+}
+
+#[test]
+fn a_run_that_was_paused_and_killed_goes_on_where_its_plan_stood() {
+    let lab = Lab::new();
+    let tenant = Tenant::start(
+        "signing = \"ES256\"\n[[fault]]\nkind = \"rate-limited\"\ncapability = \"authorize\"\nshare = \"10%\"\n\
+         count = 1\nretry_after = \"2s\"\n",
+    );
+    let workload = "arrivals = \"constant\"\nrate = \"20/s\"\nduration = \"8s\"\n[guards]\n\
+        rate_limited = \"pause\"\n[[threshold]]\nrule = \"faults < 50%\"\n";
+    let profile = one_call::profile(&lab, &tenant, workload);
+    killed_after_a_pause(&lab, &tenant, &["run", &profile, "--seed", "1", "-o", "run"], 3000);
+    let [before, paused] = sums(&lab, "run");
+    let ended = tenant.gander(&lab, &["run", &profile, "--resume", "run"]);
+    assert!(ended_as(&ended, 0), "{}", ended.stderr);
+    let [measured, still] = sums(&lab, "run");
+    assert!((7950..=8050).contains(&measured), "{measured} ms, {before} of them before the kill");
+    assert_eq!(still, paused, "no other pause");
+}
+
+#[test]
+fn a_comparison_says_that_it_leaves_out_when_the_licence_was_the_limit() {
+    let lab = Lab::new();
+    for (run, limits) in [("free", ""), ("limited", "[rate_limits]\ndavinci_start = \"60/s\"\n")] {
+        let tenant = Tenant::start(&format!("signing = \"ES256\"\n{limits}"));
+        // 21 a second may be used, and 30 come.
+        let workload = "arrivals = \"constant\"\nrate = \"30/s\"\nduration = \"6s\"\n[guards]\nstop_when = []\n\
+            [[threshold]]\nrule = \"faults <= 100%\"\n";
+        let profile = one_call::profile(&lab, &tenant, workload);
+        let ended = tenant.gander(&lab, &["run", &profile, "--seed", "1", "-o", run]);
+        assert!(ended_as(&ended, 0), "{}", ended.stderr);
+        let said = ended.stderr.contains("limited by the licence from");
+        assert_eq!(said, run == "limited", "{}", ended.stderr);
+    }
+    let ended = lab.run(&["compare", "free", "limited"]);
+    let told = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(told.contains("limited by the licence"), "{told}");
+}

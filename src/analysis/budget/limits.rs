@@ -19,6 +19,8 @@ const FLOW_TIMEOUT: Duration = Duration::from_secs(300);
 pub struct Limits {
     /// The licence's rate of each group, in the order of [`GROUPS`]; none where it is not known.
     rates: Vec<Option<Rate>>,
+    /// Which of them the tenant said itself, in the same order.
+    asked: Vec<bool>,
     /// What one address may use of each.
     pub per_address_share: Share,
     /// Mails that one user may get in a day.
@@ -34,6 +36,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             rates: vec![None; GROUPS.len()],
+            asked: vec![false; GROUPS.len()],
             per_address_share: PER_ADDRESS_SHARE,
             mails_per_day: MAILS_PER_DAY,
             flow_timeout: None,
@@ -68,7 +71,8 @@ impl Limits {
     }
 
     /// With the rates that the licence itself says, by its codes; what a profile says of a group stays. Codes
-    /// that count nothing of gander's are passed over.
+    /// that count nothing of gander's are passed over, and so is nought: whoever has none of something, or is
+    /// allowed any number, could not be loaded at all.
     #[must_use]
     pub fn or_of_licence<'c>(
         mut self,
@@ -79,14 +83,21 @@ impl Limits {
             let group = GROUPS.iter().position(|group| group.codes.contains(&code));
             let Some(rate) = group.and_then(|group| asked.get_mut(group)) else { continue };
             let is_lower = rate.is_none_or(|known| per_second < known.per_second);
-            if per_second.is_finite() && per_second >= 0.0 && is_lower {
+            if per_second.is_finite() && per_second > 0.0 && is_lower {
                 *rate = Some(Rate { per_second });
             }
         }
-        for (rate, asked) in self.rates.iter_mut().zip(asked) {
+        for ((rate, is_asked), asked) in self.rates.iter_mut().zip(&mut self.asked).zip(asked) {
+            *is_asked |= rate.is_none() && asked.is_some();
             *rate = rate.or(asked);
         }
         self
+    }
+
+    /// Whether the tenant itself said the rate of a group.
+    pub fn is_asked(&self, group: &str) -> bool {
+        let known = GROUPS.iter().zip(&self.asked);
+        known.into_iter().any(|(known, is_asked)| known.name == group && *is_asked)
     }
 
     /// The licence's rate of a group.
@@ -115,7 +126,7 @@ impl Limits {
 
 #[cfg(test)]
 mod tests {
-    use super::super::groups::{EXECUTION, SSO, START};
+    use super::super::groups::{CALLBACK, EXECUTION, SSO, START, TOKEN_CHECK};
     use super::*;
     use crate::base::document::{Problems, Table};
 
@@ -152,12 +163,19 @@ mod tests {
             ("rlgDvFlowStartRps", 90.0),
             ("rlgDvFlowStartRps", 80.0),
             ("rlgDvFlowExecRps", f64::NAN),
+            ("rlgTokenCheckRps", 0.0),
+            ("rlgDvFlowCallbackRps", -1.0),
             ("rlgConfigRpm", 600.0),
         ];
         let limits = limits.or_of_licence(quantities);
         assert_eq!(per_s(limits.usable(SSO, 1)), Some(7.0));
         assert_eq!(per_s(limits.usable(START, 1)), Some(80.0));
-        assert_eq!(limits.rate(EXECUTION), None);
+        let unknown = [EXECUTION, TOKEN_CHECK, CALLBACK].map(|group| limits.rate(group));
+        assert_eq!(unknown, [None; 3]);
+        assert_eq!(
+            [SSO, START, EXECUTION].map(|group| limits.is_asked(group)),
+            [false, true, false]
+        );
     }
 
     #[test]

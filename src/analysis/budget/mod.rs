@@ -4,3 +4,4 @@ pub mod groups;
 pub mod judge;
 pub mod limits;
 pub mod load;
+pub mod mails;

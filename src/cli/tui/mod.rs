@@ -10,7 +10,7 @@ use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
 use crate::base::clock::Clock;
-use crate::load::RateControl;
+use crate::load::{Pauses, RateControl};
 use crate::measure::tally::Tally;
 use crate::measure::timeline::Interval;
 use crate::report::paint::Paint;
@@ -71,6 +71,7 @@ pub(super) struct Tui {
 #[derive(Clone)]
 struct Controls {
     rate: Option<RateControl>,
+    pauses: Option<Pauses>,
     ending: Ending,
 }
 
@@ -86,8 +87,8 @@ impl Tui {
             let what = format!("the terminal cannot be taken over: {error}");
             Failure::new(Exit::WrongInput, what, Some("leave `--tui` out"))
         })?;
-        let rate = setup.plan.rate.clone();
-        let controls = Controls { rate, ending: ending.clone() };
+        let (rate, pauses) = (setup.plan.rate.clone(), setup.plan.pauses.clone());
+        let controls = Controls { rate, pauses, ending: ending.clone() };
         let view = View::new(Facts::of(&setup.plan, &setup.record), paint);
         let (news, heard) = sync_channel(WAITING);
         let (going, gone) = channel();
@@ -185,7 +186,10 @@ impl Shown {
         let since = self.clock.now().saturating_duration_since(last);
         self.view.elapsed = self.view.now.as_ref().map(|now| now.ended + since);
         let elapsed = self.view.elapsed.unwrap_or_default();
-        self.view.rate = self.controls.rate.as_ref().map(|control| Rate::of(control, elapsed));
+        // The plan stands still in a pause: what is run now was planned for as much earlier.
+        let paused = self.controls.pauses.as_ref().map(|pauses| pauses.so_far());
+        let planned = elapsed.saturating_sub(paused.unwrap_or_default());
+        self.view.rate = self.controls.rate.as_ref().map(|control| Rate::of(control, planned));
         self.view.stops = self.controls.ending.stop().requests();
     }
 
@@ -269,7 +273,7 @@ mod tests {
             verbose: false,
             color: crate::cli::Colour::Never,
         });
-        Controls { rate: RateControl::of(&model), ending: Ending::new(&terminal) }
+        Controls { rate: RateControl::of(&model), pauses: None, ending: Ending::new(&terminal) }
     }
 
     #[test]

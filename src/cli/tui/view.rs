@@ -275,8 +275,8 @@ impl Gatherer {
         let began_ms = *self.began.get_or_insert(line.start_ms);
         self.note(interval);
         if !self.stretches.is_empty() {
-            let moment = moment(interval);
-            self.stretches.iter_mut().for_each(|rule| rule.observe(&moment));
+            let (moment, is_paused) = (moment(interval), line.paused_ms > 0);
+            self.stretches.iter_mut().for_each(|rule| rule.observe(&moment, is_paused));
         }
         if line.interval.is_multiple_of(JUDGED_EVERY) {
             let (tally, reply_timeout) = (so_far, self.reply_timeout);
