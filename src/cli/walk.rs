@@ -73,7 +73,7 @@ pub(super) async fn each(ground: &Ground, terminal: Option<&Terminal>) -> (Vec<C
             }
             let part = Part { script, policy: variant.policy(&script.name), index };
             let mut session = transport.session();
-            let mut narrator = terminal.map(Narrator::new);
+            let mut narrator = terminal.map(|terminal| Narrator::new(terminal, stage));
             let witness: &mut dyn Witness = match &mut narrator {
                 Some(narrator) => narrator,
                 None => &mut Silent,

@@ -220,6 +220,11 @@ impl Waiter {
         self.codes.borrow().len()
     }
 
+    /// The codes that have come, fetched or not.
+    pub fn arrived(&self) -> Vec<Secret> {
+        self.codes.borrow().clone()
+    }
+
     /// Waits for the n-th code, counted from 1, and says how long that took. A code that is there
     /// already takes no time.
     pub async fn nth(

@@ -6,6 +6,7 @@ mod budget;
 pub mod check;
 mod check_source;
 pub mod document;
+mod hidden;
 pub mod load;
 pub mod manual;
 pub mod overlay;

@@ -22,6 +22,7 @@ use crate::identity::password::{KeyError, PasswordKey};
 use crate::identity::pool::Pool;
 use crate::journey::cast::Stage;
 use crate::journey::script::Start;
+use crate::journey::struck::Hidden;
 use crate::management::error::ManagementError;
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::management::key_file::{self, KeyFileError};
@@ -272,6 +273,7 @@ pub async fn open(
             start: tenant.start,
             bearer,
             page: page(tenant)?,
+            hidden: Hidden::new(hidden(tenant, &profile.http)),
             clock: clock.clone(),
             run: run.clone(),
         };
@@ -453,6 +455,12 @@ fn first_request(
         // The profile's own check says what is missing.
         (Start::Policy, ..) => Ok(()),
     }
+}
+
+/// What may not be seen of what the requests to a tenant carry.
+fn hidden(tenant: &Tenant, http: &crate::transport::Settings) -> Vec<Secret> {
+    let proxy = http.proxy.iter().flat_map(crate::transport::Proxy::secrets);
+    tenant.secrets().into_iter().chain(proxy).collect()
 }
 
 /// The page that a browser shows, if its preflights are wanted.
