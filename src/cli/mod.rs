@@ -25,6 +25,7 @@ mod manual;
 mod mix;
 mod narrator;
 mod panics;
+mod policies_told;
 mod prepare;
 mod progress;
 mod provisioning;

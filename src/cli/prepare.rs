@@ -1,6 +1,7 @@
 //! From a profile on the command line to ground on which journeys can be performed: profile read,
 //! stand-in started, codes received, accounts made.
 
+use super::codes_told;
 use super::embedded::Embedded;
 use super::environment;
 use super::exit::{Complaint, Exit, Failure};
@@ -11,12 +12,12 @@ use crate::base::clock::Clock;
 use crate::base::document::{Problem, Problems, Table, Value};
 use crate::base::names::{Journey, RunId};
 use crate::base::random::Seed;
-use crate::base::remedy::{Listing, nearest};
+use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::base::secret::Secret;
 use crate::base::units::Rate;
 use crate::codes::office::Office;
 use crate::codes::reach::Reach;
-use crate::codes::{CodeSource, SourceError};
+use crate::codes::{CodeSource, Pickup, SourceError};
 use crate::identity::password::PasswordKey;
 use crate::profile::check::{self, Checked, Typed};
 use crate::profile::document::Variant;
@@ -26,7 +27,7 @@ use crate::profile::supply::Shortage;
 use crate::profile::tenant::Tenant;
 use crate::report::budget;
 use crate::run::resume::Continued;
-use crate::run::stage::{self, Opened, Wishes};
+use crate::run::stage::{self, Opened, StageError, Wishes};
 use crate::standin::Ready;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -285,12 +286,27 @@ pub(super) async fn ground(
         continued: order.continued,
     };
     let making = wishes.making.clone();
+    let pickup = codes.as_ref().map(|(_, pickup)| pickup.clone());
     let opening = stage::open(&checked, &tenants, codes, wishes, clock.clone());
     let opened = provisioning::told(opening, &making, &clock, terminal).await.map_err(|error| {
-        let exit = if error.is_of_tenant() { Exit::TenantNotUsable } else { Exit::WrongInput };
-        Failure::of(exit, &error)
+        if matches!(error, StageError::Register { .. }) {
+            codes_told::tell(pickup.as_ref(), terminal);
+        }
+        not_opened(&error)
     })?;
+    for doubt in &opened.doubts {
+        let remedy = doubt.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        terminal.say(&format!("{} {doubt}{remedy}", terminal.paint(Style::Bad, "caution")));
+    }
     Ok(Ground { checked, opened, tenants, embedded })
+}
+
+/// Why there is no ground: everything that was found of the tenants, or the one thing that went wrong.
+fn not_opened(error: &StageError) -> Failure {
+    let exit = if error.is_of_tenant() { Exit::TenantNotUsable } else { Exit::WrongInput };
+    let StageError::Preflight(problems) = error else { return Failure::of(exit, error) };
+    let complaints = problems.iter().flat_map(|problem| Failure::of(exit, problem).complaints);
+    Failure { exit, complaints: complaints.collect() }
 }
 
 /// A mailbox that does not answer is as bad as a tenant that does not; an address of this machine is
@@ -304,6 +320,11 @@ fn no_codes(error: SourceError) -> Failure {
 }
 
 impl Ground {
+    /// Where codes come from, if any are needed.
+    pub(super) fn pickup(&self) -> Option<&Pickup> {
+        self.opened.stages.first().and_then(|stage| stage.codes.as_ref())
+    }
+
     /// Where calls go, each address once.
     pub(super) fn addresses(&self) -> String {
         let mut addresses: Vec<&str> = Vec::new();

@@ -386,7 +386,14 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         let call = self.stamp(&mut request);
         let (filled, call) = (&filled, call.as_deref());
         let learnt = &self.learnt;
-        self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk, learnt });
+        self.witness.sending(&Sending {
+            label: &label,
+            request: &request,
+            filled,
+            call,
+            walk,
+            learnt,
+        });
         let exchange = self.session.exchange(request).await;
         if let (Some(Pickup::Reply(code)), Ok(reply)) = (&self.stage.codes, &exchange.reply) {
             self.told = code.find(reply.body()).or(self.told.take());

@@ -52,7 +52,14 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
         let call = self.stamp(&mut request);
         let (call, filled) = (call.as_deref(), &[]);
         let learnt = &self.learnt;
-        self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk, learnt });
+        self.witness.sending(&Sending {
+            label: &label,
+            request: &request,
+            filled,
+            call,
+            walk,
+            learnt,
+        });
         let exchange = self.session.exchange(request).await;
         let judged = match &exchange.reply {
             Ok(reply) => match reply.status().as_u16() {

@@ -16,6 +16,7 @@ pub mod ledger_file;
 pub mod making;
 pub mod mending;
 pub mod pilot;
+pub mod policies;
 pub mod players;
 pub mod ports;
 pub mod preflight;

@@ -82,6 +82,8 @@ pub struct Opened {
     pub codes: Option<CodeSource>,
     /// Keep the tokens for starts by policy fresh.
     pub bearers: Bearers,
+    /// What may be wrong with the tenants, and need not be.
+    pub doubts: Vec<PreflightError>,
 }
 
 /// Why the stage could not be put up.
@@ -133,9 +135,9 @@ pub enum StageError {
     /// The passwords of the accounts of a run that is taken up again are not known.
     #[error("the accounts have passwords of another key")]
     OtherKey,
-    /// The tenant is not what the profile takes it for, or its clock is another.
-    #[error(transparent)]
-    Preflight(#[from] PreflightError),
+    /// Tenants are not what the profile takes them for, or their clocks are others.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Preflight(Vec<PreflightError>),
     /// The management API did not let us in.
     #[error("the management API cannot be used")]
     Management(#[from] ManagementError),
@@ -180,7 +182,7 @@ impl Remedy for StageError {
             Self::Key(error) => error.remedy(),
             Self::GivenKey(error) => error.remedy(),
             Self::Provision { source, .. } | Self::PutRight { source } => source.remedy(),
-            Self::Preflight(error) => error.remedy(),
+            Self::Preflight(errors) => errors.iter().find_map(Remedy::remedy),
             Self::Management(error) => error.remedy(),
             Self::Lender(error) => error.remedy(),
             Self::Register { journey, .. } => Some(format!(
@@ -242,8 +244,9 @@ pub async fn open(
         Transport::new(guard, &profile.http, Resolver::System, clock.clone())?.of_run(&wishes.run);
     // Before anything is made there. This machine needs no such question.
     let outside = tenants.iter().filter(|tenant| !tenant.is_loopback);
-    if let Some(problem) = look(outside, &transport, &clock).await.into_iter().next() {
-        return Err(problem.into());
+    let found = look(outside, &transport, &clock).await;
+    if !found.problems.is_empty() {
+        return Err(StageError::Preflight(found.problems));
     }
     let key = password_key(wishes.password_key.as_ref(), &wishes.state_folder)?;
     let (run, seed) = (wishes.run, wishes.seed);
@@ -291,6 +294,7 @@ pub async fn open(
         kept: Vec::new(),
         codes: codes.map(|(source, _)| source),
         bearers,
+        doubts: found.doubts,
     };
     opened.sign_ledger(tenants, &key, &clock)?;
     // Those of an embedded stand-in went with it.

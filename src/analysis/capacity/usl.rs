@@ -79,7 +79,8 @@ pub(super) fn fit(levels: &[Level]) -> Scalability {
             "the law bends too early: it has its peak at {peak:.1} a second, and {most:.1} were completed at rest"
         ));
     }
-    let ceiling = (curve.b > 0.0).then(|| format!("it comes near {} a second", figures::rate(1.0 / curve.b)));
+    let ceiling =
+        (curve.b > 0.0).then(|| format!("it comes near {} a second", figures::rate(1.0 / curve.b)));
     let remark = match (peak_per_s, ceiling) {
         (Some(peak), _) if peak > 1.5 * most => {
             Some("the peak lies far beyond what was measured: it is foreseen, not seen".to_owned())
