@@ -4,7 +4,11 @@
 #   docker build -t gander .
 #   docker run --rm -v "$PWD:/work" -u "$(id -u):$(id -g)" gander run profiles/quickstart.toml
 #
-# Secrets go in by the environment (-e WORKER_SECRET) or as files (${file:/run/secrets/worker}).
+# Secrets go in by the environment (-e WORKER_SECRET) or as files (${file:/run/secrets/worker}). The passwords of
+# accounts are worked out with a key that is kept in the home folder, here that of the mount:
+# .local/state/gander/password.key. Keep it as long as the accounts are there, and out of what is committed; or give
+# it from outside (-e GANDER_PASSWORD_KEY). Without either it goes with the container, and nobody can sign the
+# accounts on again that a run left at a tenant.
 
 FROM rust:1.95-bookworm AS build
 RUN apt-get update \

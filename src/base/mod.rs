@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod document;
+mod escape;
 pub mod figures;
 pub mod names;
 pub mod random;

@@ -3,6 +3,7 @@
 use super::aside;
 use super::capacity_journal::Journal;
 use super::capacity_level::Prober;
+use super::codes_told;
 use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::mix::{self, MixArgs, quoted};
@@ -134,7 +135,9 @@ pub(super) fn capacity(args: &CapacityArgs, terminal: &Terminal) -> Result<Exit,
                 return Ok(Exit::Interrupted);
             }
         };
-        search(args, &ground, &dir, ending, terminal).await
+        let ended = search(args, &ground, &dir, ending, terminal).await;
+        codes_told::tell(ground.pickup(), terminal);
+        ended
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.
     runtime.shutdown_background();

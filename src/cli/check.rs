@@ -1,6 +1,8 @@
 //! `gander check`: every problem of a profile at once; with `--walk` each journey once, told.
 
+use super::codes_told;
 use super::exit::{Exit, Failure};
+use super::policies_told;
 use super::prepare::{self, Order, Selection};
 use super::terminal::{Style, Terminal};
 use super::walk;
@@ -63,8 +65,13 @@ async fn walked(args: &CheckArgs, checked: Checked, terminal: &Terminal) -> Resu
     };
     let ground = prepare::ground(&args.selection, checked, order, terminal).await?;
     let mut complaints = walk::discovered(&ground, &Clock::system()).await;
-    complaints.extend(walk::each(&ground, Some(terminal)).await.0);
+    policies_told::tell(&ground, terminal).await;
+    let failed = walk::each(&ground, Some(terminal)).await.0;
     terminal.data("");
+    if !failed.is_empty() {
+        codes_told::tell(ground.pickup(), terminal);
+    }
+    complaints.extend(failed);
     if ground.embedded.is_none() {
         terminal.say(&format!("accounts made are on {}", ground.opened.ledger_path.display()));
     }

@@ -27,6 +27,7 @@ mod manual;
 mod mix;
 mod narrator;
 mod panics;
+mod policies_told;
 mod prepare;
 mod progress;
 mod provisioning;

@@ -1,11 +1,12 @@
-//! Tells an iteration exchange by exchange. What is secret is struck out by its type, not by
-//! looking for it.
+//! Tells an iteration exchange by exchange. What is secret is struck out by its type, and out of whatever the
+//! tenant may have repeated it in.
 
 use super::terminal::{Style, Terminal};
 use crate::base::secret::{STRUCK_OUT, Secret};
 use crate::base::strike::Strikes;
 use crate::davinci::form::Form;
 use crate::davinci::walk::Walk;
+use crate::journey::cast::Stage;
 use crate::journey::outcome::Verdict;
 use crate::journey::perform::{Answered, Sending, Wait, Witness};
 use crate::journey::script::STARTS;
@@ -35,8 +36,9 @@ const OPEN_PARAMETERS: &[&str] = &[
 ];
 
 impl<'t> Narrator<'t> {
-    pub(super) fn new(terminal: &'t Terminal) -> Self {
-        Self { terminal, count: 0, sent: Strikes::default() }
+    /// Tells what happens on a stage.
+    pub(super) fn new(terminal: &'t Terminal, stage: &Stage) -> Self {
+        Self { terminal, count: 0, sent: stage.strikes() }
     }
 
     fn line(&self, text: &str) {
@@ -45,8 +47,7 @@ impl<'t> Narrator<'t> {
 
     /// Remembers what a request says that may not be shown.
     fn note(&mut self, sending: &Sending<'_>) {
-        let secret = sending.filled.iter().filter(|(_, secret)| *secret);
-        let texts = secret.map(|(filled, _)| filled.text.clone());
+        self.sent.extend(sending.learnt.secrets());
         let headers = sending.request.headers().iter();
         let hidden = headers.filter(|(_, value)| value.is_sensitive()).flat_map(|(name, value)| {
             let text = value.to_str().unwrap_or_default();
@@ -62,7 +63,20 @@ impl<'t> Narrator<'t> {
                 text.rsplit(' ').take(1).map(str::to_owned).collect()
             }
         });
-        texts.chain(hidden).for_each(|text| self.sent.add(&Secret::new(text)));
+        hidden.for_each(|text| self.sent.add(&Secret::new(text)));
+    }
+
+    /// The same of a reply, and of what the iteration knows since.
+    fn note_reply(&mut self, answered: &Answered<'_>) {
+        self.sent.extend(answered.learnt.secrets());
+        let Ok(reply) = &answered.exchange.reply else { return };
+        for cookie in reply.headers().get_all(header::SET_COOKIE) {
+            let text = String::from_utf8_lossy(cookie.as_bytes());
+            let pair = text.split(';').next().and_then(|pair| pair.split_once('='));
+            if let Some((_, value)) = pair.filter(|(name, _)| is_secret_cookie(name.trim())) {
+                self.sent.add(&Secret::new(value.trim().to_owned()));
+            }
+        }
     }
 
     fn detail(&self, name: &str, text: &str) {
@@ -102,6 +116,7 @@ impl Witness for Narrator<'_> {
     }
 
     fn answered(&mut self, answered: &Answered<'_>) {
+        self.note_reply(answered);
         let terminal = self.terminal;
         let timing = &answered.exchange.timing;
         let shown = |time: Option<Duration>| time.map_or_else(|| "–".to_owned(), milliseconds);

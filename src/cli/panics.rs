@@ -10,8 +10,20 @@ use std::panic::{self, PanicHookInfo};
 const NUMBERS_ONLY: &[&str] =
     &["index out of bounds: ", "range end index ", "range start index ", "slice index starts at "];
 
-/// What everything behind may be taken from data.
-const OPENERS: &[char] = &['`', '"', '\'', '{', '(', '['];
+/// How messages of the standard library begin. Behind them stands what may be taken from data, but for the
+/// numbers of [`NUMBERS_ONLY`]; whatever begins otherwise may be data from its first letter on.
+const KNOWN: &[&str] = &[
+    "assertion `left == right` failed",
+    "assertion `left != right` failed",
+    "called `Result::unwrap()` on an `Err` value",
+    "called `Result::unwrap_err()` on an `Ok` value",
+    "byte index ",
+    "start byte index ",
+    "end byte index ",
+    "begin <= end ",
+    "already borrowed",
+    "already mutably borrowed",
+];
 
 /// From here on panics are told by [`told`]. A backtrace is added when `RUST_BACKTRACE` asks for it.
 pub(super) fn strike() {
@@ -22,7 +34,7 @@ pub(super) fn strike() {
 }
 
 /// Thread, place and message of a panic. What was formatted into the message may be a password that
-/// could not be cut where it should have been, so it is told up to the first quotation.
+/// could not be cut where it should have been, so only what the standard library begins it with is told.
 pub(super) fn told(what: &PanicHookInfo<'_>) -> String {
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or("without a name").to_owned();
@@ -50,21 +62,12 @@ fn message(payload: &(dyn Any + Send)) -> String {
             return text.clone();
         }
     }
-    // The name of what was called stands in quotation marks, too.
-    let (called, rest) = match text.split_once(" value: ") {
-        Some((called, rest)) if called.starts_with("called `") => (called, rest),
-        _ => ("", text.as_str()),
-    };
-    if !called.is_empty() {
-        return format!("{called} value: {STRUCK_OUT}");
-    }
-    match rest.find(OPENERS) {
-        Some(at) => format!("{}{STRUCK_OUT}", &rest[..at]),
-        None => match rest.split_once(':') {
-            Some((before, _)) => format!("{before}: {STRUCK_OUT}"),
-            None => STRUCK_OUT.to_owned(),
-        },
-    }
+    let start = KNOWN.iter().chain(NUMBERS_ONLY).find(|start| text.starts_with(**start));
+    start.map_or_else(|| STRUCK_OUT.to_owned(), |start| format!("{}: {STRUCK_OUT}", trimmed(start)))
+}
+
+fn trimmed(start: &str) -> &str {
+    start.trim_end_matches([' ', ':'])
 }
 
 #[cfg(test)]
@@ -86,9 +89,16 @@ mod tests {
             ),
             (
                 "byte index 3 is not a char boundary; it is inside 'é' (bytes 2..4) of `hidden`",
-                "byte index 3 is not a char boundary; it is inside ***",
+                "byte index: ***",
             ),
-            ("no way to read: hidden", "no way to read: ***"),
+            (
+                "assertion `left == right` failed: hidden\n  left: \"hidden\"\n right: 1",
+                "assertion `left == right` failed: ***",
+            ),
+            ("no way to read: hidden", "***"),
+            ("no way to read: hidden (x)", "***"),
+            ("hidden: no such user", "***"),
+            ("hidden is {\"a\": 1}", "***"),
             ("hidden", "***"),
             ("index out of bounds: Hidden", "index out of bounds: ***"),
         ] {

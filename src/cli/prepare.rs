@@ -1,6 +1,7 @@
 //! From a profile on the command line to ground on which journeys can be performed: profile read,
 //! stand-in started, codes received, accounts made.
 
+use super::codes_told;
 use super::embedded::Embedded;
 use super::environment;
 use super::exit::{Complaint, Exit, Failure};
@@ -12,12 +13,12 @@ use crate::base::clock::Clock;
 use crate::base::document::{Problem, Problems, Table, Value};
 use crate::base::names::{Journey, RunId};
 use crate::base::random::Seed;
-use crate::base::remedy::{Listing, nearest};
+use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::base::secret::Secret;
 use crate::base::units::Rate;
 use crate::codes::office::Office;
 use crate::codes::reach::Reach;
-use crate::codes::{CodeSource, SourceError};
+use crate::codes::{CodeSource, Pickup, SourceError};
 use crate::identity::password::PasswordKey;
 use crate::profile::check::{self, Checked, Typed};
 use crate::profile::document::Variant;
@@ -302,7 +303,11 @@ pub(super) async fn ground(
     };
     let (password_key, state_folder) = key_sources()?;
     let reached = stage::reach(&checked, &tenants, &order.run, &clock).await;
-    let transport = reached.map_err(|error| not_opened(&error))?;
+    let (transport, doubts) = reached.map_err(|error| not_opened(&error))?;
+    for doubt in doubts {
+        let remedy = doubt.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        terminal.say(&format!("{} {doubt}{remedy}", terminal.paint(Style::Bad, "caution")));
+    }
     if let Some(weigh) = order.weigh {
         let way = (&transport, &clock);
         licence::ask(&mut checked, &tenants, way, (weigh, terminal)).await?;
@@ -319,16 +324,24 @@ pub(super) async fn ground(
         continued: order.continued,
     };
     let making = wishes.making.clone();
+    let pickup = codes.as_ref().map(|(_, pickup)| pickup.clone());
     let to = (&*tenants, transport);
     let opening = stage::open(&checked, to, codes, wishes, clock.clone());
-    let opened = provisioning::told(opening, &making, &clock, terminal).await;
-    let opened = opened.map_err(|error| not_opened(&error))?;
+    let opened = provisioning::told(opening, &making, &clock, terminal).await.map_err(|error| {
+        if matches!(error, StageError::Register { .. }) {
+            codes_told::tell(pickup.as_ref(), terminal);
+        }
+        not_opened(&error)
+    })?;
     Ok(Ground { checked, opened, tenants, embedded })
 }
 
+/// Why there is no ground: everything that was found of the tenants, or the one thing that went wrong.
 fn not_opened(error: &StageError) -> Failure {
     let exit = if error.is_of_tenant() { Exit::TenantNotUsable } else { Exit::WrongInput };
-    Failure::of(exit, error)
+    let StageError::Preflight(problems) = error else { return Failure::of(exit, error) };
+    let complaints = problems.iter().flat_map(|problem| Failure::of(exit, problem).complaints);
+    Failure { exit, complaints: complaints.collect() }
 }
 
 /// A mailbox that does not answer is as bad as a tenant that does not; an address of this machine is
@@ -342,6 +355,11 @@ fn no_codes(error: SourceError) -> Failure {
 }
 
 impl Ground {
+    /// Where codes come from, if any are needed.
+    pub(super) fn pickup(&self) -> Option<&Pickup> {
+        self.opened.stages.first().and_then(|stage| stage.codes.as_ref())
+    }
+
     /// Where calls go, each address once.
     pub(super) fn addresses(&self) -> String {
         let mut addresses: Vec<&str> = Vec::new();

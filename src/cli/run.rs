@@ -223,8 +223,7 @@ async fn measure(
     if let Some(error) = unmended {
         caution_of_accounts(&error, &ground.opened.kept, terminal);
     }
-    let pickup = ground.opened.stages.first().and_then(|stage| stage.codes.as_ref());
-    codes_told::tell(pickup, terminal);
+    codes_told::tell(ground.pickup(), terminal);
     if args.json {
         let render = if args.repeat.is_some() { json::render_line } else { json::render };
         let text = render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;

@@ -1,15 +1,16 @@
 //! Each journey of each variant once: told exchange by exchange, or silently before a load.
 
+use super::codes_told;
 use super::exit::{Complaint, Exit, Failure};
 use super::narrator::Narrator;
 use super::prepare::Ground;
 use super::terminal::{Style, Terminal};
-use crate::base::remedy::Remedy;
+use crate::base::clock::Clock;
 use crate::journey::outcome::Outcome;
 use crate::journey::perform::{Answered, Part, Witness, perform};
 use crate::measure::fault::Fault;
 use crate::report::columns::clean;
-use crate::run::preflight::{PreflightError, look};
+use crate::run::preflight::look;
 use crate::run::stage::Opened;
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ pub(super) async fn each(ground: &Ground, terminal: Option<&Terminal>) -> (Vec<C
             }
             let part = Part { script, policy: variant.policy(&script.name), index };
             let mut session = transport.session();
-            let mut narrator = terminal.map(Narrator::new);
+            let mut narrator = terminal.map(|terminal| Narrator::new(terminal, stage));
             let witness: &mut dyn Witness = match &mut narrator {
                 Some(narrator) => narrator,
                 None => &mut Silent,
@@ -117,19 +118,13 @@ fn tell(outcome: &Outcome, terminal: &Terminal) {
     }
 }
 
-/// Discovery documents and clocks of the tenants, as complaints.
-pub(super) async fn discovered(
-    ground: &Ground,
-    clock: &crate::base::clock::Clock,
-) -> Vec<Complaint> {
-    let problems = look(&ground.tenants, &ground.opened.transport, clock).await;
-    problems.iter().map(complaint).collect()
-}
-
-fn complaint(problem: &PreflightError) -> Complaint {
-    let failure = Failure::of(Exit::TenantNotUsable, problem);
-    let what = failure.complaints.into_iter().next().map(|complaint| complaint.what);
-    Complaint { what: what.unwrap_or_default(), place: None, remedy: problem.remedy() }
+/// Discovery documents and clocks of tenants on this machine, as complaints; those of all others were looked at
+/// before anything was made there.
+pub(super) async fn discovered(ground: &Ground, clock: &Clock) -> Vec<Complaint> {
+    let here = ground.tenants.iter().filter(|tenant| tenant.is_loopback);
+    let found = look(here, &ground.opened.transport, clock).await;
+    let problems = found.problems.iter().chain(&found.doubts);
+    problems.flat_map(|problem| Failure::of(Exit::TenantNotUsable, problem).complaints).collect()
 }
 
 /// Before a load: every journey has to reach its goal once. Iterations of the load are numbered behind
@@ -141,6 +136,7 @@ pub(super) async fn first(ground: &mut Ground, terminal: &Terminal) -> Result<()
     if complaints.is_empty() {
         Ok(())
     } else {
+        codes_told::tell(ground.pickup(), terminal);
         Err(Failure { exit: Exit::TenantNotUsable, complaints })
     }
 }

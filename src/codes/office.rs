@@ -355,6 +355,11 @@ impl Waiter {
         self.post.borrow().codes.len()
     }
 
+    /// The codes that have come, fetched or not.
+    pub fn arrived(&self) -> Vec<Secret> {
+        self.post.borrow().codes.clone()
+    }
+
     /// Waits for the n-th code, counted from 1, and says how long that took. A code that is there
     /// already takes no time.
     pub async fn nth(

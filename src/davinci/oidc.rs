@@ -127,6 +127,11 @@ impl Proof {
         }
     }
 
+    /// What the code exchange proves itself with.
+    pub(super) const fn verifier(&self) -> &Secret {
+        &self.verifier
+    }
+
     /// `code_challenge` for S256.
     pub fn challenge(&self) -> String {
         let digest = aws_lc_rs::digest::digest(

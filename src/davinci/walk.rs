@@ -174,6 +174,18 @@ impl Walk {
         self.fingerprint.as_ref()
     }
 
+    /// Has the flow go by another name: by one without what must not be shown.
+    pub fn call_it(&mut self, fingerprint: Fingerprint) {
+        self.fingerprint = Some(fingerprint);
+    }
+
+    /// What proves who walks, to be shown to nobody: the proof of the code exchange, and the interaction's
+    /// token as far as bodies carry it.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let token = self.chain.as_ref().and_then(|chain| chain.interaction_token.as_ref());
+        token.into_iter().chain([self.proof.verifier()])
+    }
+
     /// The application that the walk belongs to.
     pub fn application(&self) -> &Application {
         &self.application

@@ -5,6 +5,7 @@ use super::held::Held;
 use super::perform::Part;
 use super::rule::Rule;
 use super::script::Start;
+use super::struck::Hidden;
 use super::template::Variable;
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::RunId;
@@ -65,6 +66,8 @@ pub struct Stage {
     /// The token that flows are started with by their policy, renewed by whoever holds the other
     /// end; none if none are.
     pub bearer: Option<watch::Receiver<Secret>>,
+    /// What the profile says of the application that nobody may see, and the names that were looked at.
+    pub hidden: Hidden,
     /// Origin of the page that a browser shows, if its preflights are to be sent, too.
     pub page: Option<HeaderValue>,
 }
@@ -213,8 +216,8 @@ impl Cast {
         })
     }
 
-    /// Every secret that the iteration can have sent: what its variables stand for, and the leased
-    /// account's password of before.
+    /// Every secret that the iteration can have sent or been sent: what its variables stand for, the leased
+    /// account's password of before, and all codes that came.
     pub(super) fn secrets(&self, stage: &Stage) -> Vec<Secret> {
         let values =
             Variable::secret_ones().filter_map(|variable| self.value(variable, stage).ok());
@@ -224,6 +227,7 @@ impl Cast {
             let before = lease.generation.saturating_sub(1);
             secrets.push(lease.password_of(before, &stage.key));
         }
+        secrets.extend(self.waiter.iter().flat_map(Waiter::arrived));
         secrets
     }
 
@@ -430,6 +434,7 @@ mod tests {
             start: Start::default(),
             bearer: None,
             page: None,
+            hidden: Hidden::default(),
         };
         (stage, office)
     }

@@ -40,6 +40,7 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
                     let good = |reply: &Response<Bytes>| Tokens::read(reply).is_ok();
                     let reply = self.outside(*end, request, &walk, good).await?;
                     tokens = Tokens::read(&reply).ok();
+                    self.learnt.note_tokens(tokens.as_ref());
                 }
                 End::Userinfo => {
                     let request = application.userinfo(held()?).map_err(bad)?;
@@ -122,7 +123,15 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
         self.ask_first(&label, &mut request, cookies).await?;
         let call = self.stamp(&mut request);
         let (call, filled) = (call.as_deref(), &[]);
-        self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk });
+        let learnt = &self.learnt;
+        self.witness.sending(&Sending {
+            label: &label,
+            request: &request,
+            filled,
+            call,
+            walk,
+            learnt,
+        });
         let exchange = self.session.exchange(request).await;
         let fault = match &exchange.reply {
             Ok(reply) if good(reply) => None,
@@ -141,6 +150,7 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
             refusal: None,
             completed: false,
             walk,
+            learnt: &self.learnt,
         });
         match fault {
             Some(stop) => Err(stop),

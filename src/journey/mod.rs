@@ -21,6 +21,6 @@ pub mod role;
 pub mod rule;
 pub mod schema;
 pub mod script;
-mod struck;
+pub mod struck;
 pub mod template;
 pub mod witness;

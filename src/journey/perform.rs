@@ -6,7 +6,7 @@ use super::outcome::{self, Outcome, Verdict};
 use super::preflight::{Cookies, Preflights};
 use super::rule::{Expect, Rule, Target};
 use super::script::{Goal, Script, Start};
-use super::struck;
+use super::struck::Learnt;
 use super::template::{Template, Variable};
 use crate::base::names::Step;
 use crate::base::remedy::Listing;
@@ -87,25 +87,28 @@ pub async fn perform(
         told: None,
         think: stage.think.is_some().then(|| stage.seed.stream("think", part.index)),
         preflights: stage.page.clone().map(Preflights::of),
+        learnt: Learnt::default(),
     };
-    let mut fingerprint = None;
+    let (mut fingerprint, mut ended) = (None, began);
     let mut gathered = Cast::gather(stage, part);
     if matches!(gathered, Err((Fault::NoAccount, _))) && !stage.is_scheduled {
         gathered = Box::pin(Cast::gather_in_time(stage, part)).await;
-        iteration.waited = stage.clock.now().saturating_duration_since(began);
+        ended = stage.clock.now();
+        iteration.waited = ended.saturating_duration_since(began);
     }
     let result = match gathered {
         Ok(mut cast) => {
             let played = iteration.play(part, start, &mut cast, &mut fingerprint).await;
+            ended = stage.clock.now();
             let signs_on = matches!(part.script.goal, Goal::Token | Goal::Code);
             if played.is_ok() && signs_on {
                 cast.confirm(stage);
             }
-            played.map_err(|stop| {
+            played.map_err(|Stop { fault, detail }| {
                 cast.give_up();
-                let known = (&cast, &*iteration.session);
-                let detail = stop.detail.map(|detail| struck::strike(&detail, stage, known));
-                Stop { detail, ..stop }
+                let detail = detail.filter(|_| iteration.witness.wants_detail(fault));
+                let detail = detail.map(|detail| iteration.struck_detail(&detail, &cast));
+                Stop { fault, detail }
             })
         }
         Err((fault, detail)) => Err(Stop::new(fault, detail)),
@@ -115,7 +118,7 @@ pub async fn perform(
         Err(stop) => (Err(stop.fault), stop.detail),
     };
     let Iteration { last_step, waited, .. } = iteration;
-    Outcome { result, last_step, detail, began, ended: stage.clock.now(), waited, fingerprint }
+    Outcome { result, last_step, detail, began, ended, waited, fingerprint }
 }
 
 pub(super) struct Iteration<'s, W: ?Sized> {
@@ -136,6 +139,8 @@ pub(super) struct Iteration<'s, W: ?Sized> {
     told: Option<Secret>,
     /// What a browser remembers, if one is played.
     pub(super) preflights: Option<Preflights>,
+    /// What it knows so far that nobody may see.
+    pub(super) learnt: Learnt,
 }
 
 /// Where the walk stands after a good exchange.
@@ -211,7 +216,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
 
     /// The request that starts the flow. PKCE, state and nonce are others for each `purpose`.
     pub(super) fn start(
-        &self,
+        &mut self,
         (part, start): (Part<'_>, Start),
         cast: &mut Cast,
         purpose: &str,
@@ -230,7 +235,13 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
                 };
                 let policy = part.policy.ok_or_else(|| missing("the id of a flow policy"))?;
                 let bearer = stage.bearer.as_ref().ok_or_else(|| missing("a bearer token"))?;
-                let input = part.script.input.fill(&mut |variable| cast.value(variable, stage));
+                let input = part.script.input.fill(&mut |variable| {
+                    let value = cast.value(variable, stage)?;
+                    if variable.is_secret() {
+                        self.learnt.note(&Secret::new(value.clone()));
+                    }
+                    Ok(value)
+                });
                 let input = input.map_err(nothing_for)?;
                 if part.script.start_creates_account {
                     cast.foretell_account(stage).map_err(|error| unwritten(&error))?;
@@ -262,6 +273,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
             event: Some(action.event),
             action: action.key.clone(),
         };
+        let label = self.struck_label(label);
         if rule.sends_code {
             self.await_code(cast, Patience::Numbered).await?;
         }
@@ -271,7 +283,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         }
         let (values, secret): (Vec<_>, Vec<_>) = filled.into_iter().unzip();
         let request = walk
-            .answer(&label.action, &values)
+            .answer(&action.key, &values)
             .map_err(|error| Stop::new(outcome::of_walk(&error), error.to_string()))?;
         if rule.sends_code
             && let Some(code) = self.told.take()
@@ -308,6 +320,9 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
             let text = text.map_err(nothing_for)?;
             // What goes into a password field is a secret, wherever it came from.
             let is_secret = template.is_secret() || field.kind == FieldKind::Password;
+            if is_secret {
+                self.learnt.note(&Secret::new(text.clone()));
+            }
             filled.push((Filled { key: field.key.clone(), text }, is_secret));
         }
         Ok(filled)
@@ -387,13 +402,22 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         }
         let call = self.stamp(&mut request);
         let (filled, call) = (&filled, call.as_deref());
-        self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk });
+        let learnt = &self.learnt;
+        self.witness.sending(&Sending {
+            label: &label,
+            request: &request,
+            filled,
+            call,
+            walk,
+            learnt,
+        });
         let exchange = self.session.exchange(request).await;
         if let (Some(Pickup::Reply(code)), Ok(reply)) = (&self.stage.codes, &exchange.reply) {
             self.told = code.find(reply.body()).or(self.told.take());
+            self.told.iter().for_each(|code| self.learnt.note(code));
         }
         let judged = match &exchange.reply {
-            Ok(reply) => judge(walk.receive(reply), expect),
+            Ok(reply) => judge(self.receive(walk, reply), expect),
             Err(fault) => Judged::fault(outcome::of_transport(fault), fault.to_string()),
         };
         self.witness.answered(&Answered {
@@ -403,6 +427,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
             refusal: judged.refusal.as_ref(),
             completed: matches!(judged.progress, Ok(Progress::Complete(_))),
             walk,
+            learnt: &self.learnt,
         });
         judged.progress
     }

@@ -51,7 +51,15 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
         self.preflight(&mut request).await?;
         let call = self.stamp(&mut request);
         let (call, filled) = (call.as_deref(), &[]);
-        self.witness.sending(&Sending { label: &label, request: &request, filled, call, walk });
+        let learnt = &self.learnt;
+        self.witness.sending(&Sending {
+            label: &label,
+            request: &request,
+            filled,
+            call,
+            walk,
+            learnt,
+        });
         let exchange = self.session.exchange(request).await;
         let judged = match &exchange.reply {
             Ok(reply) => match reply.status().as_u16() {
@@ -77,6 +85,7 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
             refusal: None,
             completed: false,
             walk,
+            learnt: &self.learnt,
         });
         judged.progress
     }
@@ -93,6 +102,7 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
             event: Some(Event::Polling),
             action: String::new(),
         };
+        let label = self.struck_label(label);
         self.send(Call { label, request, filled: Vec::new() }, walk, Expect::Advance).await
     }
 

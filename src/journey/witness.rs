@@ -1,10 +1,13 @@
 //! Who sees what happens in an iteration, and what there is to see.
 
+pub use super::struck::Learnt;
+
 use super::outcome::Verdict;
 use crate::base::names::{Capability, Step};
 use crate::davinci::form::{Event, Filled};
 use crate::davinci::node::Refusal;
 use crate::davinci::walk::Walk;
+use crate::measure::fault::Fault;
 use crate::transport::Exchange;
 use bytes::Bytes;
 use http::Request;
@@ -18,6 +21,11 @@ pub trait Witness {
     fn answered(&mut self, answered: &Answered<'_>);
     /// The iteration waited for something other than a reply of the tenant.
     fn waited(&mut self, _wait: Wait, _time: Duration) {}
+    /// Whether anybody wants to know more about an iteration that failed: to strike secrets out of it takes
+    /// time. Asked last of all.
+    fn wants_detail(&mut self, _fault: Fault) -> bool {
+        true
+    }
     /// A browser would ask whether it may send what comes next, and so does the iteration. The
     /// label is that of what comes next.
     fn preflighting(&mut self, _label: &Label) {}
@@ -49,6 +57,8 @@ pub struct Sending<'a> {
     pub call: Option<&'a str>,
     /// The walk before the request.
     pub walk: &'a Walk,
+    /// What the iteration knows so far that may not be shown.
+    pub learnt: &'a Learnt,
 }
 
 /// A reply that was read.
@@ -66,6 +76,8 @@ pub struct Answered<'a> {
     pub completed: bool,
     /// The walk after the reply.
     pub walk: &'a Walk,
+    /// What the iteration knows by now that may not be shown.
+    pub learnt: &'a Learnt,
 }
 
 /// Under which names an exchange is counted.

@@ -30,7 +30,8 @@ const INDENT: usize = 8;
 pub fn page() -> String {
     let mut page = String::from(
         "# The profile\n\n\
-         Every table and key that a profile can have. This page is made from the commented default,\n\
+         Every table and key that a profile can have; of `[stand_in]` those that matter most, all others are in\n\
+         [stand-in.md](stand-in.md). This page is made from the commented default,\n\
          [`src/profile/default.toml`](../src/profile/default.toml), by `gander schema profile --markdown`.\n",
     );
     for table in read(DEFAULT) {
@@ -54,18 +55,35 @@ fn write(table: &Described, page: &mut String) {
     if !table.is_present && !table.header.is_empty() {
         paragraph("Not there unless the profile has it.");
     }
-    if table.keys.is_empty() {
-        return;
+    for (number, kind) in kinds(&table.keys).into_iter().enumerate() {
+        if let Some(first) = kind.first().filter(|_| number > 0) {
+            paragraph(&format!("With `{} = {}`:", first.name, first.value));
+        }
+        paragraph(&rows(kind));
     }
+}
+
+/// The keys of each kind that a table can be of: every kind begins with the key that the table begins with.
+/// Several in a row are values of one key.
+fn kinds(keys: &[Key]) -> Vec<&[Key]> {
+    let Some(first) = keys.first() else { return Vec::new() };
+    keys.chunk_by(|before, key| before.name == first.name || key.name != first.name).collect()
+}
+
+fn rows(keys: &[Key]) -> String {
     let mut rows = String::from("| key | default | for example | |\n| --- | --- | --- | --- |");
-    for Key { name, value, is_default, comment } in &table.keys {
+    let mut before = "";
+    for Key { name, value, is_default, comment } in keys {
         let value = format!("`{}`", value.replace('|', "\\|"));
         let (default, example) =
             if *is_default { (value.as_str(), "") } else { ("", value.as_str()) };
         let comment = comment.replace('|', "\\|");
-        rows.push_str(&format_row([&format!("`{name}`"), default, example, &comment]));
+        // Another value of the same key.
+        let key = if name == before { "or".to_owned() } else { format!("`{name}`") };
+        rows.push_str(&format_row([&key, default, example, &comment]));
+        before = name;
     }
-    paragraph(&rows);
+    rows
 }
 
 fn format_row(cells: [&str; 4]) -> String {
@@ -195,6 +213,7 @@ fn key_of(code: &str) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
     use crate::profile::schema::schema;
+    use serde_json::Value;
     use std::path::Path;
 
     #[test]
@@ -243,13 +262,94 @@ mod tests {
     }
 
     #[test]
-    fn every_table_of_the_schema_is_on_the_page() {
-        let page = page();
-        let schema = schema();
-        let names = schema["properties"].as_object().unwrap();
-        for name in names.keys() {
-            let as_table = page.contains(&format!("[{name}]"));
-            assert!(as_table || page.contains(&format!("| `{name}` |")), "no {name} on the page");
+    fn kinds_of_a_table_are_told_apart_and_values_of_one_key_are_not() {
+        let text = "[a]\n# kind = \"x\"   # one\n# kind = \"y\"   # as well\n# [b]\nkind = 1\nkey = 2\n#\n# kind = 3\n# key = 4\n";
+        let mut page = String::new();
+        read(text).iter().for_each(|table| write(table, &mut page));
+        insta::assert_snapshot!(page, @r##"
+
+        ## `[a]`
+
+        | key | default | for example | |
+        | --- | --- | --- | --- |
+        | `kind` | | `"x"` | one |
+        | or | | `"y"` | as well |
+
+        ## `[b]`
+
+        Not there unless the profile has it.
+
+        | key | default | for example | |
+        | --- | --- | --- | --- |
+        | `kind` | `1` | | |
+        | `key` | `2` | | |
+
+        With `kind = 3`:
+
+        | key | default | for example | |
+        | --- | --- | --- | --- |
+        | `kind` | | `3` | |
+        | `key` | | `4` | |
+        "##);
+    }
+
+    /// The objects that a schema allows, by its references, alternatives and items.
+    fn objects<'s>(schema: &'s Value, whole: &'s Value) -> Vec<&'s Value> {
+        if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+            return objects(&whole["definitions"][name], whole);
         }
+        let several = ["anyOf", "oneOf", "allOf"].iter().filter_map(|key| schema[key].as_array());
+        let mut all: Vec<_> = several.flatten().flat_map(|of| objects(of, whole)).collect();
+        all.extend(schema.get("items").into_iter().flat_map(|of| objects(of, whole)));
+        all.extend(schema["properties"].is_object().then_some(schema));
+        all
+    }
+
+    /// The part of the page about a table.
+    fn about<'p>(page: &'p str, table: &str) -> Option<&'p str> {
+        let start =
+            page.find(&format!("## `[{table}]`")).or(page.find(&format!("## `[[{table}]]`")))?;
+        page[start..].split("\n## ").next()
+    }
+
+    /// Keys below a schema that the page does not name where they belong.
+    fn missing(
+        schema: &Value,
+        whole: &Value,
+        (path, part, page): (&str, &str, &str),
+    ) -> Vec<String> {
+        let mut missing = Vec::new();
+        for (key, below) in
+            objects(schema, whole).iter().flat_map(|o| o["properties"].as_object().unwrap())
+        {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            // Those of the stand-in have a page of their own; those of a variant are those of the tenant.
+            if path.starts_with("stand_in.") || path.starts_with("variant.tenant.") {
+                continue;
+            }
+            let is_word = |text: &str| {
+                text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-')
+                    .any(|word| word == key)
+            };
+            match about(page, &path) {
+                Some(part) => missing.extend(self::missing(below, whole, (&path, part, page))),
+                None if is_word(part) => {
+                    missing.extend(self::missing(below, whole, (&path, part, page)));
+                }
+                None => missing.push(path),
+            }
+        }
+        missing
+    }
+
+    #[test]
+    fn every_key_of_the_schema_is_on_the_page_where_it_belongs() {
+        let (page, schema) = (page(), schema());
+        let top = page.split("\n## ").next().unwrap();
+        assert_eq!(missing(&schema, &schema, ("", top, &page)), Vec::<String>::new());
+        // Which would be found.
+        let poor = page.replace("`pointer`", "").replace("a JSON pointer", "");
+        let missing = missing(&schema, &schema, ("", top, &poor));
+        assert!(missing.contains(&"codes.pointer".to_owned()), "{missing:?}");
     }
 }

@@ -7,6 +7,7 @@ pub mod check;
 mod check_source;
 mod costing;
 pub mod document;
+mod hidden;
 pub mod load;
 pub mod manual;
 pub mod overlay;

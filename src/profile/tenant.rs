@@ -1,5 +1,6 @@
 //! `[tenant]`: where the tenant is, which application is used, and what may be called.
 
+use super::hidden;
 use crate::base::document::{Item, Place, Problems, Section, Sited, Table, Value};
 use crate::base::secret::{Secret, without_user_info};
 use crate::davinci::form::{Client, Dialect};
@@ -45,6 +46,8 @@ pub struct Tenant {
     pub authorize_parameters: Vec<(String, String)>,
     /// Extra headers of every call.
     pub headers: Vec<(String, String)>,
+    /// Values of headers, parameters and the redirect address that may be secret.
+    pub(super) hidden: Vec<Secret>,
     /// Support case under which the test was announced.
     pub acknowledge: Option<String>,
     /// Worker application for the management API.
@@ -113,6 +116,7 @@ impl Tenant {
         };
         let authorize_parameters = pairs(section.text_map("authorize_parameters"));
         let headers = read_headers(&mut section);
+        let hidden = hidden::read(&mut section);
         let acknowledge = section.text("acknowledge").map(|text| text.value);
         let mut worker_section = section.section("worker");
         let worker = Worker::read(&mut worker_section);
@@ -137,6 +141,7 @@ impl Tenant {
             preflight,
             authorize_parameters,
             headers,
+            hidden,
             acknowledge,
             worker,
             is_loopback,

@@ -17,6 +17,7 @@ pub mod licence;
 pub mod making;
 pub mod mending;
 pub mod pilot;
+pub mod policies;
 pub mod players;
 pub mod ports;
 pub mod preflight;

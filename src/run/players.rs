@@ -383,6 +383,11 @@ impl Witness for Recording<'_> {
         }
     }
 
+    fn wants_detail(&mut self, fault: Fault) -> bool {
+        self.meet(None);
+        self.players.recorder.wants_failing(self.journey, self.trace.last_row, fault)
+    }
+
     fn preflighting(&mut self, label: &Label) {
         self.reach(label);
         self.trace.is_announced = true;
@@ -424,6 +429,7 @@ mod tests {
     use crate::davinci::form::{Client, Dialect};
     use crate::davinci::oidc::{Application, Endpoints};
     use crate::davinci::walk::Walk;
+    use crate::journey::struck::Learnt;
     use crate::measure::series::Phase;
     use crate::transport::{Guard, Resolver, Settings, Timing};
     use http::Response;
@@ -496,7 +502,8 @@ mod tests {
         assert!(witness.trace.asking.is_none());
         let (walk, request) = Walk::authorize(application, None, &[0; 64]).unwrap();
         let (request, filled) = (&request, &[][..]);
-        witness.sending(&Sending { label: &label, request, filled, call: None, walk: &walk });
+        let (learnt, walk) = (&Learnt::default(), &walk);
+        witness.sending(&Sending { label: &label, request, filled, call: None, walk, learnt });
         assert_eq!(witness.trace.steps, [step], "once, with its preflight or without");
         assert!(witness.trace.in_flight.is_some());
     }

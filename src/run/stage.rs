@@ -22,6 +22,7 @@ use crate::identity::password::{KeyError, PasswordKey};
 use crate::identity::pool::Pool;
 use crate::journey::cast::Stage;
 use crate::journey::script::Start;
+use crate::journey::struck::Hidden;
 use crate::management::error::ManagementError;
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::management::key_file::{self, KeyFileError};
@@ -141,9 +142,9 @@ pub enum StageError {
     /// The passwords of the accounts of a run that is taken up again are not known.
     #[error("the accounts have passwords of another key")]
     OtherKey,
-    /// The tenant is not what the profile takes it for, or its clock is another.
-    #[error(transparent)]
-    Preflight(#[from] PreflightError),
+    /// Tenants are not what the profile takes them for, or their clocks are others.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Preflight(Vec<PreflightError>),
     /// The management API did not let us in.
     #[error("the management API cannot be used")]
     Management(#[from] ManagementError),
@@ -188,7 +189,7 @@ impl Remedy for StageError {
             Self::Key(error) => error.remedy(),
             Self::GivenKey(error) => error.remedy(),
             Self::Provision { source, .. } | Self::PutRight { source } => source.remedy(),
-            Self::Preflight(error) => error.remedy(),
+            Self::Preflight(errors) => errors.iter().find_map(Remedy::remedy),
             Self::Management(error) => error.remedy(),
             Self::Lender(error) => error.remedy(),
             Self::Unfit { remedy, .. } => remedy.clone(),
@@ -236,21 +237,24 @@ pub fn run_id(clock: &Clock) -> RunId {
     format!("{}-{letters}", at.compact()).into()
 }
 
-/// The way to the tenants of a checked profile, each of which is what the profile takes it for.
+/// The way to the tenants of a checked profile, each of which is what the profile takes it for; and what may be
+/// wrong with them all the same.
 pub async fn reach(
     checked: &Checked,
     tenants: &[Tenant],
     run: &RunId,
     clock: &Clock,
-) -> Result<Transport, StageError> {
+) -> Result<(Transport, Vec<PreflightError>), StageError> {
     let guard = guard(tenants, checked.is_acknowledged())?;
     let http = &checked.profile.http;
     let transport = Transport::new(guard, http, Resolver::System, clock.clone())?.of_run(run);
     // Before anything is made there. This machine needs no such question.
     let outside = tenants.iter().filter(|tenant| !tenant.is_loopback);
-    match look(outside, &transport, clock).await.into_iter().next() {
-        Some(problem) => Err(problem.into()),
-        None => Ok(transport),
+    let found = look(outside, &transport, clock).await;
+    if found.problems.is_empty() {
+        Ok((transport, found.doubts))
+    } else {
+        Err(StageError::Preflight(found.problems))
     }
 }
 
@@ -292,6 +296,7 @@ pub async fn open(
             start: tenant.start,
             bearer,
             page: page(tenant)?,
+            hidden: Hidden::new(hidden(tenant, &profile.http)),
             clock: clock.clone(),
             run: run.clone(),
         };
@@ -493,6 +498,12 @@ fn first_request(
         // The profile's own check says what is missing.
         (Start::Policy, ..) => Ok(()),
     }
+}
+
+/// What may not be seen of what the requests to a tenant carry.
+fn hidden(tenant: &Tenant, http: &crate::transport::Settings) -> Vec<Secret> {
+    let proxy = http.proxy.iter().flat_map(crate::transport::Proxy::secrets);
+    tenant.secrets().into_iter().chain(proxy).collect()
 }
 
 /// The page that a browser shows, if its preflights are wanted.

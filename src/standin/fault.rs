@@ -29,6 +29,7 @@ pub enum Kind {
     NotJson,
     ForeignLink,
     Repeating,
+    RepeatingNames,
 }
 
 /// When a fault strikes.
@@ -55,7 +56,7 @@ pub struct Row {
     pub flow_only: bool,
     /// Keys that it takes beside the selectors, `share` and `count`.
     pub keys: &'static [&'static str],
-    /// What a client that counts faults should call it.
+    /// What a client that counts faults should call it; `none` where it should count none.
     pub client: &'static str,
     /// What goes over the wire.
     pub meaning: &'static str,
@@ -83,7 +84,8 @@ pub const KINDS: &[Row] = &[
     row(Kind::AuthorError, "author-error", (When::Instead, FLOW), &["status"], ("refused", "an error that a flow's author wrote: 400, 403, 404, 405, 429 or 500")),
     row(Kind::NotJson, "not-json", (When::Instead, ANY), &[], ("malformed-reply", "200 with a page where JSON belongs")),
     row(Kind::ForeignLink, "foreign-link", (When::After, FLOW), &[], ("foreign-link", "the next link names another host; replies without one stay as they are")),
-    row(Kind::Repeating, "repeating", (When::Instead, FLOW), &[], ("refused", "400 with everything that was sent repeated in it: headers, cookies, body")),
+    row(Kind::Repeating, "repeating", (When::Instead, FLOW), &[], ("refused", "400 with one value that was sent, of headers, cookies, query or body, repeated as code, name and target")),
+    row(Kind::RepeatingNames, "repeating-names", (When::After, FLOW), &[], ("none", "flow, capability and form are named after one value that was sent, and so are a further field and button; the flow goes on")),
 ];
 
 const fn row(
@@ -284,7 +286,7 @@ mod tests {
             assert!(!row.client.is_empty() && !row.meaning.is_empty(), "{}", row.slug);
         }
         // The last variant: one more without a line would be a number beyond the table.
-        assert_eq!(Kind::Repeating as usize + 1, KINDS.len());
+        assert_eq!(Kind::RepeatingNames as usize + 1, KINDS.len());
     }
 
     #[test]

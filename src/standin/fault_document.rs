@@ -166,7 +166,7 @@ mod tests {
         );
         insta::assert_snapshot!(problems, @r#"
         s.toml:1:1: `fault.kind` is missing (write `kind = "http-500"`)
-        s.toml:4:8: `fault.kind` is `stal`, which it cannot be (choose one of `stall`, `http-500`, `http-503-html`, `rate-limited`, `blocked`, `reset`, `reset-mid-body`, `slow-body`, `truncated`, `interaction-rejected`, `timed-out`, `failed-flow`, `oversized`, `author-error`, `not-json`, `foreign-link`, `repeating`)
+        s.toml:4:8: `fault.kind` is `stal`, which it cannot be (choose one of `stall`, `http-500`, `http-503-html`, `rate-limited`, `blocked`, `reset`, `reset-mid-body`, `slow-body`, `truncated`, `interaction-rejected`, `timed-out`, `failed-flow`, `oversized`, `author-error`, `not-json`, `foreign-link`, `repeating`, `repeating-names`)
         s.toml:7:10: `fault.status` means nothing for `reset` (leave it out)
         s.toml:10:10: `fault.status` 418 is not for `author-error` (choose one of `400`, `403`, `404`, `405`, `429`, `500`)
         s.toml:13:7: `fault.for` is 1h, longer than any call lasts (at most `10m`)

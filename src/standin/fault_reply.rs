@@ -3,11 +3,12 @@
 use super::body::Paced;
 use super::call::Call;
 use super::fault::{FaultRule, Kind, LONGEST};
+use super::fault_repeating;
 use super::line::Line;
 use super::refusal::{failed_flow, timed_out, unauthorized};
 use super::reply::Reply;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub(super) fn instead(rule: &FaultRule, environment: &str, call: &Call) -> Optio
             failed_flow(environment, "server_error", "An unexpected error occurred")
         }
         Kind::AuthorError => author_error(rule, environment, interaction),
-        Kind::Repeating => repeating(call, interaction),
+        Kind::Repeating => fault_repeating::refusal(call, interaction),
         Kind::NotJson => page(StatusCode::OK, "Please stand by"),
         Kind::Stall
         | Kind::Reset
@@ -42,7 +43,8 @@ pub(super) fn instead(rule: &FaultRule, environment: &str, call: &Call) -> Optio
         | Kind::SlowBody
         | Kind::Truncated
         | Kind::Oversized
-        | Kind::ForeignLink => return None,
+        | Kind::ForeignLink
+        | Kind::RepeatingNames => return None,
     })
 }
 
@@ -58,8 +60,8 @@ pub(super) fn overloaded() -> Reply {
     page(StatusCode::SERVICE_UNAVAILABLE, "The service is overloaded")
 }
 
-/// Spoils the text of a good reply; whether it could.
-pub(super) fn spoil(rule: &FaultRule, reply: &mut Reply) -> bool {
+/// Spoils the text of a good reply to a call; whether it could.
+pub(super) fn spoil(rule: &FaultRule, reply: &mut Reply, call: &Call) -> bool {
     let Some(text) = reply.body.as_mut().filter(|_| reply.status.is_success()) else {
         return false;
     };
@@ -70,6 +72,7 @@ pub(super) fn spoil(rule: &FaultRule, reply: &mut Reply) -> bool {
             true
         }
         Kind::ForeignLink => lead_elsewhere(text),
+        Kind::RepeatingNames => fault_repeating::name_after(text, call),
         Kind::ResetMidBody | Kind::SlowBody => text.len() > 1,
         Kind::Oversized => true,
         _ => false,
@@ -130,28 +133,6 @@ fn author_error(rule: &FaultRule, environment: &str, interaction: &str) -> Reply
     Reply::json(status, &body)
 }
 
-/// What a careless author's error node sends: what came in, wherever there is room for a text.
-fn repeating(call: &Call, interaction: &str) -> Reply {
-    let body = String::from_utf8_lossy(&call.body);
-    let header = |(name, value): (&HeaderName, &HeaderValue)| {
-        format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
-    };
-    let headers: Vec<_> = call.headers.iter().map(header).collect();
-    let sent = format!("?{} {} {body}", call.query, headers.join("; "));
-    let problem = json!({ "code": sent, "target": sent, "message": sent });
-    let body = json!({
-        "interactionId": interaction,
-        "connectorId": "errorConnector",
-        "id": sent,
-        "capabilityName": sent,
-        "code": body,
-        "message": sent,
-        "httpResponseCode": 400,
-        "details": [{ "rawResponse": { "code": "INVALID_DATA", "details": [problem] } }],
-    });
-    Reply::json(StatusCode::BAD_REQUEST, &body)
-}
-
 /// Lets the next link of a form name another host; whether there is one.
 fn lead_elsewhere(text: &mut String) -> bool {
     let Ok(mut body) = serde_json::from_str::<Value>(text) else { return false };
@@ -167,7 +148,7 @@ fn lead_elsewhere(text: &mut String) -> bool {
 mod tests {
     use super::super::fault::{KINDS, When};
     use super::*;
-    use axum::http::{HeaderMap, Method};
+    use axum::http::{HeaderMap, HeaderValue, Method};
 
     fn call() -> Call {
         let mut headers = HeaderMap::new();
@@ -182,27 +163,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_repeated_whole() {
-        let rule = FaultRule::everywhere(Kind::Repeating);
-        let body = instead(&rule, "e", &call()).unwrap().body.unwrap();
-        for sent in ["q=1", "cookie: ST=abc", "hidden"] {
-            assert!(body.contains(sent), "{body}");
-        }
-    }
-
-    #[test]
     fn every_kind_either_sends_a_reply_of_its_own_or_none_at_all_or_spoils_one() {
         for row in KINDS {
             let rule = FaultRule::everywhere(row.kind);
             let own = instead(&rule, "e", &call()).is_some();
-            let form = r#"{"_links":{"next":{"href":"http://h:1/p/q"}}}"#;
+            let form = r#"{"_links":{"next":{"href":"http://h:1/p/q"}},"form":{"components":{"fields":[]}}}"#;
             let mut good = Reply::text(StatusCode::OK, form.to_owned());
-            let spoils = spoil(&rule, &mut good);
+            let spoils = spoil(&rule, &mut good, &call());
             let silent = matches!(row.kind, Kind::Stall | Kind::Reset);
             assert_eq!(spoils, row.when == When::After, "{}", row.slug);
             assert_eq!([own, silent, spoils].iter().filter(|way| **way).count(), 1, "{}", row.slug);
             let mut refusal = Reply::text(StatusCode::BAD_REQUEST, form.to_owned());
-            assert!(!spoil(&rule, &mut refusal), "{} spoils a refusal", row.slug);
+            assert!(!spoil(&rule, &mut refusal, &call()), "{} spoils a refusal", row.slug);
         }
     }
 
@@ -213,10 +185,10 @@ mod tests {
             StatusCode::OK,
             r#"{"_links":{"next":{"href":"http://h:1/p/q"}}}"#.to_owned(),
         );
-        assert!(spoil(&rule, &mut form));
+        assert!(spoil(&rule, &mut form, &call()));
         assert!(form.body.unwrap().contains("\"https://elsewhere.stand-in.example/p/q\""));
         let mut end = Reply::text(StatusCode::OK, r#"{"success":true}"#.to_owned());
-        assert!(!spoil(&rule, &mut end));
+        assert!(!spoil(&rule, &mut end, &call()));
         assert_eq!(end.body.unwrap(), r#"{"success":true}"#);
     }
 

@@ -116,7 +116,7 @@ fn decide<'t>(
     match (kind.row().when, kind) {
         (When::After, _) => {
             let mut reply = (served.handler)(tenant, call);
-            if spoil(drawn.rule, &mut reply) {
+            if spoil(drawn.rule, &mut reply, call) {
                 note.answered.fault = Some(kind);
                 Decision::Reply(reply, Some(drawn))
             } else {

@@ -24,6 +24,7 @@ pub mod document;
 pub mod echo;
 pub mod fault;
 mod fault_document;
+mod fault_repeating;
 mod fault_reply;
 pub mod filter;
 pub mod flow;

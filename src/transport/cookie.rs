@@ -58,10 +58,13 @@ const ATTRIBUTES: &[(&[u8], Attribute)] = &[
     (b"expires", Attribute::Expires),
 ];
 
-/// Whether a cookie's value may not be shown. Ids, of an interaction or an environment, stand in every
-/// URL as well.
+/// Cookies and headers with an id that stands in addresses as well. No other may be shown: a session goes by
+/// names such as `JSESSIONID`, too.
+const OPEN: &[&str] = &["interactionId", "skProxyApiEnvironmentId"];
+
+/// Whether the value of a cookie, or of a header of that name, may not be shown.
 pub fn is_secret_cookie(name: &str) -> bool {
-    !name.to_ascii_lowercase().ends_with("id")
+    !OPEN.iter().any(|open| open.eq_ignore_ascii_case(name))
 }
 
 impl Jar {
@@ -416,6 +419,27 @@ mod tests {
         assert_eq!(jar.names().next(), Some("n1"));
         let long = format!("a={}", "x".repeat(LONGEST_COOKIE));
         assert_eq!(stored(&[(link, &long)]).names().count(), 0);
+    }
+
+    #[test]
+    fn only_ids_that_stand_in_addresses_are_no_secrets() {
+        for (name, is_secret) in [
+            ("interactionId", false),
+            ("interactionid", false),
+            ("skProxyApiEnvironmentId", false),
+            ("interactionToken", true),
+            ("ST", true),
+            ("JSESSIONID", true),
+            ("PHPSESSID", true),
+            ("connect.sid", true),
+            ("ASP.NET_SessionId", true),
+        ] {
+            assert_eq!(is_secret_cookie(name), is_secret, "{name}");
+        }
+        let jar = stored(&[("https://a.example/", "JSESSIONID=hunter2-hunter2")]);
+        let mut strikes = Strikes::default();
+        jar.tell(&mut strikes);
+        assert_eq!(strikes.strike("it was hunter2-hunter2"), "it was ***");
     }
 
     #[test]

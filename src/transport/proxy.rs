@@ -106,6 +106,18 @@ impl Proxy {
         self.port
     }
 
+    /// Who we are to it, as it must not be seen: as it is sent, and the password or, without one, the token
+    /// that stands in the name's place.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let Some(sent) = &self.authorization else { return Vec::new() };
+        let encoded = sent.expose().trim_start_matches("Basic ").to_owned();
+        let pair = STANDARD.decode(&encoded).unwrap_or_default();
+        let pair = String::from_utf8_lossy(&pair).into_owned();
+        let (name, password) = pair.split_once(':').unwrap_or_default();
+        let own = if password.is_empty() { name } else { password }.to_owned();
+        vec![Secret::new(encoded), Secret::new(own)]
+    }
+
     /// `Proxy-Authorization`, if there is a user name.
     pub(super) fn authorization(&self) -> Option<HeaderValue> {
         // Base64 can always stand in a header.

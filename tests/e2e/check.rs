@@ -1,6 +1,9 @@
 //! `gander check`: problems all at once, and the walk.
 
 use crate::lab::{Lab, steady};
+use crate::tenant::Tenant;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 
 #[test]
 fn every_mistake_of_a_profile_is_reported_at_once() {
@@ -141,4 +144,57 @@ fn a_flow_policy_that_the_stand_in_lacks_is_wrong_input() {
         let ended = lab.run(&["check", &profile]);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
     }
+}
+
+#[test]
+fn a_walk_tells_which_flow_versions_a_policy_distributes() {
+    let tenant = Tenant::start("signing = \"ES256\"\n");
+    let lab = Lab::new();
+    let stock = &tenant.ready().policies["stock"];
+    let profile = lab.file(
+        "p.toml",
+        &format!(
+            "{}count = 2\n[[variant]]\nname = \"v\"\nflow_policy = \"{stock}\"\n\
+             [journeys]\nsign-on = 1\n",
+            tenant.profile()
+        ),
+    );
+    let ended = tenant.gander(&lab, &["check", &profile, "--walk"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let line =
+        ended.stdout.lines().find(|line| line.contains(stock)).expect("a line about the policy");
+    assert!(line.starts_with("  sign-on  ") && line.contains("enabled: 100 % flow "), "{line}");
+}
+
+/// A mailbox that has nothing when it is first asked and is broken ever after.
+fn mailbox_that_breaks() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let Ok(mut stream) = stream else { continue };
+            let _ = stream.read(&mut [0; 16 * 1024]);
+            let status = if number == 0 { "200 OK" } else { "500 Broken" };
+            let head = "Content-Type: application/json\r\nContent-Length: 2\r\nConnection: close";
+            let _ = write!(stream, "HTTP/1.1 {status}\r\n{head}\r\n\r\n[]");
+        }
+    });
+    address
+}
+
+#[test]
+fn a_walk_without_a_code_tells_why_none_came() {
+    let lab = Lab::new();
+    let profile = lab.file(
+        "p.toml",
+        &format!(
+            "[codes]\nsource = \"http-mailbox\"\npreset = \"maildev\"\nurl = \"http://{}\"\npoll = \"100ms\"\n\
+             timeout = \"1s\"\n[journeys]\nregister = 1\n[stand_in.mail]\nsmtp = \"127.0.0.1:1\"\n",
+            mailbox_that_breaks()
+        ),
+    );
+    let ended = lab.run(&["check", &profile, "--walk"]);
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    assert!(ended.stderr.contains("ended as code-not-received"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("codes could not be asked for"), "{}", ended.stderr);
 }

@@ -3,15 +3,18 @@
 use crate::lab::{Ended, Lab};
 use crate::secrets::{Tap, secrets};
 use crate::stand_in::Served;
+use crate::watch::{ask, attribute, parts, reply};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use gander::base::strike::spellings;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use gander::standin::fault::KINDS;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Variable of the environment and the secret in it. Where a secret may hold anything it holds what
@@ -25,10 +28,44 @@ const PLANTED: &[(&str, &str)] = &[
     ("PROXY_PASSWORD", "proxy-password-7-planted"),
     ("GANDER_PASSWORD_KEY", "key+Of/passwords=8~planted-and-long-enough"),
     ("COMMAND_SECRET", "command+Secret/of=9~planted"),
+    ("MAIL_PASSWORD", "mail+Secret/of=11~planted"),
+    ("MAIL_TOKEN", "mail-token-12-planted"),
 ];
 
 /// Shorter spellings than this are words.
 const SHORTEST: usize = 6;
+
+/// What addresses leave as it is (RFC 3986).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// How JSON, forms, addresses and Base64 write a text: written down here once more, not asked of gander.
+fn spellings(text: &str) -> Vec<String> {
+    let json = Value::from(text).to_string();
+    let form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    let address = utf8_percent_encode(text, UNRESERVED).to_string();
+    let lower = |text: &str| {
+        let mut lower = String::new();
+        for (number, part) in text.split('%').enumerate() {
+            let digits = if number == 0 { 0 } else { 2 };
+            lower.push_str(if number == 0 { "" } else { "%" });
+            lower.push_str(&part[..digits].to_lowercase());
+            lower.push_str(&part[digits..]);
+        }
+        lower
+    };
+    let (small_form, small_address) = (lower(&form), lower(&address));
+    let html = text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+    let engines = [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD];
+    let mut all =
+        vec![json[1..json.len() - 1].to_owned(), html, form, address, small_form, small_address];
+    let every = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    all.extend([lower(&every), every]);
+    all.extend(engines.map(|engine| engine.encode(text)));
+    all.push(text.to_owned());
+    all.sort_unstable();
+    all.dedup();
+    all
+}
 
 /// Looks for many texts at once.
 struct Search {
@@ -87,6 +124,8 @@ struct Ground {
     _served: Served,
     tap: Tap,
     address: String,
+    /// Where codes are received.
+    mail: String,
     /// Drawn by the stand-in: its settings have none.
     worker_secret: String,
 }
@@ -116,7 +155,7 @@ fn ground(lab: &Lab, faults: &str) -> Ground {
             Err(_) => {
                 let ended = served.0.try_wait().expect("a child");
                 assert!(ended.is_none(), "the stand-in ended: {ended:?}");
-                std::thread::park_timeout(Duration::from_millis(20));
+                thread::park_timeout(Duration::from_millis(20));
             }
         }
     };
@@ -148,7 +187,7 @@ fn ground(lab: &Lab, faults: &str) -> Ground {
     );
     lab.file("p.toml", &profile);
     let worker_secret = text(&ready["worker"]["client_secret"]);
-    Ground { _served: served, tap, address, worker_secret }
+    Ground { _served: served, tap, address, mail, worker_secret }
 }
 
 /// What the stand-in counted.
@@ -162,14 +201,95 @@ fn truth(address: &str) -> Value {
     serde_json::from_str(body).expect("JSON")
 }
 
-fn gander(lab: &Lab, ground: &Ground, arguments: &[&str]) -> Ended {
+fn command(lab: &Lab, ground: &Ground, arguments: &[&str]) -> Command {
     let mut command = lab.command(arguments);
     command
         .envs(PLANTED.iter().copied())
         .env("WORKER_SECRET", &ground.worker_secret)
         .env("RUST_LOG", "trace")
         .env("RUST_BACKTRACE", "1");
-    Ended::of(command.output().expect("a binary that starts"))
+    command
+}
+
+fn gander(lab: &Lab, ground: &Ground, arguments: &[&str]) -> Ended {
+    Ended::of(command(lab, ground, arguments).output().expect("a binary that starts"))
+}
+
+/// Everything that the live page of a run sends to a browser, to the end of the run.
+fn page(link: &str) -> JoinHandle<String> {
+    let (host, path) = parts(link);
+    thread::spawn(move || {
+        let mut seen = reply(&host, "GET", &path);
+        let events = attribute(&seen, "data-events");
+        let mut stream = BufReader::new(ask(&host, "GET", &events));
+        while stream.read_line(&mut seen).is_ok_and(|length| length > 0) {}
+        seen
+    })
+}
+
+/// Everything that is scraped until nobody answers.
+fn scraped(host: String) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut seen = String::new();
+        while let Ok(mut socket) = TcpStream::connect(&host) {
+            let asked = write!(
+                socket,
+                "GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+            );
+            if asked.is_err() || socket.read_to_string(&mut seen).is_err() {
+                break;
+            }
+            thread::park_timeout(Duration::from_millis(300));
+        }
+        seen
+    })
+}
+
+/// Takes whatever is posted and keeps it as it came.
+fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let link = format!("http://{}", listener.local_addr().expect("an address"));
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&got);
+    thread::spawn(move || {
+        for mut stream in listener.incoming().filter_map(Result::ok) {
+            let keep = Arc::clone(&keep);
+            thread::spawn(move || {
+                let mut piece = [0; 64 * 1024];
+                while let Ok(length @ 1..) = stream.read(&mut piece) {
+                    keep.lock().expect("a lock").extend_from_slice(&piece[..length]);
+                    // A message is one piece or two: an answer too many is no answer to anything.
+                    if length < piece.len()
+                        && stream
+                            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                            .is_err()
+                    {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    (link, got)
+}
+
+/// A mailbox that lets nobody in and repeats who asked.
+fn closed_mailbox() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().filter_map(Result::ok) {
+            let mut piece = [0; 16 * 1024];
+            let length = stream.read(&mut piece).unwrap_or_default();
+            let said = String::from_utf8_lossy(&piece[..length]).replace("\r\n", " ");
+            let reply = format!(
+                "HTTP/1.1 401 {said}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{said}",
+                said.len()
+            );
+            let _ = stream.write_all(reply.as_bytes());
+        }
+    });
+    address
 }
 
 /// Every kind of fault, each in this share of the calls that the selector names.
@@ -201,7 +321,7 @@ fn nothing_is_found(lab: &Lab, ground: &Ground, said: &[(String, String)]) {
         secret.map(move |value| (kind.to_owned(), value))
     });
     let search = Search::of(planted.chain(met));
-    let own = ["p.toml", "stand-in.toml", "password.key", "secret.txt"];
+    let own = ["p.toml", "q.toml", "stand-in.toml", "password.key", "secret.txt"];
     let files = lab.files().into_iter().filter(|(path, _)| {
         path.file_name().is_none_or(|name| !own.iter().any(|own| name == *own))
     });
@@ -219,6 +339,7 @@ fn a_search_finds_a_secret_in_every_spelling() {
         "x p+s/w~rd&12",
         "p%2Bs%2Fw~rd%2612",
         "p%2bs%2fw%7erd%2612",
+        "p+s/w~rd&amp;12",
         &STANDARD.encode("p+s/w~rd&12"),
         &STANDARD.encode("user:p+s/w~rd&12"),
         &STANDARD.encode("user1:p+s/w~rd&12 and more"),
@@ -272,6 +393,112 @@ fn runs_that_fail_in_every_way_of_the_table_tell_no_secret() {
     let faults = lab.files().into_iter().find(|(path, _)| path.ends_with("faults.jsonl"));
     let faults = String::from_utf8(faults.expect("failing exchanges").1).expect("text");
     assert!(faults.contains("***"), "nothing was repeated, so nothing was struck out: {faults}");
+    nothing_is_found(&lab, &ground, &said);
+}
+
+#[test]
+fn what_a_tenant_repeats_in_its_names_is_in_no_view_of_a_run() {
+    let lab = Lab::new();
+    let repeating = |capability: &&str| {
+        let row = |(kind, share): (&str, &str)| {
+            format!(
+                "[[fault]]\nkind = \"{kind}\"\nshare = \"{share}\"\ncapability = \"{capability}\"\n"
+            )
+        };
+        [("repeating", "15%"), ("repeating-names", "40%")].map(row).concat()
+    };
+    let faults: String =
+        ["authorize", "start", "customHTMLTemplate"].iter().map(repeating).collect();
+    let ground = ground(&lab, &faults);
+    let (metrics, (link, sent)) = (free_port(), collector());
+    let mut arguments = vec!["run", "p.toml", "-v", "-u", "12", "-d", "12s", "--warm-up", "0s"];
+    arguments.extend(["--live", "--prometheus", &metrics, "--set", "variant_by=\"flow\""]);
+    if cfg!(feature = "otlp") {
+        arguments.extend(["--otlp", &link]);
+    }
+    let mut command = command(&lab, &ground, &arguments);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a binary that starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("standard error"));
+    let (mut told, mut views) = (String::new(), Vec::new());
+    loop {
+        let before = told.len();
+        if stderr.read_line(&mut told).expect("text") == 0 {
+            break;
+        }
+        if let Some(link) = told[before..].strip_prefix("live ") {
+            views.push(("the live page", page(link.trim())));
+            views.push(("the metrics", scraped(metrics.clone())));
+        }
+    }
+    let ended = Ended::of(child.wait_with_output().expect("an end"));
+    assert_eq!(ended.code, 4, "{told}");
+    let mut said =
+        vec![("standard error".to_owned(), told), ("standard output".to_owned(), ended.stdout)];
+    for (name, view) in views {
+        let seen = view.join().expect("what was seen");
+        assert!(seen.contains("***"), "nothing that was repeated is in {name}");
+        said.push((name.to_owned(), seen));
+    }
+    if cfg!(feature = "otlp") {
+        let sent = String::from_utf8_lossy(&sent.lock().expect("a lock")).into_owned();
+        assert!(sent.contains("***"), "nothing that was repeated was sent to the collector");
+        said.push(("what the collector got".to_owned(), sent));
+    }
+    let truth = truth(&ground.address);
+    for kind in ["repeating", "repeating-names"] {
+        assert!(truth["faults"][kind].as_u64() > Some(50), "{truth:#}");
+    }
+    for format in ["html", "json", "csv", "csv-timeline", "markdown", "junit", "hgrm"] {
+        let ended = gander(&lab, &ground, &["report", "reports/latest", "--format", format]);
+        assert_eq!(ended.code, 0, "{format}: {}", ended.stderr);
+        said.push((format.to_owned(), ended.stdout));
+    }
+    for number in 0..4 {
+        let ended = gander(&lab, &ground, &["check", "p.toml", "--walk", "-v"]);
+        said.push((format!("walk {number}"), ended.stdout + &ended.stderr));
+    }
+    let files = lab.files();
+    for name in ["faults.jsonl", "summary.json", "run.json"] {
+        let file = files.iter().find(|(path, _)| path.ends_with(name)).expect(name);
+        let text = String::from_utf8_lossy(&file.1).into_owned();
+        assert!(text.contains("***"), "nothing that was repeated is in {name}");
+    }
+    nothing_is_found(&lab, &ground, &said);
+}
+
+#[test]
+fn a_source_of_codes_that_turns_gander_down_hears_its_secret_and_nobody_else() {
+    let lab = Lab::new();
+    let ground = ground(&lab, "");
+    let profile = std::fs::read_to_string(lab.path("p.toml")).expect("a profile");
+    let (start, end) = profile.split_once("[codes]\n").expect("a source of codes");
+    let end = end.split_once("[guards]").expect("what follows").1;
+    let closed = closed_mailbox();
+    let mailbox = |who: &str| {
+        format!("source = \"http-mailbox\"\npreset = \"mailpit\"\nurl = \"http://{closed}\"\n{who}")
+    };
+    let imap = format!("source = \"imap\"\nserver = \"{closed}\"\ntls = \"off\"\n");
+    let listen = format!("listen = \"{}\"\n", ground.mail);
+    let pair = "user = \"load\"\npassword = \"${MAIL_PASSWORD}\"\n";
+    let mut said = Vec::new();
+    for codes in [
+        mailbox(pair),
+        mailbox("token = \"${MAIL_TOKEN}\"\n"),
+        imap + pair,
+        // The stand-in brings no credentials, so that every mail is turned down.
+        format!("{listen}{pair}"),
+        format!("source = \"http-provider\"\n{listen}token = \"${{MAIL_TOKEN}}\"\n"),
+    ] {
+        lab.file("q.toml", &format!("{start}[codes]\n{codes}timeout = \"1s\"\n[guards]{end}"));
+        let arguments = ["run", "q.toml", "-v", "-u", "2", "-n", "6", "-j", "register"];
+        let ended = gander(&lab, &ground, &arguments);
+        assert!(ended.code > 2, "{codes}: {}", ended.stderr);
+        said.push((codes, ended.stdout + &ended.stderr));
+    }
     nothing_is_found(&lab, &ground, &said);
 }
 

@@ -64,13 +64,13 @@ impl Going {
 }
 
 /// Host and the rest of a link.
-fn parts(link: &str) -> (String, String) {
+pub(crate) fn parts(link: &str) -> (String, String) {
     let rest = link.strip_prefix("http://").expect("a link");
     let (host, path) = rest.split_once('/').expect("a path");
     (host.to_owned(), format!("/{path}"))
 }
 
-fn ask(host: &str, method: &str, path: &str) -> TcpStream {
+pub(crate) fn ask(host: &str, method: &str, path: &str) -> TcpStream {
     let mut socket = TcpStream::connect(host).expect("a server");
     socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
     let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n");
@@ -78,7 +78,7 @@ fn ask(host: &str, method: &str, path: &str) -> TcpStream {
     socket
 }
 
-fn reply(host: &str, method: &str, path: &str) -> String {
+pub(crate) fn reply(host: &str, method: &str, path: &str) -> String {
     let mut text = String::new();
     ask(host, method, path).read_to_string(&mut text).expect("a reply");
     text
@@ -98,7 +98,7 @@ fn events(socket: TcpStream, most: usize) -> (Vec<Value>, BufReader<TcpStream>) 
     (found, lines)
 }
 
-fn attribute(page: &str, name: &str) -> String {
+pub(crate) fn attribute(page: &str, name: &str) -> String {
     let (_, rest) = page.split_once(&format!("{name}=\"")).expect("an attribute");
     rest.split('"').next().expect("its end").replace("&amp;", "&")
 }

@@ -43,7 +43,7 @@ const FLOWS: &[&str] = &[
 const FAULTS: &[&str] = &[
     "stall", "http-500", "http-503-html", "rate-limited", "blocked", "reset", "reset-mid-body",
     "slow-body", "truncated", "interaction-rejected", "timed-out", "failed-flow", "oversized",
-    "author-error", "not-json", "foreign-link", "repeating",
+    "author-error", "not-json", "foreign-link", "repeating", "repeating-names",
 ];
 
 fn delay_pattern() -> String {

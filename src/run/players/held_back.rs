@@ -14,6 +14,7 @@ use crate::identity::persona::Locale;
 use crate::identity::pool::Pool;
 use crate::journey::catalog;
 use crate::journey::script::Start;
+use crate::journey::struck::Learnt;
 use crate::measure::collector::Collector;
 use crate::measure::series::{Phase, Phases};
 use crate::measure::timeline::{Interval, JourneyLine, Readings};
@@ -53,6 +54,7 @@ fn stage(clock: &Clock) -> Stage {
         start: Start::default(),
         bearer: None,
         page: None,
+        hidden: crate::journey::struck::Hidden::default(),
     }
 }
 
@@ -92,7 +94,14 @@ impl Play {
         witness.lag(self.clock.now());
         let (walk, request) = self.walk();
         let (label, filled) = (&label(), &[][..]);
-        witness.sending(&Sending { label, request: &request, filled, call: None, walk: &walk });
+        witness.sending(&Sending {
+            label,
+            request: &request,
+            filled,
+            call: None,
+            walk: &walk,
+            learnt: &Learnt::default(),
+        });
         (ticket, trace)
     }
 
@@ -147,6 +156,7 @@ impl Play {
             refusal: None,
             completed: false,
             walk: &walk,
+            learnt: &Learnt::default(),
         });
     }
 
@@ -340,7 +350,14 @@ fn what_goes_before_a_start_is_counted_with_it() {
     witness.preflighted(&Request::new(Bytes::new()), &exchange);
     let (walk, request) = play.walk();
     let (label, filled) = (&label(), &[][..]);
-    witness.sending(&Sending { label, request: &request, filled, call: None, walk: &walk });
+    witness.sending(&Sending {
+        label,
+        request: &request,
+        filled,
+        call: None,
+        walk: &walk,
+        learnt: &Learnt::default(),
+    });
     play.answer(ticket, &mut trace, Some("f1"));
     play.end(ticket, trace, Ending::Completed);
     let (rows, interval) = play.recorded();
