@@ -217,11 +217,11 @@ impl Layout {
 fn path(own: &mut Section<'_>, key: &'static str) -> Option<String> {
     let Sited { place, value: path } = own.text(key)?;
     let sample = path.replace(['{', '}'], "");
-    let is_path = sample.is_empty() || sample.starts_with(['/', '?']);
+    let begins_well = sample.is_empty() || sample.starts_with(['/', '?']);
     let is_taken = format!("http://localhost{sample}").parse::<http::Uri>().is_ok();
     // A reference that could not be looked up is a problem already.
-    let is_unknown = path.contains("${");
-    if !is_unknown && !(is_path && is_taken) {
+    let is_fine = path.contains("${") || (begins_well && is_taken);
+    if !is_fine {
         let what = format!("`{}` is no path that can be asked for", own.name(key));
         let remedy = "begin it with `/`, and write `%20` for a blank; look for a line end, too";
         own.problems().note(Some(&place), what, Some(remedy.to_owned()));
