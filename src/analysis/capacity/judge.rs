@@ -10,6 +10,7 @@ use crate::analysis::rule::{Limit, Metric, Rule};
 use crate::analysis::threshold::{DRAWS, Evidence, Weighed};
 use crate::base::figures;
 use crate::base::names::Journey;
+use crate::measure::fault::Fault;
 use crate::measure::histogram::{Judged, Percentile};
 use crate::measure::sample::micros;
 use crate::measure::series::Kind;
@@ -200,6 +201,22 @@ impl<'b> EndedByGuard<'b> {
         }
     }
 
+    const fn breach(&self) -> &'b Breach {
+        match self {
+            Self::Overload(breach) | Self::Unknown(breach, _) => breach,
+        }
+    }
+
+    /// Why it says nothing about the tenant, if it was the licence or an edge that turned calls down: a guard may
+    /// see that before there are as many as the watch wants.
+    fn of_others(&self) -> Option<Reason> {
+        match self.breach().rule.metric {
+            Metric::Fault(Fault::RateLimited) => Some(Reason::RateLimited),
+            Metric::Fault(Fault::Blocked) => Some(Reason::Blocked),
+            _ => None,
+        }
+    }
+
     /// As a rule of the level: what would have had to hold.
     fn rule(self) -> Option<LevelRule> {
         let Self::Overload(breach) = self else { return None };
@@ -229,6 +246,9 @@ fn together(
     }
     if summary.verdict == Verdict::Invalid {
         return (LevelVerdict::Void, None, summary.reasons.clone());
+    }
+    if let Some((by, reason)) = ended.and_then(|by| Some((by, by.of_others()?))) {
+        return (LevelVerdict::Void, Some(reason), vec![by.breach().to_string()]);
     }
     match ended {
         Some(by @ EndedByGuard::Overload(_)) => return (LevelVerdict::Fail, None, vec![by.told()]),
@@ -434,6 +454,23 @@ mod tests {
         }
         let level = of(true, true, Verdict::Invalid);
         assert_eq!((level.verdict, level.stops), (LevelVerdict::Void, None), "its own doing");
+    }
+
+    #[test]
+    fn a_guard_that_the_licence_breaches_is_no_fail_of_the_tenant() {
+        for (rule, reason) in [
+            ("rate-limited > 5% over 10s", Reason::RateLimited),
+            ("blocked > 5% over 10s", Reason::Blocked),
+        ] {
+            let breach = Breach { rule: rule.parse().unwrap(), seen: Seen { events: 39, hits: 2 } };
+            for has_passed_below in [false, true] {
+                let order = Order { has_passed_below, ..order("p50 < 200ms") };
+                let watched = Watched { is_loaded: true, ..settled() };
+                let level = judged_with(&order, &[], (&watched, Some(&breach)), Verdict::Fail);
+                assert_eq!((level.verdict, level.stops), (LevelVerdict::Void, Some(reason)));
+                assert!(level.reasons[0].contains("2 of 39"), "{:?}", level.reasons);
+            }
+        }
     }
 
     #[test]
