@@ -82,13 +82,14 @@ async fn a_reset_is_a_reset_on_the_wire_before_any_byte_or_in_the_middle_of_a_bo
 #[tokio::test]
 async fn a_stall_lasts_until_the_client_goes_away_and_is_recorded_once() {
     let lab = lab(FaultRule::everywhere(Kind::Stall)).await;
-    let (text, end) = raw(&lab, Duration::from_millis(200)).await;
+    let (text, end) = raw(&lab, Duration::from_millis(400)).await;
     assert_eq!((text.as_str(), end), ("", Some(io::ErrorKind::TimedOut)));
     let call = recorded(&lab).await;
     assert_eq!(
         (&call["call"], &call["fault"], &call["status"]),
         (&json!("c-1"), &json!("stall"), &json!(0))
     );
+    // The tenant's clock begins when the request has come, which is later than the client's.
     assert!(call["service_us"].as_u64().expect("a time") >= 200_000, "{call}");
     assert_eq!(lab.truth().await["faults"], json!({ "stall": 1 }));
 }
