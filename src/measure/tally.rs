@@ -288,9 +288,8 @@ impl Tally {
     /// Adds the counters of one interval; its times have to be added too.
     pub fn absorb_line(&mut self, line: &Line) {
         self.run.absorb(line);
-        let length_ms = line.end_ms.saturating_sub(line.start_ms).max(1);
         for journey in &line.journeys {
-            let in_time_m = journey.completed * line.measured_ms * 1000 / length_ms;
+            let in_time_m = line.completed_in_time_m(journey);
             let name = (journey.variant.clone(), journey.journey.clone());
             // The exchanges of `other` belong to no journey.
             if name.1.as_str().is_empty() || (journey.phase != Phase::Measured && in_time_m == 0) {

@@ -281,6 +281,20 @@ pub const fn allowed_lag_us(service_p50_us: u64) -> u64 {
 }
 
 impl Line {
+    /// How many iterations of a journey in this line completed in measured time, in thousandths. Of an interval that
+    /// is measured in part that part; but what ends in a pause began before it, and what ends right after one is too
+    /// little by as much, so that it counts although the pause's time does not.
+    pub fn completed_in_time_m(&self, journey: &JourneyLine) -> u64 {
+        let length_ms = self.end_ms.saturating_sub(self.start_ms);
+        let unpaused_ms = length_ms.saturating_sub(self.paused_ms);
+        let completed_m = journey.completed.saturating_mul(1000);
+        match unpaused_ms {
+            0 if self.paused_ms > 0 && journey.phase == Phase::Measured => completed_m,
+            0 => completed_m.min(completed_m.saturating_mul(self.measured_ms)),
+            _ => completed_m.saturating_mul(self.measured_ms) / unpaused_ms,
+        }
+    }
+
     /// Whether the generator may have been the limit in this interval by its CPU share: above 85 % of
     /// the cores. An unknown one says nothing.
     pub fn is_out_of_cpu(&self) -> bool {
@@ -296,6 +310,47 @@ const fn is_zero(number: &u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_takes_nothing_off_what_completed() {
+        let journey = |phase, completed| JourneyLine {
+            phase,
+            variant: "v1".into(),
+            journey: "sign-on".into(),
+            due: 0,
+            late: 0,
+            completed,
+            dropped: 0,
+            cut_off: 0,
+            lost: 0,
+            faults: FaultCounts::default(),
+            exchanges: 0,
+            exchange_faults: FaultCounts::default(),
+            response_us: None,
+            funnel: Vec::new(),
+        };
+        for (end_ms, measured_ms, paused_ms, completed_m) in [
+            (1000, 1000, 0, 12_000),
+            (1000, 0, 0, 0),
+            // Half of it is the warm-up's.
+            (1000, 500, 0, 6000),
+            // A fifth of it was not paused, and all twelve ended in it or were under way before.
+            (1000, 200, 800, 12_000),
+            // Of the half that was not paused a half is the warm-up's.
+            (1000, 250, 500, 6000),
+            (1000, 0, 1000, 12_000),
+        ] {
+            let line = Line { end_ms, measured_ms, paused_ms, ..Line::default() };
+            assert_eq!(
+                line.completed_in_time_m(&journey(Phase::Measured, 12)),
+                completed_m,
+                "{line:?}"
+            );
+        }
+        let paused = Line { end_ms: 1000, paused_ms: 1000, ..Line::default() };
+        assert_eq!(paused.completed_in_time_m(&journey(Phase::WarmUp, 12)), 0);
+        assert_eq!(Line::default().completed_in_time_m(&journey(Phase::Measured, 12)), 0);
+    }
 
     #[test]
     fn the_generator_is_the_limit_beyond_the_numbers_of_the_contract() {

@@ -278,9 +278,8 @@ impl Windows {
             }
             self.measured_ms[place] += line.measured_ms;
         }
-        let length_ms = line.end_ms.saturating_sub(line.start_ms).max(1);
         for row in &line.journeys {
-            let in_time_m = row.completed * line.measured_ms * 1000 / length_ms;
+            let in_time_m = line.completed_in_time_m(row);
             // The exchanges of `other` belong to no journey.
             if row.journey.as_str().is_empty() || (row.phase != Phase::Measured && in_time_m == 0) {
                 continue;
