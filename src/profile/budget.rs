@@ -183,14 +183,14 @@ impl Checked {
         let (mails, state) = budget.cost.mails_per_account?;
         let most = self.profile.limits.mails_per_day;
         #[expect(clippy::cast_precision_loss, reason = "a person's number, far below 2^52")]
-        let times = mails / most.max(1) as f64;
+        let (may, times) = (most as f64, mails / most.max(1) as f64);
         let is_certain = !self.profile.limits.exceed;
         let anyhow = if is_certain { ANYHOW } else { "" };
         let of_state = STATES.into_iter().find(|known| known.name() == state);
         let more = of_state.filter(|_| state != NEW).map_or_else(String::new, |state| {
             format!("{}, or ", self.advice(self.supply(state).max(1.0) * times))
         });
-        (times > 1.0).then(|| Shortage {
+        (mails > may).then(|| Shortage {
             what: format!(
                 "an account in state `{state}` gets up to {} mails in a day, and a tenant sends {most} to a user",
                 figures::count(whole(mails))
@@ -393,6 +393,15 @@ mod tests {
         };
         insta::assert_snapshot!(with(10), @"true an account in state `ok` gets up to 60 mails in a day, and a tenant sends 50 to a user (set `accounts.count` to 12 or more, or run journeys that send mails less often or shorter, and `limits.exceed = true` runs it all the same)");
         assert_eq!(with(12), "");
+    }
+
+    #[test]
+    fn where_no_mail_may_be_sent_one_is_too_many() {
+        let told = told(&format!(
+            "{OUTSIDE}[workload]\nrate = \"1/s\"\nduration = \"1m\"\n[journeys]\nrecovery = 1\n\
+             [limits]\nsso = \"100/s\"\nmails_per_day = 0\n"
+        ));
+        assert!(told.contains("and a tenant sends 0 to a user"), "{told}");
     }
 
     #[test]

@@ -65,7 +65,14 @@ impl Limits {
         if let Some(mails) = section.count("mails_per_day") {
             limits.mails_per_day = mails;
         }
-        limits.flow_timeout = section.parsed::<Span>("flow_timeout").map(|span| span.value.0);
+        if let Some(timeout) = section.parsed::<Span>("flow_timeout") {
+            if timeout.value.0.is_zero() {
+                let what = "`limits.flow_timeout` leaves no time for a form to be answered";
+                let remedy = "write the flow's own, `300s` unless somebody changed it";
+                section.problems().note(Some(&timeout.place), what, Some(remedy.to_owned()));
+            }
+            limits.flow_timeout = Some(timeout.value.0);
+        }
         limits.exceed = section.flag("exceed").unwrap_or(false);
         limits
     }
@@ -153,6 +160,12 @@ mod tests {
         assert_eq!(per_s(limits.rate(SSO)), Some(10.0));
         assert_eq!(limits.rate(EXECUTION), None);
         assert_eq!(limits.flow_timeout_of_tenant(), Duration::from_secs(300));
+    }
+
+    #[test]
+    fn a_flow_without_time_is_a_mistake() {
+        let (_, problems) = read("flow_timeout = \"0s\"\n");
+        assert_eq!(problems, ["`limits.flow_timeout` leaves no time for a form to be answered"]);
     }
 
     #[test]
