@@ -3,7 +3,6 @@
 use super::aside;
 use super::capacity_journal::Journal;
 use super::capacity_level::Prober;
-use super::codes_told;
 use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::mix::{self, MixArgs, quoted};
@@ -136,7 +135,7 @@ pub(super) fn capacity(args: &CapacityArgs, terminal: &Terminal) -> Result<Exit,
             }
         };
         let ended = search(args, &ground, &dir, ending, terminal).await;
-        codes_told::tell(ground.pickup(), terminal);
+        ground.tell_codes(0, terminal);
         ended
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.

@@ -3,7 +3,6 @@
 use super::aside;
 use super::assemble::{Undertaking, setup};
 use super::broadcast::Doors;
-use super::codes_told;
 use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::mix::{MixArgs, quoted};
@@ -23,11 +22,13 @@ use crate::identity::account::STATES;
 use crate::identity::ledger::Book;
 use crate::identity::pool::Pool;
 use crate::load::Stop;
+use crate::measure::fault::Fault;
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::profile::check::Checked;
 use crate::profile::load::Flags;
 use crate::report::{console, json};
 use crate::result::run_dir::{RunDir, RunRecord};
+use crate::result::summary::{JourneySummary, Summary};
 use crate::run::begin::Resumed;
 use crate::run::call_log::CallLog;
 use crate::run::conduct::{ConductError, Setup, conduct};
@@ -223,7 +224,7 @@ async fn measure(
     if let Some(error) = unmended {
         caution_of_accounts(&error, &ground.opened.kept, terminal);
     }
-    codes_told::tell(ground.pickup(), terminal);
+    ground.tell_codes(without_a_code(&summary), terminal);
     if args.json {
         let render = if args.repeat.is_some() { json::render_line } else { json::render };
         let text = render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;
@@ -239,6 +240,12 @@ async fn measure(
         Some(error) => Err(Failure::of(Exit::WrongInput, &error)),
         None => Ok(Exit::of_run(summary.verdict, record.interrupted)),
     }
+}
+
+/// Iterations that failed for want of a code.
+fn without_a_code(summary: &Summary) -> u64 {
+    let of = |row: &JourneySummary| row.faults.of(Fault::CodeNotReceived);
+    summary.journeys.iter().map(of).sum()
 }
 
 /// Why there was no run.
