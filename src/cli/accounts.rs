@@ -11,7 +11,7 @@ use crate::base::names::RunId;
 use crate::base::remedy::Remedy;
 use crate::identity::account::Account;
 use crate::identity::login::{Logins, MailboxName};
-use crate::identity::roster;
+use crate::identity::roster::{self, RosterError};
 use crate::management::api::Api;
 use crate::management::error::ManagementError;
 use crate::profile::check::Checked;
@@ -135,8 +135,19 @@ pub(super) fn of_tenant(error: &ManagementError) -> Failure {
 
 /// Accounts as CSV, without passwords.
 pub(super) fn as_csv(accounts: &[Account]) -> Result<String, Failure> {
+    csv_by(|bytes| roster::write(accounts, bytes))
+}
+
+/// Accounts that the tenant was found to have as CSV: what it does not tell is empty.
+pub(super) fn found_as_csv(accounts: &[Account]) -> Result<String, Failure> {
+    csv_by(|bytes| roster::write_found(accounts, bytes))
+}
+
+fn csv_by(
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), RosterError>,
+) -> Result<String, Failure> {
     let mut bytes = Vec::new();
-    roster::write(accounts, &mut bytes)
+    write(&mut bytes)
         .map_err(|error| Failure::new(Exit::Bug, error.to_string(), error.remedy().as_deref()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

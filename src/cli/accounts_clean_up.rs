@@ -1,7 +1,7 @@
 //! `gander accounts clean-up`: accounts that gander made are removed, and no others.
 
 use super::accounts::{
-    Source, Which, as_csv, connect, counted, of_ledger, of_registry, of_tenant, read,
+    Source, Which, as_csv, connect, counted, found_as_csv, of_ledger, of_registry, of_tenant, read,
 };
 use super::exit::{Complaint, Exit, Failure};
 use super::prepare::Selection;
@@ -59,6 +59,8 @@ struct Task {
     accounts: Vec<Account>,
     /// What the ledger says of those that are not found.
     doubts: Doubts,
+    /// Found by their tag: their states are known to nobody.
+    is_of_tag: bool,
 }
 
 async fn of_ledger_at(
@@ -87,7 +89,7 @@ async fn of_ledger_at(
     belongs_to(&book, api.environment_id()).map_err(|error| of_registry(&error.into()))?;
     let since = clock.wall().checked_sub(MAY_STILL_COME).unwrap_or(SystemTime::UNIX_EPOCH);
     let doubts = book.doubts(&Utc::of(since).stamp());
-    let task = Task { accounts: book.accounts, doubts };
+    let task = Task { accounts: book.accounts, doubts, is_of_tag: false };
     match ledger {
         Some(ledger) => {
             let ledger = Arc::new(ledger);
@@ -107,8 +109,8 @@ async fn of_tag(args: &CleanUpArgs, tag: RunId, terminal: &Terminal) -> Result<E
     };
     let api = connect(&checked, &tag, &clock).await?;
     let accounts = tagged(&api, &tag, args.which.mailbox(&checked)).await;
-    let task =
-        Task { accounts: accounts.map_err(|error| of_tenant(&error))?, doubts: Doubts::default() };
+    let accounts = accounts.map_err(|error| of_tenant(&error))?;
+    let task = Task { accounts, doubts: Doubts::default(), is_of_tag: true };
     if args.dry_run {
         return show(task, (api, clock), terminal).await;
     }
@@ -147,7 +149,8 @@ async fn show(
             Some(Account { id: Some(id), ..account })
         })
         .collect();
-    terminal.data(as_csv(&there)?.trim_end());
+    let csv = if task.is_of_tag { found_as_csv(&there)? } else { as_csv(&there)? };
+    terminal.data(csv.trim_end());
     let absent = all - there.len();
     let others = if absent > 0 { format!("; {absent} are not there") } else { String::new() };
     terminal.say(&format!("{} would be removed{others}", counted(there.len())));
@@ -161,7 +164,7 @@ async fn remove<W: Write + Send + 'static>(
 ) -> Result<Exit, Failure> {
     let making = Making::default();
     making.want(task.accounts.len() as u64);
-    let Task { accounts, doubts } = task;
+    let Task { accounts, doubts, .. } = task;
     let remover = Remover { api, ledger, clock: clock.clone(), concurrency: AT_ONCE, doubts };
     let remover = Arc::new(remover);
     let removing = remover.remove(accounts, || making.made_one());

@@ -73,6 +73,7 @@ fn accounts_are_provisioned_under_a_tag_listed_and_cleaned_up() {
     assert!(ended.stderr.contains("7 accounts of environment"), "{}", ended.stderr);
     let ended = tenant.gander(&lab, &["accounts", "list", &profile, "--tag", "load"]);
     assert_eq!(ended.stdout.lines().count(), 4, "{}", ended.stdout);
+    assert!(!ended.stdout.contains(",ok,"), "a state that nobody knows: {}", ended.stdout);
 
     // Shown first, then done; by ledger, and what has no ledger by its tag.
     let clean = ["accounts", "clean-up", &profile, "--run", "load-spring"];
