@@ -15,7 +15,7 @@ use crate::run::ledger_file::{self, LEDGER};
 use crate::run::making::Making;
 use crate::run::registry::{self, Wanted};
 use crate::run::stage::run_id;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,13 +33,13 @@ pub(super) struct ProvisionArgs {
     /// Population that they are made in, made if there is none of that name; default: that of the profile
     #[arg(long, value_name = "NAME")]
     population: Option<String>,
-    /// Word in front of the tag, your team's for instance
+    /// Word in front of the tag, your team's for instance; it is part of the tag: `team-spring`
     #[arg(long, value_name = "WORD")]
     prefix: Option<String>,
     /// What they are found by later; default: a new one. More can be made under one that is there
     #[arg(long)]
     tag: Option<String>,
-    /// Write them to this CSV file, without passwords
+    /// Write those that are made to this new CSV file, without passwords
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Folder for the ledger, in a folder named by the tag
@@ -53,13 +53,32 @@ fn state(text: &str) -> Result<AccountState, String> {
 }
 
 pub(super) fn provision(args: &ProvisionArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+    if let Some(out) = &args.out {
+        check_free(out)?;
+    }
     let checked = read(&args.selection)?;
     let clock = Clock::system();
     let tag = args.tag(&clock)?;
     super::runtime()?.block_on(make(args, &checked, (tag, clock), terminal))
 }
 
+/// Refuses to write over accounts that nobody may have anywhere else.
+fn check_free(out: &Path) -> Result<(), Failure> {
+    if out.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let what = format!("`{}` is there already", out.display());
+    let remedy = "name another file with `--out`, or remove it first";
+    Err(Failure::new(Exit::WrongInput, what, Some(remedy)))
+}
+
 impl ProvisionArgs {
+    /// The tag as the person finds it again.
+    fn named(&self, tag: &RunId) -> String {
+        let whole = if self.prefix.is_some() { " with its prefix" } else { "" };
+        format!("tag{whole} {tag}")
+    }
+
     fn tag(&self, clock: &Clock) -> Result<RunId, Failure> {
         let new = run_id(clock);
         let text = match (&self.prefix, &self.tag) {
@@ -134,8 +153,16 @@ async fn make(
         );
         return Err(failure);
     }
-    let done = format!("{} made, tag {tag}", counted(made.accounts.len()));
+    let done = format!("{} made, {}", counted(made.accounts.len()), args.named(&tag));
     terminal.say(&format!("{} {done}", terminal.paint(Style::Good, "done")));
+    if let (Some(out), 1..) = (&args.out, book.accounts.len()) {
+        terminal.say(&format!(
+            "{} has the new ones alone; {} of this tag were there before, and all are on {}",
+            out.display(),
+            counted(book.accounts.len()),
+            path.display()
+        ));
+    }
     Ok(Exit::Passed)
 }
 
