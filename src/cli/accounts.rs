@@ -37,13 +37,13 @@ pub(super) enum AccountsCommand {
 pub(super) struct Which {
     /// Those on the ledger of a run, by its id
     #[arg(long, value_name = "ID", group = "which")]
-    run: Option<String>,
+    pub(super) run: Option<String>,
     /// Those on a ledger, or on that of a run's directory
     #[arg(long, value_name = "FILE", group = "which")]
-    ledger: Option<PathBuf>,
+    pub(super) ledger: Option<PathBuf>,
     /// Those that carry a tag, a run's id for instance, on a ledger or not
     #[arg(long, group = "which")]
-    tag: Option<String>,
+    pub(super) tag: Option<String>,
     /// Mailbox in front of names and addresses, where they were made in one; default: that of the profile
     #[arg(long, value_name = "NAME")]
     mailbox: Option<MailboxName>,

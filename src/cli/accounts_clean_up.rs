@@ -4,6 +4,7 @@ use super::accounts::{
     Source, Which, as_csv, connect, counted, found_as_csv, of_ledger, of_registry, of_tenant, read,
 };
 use super::exit::{Complaint, Exit, Failure};
+use super::halting;
 use super::prepare::Selection;
 use super::provisioning;
 use super::terminal::{Style, Terminal};
@@ -93,7 +94,7 @@ async fn of_ledger_at(
     match ledger {
         Some(ledger) => {
             let ledger = Arc::new(ledger);
-            let removing = remove(task, (api, ledger.clone(), clock), terminal);
+            let removing = remove(task, (api, ledger.clone(), clock), args.again(), terminal);
             ledger_file::synced(&ledger, removing).await
         }
         None => show(task, (api, clock), terminal).await,
@@ -116,7 +117,7 @@ async fn of_tag(args: &CleanUpArgs, tag: RunId, terminal: &Terminal) -> Result<E
     }
     // There is no ledger to go on with: what is gone does not carry the tag any more.
     let ledger = Arc::new(Ledger::new(std::io::sink()));
-    let removed = remove(task, (api, ledger, clock), terminal).await;
+    let removed = remove(task, (api, ledger, clock), args.again(), terminal).await;
     drop(held);
     removed
 }
@@ -160,22 +161,43 @@ async fn show(
 async fn remove<W: Write + Send + 'static>(
     task: Task,
     (api, ledger, clock): (Arc<Api>, Arc<Ledger<W>>, Clock),
+    again: String,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let making = Making::default();
+    let making = Arc::new(Making::default());
+    halting::listen(&making, terminal);
     making.want(task.accounts.len() as u64);
     let Task { accounts, doubts, .. } = task;
     let remover = Remover { api, ledger, clock: clock.clone(), concurrency: AT_ONCE, doubts };
     let remover = Arc::new(remover);
-    let removing = remover.remove(accounts, || making.made_one());
+    let all = accounts.len();
+    let (done, is_enough) = (|| making.made_one(), || making.is_halted());
+    let removing = remover.remove_until(accounts, done, is_enough);
     let result = provisioning::told(removing, &making, &clock, terminal).await;
     let text = told(&result);
+    if making.is_halted() && result.failed.is_empty() && result.handled() < all {
+        terminal.say(&format!("stopped: {text}; {again} goes on with those that are left"));
+        return Ok(Exit::Interrupted);
+    }
     if result.failed.is_empty() {
         terminal.say(&format!("{} {text}", terminal.paint(Style::Good, "done")));
         return Ok(Exit::Passed);
     }
     terminal.say(&text);
     Err(failure(&result))
+}
+
+impl CleanUpArgs {
+    /// What to type to go on.
+    fn again(&self) -> String {
+        let profile = self.selection.name();
+        let which = match (&self.which.run, &self.which.ledger, &self.which.tag) {
+            (Some(run), _, _) => format!("--run {run}"),
+            (_, Some(ledger), _) => format!("--ledger {}", ledger.display()),
+            (_, _, tag) => format!("--tag {}", tag.as_deref().unwrap_or("TAG")),
+        };
+        format!("`gander accounts clean-up {profile} {which}`")
+    }
 }
 
 fn told(result: &CleanUp) -> String {

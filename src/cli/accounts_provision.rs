@@ -2,6 +2,7 @@
 
 use super::accounts::{checked_tag, connect, counted, of_ledger, of_registry, read, write_csv};
 use super::exit::{Exit, Failure};
+use super::halting;
 use super::prepare::{self, Selection};
 use super::provisioning;
 use super::terminal::{Style, Terminal};
@@ -73,6 +74,21 @@ fn check_free(out: &Path) -> Result<(), Failure> {
 }
 
 impl ProvisionArgs {
+    /// How the accounts that were made are removed.
+    fn way_back(&self, ledger: &Path) -> String {
+        let (profile, ledger) = (self.selection.name(), ledger.display());
+        format!("`gander accounts clean-up {profile} --ledger {ledger}` removes them")
+    }
+
+    /// How far it came, and how it goes on.
+    fn stopped(&self, made: usize, tag: &RunId) -> String {
+        let rest = self.count.saturating_sub(made as u64);
+        format!(
+            "{made} of {} could be made; with `--tag {tag} --count {rest}` and no prefix the others can",
+            counted_u64(self.count)
+        )
+    }
+
     /// The tag as the person finds it again.
     fn named(&self, tag: &RunId) -> String {
         let whole = if self.prefix.is_some() { " with its prefix" } else { "" };
@@ -126,7 +142,8 @@ async fn make(
         seed: args.selection.seed().unwrap_or_else(Seed::unforeseen),
         key,
     };
-    let making = Making::default();
+    let making = Arc::new(Making::default());
+    halting::listen(&making, terminal);
     let ledger = Arc::new(ledger);
     let provisioning = registry::provision(wanted, api, (ledger, &book), (&making, clock.clone()));
     let made = provisioning::told(provisioning, &making, &clock, terminal).await;
@@ -145,13 +162,16 @@ async fn make(
                     counted_u64(args.count)
                 ),
                 place: None,
-                remedy: Some(format!(
-                    "`gander accounts clean-up --ledger {}` removes them",
-                    path.display()
-                )),
+                remedy: Some(args.way_back(&path)),
             },
         );
         return Err(failure);
+    }
+    let count = made.accounts.len();
+    if making.is_halted() && (count as u64) < args.count {
+        terminal.say(&format!("stopped: {}", args.stopped(count, &tag)));
+        terminal.say(&args.way_back(&path));
+        return Ok(Exit::Interrupted);
     }
     let done = format!("{} made, {}", counted(made.accounts.len()), args.named(&tag));
     terminal.say(&format!("{} {done}", terminal.paint(Style::Good, "done")));

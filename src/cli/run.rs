@@ -33,13 +33,14 @@ use crate::run::begin::Resumed;
 use crate::run::call_log::CallLog;
 use crate::run::conduct::{ConductError, Setup, conduct};
 use crate::run::descriptors;
+use crate::run::ledger_file::{self, LEDGER};
 use crate::run::players::Players;
 use crate::run::resume::{Taken, take_up};
 use crate::run::stage::run_id;
 use crate::workload::settings::Model;
 use std::error::Error;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,6 +146,7 @@ pub(super) fn once(
     order.call_ids = args.calls.is_some();
     let made = dir.clone();
     terminal.say(&format!("{} {}", terminal.paint(Style::Faint, "run"), dir.path().display()));
+    let outlives = checked.profile.names_tenant;
     let outcome = runtime.block_on(async {
         let walks = going.is_none() && args.walks_first(&checked);
         let prepared = async {
@@ -157,7 +159,7 @@ pub(super) fn once(
         let ground = tokio::select! {
             ground = prepared => ground?,
             () = asked_to_stop(ending.stop()) => {
-                terminal.say("stopped before any load; accounts made so far are on the ledger");
+                terminal.say(&stopped(&args.selection, outlives, &made.file(LEDGER)));
                 return Ok(Exit::Interrupted);
             }
         };
@@ -240,6 +242,19 @@ async fn measure(
         Some(error) => Err(Failure::of(Exit::WrongInput, &error)),
         None => Ok(Exit::of_run(summary.verdict, record.interrupted)),
     }
+}
+
+/// What is said where nobody wants the load any more. The embedded stand-in's accounts go with it.
+pub(super) fn stopped(selection: &Selection, outlives: bool, ledger: &Path) -> String {
+    let book = ledger_file::read(ledger).ok().filter(|_| outlives);
+    let Some(_) = book.filter(|book| !book.accounts.is_empty()) else {
+        return "stopped before any load".to_owned();
+    };
+    let (profile, ledger) = (selection.name(), ledger.display());
+    format!(
+        "stopped before any load; accounts made so far are on {ledger}: \
+         `gander accounts clean-up {profile} --ledger {ledger}` removes them"
+    )
 }
 
 /// Iterations that failed for want of a code.
