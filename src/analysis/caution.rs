@@ -97,7 +97,8 @@ const CHANGED: &str = "repeat the run: one half measured another flow version th
 const BLIND: &str =
     "give the rule a longer `over`, or make more load; at the end it was judged all the same";
 const FEW: &str = "run longer: a 99th percentile wants a thousand samples, a 95th two hundred";
-const CUT_OFF: &str = "make `workload.drain` longer than the slowest journey, think time included";
+const CUT_OFF: &str = "make `workload.drain` longer than the slowest journey, think time and a wait for a code \
+     (`codes.timeout`) included";
 const CLOSED: &str = "read the times as those of users who wait their turn; `--rate` or `workload.rate` make \
      arrivals that do not wait";
 const CLIPPED: &str = "take the maximum as a lower bound";
@@ -619,7 +620,7 @@ abort-never-looked: `p95 < 1s over 5s` could not; nor `max`
 few-samples: `sign-on` of `v1` completed 10 times
   run longer: a 99th percentile wants a thousand samples, a 95th two hundred
 cut-off: 2 iterations were still under way when the drain ended
-  make `workload.drain` longer than the slowest journey, think time included
+  make `workload.drain` longer than the slowest journey, think time and a wait for a code (`codes.timeout`) included
 closed-model: in the closed model a slow tenant gets less load: who would have come during a stall is not in the response times
   read the times as those of users who wait their turn; `--rate` or `workload.rate` make arrivals that do not wait
 clipped: 3 times were longer than a histogram reaches

@@ -11,7 +11,7 @@ use crate::base::names::RunId;
 use crate::base::remedy::Remedy;
 use crate::identity::account::Account;
 use crate::identity::login::{Logins, MailboxName};
-use crate::identity::roster;
+use crate::identity::roster::{self, RosterError};
 use crate::management::api::Api;
 use crate::management::error::ManagementError;
 use crate::profile::check::Checked;
@@ -37,13 +37,13 @@ pub(super) enum AccountsCommand {
 pub(super) struct Which {
     /// Those on the ledger of a run, by its id
     #[arg(long, value_name = "ID", group = "which")]
-    run: Option<String>,
+    pub(super) run: Option<String>,
     /// Those on a ledger, or on that of a run's directory
     #[arg(long, value_name = "FILE", group = "which")]
-    ledger: Option<PathBuf>,
+    pub(super) ledger: Option<PathBuf>,
     /// Those that carry a tag, a run's id for instance, on a ledger or not
     #[arg(long, group = "which")]
-    tag: Option<String>,
+    pub(super) tag: Option<String>,
     /// Mailbox in front of names and addresses, where they were made in one; default: that of the profile
     #[arg(long, value_name = "NAME")]
     mailbox: Option<MailboxName>,
@@ -135,8 +135,19 @@ pub(super) fn of_tenant(error: &ManagementError) -> Failure {
 
 /// Accounts as CSV, without passwords.
 pub(super) fn as_csv(accounts: &[Account]) -> Result<String, Failure> {
+    csv_by(|bytes| roster::write(accounts, bytes))
+}
+
+/// Accounts that the tenant was found to have as CSV: what it does not tell is empty.
+pub(super) fn found_as_csv(accounts: &[Account]) -> Result<String, Failure> {
+    csv_by(|bytes| roster::write_found(accounts, bytes))
+}
+
+fn csv_by(
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), RosterError>,
+) -> Result<String, Failure> {
     let mut bytes = Vec::new();
-    roster::write(accounts, &mut bytes)
+    write(&mut bytes)
         .map_err(|error| Failure::new(Exit::Bug, error.to_string(), error.remedy().as_deref()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -1,9 +1,10 @@
 //! `gander accounts clean-up`: accounts that gander made are removed, and no others.
 
 use super::accounts::{
-    Source, Which, as_csv, connect, counted, of_ledger, of_registry, of_tenant, read,
+    Source, Which, as_csv, connect, counted, found_as_csv, of_ledger, of_registry, of_tenant, read,
 };
 use super::exit::{Complaint, Exit, Failure};
+use super::halting;
 use super::prepare::Selection;
 use super::provisioning;
 use super::terminal::{Style, Terminal};
@@ -59,6 +60,8 @@ struct Task {
     accounts: Vec<Account>,
     /// What the ledger says of those that are not found.
     doubts: Doubts,
+    /// Found by their tag: their states are known to nobody.
+    is_of_tag: bool,
 }
 
 async fn of_ledger_at(
@@ -87,11 +90,11 @@ async fn of_ledger_at(
     belongs_to(&book, api.environment_id()).map_err(|error| of_registry(&error.into()))?;
     let since = clock.wall().checked_sub(MAY_STILL_COME).unwrap_or(SystemTime::UNIX_EPOCH);
     let doubts = book.doubts(&Utc::of(since).stamp());
-    let task = Task { accounts: book.accounts, doubts };
+    let task = Task { accounts: book.accounts, doubts, is_of_tag: false };
     match ledger {
         Some(ledger) => {
             let ledger = Arc::new(ledger);
-            let removing = remove(task, (api, ledger.clone(), clock), terminal);
+            let removing = remove(task, (api, ledger.clone(), clock), args.again(), terminal);
             ledger_file::synced(&ledger, removing).await
         }
         None => show(task, (api, clock), terminal).await,
@@ -107,14 +110,14 @@ async fn of_tag(args: &CleanUpArgs, tag: RunId, terminal: &Terminal) -> Result<E
     };
     let api = connect(&checked, &tag, &clock).await?;
     let accounts = tagged(&api, &tag, args.which.mailbox(&checked)).await;
-    let task =
-        Task { accounts: accounts.map_err(|error| of_tenant(&error))?, doubts: Doubts::default() };
+    let accounts = accounts.map_err(|error| of_tenant(&error))?;
+    let task = Task { accounts, doubts: Doubts::default(), is_of_tag: true };
     if args.dry_run {
         return show(task, (api, clock), terminal).await;
     }
     // There is no ledger to go on with: what is gone does not carry the tag any more.
     let ledger = Arc::new(Ledger::new(std::io::sink()));
-    let removed = remove(task, (api, ledger, clock), terminal).await;
+    let removed = remove(task, (api, ledger, clock), args.again(), terminal).await;
     drop(held);
     removed
 }
@@ -147,7 +150,8 @@ async fn show(
             Some(Account { id: Some(id), ..account })
         })
         .collect();
-    terminal.data(as_csv(&there)?.trim_end());
+    let csv = if task.is_of_tag { found_as_csv(&there)? } else { as_csv(&there)? };
+    terminal.data(csv.trim_end());
     let absent = all - there.len();
     let others = if absent > 0 { format!("; {absent} are not there") } else { String::new() };
     terminal.say(&format!("{} would be removed{others}", counted(there.len())));
@@ -157,22 +161,43 @@ async fn show(
 async fn remove<W: Write + Send + 'static>(
     task: Task,
     (api, ledger, clock): (Arc<Api>, Arc<Ledger<W>>, Clock),
+    again: String,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let making = Making::default();
+    let making = Arc::new(Making::default());
+    halting::listen(&making, terminal);
     making.want(task.accounts.len() as u64);
-    let Task { accounts, doubts } = task;
+    let Task { accounts, doubts, .. } = task;
     let remover = Remover { api, ledger, clock: clock.clone(), concurrency: AT_ONCE, doubts };
     let remover = Arc::new(remover);
-    let removing = remover.remove(accounts, || making.made_one());
+    let all = accounts.len();
+    let (done, is_enough) = (|| making.made_one(), || making.is_halted());
+    let removing = remover.remove_until(accounts, done, is_enough);
     let result = provisioning::told(removing, &making, &clock, terminal).await;
     let text = told(&result);
+    if making.is_halted() && result.failed.is_empty() && result.handled() < all {
+        terminal.say(&format!("stopped: {text}; {again} goes on with those that are left"));
+        return Ok(Exit::Interrupted);
+    }
     if result.failed.is_empty() {
         terminal.say(&format!("{} {text}", terminal.paint(Style::Good, "done")));
         return Ok(Exit::Passed);
     }
     terminal.say(&text);
     Err(failure(&result))
+}
+
+impl CleanUpArgs {
+    /// What to type to go on.
+    fn again(&self) -> String {
+        let profile = self.selection.name();
+        let which = match (&self.which.run, &self.which.ledger, &self.which.tag) {
+            (Some(run), _, _) => format!("--run {run}"),
+            (_, Some(ledger), _) => format!("--ledger {}", ledger.display()),
+            (_, _, tag) => format!("--tag {}", tag.as_deref().unwrap_or("TAG")),
+        };
+        format!("`gander accounts clean-up {profile} {which}`")
+    }
 }
 
 fn told(result: &CleanUp) -> String {

@@ -1,6 +1,8 @@
 //! `gander accounts list`: which accounts there are, as CSV.
 
-use super::accounts::{Source, Which, as_csv, connect, counted, of_ledger, of_tenant, read};
+use super::accounts::{
+    Source, Which, as_csv, connect, counted, found_as_csv, of_ledger, of_tenant, read,
+};
 use super::exit::{Exit, Failure};
 use super::prepare::Selection;
 use super::terminal::Terminal;
@@ -57,7 +59,7 @@ async fn of_tag(args: &ListArgs, tag: &RunId, terminal: &Terminal) -> Result<(),
     let api = connect(&checked, tag, &Clock::system()).await?;
     let found = tagged(&api, tag, args.which.mailbox(&checked)).await;
     let found = found.map_err(|error| of_tenant(&error))?;
-    terminal.data(as_csv(&found)?.trim_end());
+    terminal.data(found_as_csv(&found)?.trim_end());
     terminal.say(&format!("{} carry the tag {tag}", counted(found.len())));
     Ok(())
 }

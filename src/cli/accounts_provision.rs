@@ -2,6 +2,7 @@
 
 use super::accounts::{checked_tag, connect, counted, of_ledger, of_registry, read, write_csv};
 use super::exit::{Exit, Failure};
+use super::halting;
 use super::prepare::{self, Selection};
 use super::provisioning;
 use super::terminal::{Style, Terminal};
@@ -15,7 +16,7 @@ use crate::run::ledger_file::{self, LEDGER};
 use crate::run::making::Making;
 use crate::run::registry::{self, Wanted};
 use crate::run::stage::run_id;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,13 +34,13 @@ pub(super) struct ProvisionArgs {
     /// Population that they are made in, made if there is none of that name; default: that of the profile
     #[arg(long, value_name = "NAME")]
     population: Option<String>,
-    /// Word in front of the tag, your team's for instance
+    /// Word in front of the tag, your team's for instance; it is part of the tag: `team-spring`
     #[arg(long, value_name = "WORD")]
     prefix: Option<String>,
     /// What they are found by later; default: a new one. More can be made under one that is there
     #[arg(long)]
     tag: Option<String>,
-    /// Write them to this CSV file, without passwords
+    /// Write those that are made to this new CSV file, without passwords
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Folder for the ledger, in a folder named by the tag
@@ -53,13 +54,47 @@ fn state(text: &str) -> Result<AccountState, String> {
 }
 
 pub(super) fn provision(args: &ProvisionArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+    if let Some(out) = &args.out {
+        check_free(out)?;
+    }
     let checked = read(&args.selection)?;
     let clock = Clock::system();
     let tag = args.tag(&clock)?;
     super::runtime()?.block_on(make(args, &checked, (tag, clock), terminal))
 }
 
+/// Refuses to write over accounts that nobody may have anywhere else.
+fn check_free(out: &Path) -> Result<(), Failure> {
+    if out.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let what = format!("`{}` is there already", out.display());
+    let remedy = "name another file with `--out`, or remove it first";
+    Err(Failure::new(Exit::WrongInput, what, Some(remedy)))
+}
+
 impl ProvisionArgs {
+    /// How the accounts that were made are removed.
+    fn way_back(&self, ledger: &Path) -> String {
+        let (profile, ledger) = (self.selection.name(), ledger.display());
+        format!("`gander accounts clean-up {profile} --ledger {ledger}` removes them")
+    }
+
+    /// How far it came, and how it goes on.
+    fn stopped(&self, made: usize, tag: &RunId) -> String {
+        let rest = self.count.saturating_sub(made as u64);
+        format!(
+            "{made} of {} could be made; with `--tag {tag} --count {rest}` and no prefix the others can",
+            counted_u64(self.count)
+        )
+    }
+
+    /// The tag as the person finds it again.
+    fn named(&self, tag: &RunId) -> String {
+        let whole = if self.prefix.is_some() { " with its prefix" } else { "" };
+        format!("tag{whole} {tag}")
+    }
+
     fn tag(&self, clock: &Clock) -> Result<RunId, Failure> {
         let new = run_id(clock);
         let text = match (&self.prefix, &self.tag) {
@@ -107,7 +142,8 @@ async fn make(
         seed: args.selection.seed().unwrap_or_else(Seed::unforeseen),
         key,
     };
-    let making = Making::default();
+    let making = Arc::new(Making::default());
+    halting::listen(&making, terminal);
     let ledger = Arc::new(ledger);
     let provisioning = registry::provision(wanted, api, (ledger, &book), (&making, clock.clone()));
     let made = provisioning::told(provisioning, &making, &clock, terminal).await;
@@ -126,16 +162,27 @@ async fn make(
                     counted_u64(args.count)
                 ),
                 place: None,
-                remedy: Some(format!(
-                    "`gander accounts clean-up --ledger {}` removes them",
-                    path.display()
-                )),
+                remedy: Some(args.way_back(&path)),
             },
         );
         return Err(failure);
     }
-    let done = format!("{} made, tag {tag}", counted(made.accounts.len()));
+    let count = made.accounts.len();
+    if making.is_halted() && (count as u64) < args.count {
+        terminal.say(&format!("stopped: {}", args.stopped(count, &tag)));
+        terminal.say(&args.way_back(&path));
+        return Ok(Exit::Interrupted);
+    }
+    let done = format!("{} made, {}", counted(made.accounts.len()), args.named(&tag));
     terminal.say(&format!("{} {done}", terminal.paint(Style::Good, "done")));
+    if let (Some(out), 1..) = (&args.out, book.accounts.len()) {
+        terminal.say(&format!(
+            "{} has the new ones alone; {} of this tag were there before, and all are on {}",
+            out.display(),
+            counted(book.accounts.len()),
+            path.display()
+        ));
+    }
     Ok(Exit::Passed)
 }
 

@@ -3,13 +3,12 @@
 use super::aside;
 use super::capacity_journal::Journal;
 use super::capacity_level::Prober;
-use super::codes_told;
 use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::mix::{self, MixArgs, quoted};
 use super::prepare::{self, Ground, Order, Selection};
 use super::report_search::shown;
-use super::run::{asked_to_stop, is_of_nobody};
+use super::run::{asked_to_stop, is_of_nobody, stopped};
 use super::terminal::{Style, Terminal};
 use super::walk;
 use crate::analysis::capacity::exit::exit;
@@ -24,6 +23,7 @@ use crate::profile::load::Flags;
 use crate::report::capacity::json;
 use crate::result::capacity::SearchDir;
 use crate::run::capacity::first_level;
+use crate::run::ledger_file::LEDGER;
 use crate::run::stage::run_id;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -119,6 +119,7 @@ pub(super) fn capacity(args: &CapacityArgs, terminal: &Terminal) -> Result<Exit,
         continued: None,
         weigh: Some(check_cost),
     };
+    let outlives = checked.profile.names_tenant;
     let outcome = runtime.block_on(async {
         let is_outside = checked.profile.tenants().any(|(_, tenant)| !tenant.is_loopback);
         let prepared = async {
@@ -131,12 +132,12 @@ pub(super) fn capacity(args: &CapacityArgs, terminal: &Terminal) -> Result<Exit,
         let ground = tokio::select! {
             ground = prepared => ground?,
             () = asked_to_stop(ending.stop()) => {
-                terminal.say("stopped before any load; accounts made so far are on the ledger");
+                terminal.say(&stopped(&args.selection, outlives, &dir.path().join(LEDGER)));
                 return Ok(Exit::Interrupted);
             }
         };
         let ended = search(args, &ground, &dir, ending, terminal).await;
-        codes_told::tell(ground.pickup(), terminal);
+        ground.tell_codes(0, terminal);
         ended
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.

@@ -1,12 +1,13 @@
 //! `gander check`: every problem of a profile at once; with `--walk` each journey once, told.
 
-use super::codes_told;
 use super::exit::{Exit, Failure};
 use super::policies_told;
 use super::prepare::{self, Order, Selection};
 use super::terminal::{Style, Terminal};
 use super::walk;
 use crate::base::clock::Clock;
+use crate::base::units::Span;
+use crate::codes::settings::Source;
 use crate::profile::check::Checked;
 use crate::profile::load::Flags;
 use crate::run::stage::run_id;
@@ -42,12 +43,30 @@ pub(super) fn check(args: &CheckArgs, terminal: &Terminal) -> Result<Exit, Failu
         args.selection.name(),
         journeys.join(", ")
     ));
+    if let Some(caution) = short_drain(&checked) {
+        terminal.say(&format!("{} {caution}", terminal.paint(Style::Bad, "caution")));
+    }
     prepare::check_supply(&checked, terminal)?;
     if args.walk {
         super::runtime()?.block_on(walked(args, checked, terminal))
     } else {
         Ok(Exit::Passed)
     }
+}
+
+/// What is said where the load ends sooner than a wait for a code may. The stand-in's codes come at once.
+fn short_drain(checked: &Checked) -> Option<String> {
+    let profile = &checked.profile;
+    let (timeout, drain) = (profile.codes.timeout, profile.workload.drain);
+    let is_awaited = !matches!(profile.codes.source, Source::Reply(_) | Source::Fixed(_))
+        && checked.scripts().any(|script| script.needs_codes());
+    (profile.names_tenant && is_awaited && timeout > drain).then(|| {
+        let (timeout, drain) = (Span(timeout), Span(drain));
+        format!(
+            "a code may be waited for {timeout} (`codes.timeout`), and the drain is {drain}: whoever waits when the load \
+             ends is cut off; make `workload.drain` longer, or `codes.timeout` shorter"
+        )
+    })
 }
 
 async fn walked(args: &CheckArgs, checked: Checked, terminal: &Terminal) -> Result<Exit, Failure> {
@@ -69,7 +88,7 @@ async fn walked(args: &CheckArgs, checked: Checked, terminal: &Terminal) -> Resu
     let failed = walk::each(&ground, Some(terminal)).await.0;
     terminal.data("");
     if !failed.is_empty() {
-        codes_told::tell(ground.pickup(), terminal);
+        ground.tell_codes(0, terminal);
     }
     complaints.extend(failed);
     if ground.embedded.is_none() {

@@ -18,6 +18,7 @@ mod dialogue;
 mod embedded;
 mod ending;
 mod exit;
+mod halting;
 mod journeys;
 mod journeys_import;
 mod journeys_record;

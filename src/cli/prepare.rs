@@ -329,7 +329,7 @@ pub(super) async fn ground(
     let opening = stage::open(&checked, to, codes, wishes, clock.clone());
     let opened = provisioning::told(opening, &making, &clock, terminal).await.map_err(|error| {
         if matches!(error, StageError::Register { .. }) {
-            codes_told::tell(pickup.as_ref(), terminal);
+            codes_told::tell(pickup.as_ref(), &checked.profile.codes, 1, terminal);
         }
         not_opened(&error)
     })?;
@@ -358,6 +358,11 @@ impl Ground {
     /// Where codes come from, if any are needed.
     pub(super) fn pickup(&self) -> Option<&Pickup> {
         self.opened.stages.first().and_then(|stage| stage.codes.as_ref())
+    }
+
+    /// Tells what became of the mails, `missing` codes having been waited for in vain.
+    pub(super) fn tell_codes(&self, missing: u64, terminal: &Terminal) {
+        codes_told::tell(self.pickup(), &self.checked.profile.codes, missing, terminal);
     }
 
     /// Where calls go, each address once.

@@ -3,7 +3,6 @@
 use super::aside;
 use super::assemble::{Undertaking, setup};
 use super::broadcast::Doors;
-use super::codes_told;
 use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::mix::{MixArgs, quoted};
@@ -23,22 +22,25 @@ use crate::identity::account::STATES;
 use crate::identity::ledger::Book;
 use crate::identity::pool::Pool;
 use crate::load::Stop;
+use crate::measure::fault::Fault;
 use crate::management::keeper::{AccountsError, Keeper};
 use crate::profile::check::Checked;
 use crate::profile::load::Flags;
 use crate::report::{console, json};
 use crate::result::run_dir::{RunDir, RunRecord};
+use crate::result::summary::{JourneySummary, Summary};
 use crate::run::begin::Resumed;
 use crate::run::call_log::CallLog;
 use crate::run::conduct::{ConductError, Setup, conduct};
 use crate::run::descriptors;
+use crate::run::ledger_file::{self, LEDGER};
 use crate::run::players::Players;
 use crate::run::resume::{Taken, take_up};
 use crate::run::stage::run_id;
 use crate::workload::settings::Model;
 use std::error::Error;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -144,6 +146,7 @@ pub(super) fn once(
     order.call_ids = args.calls.is_some();
     let made = dir.clone();
     terminal.say(&format!("{} {}", terminal.paint(Style::Faint, "run"), dir.path().display()));
+    let outlives = checked.profile.names_tenant;
     let outcome = runtime.block_on(async {
         let walks = going.is_none() && args.walks_first(&checked);
         let prepared = async {
@@ -156,7 +159,7 @@ pub(super) fn once(
         let ground = tokio::select! {
             ground = prepared => ground?,
             () = asked_to_stop(ending.stop()) => {
-                terminal.say("stopped before any load; accounts made so far are on the ledger");
+                terminal.say(&stopped(&args.selection, outlives, &made.file(LEDGER)));
                 return Ok(Exit::Interrupted);
             }
         };
@@ -223,7 +226,7 @@ async fn measure(
     if let Some(error) = unmended {
         caution_of_accounts(&error, &ground.opened.kept, terminal);
     }
-    codes_told::tell(ground.pickup(), terminal);
+    ground.tell_codes(without_a_code(&summary), terminal);
     if args.json {
         let render = if args.repeat.is_some() { json::render_line } else { json::render };
         let text = render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;
@@ -239,6 +242,25 @@ async fn measure(
         Some(error) => Err(Failure::of(Exit::WrongInput, &error)),
         None => Ok(Exit::of_run(summary.verdict, record.interrupted)),
     }
+}
+
+/// What is said where nobody wants the load any more. The embedded stand-in's accounts go with it.
+pub(super) fn stopped(selection: &Selection, outlives: bool, ledger: &Path) -> String {
+    let book = ledger_file::read(ledger).ok().filter(|_| outlives);
+    let Some(_) = book.filter(|book| !book.accounts.is_empty()) else {
+        return "stopped before any load".to_owned();
+    };
+    let (profile, ledger) = (selection.name(), ledger.display());
+    format!(
+        "stopped before any load; accounts made so far are on {ledger}: \
+         `gander accounts clean-up {profile} --ledger {ledger}` removes them"
+    )
+}
+
+/// Iterations that failed for want of a code.
+fn without_a_code(summary: &Summary) -> u64 {
+    let of = |row: &JourneySummary| row.faults.of(Fault::CodeNotReceived);
+    summary.journeys.iter().map(of).sum()
 }
 
 /// Why there was no run.

@@ -6,6 +6,7 @@ use super::narrator::Narrator;
 use super::prepare::Ground;
 use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
+use crate::codes::settings::Source;
 use crate::journey::outcome::Outcome;
 use crate::journey::perform::{Answered, Part, Witness, perform};
 use crate::measure::fault::Fault;
@@ -46,16 +47,18 @@ const ADVICE: &[(Fault, &str)] = &[
         "check that the flow is a PingOne flow that ends in a success response for redirect flows",
     ),
     (Fault::NoAccount, "raise `accounts.count`, or look at `accounts.source`"),
-    (
-        Fault::CodeNotReceived,
-        "check that the environment's mail reaches what `[codes]` names, and the pattern of the code",
-    ),
     (Fault::Dns, "check `tenant.auth_url`"),
     (Fault::ReadTimeout, "raise `http.reply_timeout`, or look at the flow's outbound calls"),
 ];
 
 /// What to do about a fault.
-fn advice(fault: Fault) -> &'static str {
+fn advice(fault: Fault, source: &Source, is_told: bool) -> &'static str {
+    match fault {
+        Fault::CodeNotReceived => return codes_told::advice(source),
+        // Whoever walks already is not sent to walk.
+        Fault::Refused if is_told => return "look above at what the flow turned down",
+        _ => {}
+    }
     let row = ADVICE.iter().find(|(of, _)| *of == fault);
     row.map_or(fault.entry().meaning, |(_, advice)| advice)
 }
@@ -66,6 +69,7 @@ pub(super) async fn each(ground: &Ground, terminal: Option<&Terminal>) -> (Vec<C
     let mut complaints = Vec::new();
     let Opened { stages, transport, next_index, .. } = &ground.opened;
     let mut index = *next_index;
+    let source = &ground.checked.profile.codes.source;
     for (variant, stage) in ground.checked.profile.variants.iter().zip(stages) {
         for (script, _) in &ground.checked.journeys {
             if let Some(terminal) = terminal {
@@ -89,7 +93,7 @@ pub(super) async fn each(ground: &Ground, terminal: Option<&Terminal>) -> (Vec<C
                 complaints.push(Complaint {
                     what: format!("journey `{}` ended as {}{detail}", script.name, fault.slug()),
                     place: Some(format!("step `{}`", outcome.last_step)),
-                    remedy: Some(advice(fault).to_owned()),
+                    remedy: Some(advice(fault, source, terminal.is_some()).to_owned()),
                 });
             }
         }
@@ -136,7 +140,7 @@ pub(super) async fn first(ground: &mut Ground, terminal: &Terminal) -> Result<()
     if complaints.is_empty() {
         Ok(())
     } else {
-        codes_told::tell(ground.pickup(), terminal);
+        ground.tell_codes(0, terminal);
         Err(Failure { exit: Exit::TenantNotUsable, complaints })
     }
 }
@@ -160,6 +164,11 @@ mod tests {
     fn every_fault_has_advice_and_none_has_two() {
         let of: BTreeSet<_> = ADVICE.iter().map(|(fault, _)| fault.slug()).collect();
         assert_eq!(of.len(), ADVICE.len());
-        assert!(FAULTS.iter().all(|row| !advice(row.fault).is_empty()));
+        let source = crate::codes::settings::Settings::default().source;
+        for (row, is_told) in FAULTS.iter().flat_map(|row| [(row, false), (row, true)]) {
+            let advice = advice(row.fault, &source, is_told);
+            assert!(!advice.is_empty());
+            assert!(!is_told || !advice.contains("check --walk"), "{advice}");
+        }
     }
 }

@@ -128,6 +128,7 @@ impl HttpProvider {
         office: Office,
         clock: Clock,
     ) -> Result<Self, DoorError> {
+        let at_door = office.clone();
         let counter = Arc::new(Counter {
             office,
             pattern: pattern.clone(),
@@ -140,6 +141,7 @@ impl HttpProvider {
         let serve = move |stream: TcpStream, identity: Option<Identity>| {
             let counter = counter.clone();
             async move {
+                counter.office.note(|of| of.connections += 1);
                 // A client that breaks off has nothing more to say to us.
                 match identity {
                     None => converse(stream, counter).await,
@@ -154,6 +156,7 @@ impl HttpProvider {
             }
         };
         let door = Door::open(&settings.door, BUSY, serve).await?;
+        at_door.note(|of| of.at = Some(door.address()));
         Ok(Self { door, settings: settings.clone() })
     }
 
@@ -219,6 +222,7 @@ impl Counter {
             if !given
                 .is_some_and(|given| are_the_same(wanted.expose().as_bytes(), given.as_bytes()))
             {
+                self.office.note(|of| of.refused += 1);
                 return Err(StatusCode::UNAUTHORIZED);
             }
         }
@@ -235,8 +239,12 @@ impl Counter {
             true => Ok(form(body)),
             false => serde_json::from_slice::<Value>(body),
         };
-        let Ok(document) = document else { return StatusCode::BAD_REQUEST };
+        let Ok(document) = document else {
+            self.office.note(|of| of.misread += 1);
+            return StatusCode::BAD_REQUEST;
+        };
         let Some(recipient) = self.recipient.text(&document) else {
+            self.office.note(|of| of.misread += 1);
             return StatusCode::UNPROCESSABLE_ENTITY;
         };
         let recipient = address_in(&recipient).to_owned();
@@ -337,6 +345,9 @@ mod tests {
         ] {
             assert_eq!(post(&provider, (JSON, None, body)).await, status, "{body}");
         }
+        let come = office.reception();
+        assert_eq!((come.misread, come.refused, come.at), (2, 0, Some(provider.address())));
+        assert!(come.connections >= 3);
         let huge = format!("{{\"to\":\"{}\"}}", "a".repeat(LARGEST));
         assert_eq!(post(&provider, (JSON, None, &huge)).await, 413);
         assert_eq!(reqwest::get(provider.url()).await.unwrap().status(), 405);
@@ -386,7 +397,8 @@ mod tests {
             ),
         ] {
             let door = DoorSettings { tls: Encryption::Implicit, ..DoorSettings::default() };
-            let provider = provider(&ProviderSettings { door, ..settings }, &office()).await;
+            let office = office();
+            let provider = provider(&ProviderSettings { door, ..settings }, &office).await;
             assert!(provider.url().starts_with("https://"));
             let given =
                 [None, Some("Bearer x"), Some("Bearer"), Some(wrong), Some(right), Some(also)];
@@ -394,6 +406,7 @@ mod tests {
                 let sent = (JSON, given, r#"{"to":"a@x.test","message":"hi"}"#);
                 assert_eq!(post(&provider, sent).await, status, "{given:?}");
             }
+            assert_eq!(office.reception().refused, 4);
         }
     }
 }

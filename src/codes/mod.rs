@@ -13,6 +13,7 @@ mod mailbox_client;
 mod mailbox_reader;
 pub mod office;
 pub mod reach;
+pub mod reception;
 pub mod reply;
 pub mod seen;
 pub mod settings;

@@ -5,6 +5,7 @@
 //! Whoever goes before all the codes have come that were asked for leaves something behind, an account
 //! as a rule, that nobody gets before they came: the next to wait there would take them for its own.
 
+use super::reception::Reception;
 use super::seen::Mark;
 use crate::base::clock::Clock;
 use crate::base::remedy::Remedy;
@@ -127,6 +128,7 @@ struct Desks {
     needs_looking: bool,
     stats: OfficeStats,
     trouble: Trouble,
+    reception: Reception,
 }
 
 #[derive(Debug)]
@@ -289,8 +291,20 @@ impl Office {
         self.lock().trouble.clone()
     }
 
+    /// Notes something of who came and who waits.
+    pub(super) fn note(&self, note: impl FnOnce(&mut Reception)) {
+        note(&mut self.lock().reception);
+    }
+
+    /// Who came, and who waited.
+    pub fn reception(&self) -> Reception {
+        self.lock().reception
+    }
+
     fn want(&self, address: &str, wanted: usize) {
-        if let Some(desk) = self.lock().open.get_mut(address) {
+        let mut desks = self.lock();
+        desks.reception.awaited += 1;
+        if let Some(desk) = desks.open.get_mut(address) {
             desk.wanted = wanted;
         }
     }
@@ -375,6 +389,7 @@ impl Waiter {
             Ok(Ok(post)) => post.codes.get(index).cloned(),
             Ok(Err(_)) | Err(_) => None,
         };
+        self.office.note(|of| *if code.is_some() { &mut of.met } else { &mut of.missed } += 1);
         let waited = self.office.0.clock.now().saturating_duration_since(began);
         code.map(|code| (code, waited)).ok_or_else(|| CodeFault::NotReceived {
             address: self.address.clone(),

@@ -64,6 +64,7 @@ pub struct Session {
     greeted: bool,
     is_secure: bool,
     is_known: bool,
+    was_refused: bool,
     mistakes: u32,
 }
 
@@ -153,6 +154,7 @@ impl Session {
             greeted: false,
             is_secure,
             is_known: false,
+            was_refused: false,
             mistakes: 0,
         }
     }
@@ -163,6 +165,11 @@ impl Session {
         self.greeted = false;
         self.transaction = Transaction::default();
         self.stage = Stage::Command(Vec::new());
+    }
+
+    /// Whether it was turned away for want of the right name and password.
+    pub const fn was_refused(&self) -> bool {
+        self.was_refused
     }
 
     /// Takes bytes as they come, however they are cut; several commands at once are answered in
@@ -434,6 +441,7 @@ impl Session {
     fn say(&mut self, reply: &str, replies: &mut Vec<u8>) {
         // A wrong password is one, too: nobody may try them all on one connection.
         let is_mistake = reply.starts_with("50") || reply == AUTH_REFUSED;
+        self.was_refused |= reply == AUTH_REFUSED || reply == AUTH_FIRST;
         self.mistakes += u32::from(is_mistake);
         let ends = is_mistake && self.mistakes >= self.limits.mistakes;
         if ends {

@@ -63,6 +63,7 @@ impl SmtpSink {
         office: Office,
         clock: Clock,
     ) -> Result<Self, DoorError> {
+        let at_door = office.clone();
         let counter = Arc::new(Counter { office, pattern: pattern.clone(), clock });
         let terms = Terms {
             tls: settings.door.tls != Encryption::Off,
@@ -72,6 +73,7 @@ impl SmtpSink {
         let serve = move |stream: TcpStream, identity: Option<super::certificate::Identity>| {
             let (counter, terms) = (counter.clone(), terms.clone());
             async move {
+                counter.office.note(|of| of.connections += 1);
                 let acceptor = identity.map(|identity| identity.acceptor);
                 // A client that breaks off has nothing more to say to us, so the error is of no use.
                 let _ = match acceptor {
@@ -89,6 +91,7 @@ impl SmtpSink {
             }
         };
         let door = Door::open(&settings.door, b"421 4.3.2 too many connections\r\n", serve).await?;
+        at_door.note(|of| of.at = Some(door.address()));
         Ok(Self { door, settings: settings.clone() })
     }
 
@@ -152,7 +155,11 @@ where
         if bytes.is_empty() {
             return Ok(false);
         }
+        let was_refused = session.was_refused();
         let next = session.receive(bytes, &mut replies, |envelope| counter.take(&envelope));
+        if session.was_refused() && !was_refused {
+            counter.office.note(|of| of.refused += 1);
+        }
         within_idle(stream.write_all(&replies)).await?;
         within_idle(stream.flush()).await?;
         replies.clear();
@@ -397,6 +404,9 @@ mod tests {
             }
             assert_eq!(code(&mut waiter).await, "ab12cd34");
             assert_eq!(office.stats().received, 2, "{encryption:?}");
+            let come = office.reception();
+            assert_eq!((come.refused, come.met, come.missed), (1, 1, 0), "{encryption:?}");
+            assert_eq!((come.connections, come.at), (3, Some(sink.address())), "{encryption:?}");
         }
     }
 }

@@ -110,6 +110,17 @@ pub fn read(from: impl Read) -> Result<Vec<Account>, RosterError> {
 
 /// Writes accounts with a header and without passwords.
 pub fn write(accounts: &[Account], to: impl Write) -> Result<(), RosterError> {
+    write_rows(accounts, true, to)
+}
+
+/// The same of accounts that a tenant was found to have: it does not tell what state they are kept in, nor how often
+/// gander changed their passwords, so that these cells are empty.
+pub fn write_found(accounts: &[Account], to: impl Write) -> Result<(), RosterError> {
+    write_rows(accounts, false, to)
+}
+
+fn write_rows(accounts: &[Account], is_known: bool, to: impl Write) -> Result<(), RosterError> {
+    let known = |text: String| if is_known { text } else { String::new() };
     let mut writer = csv::Writer::from_writer(to);
     writer.write_record(COLUMNS.iter().filter(|column| **column != "password"))?;
     for account in accounts {
@@ -117,8 +128,8 @@ pub fn write(accounts: &[Account], to: impl Write) -> Result<(), RosterError> {
         writer.write_record([
             account.login.as_str(),
             &account.email,
-            account.state.name(),
-            &account.generation.to_string(),
+            &known(account.state.name().to_owned()),
+            &known(account.generation.to_string()),
             account.id.as_deref().unwrap_or_default(),
             &persona,
         ])?;
@@ -150,6 +161,18 @@ mod tests {
         login,email,state,generation,id,persona
         a,a,victim,0,,
         ");
+    }
+
+    #[test]
+    fn what_a_tenant_does_not_tell_is_left_empty() {
+        let account = Account { id: Some("u1".into()), ..Account::new("a", AccountState::Ok, 0) };
+        let mut written = Vec::new();
+        write_found(&[account], &mut written).unwrap();
+        insta::assert_snapshot!(String::from_utf8(written.clone()).unwrap(), @r"
+        login,email,state,generation,id,persona
+        a,a,,,u1,0
+        ");
+        assert_eq!(read(written.as_slice()).unwrap()[0].state, AccountState::Ok, "empty is absent");
     }
 
     #[test]

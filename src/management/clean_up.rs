@@ -46,6 +46,13 @@ pub struct CleanUp {
     pub failed: Vec<AccountsError>,
 }
 
+impl CleanUp {
+    /// Accounts of which it is said what became of them.
+    pub fn handled(&self) -> usize {
+        self.removed + self.absent + self.unsure + self.failed.len()
+    }
+}
+
 /// Who of those that carry some tags is at the tenant.
 #[derive(Debug, Default)]
 pub struct Present {
@@ -196,7 +203,17 @@ impl<W: Write + Send + 'static> Remover<W> {
     pub async fn remove(
         self: &Arc<Self>,
         accounts: Vec<Account>,
+        done: impl FnMut(),
+    ) -> CleanUp {
+        self.remove_until(accounts, done, || false).await
+    }
+
+    /// The same, until somebody says that it is enough: what is under way then is brought to its end.
+    pub async fn remove_until(
+        self: &Arc<Self>,
+        accounts: Vec<Account>,
         mut done: impl FnMut(),
+        is_enough: impl Fn() -> bool,
     ) -> CleanUp {
         let mut result = CleanUp::default();
         let mut waiting = accounts;
@@ -213,7 +230,7 @@ impl<W: Write + Send + 'static> Remover<W> {
                     account.id = present.id_of(account).map(str::to_owned);
                 }
             }
-            let Some(absent) = self.delete_all(waiting, &mut result, &mut done).await else {
+            let Some(absent) = self.delete_all(waiting, &mut result, (&mut done, &is_enough)).await else {
                 return result;
             };
             if absent.is_empty() {
@@ -259,13 +276,14 @@ impl<W: Write + Send + 'static> Remover<W> {
         self: &Arc<Self>,
         accounts: Vec<Account>,
         result: &mut CleanUp,
-        done: &mut impl FnMut(),
+        (done, is_enough): (&mut impl FnMut(), &impl Fn() -> bool),
     ) -> Option<Vec<Account>> {
         let mut absent = Vec::new();
         let mut waiting = accounts.into_iter();
         let mut working = JoinSet::new();
         let mut stopped = false;
         loop {
+            stopped |= is_enough();
             while !stopped && working.len() < self.concurrency.max(1) {
                 let Some(account) = waiting.next() else { break };
                 let remover = self.clone();

@@ -53,7 +53,17 @@ impl<W: Write + Send + 'static> Keeper<W> {
     pub async fn provision(
         self: &Arc<Self>,
         order: &Order,
+        made: impl FnMut(&Account),
+    ) -> Provisioned {
+        self.provision_until(order, made, || false).await
+    }
+
+    /// The same, until somebody says that it is enough: what is under way then is brought to its end.
+    pub async fn provision_until(
+        self: &Arc<Self>,
+        order: &Order,
         mut made: impl FnMut(&Account),
+        is_enough: impl Fn() -> bool,
     ) -> Provisioned {
         let order = Arc::new(order.clone());
         let mut waiting = order.accounts();
@@ -61,7 +71,10 @@ impl<W: Write + Send + 'static> Keeper<W> {
         let mut accounts: Vec<Account> = Vec::new();
         let mut stopped_by = None;
         loop {
-            while stopped_by.is_none() && working.len() < self.concurrency.max(1) {
+            while stopped_by.is_none()
+                && !is_enough()
+                && working.len() < self.concurrency.max(1)
+            {
                 let Some(account) = waiting.next() else { break };
                 let (keeper, order) = (self.clone(), order.clone());
                 working.spawn(async move { keeper.make(&order, account).await });

@@ -1,12 +1,13 @@
 //! How far the making of accounts has come, for whoever looks on.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// Accounts wanted and made so far. Both only grow; they are for people, and order nothing.
 #[derive(Debug, Default)]
 pub struct Making {
     wanted: AtomicU64,
     made: AtomicU64,
+    halted: AtomicBool,
 }
 
 impl Making {
@@ -18,6 +19,16 @@ impl Making {
     /// One more can be used.
     pub fn made_one(&self) {
         self.made.fetch_add(1, Relaxed);
+    }
+
+    /// No others are to be begun. Says whether that was so already.
+    pub fn halt(&self) -> bool {
+        self.halted.swap(true, Relaxed)
+    }
+
+    /// Whether no others are to be begun.
+    pub fn is_halted(&self) -> bool {
+        self.halted.load(Relaxed)
     }
 
     /// How many can be used, of how many.

@@ -183,6 +183,7 @@ pub async fn provision(
     let keeper =
         Keeper { api, ledger: ledger.clone(), key: wanted.key, clock, concurrency: AT_ONCE };
     let keeper = Arc::new(keeper);
-    let making = keeper.provision(&order, |_| making.made_one());
+    let making =
+        keeper.provision_until(&order, |_| making.made_one(), || making.is_halted());
     Ok(ledger_file::synced(&ledger, making).await)
 }

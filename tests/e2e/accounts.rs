@@ -36,7 +36,7 @@ fn accounts_are_provisioned_under_a_tag_listed_and_cleaned_up() {
     let ended = tenant
         .gander(&lab, &[&make[..], &["spring", "--population", "Load", "--out", "a.csv"]].concat());
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    for part in ["making 5 identities in environment", "population Load", "tag load-spring"] {
+    for part in ["making 5 identities in environment", "population Load", "done 5 accounts made, tag with its prefix load-spring"] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
     let csv = std::fs::read_to_string(lab.path("a.csv")).expect("a file");
@@ -46,6 +46,13 @@ fn accounts_are_provisioned_under_a_tag_listed_and_cleaned_up() {
     let made =
         tenant.directory().populations().iter().find(|it| it.name == "Load").map(|it| it.users);
     assert_eq!(made, Some(5));
+
+    let again = ["--count", "1", "--tag", "load-spring", "--out", "a.csv"];
+    let ended =
+        tenant.gander(&lab, &[&["accounts", "provision", &profile][..], &again[..]].concat());
+    assert_eq!((ended.code, users(&tenant)), (2, 6), "{}", ended.stderr);
+    assert!(ended.stderr.contains("`a.csv` is there already"), "{}", ended.stderr);
+    assert_eq!(std::fs::read_to_string(lab.path("a.csv")).expect("a file"), csv);
 
     // Two more under the same tag, for another purpose; a tag of somebody else.
     let ended = tenant.gander(
@@ -73,6 +80,7 @@ fn accounts_are_provisioned_under_a_tag_listed_and_cleaned_up() {
     assert!(ended.stderr.contains("7 accounts of environment"), "{}", ended.stderr);
     let ended = tenant.gander(&lab, &["accounts", "list", &profile, "--tag", "load"]);
     assert_eq!(ended.stdout.lines().count(), 4, "{}", ended.stdout);
+    assert!(!ended.stdout.contains(",ok,"), "a state that nobody knows: {}", ended.stdout);
 
     // Shown first, then done; by ledger, and what has no ledger by its tag.
     let clean = ["accounts", "clean-up", &profile, "--run", "load-spring"];
