@@ -7,6 +7,7 @@ use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
 use crate::base::secret::Secret;
 use crate::codes::settings::Source;
+use crate::management::mail_copy::{MailCopy, undo};
 use crate::management::mail_detour::{self, DetourError, Done};
 use crate::management::mail_settings::Smtp;
 use crate::profile::check::Checked;
@@ -72,7 +73,10 @@ pub(super) fn mail(command: &MailCommand, terminal: &Terminal) -> Result<Exit, F
 async fn show(args: &ShowArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     let (checked, clock) = (read(&args.selection)?, Clock::system());
     let api = connect(&checked, &run_id(&clock), &clock).await?;
-    let setting = api.mail_settings().await.map_err(|error| failed(&DetourError::Unread(error)))?;
+    let setting = api.mail_settings().await.map_err(|error| {
+        let unread = DetourError::Unread(error);
+        failed(&unread, &args.selection)
+    })?;
     let back = match setting.obstacle() {
         None => "gander could put it back".to_owned(),
         Some(obstacle) => format!("gander could not put it back: {obstacle}"),
@@ -96,25 +100,30 @@ async fn point(args: &PointArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     };
     let pointed = mail_detour::point(&api, &to, &args.save, &clock).await;
     let (save, good) = (args.save.display(), terminal.paint(Style::Good, "done"));
-    match pointed.map_err(|error| failed(&error))? {
+    match pointed.map_err(|error| failed(&error, &args.selection))? {
         Done::WasSo => terminal.say("mails go there already: nothing was changed, and nothing saved"),
         Done::Changed => terminal.say(&format!(
-            "{good} mails of environment {} go to {}:{}; what was there is in {save}: `gander mail restore {save}` \
-             puts it back",
+            "{good} mails of environment {} go to {}:{}; what was there is in {save}: `{}` puts it back",
             api.environment_id(),
             to.host,
-            to.port
+            to.port,
+            undo(&args.save, &args.selection.typed())
         )),
     }
     Ok(Exit::Passed)
 }
 
 async fn restore(args: &RestoreArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+    if let Some(path) = args.selection.path().filter(|path| MailCopy::read(path).is_ok()) {
+        let what = format!("`{}` is what was saved, and no profile", path.display());
+        let remedy = "name it first: `gander mail restore FILE PROFILE`";
+        return Err(Failure::new(Exit::WrongInput, what, Some(remedy)));
+    }
     let (checked, clock) = (read(&args.selection)?, Clock::system());
     let api = connect(&checked, &run_id(&clock), &clock).await?;
     let restored = mail_detour::restore(&api, &args.file, args.force).await;
     let (file, good) = (args.file.display(), terminal.paint(Style::Good, "done"));
-    let said = match restored.map_err(|error| failed(&error))? {
+    let said = match restored.map_err(|error| failed(&error, &args.selection))? {
         Done::WasSo => "the mail setting is what it was before: nothing was changed".to_owned(),
         Done::Changed => format!("{good} the mail setting is what it was before, as {file} has it"),
     };
@@ -129,12 +138,16 @@ fn credentials(checked: &Checked) -> Option<(String, Secret)> {
     Some((credentials.user.clone(), credentials.password.clone()))
 }
 
-fn failed(error: &DetourError) -> Failure {
+/// A failure whose way out can be typed as it stands.
+fn failed(error: &DetourError, selection: &Selection) -> Failure {
     let exit = match error {
         DetourError::Copy(_) | DetourError::Foreign { .. } => Exit::WrongInput,
         _ => Exit::TenantNotUsable,
     };
-    Failure::of(exit, error)
+    let mut failure = Failure::of(exit, error);
+    let remedy = error.remedy_with(&selection.typed());
+    failure.complaints.iter_mut().for_each(|complaint| complaint.remedy.clone_from(&remedy));
+    failure
 }
 
 /// A server and its port; an address of IPv6 in brackets.

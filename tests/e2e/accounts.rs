@@ -412,7 +412,9 @@ fn mails_of_an_environment_are_led_to_a_sink_and_back() {
     let to = ["mail", "point", &profile, "--to", "sink.example.com:2525", "--save", "before.json"];
     let ended = gander(&to);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stderr.contains("`gander mail restore before.json`"), "{}", ended.stderr);
+    // What it says can be typed as it stands.
+    let undo = format!("`gander mail restore before.json {profile}` puts it back");
+    assert!(ended.stderr.contains(&undo), "{}", ended.stderr);
     let ended = gander(&["mail", "show", &profile]);
     assert!(ended.stdout.contains("the SMTP server sink.example.com:2525"), "{}", ended.stdout);
     assert!(ended.stderr.contains("could not put it back"), "{}", ended.stderr);
@@ -423,6 +425,10 @@ fn mails_of_an_environment_are_led_to_a_sink_and_back() {
     let ended = gander(&other);
     assert_eq!((ended.code, lab.path("b.json").exists()), (3, false), "{}", ended.stderr);
     assert!(ended.stderr.contains("nobody can read that"), "{}", ended.stderr);
+    let ended = gander(&["mail", "restore", &profile, "before.json"]);
+    assert!(ended.code == 2 && ended.stderr.contains("FILE PROFILE"), "{}", ended.stderr);
+    let ended = gander(&["mail", "restore", "gone.json", &profile]);
+    assert!(ended.code == 2 && ended.stderr.contains("no `gone.json`"), "{}", ended.stderr);
     for _ in 0..2 {
         let ended = gander(&["mail", "restore", "before.json", &profile]);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
