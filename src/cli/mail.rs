@@ -45,7 +45,7 @@ pub(super) struct PointArgs {
     #[arg(long, value_name = "FILE")]
     save: PathBuf,
     /// Whom mails come from; default: `no-reply` at the profile's `identities.email_domain`
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = sender)]
     from: Option<String>,
 }
 
@@ -98,10 +98,20 @@ async fn point(args: &PointArgs, terminal: &Terminal) -> Result<Exit, Failure> {
         credentials: credentials(&checked),
         from: args.from.clone().unwrap_or_else(|| format!("no-reply@{domain}")),
     };
+    if to.credentials.is_none() {
+        terminal.say(&format!(
+            "{} PingOne wants a user name and a password of a mail server: set `codes.user` and `codes.password`, with \
+             `codes.source = \"smtp-sink\"`",
+            terminal.paint(Style::Bad, "caution")
+        ));
+    }
     let pointed = mail_detour::point(&api, &to, &args.save, &clock).await;
     let (save, good) = (args.save.display(), terminal.paint(Style::Good, "done"));
     match pointed.map_err(|error| failed(&error, &args.selection))? {
-        Done::WasSo => terminal.say("mails go there already: nothing was changed, and nothing saved"),
+        Done::WasSo => terminal.say(
+            "mails go to the same server already: nothing was changed, and nothing saved; user, password and sender were \
+             not compared",
+        ),
         Done::Changed => terminal.say(&format!(
             "{good} mails of environment {} go to {}:{}; what was there is in {save}: `{}` puts it back",
             api.environment_id(),
@@ -150,6 +160,19 @@ fn failed(error: &DetourError, selection: &Selection) -> Failure {
     failure
 }
 
+/// Whom mails come from: one address, without a name.
+fn sender(text: &str) -> Result<String, String> {
+    let wrong = || "write it as `NAME@DOMAIN`, such as `no-reply@example.com`".to_owned();
+    let (name, domain) = text.rsplit_once('@').ok_or_else(wrong)?;
+    let is_plain = |c: char| c.is_ascii_graphic() && !"@<>()[],;:\\\"".contains(c);
+    let is_name = !name.is_empty() && name.chars().all(is_plain);
+    let is_domain = domain.split('.').all(|label| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        !label.is_empty() && label.chars().all(is_plain)
+    });
+    if is_name && is_domain { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
 /// A server and its port; an address of IPv6 in brackets.
 fn server(text: &str) -> Result<(String, u16), String> {
     let wrong = || "write it as `HOST:PORT`, such as `mail.example.com:2525`".to_owned();
@@ -169,6 +192,16 @@ fn server(text: &str) -> Result<(String, u16), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sender_is_an_address() {
+        for text in ["no-reply@load.example.com", "a+b@x.test", "root@localhost"] {
+            assert_eq!(sender(text).as_deref(), Ok(text));
+        }
+        for text in ["nope", "a@", "@b", "a b@x.test", "A <a@x.test>", "a@@x.test", "a@x..test"] {
+            assert!(sender(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_server_has_a_name_and_a_port() {

@@ -421,6 +421,11 @@ fn mails_of_an_environment_are_led_to_a_sink_and_back() {
     // Again nothing is changed; elsewhere it is refused, because what is there could not be put back.
     let ended = gander(&to);
     assert!(ended.code == 0 && ended.stderr.contains("nothing was changed"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("sender were not compared"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("caution"), "both are in the profile: {}", ended.stderr);
+    let bare = lab.file("bare.toml", &format!("{}{QUIET}", tenant.profile()));
+    let ended = gander(&["mail", "point", &bare, "--to", to[4], "--save", "c.json"]);
+    assert!(ended.stderr.contains("a user name and a password"), "{}", ended.stderr);
     let other = ["mail", "point", &profile, "--to", "other.example.com:25", "--save", "b.json"];
     let ended = gander(&other);
     assert_eq!((ended.code, lab.path("b.json").exists()), (3, false), "{}", ended.stderr);
