@@ -28,7 +28,9 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn check(args: &CheckArgs, terminal: &Terminal) -> Result<Exit, Failure> {
-    let checked = prepare::read(&args.selection, Flags::default())?;
+    // Without a walk nothing is called.
+    let read = if args.walk { prepare::read } else { prepare::read_to_call_nothing };
+    let checked = read(&args.selection, Flags::default())?;
     let journeys: Vec<_> =
         checked.journeys.iter().map(|(script, _)| script.name.as_str()).collect();
     let tenants: BTreeSet<_> =

@@ -121,7 +121,10 @@ pub(super) fn read(selection: &Selection, flags: Flags) -> Result<Checked, Failu
 }
 
 /// The same for a command that calls nothing: nobody has to have been asked yet.
-pub(super) fn read_to_announce(selection: &Selection, flags: Flags) -> Result<Checked, Failure> {
+pub(super) fn read_to_call_nothing(
+    selection: &Selection,
+    flags: Flags,
+) -> Result<Checked, Failure> {
     read_as(QUICKSTART, selection, flags, true)
 }
 
