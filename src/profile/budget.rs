@@ -375,6 +375,14 @@ mod tests {
     }
 
     #[test]
+    fn a_journey_says_how_many_mails_it_has_sent_where_its_rules_exclude_each_other() {
+        let script = catalog::built_in("register").unwrap().unwrap();
+        assert_eq!(footprint(&script, 1.0).mails, 1.0);
+        let guessed = Script { mails: None, ..script };
+        assert_eq!(footprint(&guessed, 1.0).mails, 2.0, "each rule that sends one counts");
+    }
+
+    #[test]
     fn every_built_in_journey_says_how_many_forms_it_answers_and_never_more_than_it_has_rules() {
         for (name, ..) in BUILT_IN {
             let script = catalog::built_in(name).unwrap().unwrap();
@@ -471,7 +479,7 @@ mod tests {
             )
         };
         let cost = checked(&with("1/s")).budget().cost;
-        assert_eq!((cost.identities(), cost.mails), (Some(5000.0), Some(10_000.0)));
+        assert_eq!((cost.identities(), cost.mails), (Some(5000.0), Some(5000.0)));
         assert_eq!(told(&with("1/s")), "");
         insta::assert_snapshot!(told(&with("200/s")), @"true while accounts register before the load: 800/s in rate group `davinci-execution` at the peak are more than may be used: 35/s of the licence's 100/s; the first call would be turned down after 45.8 ms (lower `accounts.rate` to 6.56/s at most, and `limits.exceed = true` runs it all the same)");
     }
