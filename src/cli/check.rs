@@ -38,13 +38,13 @@ pub(super) fn check(args: &CheckArgs, terminal: &Terminal) -> Result<Exit, Failu
     let tenants: Vec<_> = tenants.into_iter().collect();
     let tenant =
         if tenants.is_empty() { "the embedded stand-in".to_owned() } else { tenants.join(", ") };
+    prepare::check_supply(&checked, terminal)?;
     terminal.say(&format!(
         "{} {}: {} on {tenant}",
         terminal.paint(Style::Good, "sound"),
         args.selection.name(),
         journeys.join(", ")
     ));
-    prepare::check_supply(&checked, terminal)?;
     if args.walk {
         super::runtime()?.block_on(walked(args, checked, terminal))
     } else {

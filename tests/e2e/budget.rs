@@ -82,6 +82,7 @@ fn a_load_beyond_the_licence_is_refused_before_anything_is_begun() {
         let ended = lab.run(&[command, &profile]);
         assert_eq!(ended.code, 2, "{}", ended.stderr);
         assert!(ended.stderr.contains("up to 5.62/s of iterations fit"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("sound"), "what is refused is not sound: {}", ended.stderr);
         assert!(!lab.path("reports").exists(), "something was begun");
     }
 }
