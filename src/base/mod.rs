@@ -12,3 +12,4 @@ pub mod schema;
 pub mod secret;
 pub mod strike;
 pub mod units;
+pub mod word;

@@ -48,7 +48,7 @@ fn begins(text: &str) -> Result<SystemTime, String> {
 }
 
 pub(super) fn announce(args: &AnnounceArgs, terminal: &Terminal) -> Result<Exit, Failure> {
-    let checked = prepare::read_to_announce(&args.selection, Flags::default())?;
+    let checked = prepare::read_to_call_nothing(&args.selection, Flags::default())?;
     let sheet = sheet(args, &checked);
     let text = if args.format == "markdown" { sheet.markdown() } else { sheet.text() };
     match &args.to {

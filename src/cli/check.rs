@@ -29,7 +29,9 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn check(args: &CheckArgs, terminal: &Terminal) -> Result<Exit, Failure> {
-    let checked = prepare::read(&args.selection, Flags::default())?;
+    // Without a walk nothing is called.
+    let read = if args.walk { prepare::read } else { prepare::read_to_call_nothing };
+    let checked = read(&args.selection, Flags::default())?;
     let journeys: Vec<_> =
         checked.journeys.iter().map(|(script, _)| script.name.as_str()).collect();
     let tenants: BTreeSet<_> =
@@ -37,6 +39,7 @@ pub(super) fn check(args: &CheckArgs, terminal: &Terminal) -> Result<Exit, Failu
     let tenants: Vec<_> = tenants.into_iter().collect();
     let tenant =
         if tenants.is_empty() { "the embedded stand-in".to_owned() } else { tenants.join(", ") };
+    prepare::check_supply(&checked, terminal)?;
     terminal.say(&format!(
         "{} {}: {} on {tenant}",
         terminal.paint(Style::Good, "sound"),
@@ -46,7 +49,6 @@ pub(super) fn check(args: &CheckArgs, terminal: &Terminal) -> Result<Exit, Failu
     if let Some(caution) = short_drain(&checked) {
         terminal.say(&format!("{} {caution}", terminal.paint(Style::Bad, "caution")));
     }
-    prepare::check_supply(&checked, terminal)?;
     if args.walk {
         super::runtime()?.block_on(walked(args, checked, terminal))
     } else {

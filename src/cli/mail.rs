@@ -7,6 +7,7 @@ use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
 use crate::base::secret::Secret;
 use crate::codes::settings::Source;
+use crate::management::mail_copy::{MailCopy, undo};
 use crate::management::mail_detour::{self, DetourError, Done};
 use crate::management::mail_settings::Smtp;
 use crate::profile::check::Checked;
@@ -44,7 +45,7 @@ pub(super) struct PointArgs {
     #[arg(long, value_name = "FILE")]
     save: PathBuf,
     /// Whom mails come from; default: `no-reply` at the profile's `identities.email_domain`
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = sender)]
     from: Option<String>,
 }
 
@@ -72,7 +73,10 @@ pub(super) fn mail(command: &MailCommand, terminal: &Terminal) -> Result<Exit, F
 async fn show(args: &ShowArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     let (checked, clock) = (read(&args.selection)?, Clock::system());
     let api = connect(&checked, &run_id(&clock), &clock).await?;
-    let setting = api.mail_settings().await.map_err(|error| failed(&DetourError::Unread(error)))?;
+    let setting = api.mail_settings().await.map_err(|error| {
+        let unread = DetourError::Unread(error);
+        failed(&unread, &args.selection)
+    })?;
     let back = match setting.obstacle() {
         None => "gander could put it back".to_owned(),
         Some(obstacle) => format!("gander could not put it back: {obstacle}"),
@@ -94,27 +98,42 @@ async fn point(args: &PointArgs, terminal: &Terminal) -> Result<Exit, Failure> {
         credentials: credentials(&checked),
         from: args.from.clone().unwrap_or_else(|| format!("no-reply@{domain}")),
     };
+    if to.credentials.is_none() {
+        terminal.say(&format!(
+            "{} PingOne wants a user name and a password of a mail server: set `codes.user` and `codes.password`, with \
+             `codes.source = \"smtp-sink\"`",
+            terminal.paint(Style::Bad, "caution")
+        ));
+    }
     let pointed = mail_detour::point(&api, &to, &args.save, &clock).await;
     let (save, good) = (args.save.display(), terminal.paint(Style::Good, "done"));
-    match pointed.map_err(|error| failed(&error))? {
-        Done::WasSo => terminal.say("mails go there already: nothing was changed, and nothing saved"),
+    match pointed.map_err(|error| failed(&error, &args.selection))? {
+        Done::WasSo => terminal.say(
+            "mails go to the same server already: nothing was changed, and nothing saved; user, password and sender were \
+             not compared",
+        ),
         Done::Changed => terminal.say(&format!(
-            "{good} mails of environment {} go to {}:{}; what was there is in {save}: `gander mail restore {save}` \
-             puts it back",
+            "{good} mails of environment {} go to {}:{}; what was there is in {save}: `{}` puts it back",
             api.environment_id(),
             to.host,
-            to.port
+            to.port,
+            undo(&args.save, &args.selection.typed())
         )),
     }
     Ok(Exit::Passed)
 }
 
 async fn restore(args: &RestoreArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+    if let Some(path) = args.selection.path().filter(|path| MailCopy::read(path).is_ok()) {
+        let what = format!("`{}` is what was saved, and no profile", path.display());
+        let remedy = "name it first: `gander mail restore FILE PROFILE`";
+        return Err(Failure::new(Exit::WrongInput, what, Some(remedy)));
+    }
     let (checked, clock) = (read(&args.selection)?, Clock::system());
     let api = connect(&checked, &run_id(&clock), &clock).await?;
     let restored = mail_detour::restore(&api, &args.file, args.force).await;
     let (file, good) = (args.file.display(), terminal.paint(Style::Good, "done"));
-    let said = match restored.map_err(|error| failed(&error))? {
+    let said = match restored.map_err(|error| failed(&error, &args.selection))? {
         Done::WasSo => "the mail setting is what it was before: nothing was changed".to_owned(),
         Done::Changed => format!("{good} the mail setting is what it was before, as {file} has it"),
     };
@@ -129,12 +148,29 @@ fn credentials(checked: &Checked) -> Option<(String, Secret)> {
     Some((credentials.user.clone(), credentials.password.clone()))
 }
 
-fn failed(error: &DetourError) -> Failure {
+/// A failure whose way out can be typed as it stands.
+fn failed(error: &DetourError, selection: &Selection) -> Failure {
     let exit = match error {
         DetourError::Copy(_) | DetourError::Foreign { .. } => Exit::WrongInput,
         _ => Exit::TenantNotUsable,
     };
-    Failure::of(exit, error)
+    let mut failure = Failure::of(exit, error);
+    let remedy = error.remedy_with(&selection.typed());
+    failure.complaints.iter_mut().for_each(|complaint| complaint.remedy.clone_from(&remedy));
+    failure
+}
+
+/// Whom mails come from: one address, without a name.
+fn sender(text: &str) -> Result<String, String> {
+    let wrong = || "write it as `NAME@DOMAIN`, such as `no-reply@example.com`".to_owned();
+    let (name, domain) = text.rsplit_once('@').ok_or_else(wrong)?;
+    let is_plain = |c: char| c.is_ascii_graphic() && !"@<>()[],;:\\\"".contains(c);
+    let is_name = !name.is_empty() && name.chars().all(is_plain);
+    let is_domain = domain.split('.').all(|label| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        !label.is_empty() && label.chars().all(is_plain)
+    });
+    if is_name && is_domain { Ok(text.to_owned()) } else { Err(wrong()) }
 }
 
 /// A server and its port; an address of IPv6 in brackets.
@@ -156,6 +192,16 @@ fn server(text: &str) -> Result<(String, u16), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sender_is_an_address() {
+        for text in ["no-reply@load.example.com", "a+b@x.test", "root@localhost"] {
+            assert_eq!(sender(text).as_deref(), Ok(text));
+        }
+        for text in ["nope", "a@", "@b", "a b@x.test", "A <a@x.test>", "a@@x.test", "a@x..test"] {
+            assert!(sender(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_server_has_a_name_and_a_port() {

@@ -16,6 +16,7 @@ use crate::base::random::Seed;
 use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::base::secret::Secret;
 use crate::base::units::Rate;
+use crate::base::word::word;
 use crate::codes::office::Office;
 use crate::codes::reach::Reach;
 use crate::codes::{CodeSource, Pickup, SourceError};
@@ -31,7 +32,7 @@ use crate::run::resume::Continued;
 use crate::run::stage::{self, Opened, StageError, Wishes};
 use crate::standin::Ready;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The profile that `run` and `check` use when none is named.
@@ -85,6 +86,22 @@ impl Selection {
         other
     }
 
+    /// The same selection once more, as it is typed behind a command.
+    pub(super) fn typed(&self) -> String {
+        let profile = self.profile.iter().map(|path| path.display().to_string());
+        let sets = self.sets.iter().flat_map(|set| ["--set".to_owned(), set.clone()]);
+        let meant = [("--acknowledge", &self.acknowledge), ("--environment", &self.environment)];
+        let meant = meant.into_iter().filter_map(|(flag, value)| Some((flag, value.clone()?)));
+        let meant = meant.flat_map(|(flag, value)| [flag.to_owned(), value]);
+        let words: Vec<_> = profile.chain(sets).chain(meant).map(|it| word(&it)).collect();
+        words.join(" ")
+    }
+
+    /// The profile's file, if one was named.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.profile.as_deref()
+    }
+
     /// Whether a profile was named.
     pub(super) const fn is_named(&self) -> bool {
         self.profile.is_some()
@@ -104,7 +121,10 @@ pub(super) fn read(selection: &Selection, flags: Flags) -> Result<Checked, Failu
 }
 
 /// The same for a command that calls nothing: nobody has to have been asked yet.
-pub(super) fn read_to_announce(selection: &Selection, flags: Flags) -> Result<Checked, Failure> {
+pub(super) fn read_to_call_nothing(
+    selection: &Selection,
+    flags: Flags,
+) -> Result<Checked, Failure> {
     read_as(QUICKSTART, selection, flags, true)
 }
 

@@ -7,6 +7,7 @@ use super::terminal::Terminal;
 use super::watch;
 use crate::base::document::Table;
 use crate::base::random::Seed;
+use crate::base::word::word;
 use crate::profile::check::Checked;
 use crate::result::run_dir::{RUN, RunDir, RunDirError};
 use crate::result::summary::Verdict;
@@ -202,7 +203,8 @@ fn told(runs: &[Ended], times: u16) -> String {
             let _ = writeln!(text, "  {:>3}  {reason}", "");
         }
     }
-    let whole = runs.iter().filter(|run| run.is_whole()).map(|run| shell_word(&run.path));
+    let whole =
+        runs.iter().filter(|run| run.is_whole()).map(|run| word(&run.path.display().to_string()));
     let whole: Vec<String> = whole.collect();
     if whole.len() < 2 {
         text.push_str(
@@ -217,16 +219,6 @@ fn told(runs: &[Ended], times: u16) -> String {
          To judge two other runs by how much these differ:\n  gander compare BASELINE CANDIDATE --spread {whole}\n"
     );
     text
-}
-
-/// A path as a shell takes it for one word.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./+:@%=,".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -28,6 +28,9 @@ pub fn write(script: &Script, remarks: &[String]) -> String {
     if let Some(answers) = script.answers {
         put(&mut text, format_args!("answers = {answers}"));
     }
+    if let Some(mails) = script.mails {
+        put(&mut text, format_args!("mails = {mails}"));
+    }
     if !script.input.is_empty() {
         put(&mut text, format_args!("\n[input]"));
         for (key, value) in script.input.entries_in_toml() {
@@ -289,6 +292,7 @@ mod tests {
                 goal,
                 account: Some(AccountState::Ok),
                 answers: None,
+                mails: None,
                 rules,
                 ends: token.into_iter().chain(ends).collect(),
             }

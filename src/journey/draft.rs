@@ -199,6 +199,7 @@ impl Draft {
                 || (maker.is_none() && self.starts_with(Variable::PersonaEmail)),
             input: self.input.clone(),
             answers: None,
+            mails: None,
             rules,
             ends,
         })

@@ -69,6 +69,9 @@ struct Journey {
     start_creates_account: Option<bool>,
     /// How many forms an iteration answers, for what a load will cost; by default each rule counts once.
     answers: Option<u64>,
+    /// How many mails an iteration has sent, for what a load will cost; by default one for each rule that
+    /// `sends_code`.
+    mails: Option<u64>,
     /// Answers to forms.
     rule: Option<Vec<Rule>>,
     /// Calls after the flow, in order.

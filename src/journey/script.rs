@@ -29,6 +29,8 @@ pub struct Script {
     /// How many forms an iteration answers, as far as its author knows: for what a load will cost, which is told
     /// before any flow was met.
     pub answers: Option<u64>,
+    /// How many mails an iteration has sent, as far as its author knows: for what a load will cost.
+    pub mails: Option<u64>,
     /// Answers, tried in order.
     pub rules: Vec<Rule>,
     /// What happens after the flow.
@@ -180,6 +182,7 @@ impl Script {
         }
         let start_creates_account = section.flag("start_creates_account").unwrap_or(false);
         let answers = section.count("answers");
+        let mails = section.count("mails");
         let rules: Vec<_> = section.sections("rule").into_iter().filter_map(Rule::read).collect();
         let mut ends = Vec::new();
         for mut end in section.sections("end") {
@@ -203,6 +206,7 @@ impl Script {
             input: given.unwrap_or_default(),
             start_creates_account,
             answers,
+            mails,
             rules,
             ends,
         };

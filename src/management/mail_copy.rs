@@ -2,6 +2,7 @@
 
 use super::mail_settings::{MailSettings, Obstacle, Smtp, Way};
 use crate::base::remedy::Remedy;
+use crate::base::word::word;
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -39,6 +40,9 @@ pub enum MailCopyError {
     /// There is something of that name.
     #[error("`{}` is there already", path.display())]
     Exists { path: PathBuf },
+    /// There is none to be read.
+    #[error("there is no `{}`", path.display())]
+    Missing { path: PathBuf },
     /// It cannot be written or read.
     #[error("`{}` cannot be used", path.display())]
     Unusable {
@@ -51,17 +55,34 @@ pub enum MailCopyError {
     NoCopy { path: PathBuf },
 }
 
+/// The command that puts a copy back, with the profile as it is typed.
+pub fn undo(copy: &Path, profile: &str) -> String {
+    format!("gander mail restore {} {profile}", word(&copy.display().to_string()))
+}
+
+impl MailCopyError {
+    /// What to do, where the profile is typed so.
+    pub fn remedy_with(&self, profile: &str) -> String {
+        match self {
+            Self::Exists { path } => format!(
+                "if it is a copy of what was there, put that back first (`{}`); else name another file",
+                undo(path, profile)
+            ),
+            Self::Unusable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "make its folder first, or name another file".to_owned()
+            }
+            Self::Unusable { .. } => "make room and rights where it is".to_owned(),
+            Self::Missing { .. } | Self::NoCopy { .. } => {
+                "name the file that `gander mail point --save` wrote, and the profile after it"
+                    .to_owned()
+            }
+        }
+    }
+}
+
 impl Remedy for MailCopyError {
     fn remedy(&self) -> Option<String> {
-        Some(match self {
-            Self::Exists { path } => format!(
-                "if it is a copy of what was there, put that back first (`gander mail restore {}`); else name \
-                 another file",
-                path.display()
-            ),
-            Self::Unusable { .. } => "make room and rights where it is".to_owned(),
-            Self::NoCopy { .. } => "name the file that `gander mail point --save` wrote".to_owned(),
-        })
+        Some(self.remedy_with("PROFILE"))
     }
 }
 
@@ -124,9 +145,12 @@ impl MailCopy {
     /// Reads one back.
     pub fn read(path: &Path) -> Result<Self, MailCopyError> {
         let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(LONGEST).read_to_end(&mut bytes))
-            .map_err(|source| MailCopyError::Unusable { path: path.to_owned(), source })?;
+        File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)).map_err(
+            |source| match source.kind() {
+                io::ErrorKind::NotFound => MailCopyError::Missing { path: path.to_owned() },
+                _ => MailCopyError::Unusable { path: path.to_owned(), source },
+            },
+        )?;
         let copy: Option<Self> = serde_json::from_slice(&bytes).ok();
         copy.filter(|copy| {
             copy.what == WHAT && copy.setting.is_object() && copy.setting().obstacle().is_none()
@@ -165,6 +189,17 @@ mod tests {
             assert_eq!((&back, back.setting().body()), (&copy, setting));
             assert_eq!(back.instead(), Way::Smtp { host: "sink.test".into(), port: 25 });
         }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_said_to_be_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone/a.json");
+        let error = MailCopy::read(&gone).unwrap_err();
+        assert!(matches!(error, MailCopyError::Missing { .. }), "{error}");
+        assert!(error.remedy().unwrap().contains("`gander mail point --save` wrote"));
+        let error = copy(json!({})).unwrap().write(&gone).unwrap_err();
+        assert_eq!(error.remedy().unwrap(), "make its folder first, or name another file");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::api::Api;
 use super::error::ManagementError;
-use super::mail_copy::{MailCopy, MailCopyError};
+use super::mail_copy::{MailCopy, MailCopyError, undo};
 use super::mail_settings::{MailSettings, Obstacle, Smtp, Way};
 use crate::base::clock::{Clock, Utc};
 use crate::base::remedy::Remedy;
@@ -55,14 +55,12 @@ pub enum DetourError {
     Changed { way: Way },
 }
 
-impl Remedy for DetourError {
-    fn remedy(&self) -> Option<String> {
-        let back = |copy: &Path| {
-            format!("`gander mail restore {}` puts back what was there", copy.display())
-        };
+impl DetourError {
+    /// What to do, where the profile is typed so.
+    pub fn remedy_with(&self, profile: &str) -> Option<String> {
         Some(match self {
             Self::Unread(source) => return source.remedy(),
-            Self::Copy(error) => return error.remedy(),
+            Self::Copy(error) => error.remedy_with(profile),
             Self::NotRestorable { .. } => {
                 "change it in the console, where whoever knows its secrets can change it back; or use an \
                  environment that sends by the platform's own service"
@@ -73,7 +71,9 @@ impl Remedy for DetourError {
                               `[codes]` `source = \"smtp-sink\"`";
                 return source.remedy().or_else(|| Some(remedy.to_owned()));
             }
-            Self::Unsure { copy, .. } | Self::NotKept { copy, .. } => back(copy),
+            Self::Unsure { copy, .. } | Self::NotKept { copy, .. } => {
+                format!("`{}` puts back what was there", undo(copy, profile))
+            }
             Self::Foreign { of, .. } => {
                 format!("use a profile whose `tenant.environment_id` is `{of}`")
             }
@@ -81,6 +81,12 @@ impl Remedy for DetourError {
                 "ask whoever set it; `--force` puts back all the same what was there before".to_owned()
             }
         })
+    }
+}
+
+impl Remedy for DetourError {
+    fn remedy(&self) -> Option<String> {
+        self.remedy_with("PROFILE")
     }
 }
 

@@ -423,6 +423,14 @@ impl Checked {
                 );
                 continue;
             };
+            if let Some(other) = typed.acknowledge.filter(|other| other != case) {
+                problems.note(
+                    tenant.place.as_ref(),
+                    format!("{} is not this machine, and another support case was typed, `{other}`, than `tenant.acknowledge` has, `{case}`", tenant.auth_url),
+                    Some(format!("type `--acknowledge {case} --environment {name}`, or put the right number into the profile")),
+                );
+                continue;
+            }
             let is_typed =
                 typed.acknowledge == Some(case) && typed.environment == Some(name.as_str());
             if !is_typed || name.trim().is_empty() {
@@ -578,6 +586,14 @@ mod tests {
         assert_eq!(problems_of(&text, TYPED), "");
         let said = problems_of(&text, Typed::default());
         assert_eq!(said.matches("is not this machine").count(), 2, "one for each table: {said}");
+    }
+
+    #[test]
+    fn another_support_case_than_that_of_the_profile_is_said_to_be_another() {
+        let text = format!("{OUTSIDE}[accounts]\ncount = 1\n");
+        let said = problems_of(&text, Typed { acknowledge: Some("C"), ..TYPED });
+        insta::assert_snapshot!(said, @"p.toml:3:1 https://auth.example.com is not this machine, and another support case was typed, `C`, than `tenant.acknowledge` has, `C1` (type `--acknowledge C1 --environment one`, or put the right number into the profile)");
+        assert_eq!(problems_of(&text, TYPED), "");
     }
 
     #[test]

@@ -153,13 +153,14 @@ pub(super) fn footprint(script: &Script, share: f64) -> Footprint {
     let creates =
         script.start_creates_account || script.rules.iter().any(|rule| rule.creates_account);
     let sending = script.rules.iter().filter(|rule| rule.sends_code).count();
+    let mails = script.mails.unwrap_or(sending as u64);
     Footprint {
         journey: script.name.clone(),
         share,
         calls,
         is_told: script.answers.is_some(),
         creates: f64::from(u8::from(creates)),
-        mails: sending as f64,
+        mails: mails as f64,
         account: script.account.map(|state| state.name()),
     }
 }

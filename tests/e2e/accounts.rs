@@ -420,17 +420,28 @@ fn mails_of_an_environment_are_led_to_a_sink_and_back() {
     let to = ["mail", "point", &profile, "--to", "sink.example.com:2525", "--save", "before.json"];
     let ended = gander(&to);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stderr.contains("`gander mail restore before.json`"), "{}", ended.stderr);
+    // What it says can be typed as it stands.
+    let undo = format!("`gander mail restore before.json {profile}` puts it back");
+    assert!(ended.stderr.contains(&undo), "{}", ended.stderr);
     let ended = gander(&["mail", "show", &profile]);
     assert!(ended.stdout.contains("the SMTP server sink.example.com:2525"), "{}", ended.stdout);
     assert!(ended.stderr.contains("could not put it back"), "{}", ended.stderr);
     // Again nothing is changed; elsewhere it is refused, because what is there could not be put back.
     let ended = gander(&to);
     assert!(ended.code == 0 && ended.stderr.contains("nothing was changed"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("sender were not compared"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("caution"), "both are in the profile: {}", ended.stderr);
+    let bare = lab.file("bare.toml", &format!("{}{QUIET}", tenant.profile()));
+    let ended = gander(&["mail", "point", &bare, "--to", to[4], "--save", "c.json"]);
+    assert!(ended.stderr.contains("a user name and a password"), "{}", ended.stderr);
     let other = ["mail", "point", &profile, "--to", "other.example.com:25", "--save", "b.json"];
     let ended = gander(&other);
     assert_eq!((ended.code, lab.path("b.json").exists()), (3, false), "{}", ended.stderr);
     assert!(ended.stderr.contains("nobody can read that"), "{}", ended.stderr);
+    let ended = gander(&["mail", "restore", &profile, "before.json"]);
+    assert!(ended.code == 2 && ended.stderr.contains("FILE PROFILE"), "{}", ended.stderr);
+    let ended = gander(&["mail", "restore", "gone.json", &profile]);
+    assert!(ended.code == 2 && ended.stderr.contains("no `gone.json`"), "{}", ended.stderr);
     for _ in 0..2 {
         let ended = gander(&["mail", "restore", "before.json", &profile]);
         assert_eq!(ended.code, 0, "{}", ended.stderr);

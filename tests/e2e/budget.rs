@@ -82,24 +82,52 @@ fn a_load_beyond_the_licence_is_refused_before_anything_is_begun() {
         let ended = lab.run(&[command, &profile]);
         assert_eq!(ended.code, 2, "{}", ended.stderr);
         assert!(ended.stderr.contains("up to 5.62/s of iterations fit"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("sound"), "what is refused is not sound: {}", ended.stderr);
         assert!(!lab.path("reports").exists(), "something was begun");
     }
 }
 
+/// What a journey says of itself.
+struct Said {
+    answers: f64,
+    mails: f64,
+    /// The rules whose requests have mails sent.
+    senders: Vec<String>,
+}
+
+impl Said {
+    fn read(file: &str) -> Self {
+        let number = |key| file.lines().find_map(|line| line.strip_prefix(key));
+        let is_sender = |rule: &&str| {
+            let says = |line| rule.lines().any(|it| it == line);
+            says("sends_code = true")
+                || says("creates_account = true") && !says("sends_code = false")
+        };
+        let name = |rule: &str| {
+            let name = rule.lines().find_map(|line| line.strip_prefix("name = "));
+            name.expect("a name").trim_matches('"').to_owned()
+        };
+        let senders: Vec<_> = file.split("[[rule]]").skip(1).filter(is_sender).map(name).collect();
+        let mails = number("mails = ");
+        assert!(senders.is_empty() || mails.is_some(), "no number of mails: {file}");
+        Self {
+            answers: number("answers = ").expect("a number of answers").parse().expect("a number"),
+            mails: mails.map_or(0.0, |mails| mails.parse().expect("a number")),
+            senders,
+        }
+    }
+}
+
 #[test]
-fn every_built_in_journey_answers_as_many_forms_as_it_says() {
+fn every_built_in_journey_answers_as_many_forms_and_has_as_many_mails_sent_as_it_says() {
     let lab = Lab::new();
     let listed = lab.run(&["journeys", "list", "--json"]);
     let listed: Value = serde_json::from_str(&listed.stdout).expect("JSON");
     let names = listed.as_array().expect("a list").iter().filter_map(|of| of["name"].as_str());
     let names: Vec<_> = names.collect();
-    let said: BTreeMap<_, f64> = names
+    let said: BTreeMap<_, Said> = names
         .iter()
-        .map(|name| {
-            let file = lab.run(&["journeys", "show", name]).stdout;
-            let answers = file.lines().find_map(|line| line.strip_prefix("answers = "));
-            (*name, answers.expect("a number of answers").parse().expect("a number"))
-        })
+        .map(|name| (*name, Said::read(&lab.run(&["journeys", "show", name]).stdout)))
         .collect();
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let profile = root.join("profiles/every-journey.toml");
@@ -129,13 +157,23 @@ fn every_built_in_journey_answers_as_many_forms_as_it_says() {
         };
         let iterations: f64 =
             of(&summary["journeys"]).iter().map(|row| number(&row["completed"])).sum();
-        let answers = of(&summary["steps"]).into_iter().filter(|row| row["event"] != "");
-        let answers: f64 = answers.map(|row| number(&row["samples"])).sum();
+        let answers = || of(&summary["steps"]).into_iter().filter(|row| row["event"] != "");
+        let mails =
+            answers().filter(|row| said.senders.iter().any(|rule| row["step"] == rule.as_str()));
+        let answers: f64 = answers().map(|row| number(&row["samples"])).sum();
+        let mails: f64 = mails.map(|row| number(&row["samples"])).sum();
         assert!(iterations > 0.0, "`{name}` was not met");
         assert!(
-            (answers / iterations - said).abs() < 1e-9,
-            "`{name}`: {} answers, not {said}",
-            answers / iterations
+            (answers / iterations - said.answers).abs() < 1e-9,
+            "`{name}`: {} answers, not {}",
+            answers / iterations,
+            said.answers
+        );
+        assert!(
+            (mails / iterations - said.mails).abs() < 1e-9,
+            "`{name}`: {} mails, not {}",
+            mails / iterations,
+            said.mails
         );
     }
 }

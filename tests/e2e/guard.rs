@@ -31,8 +31,17 @@ fn a_public_host_is_refused_unless_the_case_and_environment_are_typed() {
         assert!(ended.stderr.contains("is not this machine"), "{}", ended.stderr);
         assert!(!lab.path("reports").exists(), "something was begun");
     }
-    let ended = lab.run(&["check", &announced, "--acknowledge", "CASE-7", "--environment", "env"]);
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let other = ["check", &announced, "--walk", "--acknowledge", "CASE", "--environment", "env"];
+    let said = lab.run(&other).stderr;
+    assert!(said.contains("another support case was typed, `CASE`"), "{said}");
+    // Without a walk nothing is called, so nothing has to be typed.
+    let typed = ["--acknowledge", "CASE-7", "--environment", "env"];
+    for profile in [&bare, &announced] {
+        for typed in [&typed[..], &[]] {
+            let ended = lab.run(&[&["check", profile.as_str()], typed].concat());
+            assert_eq!(ended.code, 0, "{}", ended.stderr);
+        }
+    }
 }
 
 /// Answers every request on a new loopback port with one body, and counts connections.
