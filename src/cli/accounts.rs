@@ -143,9 +143,7 @@ pub(super) fn found_as_csv(accounts: &[Account]) -> Result<String, Failure> {
     csv_by(|bytes| roster::write_found(accounts, bytes))
 }
 
-fn csv_by(
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), RosterError>,
-) -> Result<String, Failure> {
+fn csv_by(write: impl FnOnce(&mut Vec<u8>) -> Result<(), RosterError>) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     write(&mut bytes)
         .map_err(|error| Failure::new(Exit::Bug, error.to_string(), error.remedy().as_deref()))?;

@@ -10,6 +10,7 @@ use crate::report::console::{self, About};
 use crate::report::{FORMATS, Format, Render, RenderError};
 use crate::result::capacity::SearchDir;
 use crate::result::run_dir::{REPORT, RunDir, RunRecord, TIMELINE};
+use crate::run::ledger_file::{self, LEDGER};
 use crate::run::summarise::{dossier, of_directory};
 use std::path::PathBuf;
 
@@ -128,6 +129,16 @@ pub(super) fn about(record: &RunRecord, dir: &RunDir) -> About {
     About {
         directory: Some(dir.path().display().to_string()),
         report: page.map(|page| page.display().to_string()),
+        remaining: remaining(record, dir),
         ..About::from(record)
     }
+}
+
+/// Accounts that are on the run's own ledger, and what removes them. Those of the embedded stand-in went with it.
+fn remaining(record: &RunRecord, dir: &RunDir) -> Option<(usize, String)> {
+    record.plan.get("tenant")?;
+    let path = dir.file(LEDGER);
+    let accounts = ledger_file::read(&path).ok()?.accounts.len();
+    let command = format!("gander accounts clean-up PROFILE --ledger {}", path.display());
+    (accounts > 0).then_some((accounts, command))
 }

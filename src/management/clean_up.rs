@@ -200,11 +200,7 @@ impl<W: Write + Send + 'static> Remover<W> {
     ///
     /// What is not found is looked for once more some seconds later: what was made a moment ago may not be
     /// there at once. What is not found then either is taken for gone only where nothing speaks against it.
-    pub async fn remove(
-        self: &Arc<Self>,
-        accounts: Vec<Account>,
-        done: impl FnMut(),
-    ) -> CleanUp {
+    pub async fn remove(self: &Arc<Self>, accounts: Vec<Account>, done: impl FnMut()) -> CleanUp {
         self.remove_until(accounts, done, || false).await
     }
 
@@ -230,7 +226,8 @@ impl<W: Write + Send + 'static> Remover<W> {
                     account.id = present.id_of(account).map(str::to_owned);
                 }
             }
-            let Some(absent) = self.delete_all(waiting, &mut result, (&mut done, &is_enough)).await else {
+            let Some(absent) = self.delete_all(waiting, &mut result, (&mut done, &is_enough)).await
+            else {
                 return result;
             };
             if absent.is_empty() {

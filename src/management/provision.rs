@@ -71,10 +71,7 @@ impl<W: Write + Send + 'static> Keeper<W> {
         let mut accounts: Vec<Account> = Vec::new();
         let mut stopped_by = None;
         loop {
-            while stopped_by.is_none()
-                && !is_enough()
-                && working.len() < self.concurrency.max(1)
-            {
+            while stopped_by.is_none() && !is_enough() && working.len() < self.concurrency.max(1) {
                 let Some(account) = waiting.next() else { break };
                 let (keeper, order) = (self.clone(), order.clone());
                 working.spawn(async move { keeper.make(&order, account).await });

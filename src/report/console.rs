@@ -28,6 +28,8 @@ pub struct About {
     pub directory: Option<String>,
     /// The report page in it, if there is one.
     pub report: Option<String>,
+    /// Accounts that the run made and that may still be there, and what removes them.
+    pub remaining: Option<(usize, String)>,
     /// Whether a person ended the run before its time.
     pub interrupted: bool,
 }
@@ -41,6 +43,7 @@ impl From<&RunRecord> for About {
             seed: Some(record.seed.clone()),
             directory: None,
             report: None,
+            remaining: None,
             interrupted: record.interrupted,
         }
     }
@@ -257,6 +260,11 @@ impl Page {
             }
             None => self.line(Style::Plain, &format!("  {directory}")),
         }
+        if let Some((accounts, command)) = &about.remaining {
+            let text = format!("{accounts} accounts that the run made remain; this removes them:");
+            self.paragraph(2, Style::Plain, &text);
+            self.line(Style::Hint, &format!("    {}", clean(command)));
+        }
         if summary.capabilities.iter().any(|row| !row.faults.is_empty()) {
             self.paragraph(
                 2,
@@ -305,6 +313,7 @@ mod tests {
 
     fn about() -> About {
         About {
+            remaining: None,
             load: Some("20 users".to_owned()),
             tenant: Some("stand-in".to_owned()),
             seed: Some("42".to_owned()),
@@ -580,6 +589,15 @@ mod tests {
           the same again as json, csv, csv-timeline, markdown, junit, hgrm, html:
             gander report reports/20261121-183441-k3f9 --format json
         ");
+    }
+
+    #[test]
+    fn accounts_that_remain_are_told_with_what_removes_them() {
+        let command = "gander accounts clean-up PROFILE --ledger reports/r/ledger.jsonl";
+        let about = About { remaining: Some((20, command.to_owned())), ..about() };
+        let text = render(&specimen::failing(), &about, 100, Paint::Plain);
+        let told = "  20 accounts that the run made remain; this removes them:\n    gander accounts clean-up PROFILE";
+        assert!(text.contains(told), "{text}");
     }
 
     #[test]

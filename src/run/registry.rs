@@ -183,7 +183,6 @@ pub async fn provision(
     let keeper =
         Keeper { api, ledger: ledger.clone(), key: wanted.key, clock, concurrency: AT_ONCE };
     let keeper = Arc::new(keeper);
-    let making =
-        keeper.provision_until(&order, |_| making.made_one(), || making.is_halted());
+    let making = keeper.provision_until(&order, |_| making.made_one(), || making.is_halted());
     Ok(ledger_file::synced(&ledger, making).await)
 }

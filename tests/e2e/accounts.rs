@@ -1,7 +1,7 @@
 //! Accounts outside of any run: made, listed and removed, and nobody else's touched.
 
-use crate::lab::Lab;
-use crate::run::after_intervals;
+use crate::lab::{Ended, Lab};
+use crate::run::{after_intervals, signal};
 use crate::tenant::Tenant;
 use gander::standin::directory::{Profile, User};
 use std::process::Stdio;
@@ -36,7 +36,11 @@ fn accounts_are_provisioned_under_a_tag_listed_and_cleaned_up() {
     let ended = tenant
         .gander(&lab, &[&make[..], &["spring", "--population", "Load", "--out", "a.csv"]].concat());
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    for part in ["making 5 identities in environment", "population Load", "done 5 accounts made, tag with its prefix load-spring"] {
+    for part in [
+        "making 5 identities in environment",
+        "population Load",
+        "done 5 accounts made, tag with its prefix load-spring",
+    ] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
     let csv = std::fs::read_to_string(lab.path("a.csv")).expect("a file");
@@ -99,6 +103,49 @@ fn accounts_are_provisioned_under_a_tag_listed_and_cleaned_up() {
     let ended = tenant.gander(&lab, &["accounts", "clean-up", &profile, "--tag", "load"]);
     assert_eq!((ended.code, users(&tenant)), (0, 1), "{}", ended.stderr);
     assert!(tenant.directory().is_taken("gander-jane"));
+}
+
+/// A command at a slow tenant, interrupted once so many users are left or there.
+fn interrupted(
+    (lab, tenant): (&Lab, &Tenant),
+    arguments: &[&str],
+    is_time: impl Fn(usize) -> bool,
+) -> Ended {
+    let mut command = lab.command(arguments);
+    command.args(["--set", "tenant.worker.rate=20/s"]);
+    command.env("WORKER_SECRET", tenant.worker_secret());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = child.spawn().expect("a binary that starts");
+    while !is_time(users(tenant)) {
+        std::thread::yield_now();
+    }
+    signal(child.id(), "INT");
+    Ended::of(child.wait_with_output().expect("an end"))
+}
+
+#[test]
+fn an_interrupt_leaves_no_account_untold_and_says_how_to_go_on() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    let make = ["accounts", "provision", &profile, "-c", "400", "--tag", "t", "--out", "a.csv"];
+    let ended = interrupted((&lab, &tenant), &make, |users| users > 10);
+    let made = users(&tenant);
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
+    assert!((11..400).contains(&made), "{made}");
+    let csv = std::fs::read_to_string(lab.path("a.csv")).expect("a file");
+    assert_eq!(csv.lines().count(), made + 1, "{}", ended.stderr);
+    let clean = format!("`gander accounts clean-up {profile} --ledger reports/t/ledger.jsonl`");
+    for part in [&format!("stopped: {made} of 400 accounts"), &clean] {
+        assert!(ended.stderr.contains(part.as_str()), "{part}: {}", ended.stderr);
+    }
+
+    let clean = ["accounts", "clean-up", &profile, "--run", "t"];
+    let ended = interrupted((&lab, &tenant), &clean, |users| users < made);
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("{profile} --run t` goes on")), "{}", ended.stderr);
+    let left = users(&tenant);
+    let ended = tenant.gander(&lab, &clean);
+    assert_eq!((ended.code, users(&tenant)), (0, 0), "{left}: {}", ended.stderr);
 }
 
 #[test]

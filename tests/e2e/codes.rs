@@ -2,6 +2,7 @@
 //! them the way that the profile says.
 
 use crate::lab::{Ended, Lab};
+use crate::tenant::Tenant;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
@@ -83,6 +84,23 @@ fn a_mailbox_that_does_not_answer_is_known_before_anybody_waits() {
         assert_eq!(ended.code, 3, "{}", ended.stderr);
         assert!(ended.stderr.contains("does not accept connections"), "{}", ended.stderr);
         assert!(ended.stderr.contains("codes."), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_sink_that_nobody_finds_and_a_drain_shorter_than_a_wait_are_told() {
+    let journeys =
+        "[codes]\nuser = \"t\"\npassword = \"${PW}\"\ntimeout = \"1s\"\n[journeys]\nregister = 1\n";
+    let lab = Lab::new();
+    let tenant = Tenant::start("");
+    let text = format!("{}{journeys}[workload]\ndrain = \"500ms\"\n", tenant.profile());
+    let profile = lab.file("p.toml", &text);
+    let mut command = lab.command(&["check", &profile, "--walk"]);
+    command.envs(SECRETS.iter().copied()).env("WORKER_SECRET", tenant.worker_secret());
+    let ended = Ended::of(command.output().expect("a binary that starts"));
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    for part in ["nobody connected to 127.0.0.1:", "`workload.drain` longer", "user and password"] {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
 }
 
