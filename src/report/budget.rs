@@ -28,10 +28,8 @@ pub fn render(budget: &Budget, columns: usize, paint: Paint) -> String {
     if let Some(before) = &budget.before {
         text.push_str(&groups("Accounts registering before the load", before, (columns, paint)));
         if let Some((row, at)) = before.first_refusal() {
-            let (at, group) = (figures::seconds(at), row.group);
-            let line = format!(
-                "the first 429 is to be expected {at} after the first of them, in `{group}`"
-            );
+            let (at, group) = (figures::after(at, "the first of them"), row.group);
+            let line = format!("the first 429 is to be expected {at}, in `{group}`");
             let _ = writeln!(text, "  {}", paint.apply(Style::Bad, &line));
         }
     }
@@ -79,8 +77,8 @@ pub fn notes(budget: &Budget) -> Vec<String> {
 pub fn forecast(budget: &Budget) -> Option<String> {
     let (row, at) = budget.first_refusal()?;
     Some(format!(
-        "the first 429 is to be expected {} after the start, in `{}`",
-        figures::seconds(at),
+        "the first 429 is to be expected {}, in `{}`",
+        figures::after(at, "the start"),
         row.group
     ))
 }
@@ -255,6 +253,14 @@ mod tests {
         ] {
             assert!(text.contains(said), "{said}: {text}");
         }
+    }
+
+    #[test]
+    fn what_is_to_be_expected_within_a_second_comes_at_once() {
+        let mut soon = row(START, Some(1.0), Fit::Exceeds);
+        soon.first_refusal_s = Some(0.0007);
+        let line = forecast(&Budget { rows: vec![soon], ..budget() }).unwrap();
+        assert_eq!(line, "the first 429 is to be expected at once, in `davinci-start`");
     }
 
     #[test]
