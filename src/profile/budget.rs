@@ -489,7 +489,7 @@ mod tests {
         let cost = checked(&with("1/s")).budget().cost;
         assert_eq!((cost.identities(), cost.mails), (Some(5000.0), Some(5000.0)));
         assert_eq!(told(&with("1/s")), "");
-        insta::assert_snapshot!(told(&with("200/s")), @"true while accounts register before the load: 800/s in rate group `davinci-execution` at the peak are more than may be used: 35/s of the licence's 100/s; the first call would be turned down after 45.8 ms (lower `accounts.rate` to 6.56/s at most, and `limits.exceed = true` runs it all the same)");
+        insta::assert_snapshot!(told(&with("200/s")), @"true while accounts register before the load: 800/s in rate group `davinci-execution` at the peak are more than may be used: 35/s of the licence's 100/s; the first call would be turned down at once (lower `accounts.rate` to 6.56/s at most, and `limits.exceed = true` runs it all the same)");
     }
 
     #[test]
