@@ -48,6 +48,14 @@ pub fn seconds(seconds: f64) -> String {
     if is_shown(us) { in_unit(us, TIME_UNITS) } else { NONE.to_owned() }
 }
 
+/// When something is to be expected: below a second nobody can tell it from now.
+pub fn after(seconds_from_now: f64, of: &str) -> String {
+    if seconds_from_now < 1.0 {
+        return "at once".to_owned();
+    }
+    format!("{} after {of}", seconds(seconds_from_now))
+}
+
 /// A time on the clock of the run: `0:20`, `1:02:03`. Parts of a second are left out.
 pub fn clock(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();

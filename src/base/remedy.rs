@@ -12,6 +12,13 @@ pub trait Remedy: std::error::Error {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Listing(Vec<String>);
 
+impl Listing {
+    /// One of two words, for a single name or for several: its verb for instance.
+    pub const fn word(&self, one: &'static str, several: &'static str) -> &'static str {
+        if self.0.len() == 1 { one } else { several }
+    }
+}
+
 impl<S: Into<String>> FromIterator<S> for Listing {
     fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Self {
         Self(names.into_iter().map(Into::into).collect())

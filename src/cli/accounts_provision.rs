@@ -16,6 +16,7 @@ use crate::run::ledger_file::{self, LEDGER};
 use crate::run::making::Making;
 use crate::run::registry::{self, Wanted};
 use crate::run::stage::run_id;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ pub(super) struct ProvisionArgs {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     count: u64,
     /// What they are kept for: ok, victim (may be locked by wrong passwords), must-change, locked
-    #[arg(long, default_value = "ok", value_parser = state)]
+    #[arg(long, default_value = "ok", value_parser = states())]
     state: AccountState,
     /// Population that they are made in, made if there is none of that name; default: that of the profile
     #[arg(long, value_name = "NAME")]
@@ -48,9 +49,10 @@ pub(super) struct ProvisionArgs {
     reports: PathBuf,
 }
 
-fn state(text: &str) -> Result<AccountState, String> {
-    AccountState::named(text)
-        .ok_or_else(|| format!("choose one of {}", STATES.map(AccountState::name).join(", ")))
+/// The words for a state, which shells complete.
+fn states() -> impl TypedValueParser<Value = AccountState> {
+    let words = PossibleValuesParser::new(STATES.map(AccountState::name));
+    words.try_map(|word| AccountState::named(&word).ok_or("no such state"))
 }
 
 pub(super) fn provision(args: &ProvisionArgs, terminal: &Terminal) -> Result<Exit, Failure> {
@@ -124,9 +126,13 @@ async fn make(
     let profile = &checked.profile;
     let population = args.population.clone().unwrap_or_else(|| profile.accounts.population.clone());
     terminal.say(&format!(
-        "{} {} identities in environment {}, population {population}, tag {tag}{}",
+        "{} {} in environment {}, population {population}, tag {tag}{}",
         terminal.paint(Style::Strong, "making"),
-        args.count,
+        if args.count == 1 {
+            "1 identity".to_owned()
+        } else {
+            format!("{} identities", args.count)
+        },
         api.environment_id(),
         pace(api.rate_per_s(), args.count)
     ));

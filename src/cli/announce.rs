@@ -4,7 +4,7 @@ use super::exit::{Exit, Failure};
 use super::prepare::{self, Selection};
 use super::terminal::{Style, Terminal};
 use crate::analysis::budget::judge::Budget;
-use crate::base::clock::{Utc, moment};
+use crate::base::clock::{Clock, Utc, moment};
 use crate::base::units::{Rate, Span};
 use crate::journey::script::Script;
 use crate::profile::accounts::AccountSource;
@@ -13,10 +13,16 @@ use crate::profile::document::Variant;
 use crate::profile::load::Flags;
 use crate::profile::tenant::Tenant;
 use crate::report::announce::{Announcement, TO_FILL_IN, journey};
+use crate::workload::schedule::Arrivals;
 use crate::workload::settings::{Model, Settings};
 use crate::workload::shape::Shape;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
+
+/// The parts of the sheet that flags fill in.
+const FLAGS: &[(&str, &str)] =
+    &[("source addresses", "--source"), ("window", "--at"), ("contacts", "--contact")];
 
 /// Write the sheet that a tenant's owner or its support wants to see before a load test.
 #[derive(Debug, clap::Args)]
@@ -27,13 +33,13 @@ pub(super) struct AnnounceArgs {
     #[arg(long, value_name = "TIME", value_parser = begins)]
     at: Option<SystemTime>,
     /// An address that calls come from, as the tenant sees it (repeatable)
-    #[arg(long = "source", value_name = "ADDRESS")]
+    #[arg(long = "source", value_name = "ADDRESS", value_parser = source)]
     sources: Vec<String>,
     /// How many runs it is, one after another, as with `gander run --repeat`
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
     repeat: Option<u16>,
     /// Who answers for the test and can be reached meanwhile (repeatable)
-    #[arg(long = "contact", value_name = "WHO")]
+    #[arg(long = "contact", value_name = "WHO", value_parser = contact)]
     contacts: Vec<String>,
     /// Form of the sheet
     #[arg(long, value_parser = ["text", "markdown"], default_value = "text")]
@@ -47,7 +53,30 @@ fn begins(text: &str) -> Result<SystemTime, String> {
     moment(text).ok_or_else(|| "write a moment in UTC, such as `2026-12-01T10:00Z`".to_owned())
 }
 
+/// An address, or a network of them.
+fn source(text: &str) -> Result<String, String> {
+    let wrong =
+        || "write an address or a network, such as `192.0.2.7` or `192.0.2.0/28`".to_owned();
+    let (address, length) = text.split_once('/').unwrap_or((text, "0"));
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let fits = length.parse::<u8>().is_ok_and(|length| length <= most);
+    if fits { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
+fn contact(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("name somebody, and where they can be reached".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 pub(super) fn announce(args: &AnnounceArgs, terminal: &Terminal) -> Result<Exit, Failure> {
+    if let Some(at) = args.at.filter(|at| *at < Clock::system().wall()) {
+        let what = format!("`--at` is over: {} UTC", Utc::of(at).minute());
+        let remedy = "name a moment to come; an announcement comes before the test";
+        return Err(Failure::new(Exit::WrongInput, what, Some(remedy)));
+    }
     let checked = prepare::read_to_call_nothing(&args.selection, Flags::default())?;
     let sheet = sheet(args, &checked);
     let text = if args.format == "markdown" { sheet.markdown() } else { sheet.text() };
@@ -61,9 +90,9 @@ pub(super) fn announce(args: &AnnounceArgs, terminal: &Terminal) -> Result<Exit,
     let missing = sheet.missing();
     if !missing.is_empty() {
         let what = format!(
-            "{} to be filled in: {} (`--source`, `--at`, `--contact`)",
+            "{} to be filled in: {}",
             terminal.paint(Style::Bad, "still"),
-            missing.join(", ")
+            still(&missing).join(", ")
         );
         terminal.say(&what);
     }
@@ -73,6 +102,15 @@ pub(super) fn announce(args: &AnnounceArgs, terminal: &Terminal) -> Result<Exit,
         terminal.say(&format!("{caution} {}; {}", shortage.what, shortage.advice));
     }
     Ok(Exit::Passed)
+}
+
+/// What is missing, each with the flag that says it.
+fn still(missing: &[&str]) -> Vec<String> {
+    let flag = |label: &str| FLAGS.iter().find(|(of, _)| *of == label).map(|(_, flag)| *flag);
+    let with_flag = |label: &&str| {
+        flag(label).map_or_else(|| (*label).to_owned(), |flag| format!("{label} (`{flag}`)"))
+    };
+    missing.iter().map(with_flag).collect()
 }
 
 fn sheet(args: &AnnounceArgs, checked: &Checked) -> Announcement {
@@ -176,7 +214,9 @@ fn window(at: SystemTime, (before, runs): (Option<Duration>, u32), workload: &Se
     let one = |lasts: Duration| before.unwrap_or_default() + lasts + workload.drain;
     let lasts = workload.closes_after().and_then(|lasts| one(lasts).checked_mul(runs));
     let ends = lasts.and_then(|lasts| at.checked_add(lasts));
-    match ends {
+    // What ends within a minute needs the whole of it.
+    let up = Duration::from_secs(60).saturating_sub(Duration::from_nanos(1));
+    match ends.and_then(|ends| ends.checked_add(up)) {
         Some(ends) => format!("{begins} to {} UTC", Utc::of(ends).minute()),
         None => format!("from {begins} UTC on, until all iterations are done"),
     }
@@ -219,8 +259,9 @@ fn load(checked: &Checked, runs: u32) -> Vec<String> {
 fn load_of(workload: &Settings) -> Vec<String> {
     let until = workload.closes_after().unwrap_or(Duration::MAX);
     match &workload.model {
-        Model::Open { rate, .. } => {
-            lines(rate, until, |rate| Rate { per_second: rate }.to_string())
+        Model::Open { rate, arrivals, .. } => {
+            let average = if *arrivals == Arrivals::Poisson { " on average" } else { "" };
+            lines(rate, until, |rate| format!("{}{average}", Rate { per_second: rate }))
         }
         Model::Closed { users, pacing } => {
             let mut lines = lines(users, until, |users| format!("{} users in turn", users.round()));
@@ -297,4 +338,40 @@ fn marks(checked: &Checked) -> Vec<String> {
         .as_ref()
         .map(|name| format!("header `{}` with the run's id on every call", name.as_str()));
     header.into_iter().chain([format!("user agent `{}`", http.user_agent)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_ends_with_the_minute_in_which_its_last_run_does() {
+        let workload = Settings {
+            duration: Some(Duration::from_secs(3)),
+            drain: Duration::from_secs(10),
+            ..Settings::default()
+        };
+        let at = moment("2099-12-01T10:00Z").unwrap();
+        let of = |runs| window(at, (None, runs), &workload);
+        assert_eq!(of(1), "2099-12-01 10:00 to 2099-12-01 10:01 UTC");
+        assert_eq!(of(10), "2099-12-01 10:00 to 2099-12-01 10:03 UTC");
+        let whole = Settings { duration: Some(Duration::from_secs(50)), ..workload };
+        assert_eq!(window(at, (None, 1), &whole), "2099-12-01 10:00 to 2099-12-01 10:01 UTC");
+    }
+
+    #[test]
+    fn a_source_is_an_address_and_a_contact_is_somebody() {
+        for text in ["192.0.2.7", "192.0.2.0/28", "2001:db8::1", "2001:db8::/64"] {
+            assert_eq!(source(text).as_deref(), Ok(text));
+        }
+        for text in ["foo", "", "192.0.2.0/33", "192.0.2", "192.0.2.7/"] {
+            assert!(source(text).is_err(), "{text}");
+        }
+        assert!(contact("A").is_ok() && contact(" ").is_err() && contact("").is_err());
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_flag_alone() {
+        assert_eq!(still(&["window", "environment"]), ["window (`--at`)", "environment"]);
+    }
 }

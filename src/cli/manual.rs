@@ -4,6 +4,7 @@
 use super::Arguments;
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
+use crate::analysis::verdict::EXITS;
 use clap::CommandFactory;
 use clap_complete::Shell;
 use std::path::{Path, PathBuf};
@@ -62,8 +63,15 @@ fn add(command: clap::Command, pages: &mut Vec<(String, String)>) -> std::io::Re
     let source = concat!("gander ", env!("CARGO_PKG_VERSION"));
     let man = clap_mangen::Man::new(command).source(source);
     man.render(&mut page)?;
+    page.extend(exits().as_bytes());
     pages.push((man.get_filename(), String::from_utf8_lossy(&page).into_owned()));
     below.into_iter().try_for_each(|command| add(command, pages))
+}
+
+/// What the exit codes mean, as a section of a page.
+fn exits() -> String {
+    let rows = EXITS.iter().map(|(_, code, meaning)| format!(".TP\n\\fB{code}\\fR\n{meaning}\n"));
+    format!(".SH \"EXIT STATUS\"\n{}", rows.collect::<String>())
 }
 
 fn write(folder: &Path, pages: &[(String, String)]) -> Result<(), Failure> {
@@ -82,6 +90,7 @@ fn write(folder: &Path, pages: &[(String, String)]) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::account::AccountState;
     use clap::ValueEnum;
 
     #[test]
@@ -100,6 +109,12 @@ mod tests {
                 assert!(text.contains(&spelled), "{}: --{flag}", command.get_name());
             }
         }
+        for (_, text) in &pages {
+            assert!(
+                text.contains("EXIT STATUS") && text.contains("fB130\\fR\ninterrupted"),
+                "{text}"
+            );
+        }
         assert!(page("gander-journeys-record.1").contains("gander\\-journeys\\-record"));
     }
 
@@ -112,6 +127,8 @@ mod tests {
             for command in Arguments::command().get_subcommands() {
                 assert!(script.contains(command.get_name()), "{shell}: {}", command.get_name());
             }
+            let state = AccountState::MustChange.name();
+            assert!(*shell == Shell::Elvish || script.contains(state), "{shell}: {state}");
         }
     }
 }

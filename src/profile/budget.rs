@@ -117,8 +117,8 @@ impl Checked {
         let first = row.first_refusal_s.and_then(|at| Duration::try_from_secs_f64(at).ok());
         let first = first.map_or_else(String::new, |at| {
             format!(
-                "; the first call would be turned down after {}",
-                figures::seconds(at.as_secs_f64())
+                "; the first call would be turned down {}",
+                figures::after(at.as_secs_f64(), "the start")
             )
         });
         let guessed = self.guessed();
@@ -155,7 +155,10 @@ impl Checked {
                  (`limits.per_address_share`){anyhow}",
                 Rate { per_second: rounded_down(highest) }
             ),
-            _ => "lower `tenant.worker.rate`".to_owned(),
+            _ => format!(
+                "lower `tenant.worker.rate`: {} fits",
+                Rate { per_second: rounded_down(usable.per_second * TIGHT) }
+            ),
         };
         Some(Shortage { what, advice, is_certain })
     }
@@ -358,7 +361,7 @@ mod tests {
                  davinci-execution = \"100/s\"\ndavinci-start = \"100/s\"\n{more}"
             )
         };
-        insta::assert_snapshot!(told(&with("")), @"true 80/s in rate group `davinci-execution` at the peak are more than may be used: 35/s of the licence's 100/s; the first call would be turned down after 778 ms (up to 6.56/s of iterations fit; an address that the tenant has allow-listed may use more (`limits.per_address_share`), and `limits.exceed = true` runs it all the same)");
+        insta::assert_snapshot!(told(&with("")), @"true 80/s in rate group `davinci-execution` at the peak are more than may be used: 35/s of the licence's 100/s; the first call would be turned down at once (up to 6.56/s of iterations fit; an address that the tenant has allow-listed may use more (`limits.per_address_share`), and `limits.exceed = true` runs it all the same)");
         insta::assert_snapshot!(told(&with("per_address_share = \"100%\"\n")), @"false 80/s in rate group `davinci-execution` at the peak are close to what may be used: 100/s of the licence's 100/s (up to 18.75/s of iterations fit; an address that the tenant has allow-listed may use more (`limits.per_address_share`))");
         assert!(told(&with("exceed = true\n")).starts_with("false "));
         let two = format!(
@@ -462,7 +465,7 @@ mod tests {
                  [limits]\ndavinci-start = \"100/s\"\n"
             )
         };
-        insta::assert_snapshot!(told(&with("users = 100\nduration = \"60s\"\n")), @r#"true users who are let in together make 100 calls at once in rate group `davinci-start`: more than may be used in a second, 35/s of the licence's 100/s; the first call would be turned down after 350 µs (let them in one after another, such as `stages = [{ users = 100, over = "4s" }, …]`, with a `pacing` that is no shorter, and `limits.exceed = true` runs it all the same)"#);
+        insta::assert_snapshot!(told(&with("users = 100\nduration = \"60s\"\n")), @r#"true users who are let in together make 100 calls at once in rate group `davinci-start`: more than may be used in a second, 35/s of the licence's 100/s; the first call would be turned down at once (let them in one after another, such as `stages = [{ users = 100, over = "4s" }, …]`, with a `pacing` that is no shorter, and `limits.exceed = true` runs it all the same)"#);
         assert_eq!(
             told(&with(
                 "stages = [{ users = 100, over = \"4s\" }, { users = 100, for = \"60s\" }]\n"
@@ -495,7 +498,7 @@ mod tests {
         let cost = checked(&with("1/s")).budget().cost;
         assert_eq!((cost.identities(), cost.mails), (Some(5000.0), Some(5000.0)));
         assert_eq!(told(&with("1/s")), "");
-        insta::assert_snapshot!(told(&with("200/s")), @"true while accounts register before the load: 800/s in rate group `davinci-execution` at the peak are more than may be used: 35/s of the licence's 100/s; the first call would be turned down after 45.8 ms (lower `accounts.rate` to 6.56/s at most, and `limits.exceed = true` runs it all the same)");
+        insta::assert_snapshot!(told(&with("200/s")), @"true while accounts register before the load: 800/s in rate group `davinci-execution` at the peak are more than may be used: 35/s of the licence's 100/s; the first call would be turned down at once (lower `accounts.rate` to 6.56/s at most, and `limits.exceed = true` runs it all the same)");
     }
 
     #[test]

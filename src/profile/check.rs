@@ -386,7 +386,7 @@ impl Checked {
             match self.source() {
                 None => problems.note(
                     place,
-                    format!("{needed} need accounts, and `accounts.source` does not say where from"),
+                    format!("{needed} {} accounts, and `accounts.source` does not say where from", needed.word("needs", "need")),
                     Some("add `[accounts]` `source = \"provision\"`: gander makes them and keeps a ledger".to_owned()),
                 ),
                 Some(AccountSource::Provision) if !tenant.is_managed() => {

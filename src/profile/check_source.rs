@@ -46,18 +46,20 @@ impl Checked {
             .filter(|(script, _)| script.account.is_some() && !source.allows(script, is_managed));
         let refused: Listing = refused.map(|(script, _)| script.name.as_str()).collect();
         if refused != Listing::default() {
-            let (why, remedy) = match source {
+            let (verb, why, remedy) = match source {
                 AccountSource::Csv(_) => (
-                    "change their accounts, and those of a CSV file stay as they are",
+                    refused.word("changes its account", "change their accounts"),
+                    "and those of a CSV file stay as they are",
                     "leave them out, or take accounts whose passwords gander keeps: `provision`, `ledger:FILE`",
                 ),
                 _ => (
-                    "spoil their accounts, and nobody puts them right",
+                    refused.word("spoils its account", "spoil their accounts"),
+                    "and nobody puts them right",
                     "leave them out, or add `tenant.api_url` and `[tenant.worker]`: it unlocks accounts and sets \
                      their passwords",
                 ),
             };
-            problems.note(Some(place), format!("{refused} {why}"), Some(remedy.to_owned()));
+            problems.note(Some(place), format!("{refused} {verb}, {why}"), Some(remedy.to_owned()));
         }
         self.check_environment(place, self.brought.as_ref(), problems);
     }
@@ -89,15 +91,16 @@ impl Checked {
             let of_state = |script: &Script| script.account == Some(*state);
             let scripts = self.journeys.iter().filter(|(script, _)| of_state(script));
             let scripts: Listing = scripts.map(|(script, _)| script.name.as_str()).collect();
+            let need = scripts.word("needs", "need");
             let what = match brought {
                 Some(brought) => format!(
-                    "{scripts} need accounts in state `{}`, one for each variant at least, and `{}` has {}",
+                    "{scripts} {need} accounts in state `{}`, one for each variant at least, and `{}` has {}",
                     state.name(),
                     brought.path.display(),
                     brought.count(*state)
                 ),
                 None => format!(
-                    "{scripts} need accounts in state `{}`, and registering leaves them in `ok`",
+                    "{scripts} {need} accounts in state `{}`, and registering leaves them in `ok`",
                     state.name()
                 ),
             };
@@ -180,7 +183,7 @@ mod tests {
             .map(|brought| checked.unfit(&brought).map_or_else(String::new, |it| it.what));
         insta::assert_snapshot!(told.join("\n"), @r"
 
-        `sign-on` need accounts in state `ok`, one for each variant at least, and `l` has 0
+        `sign-on` needs accounts in state `ok`, one for each variant at least, and `l` has 0
         `l` has accounts of environment `e2`
         ");
     }

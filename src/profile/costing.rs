@@ -12,6 +12,7 @@ use crate::analysis::budget::mails::Supply;
 use crate::base::units::Rate;
 use crate::identity::account::AccountState;
 use crate::journey::script::{End, Script};
+use crate::workload::schedule::Arrivals;
 use crate::workload::settings::{Model, Settings};
 use crate::workload::shape::Shape;
 use std::time::Duration;
@@ -39,6 +40,12 @@ impl Checked {
             load: self.load_of(workload),
             accounts: states.iter().flat_map(|state| self.supplies(*state, already)).collect(),
             provisioned,
+            bunches: matches!(workload.model, Model::Open { arrivals: Arrivals::Poisson, .. }),
+            walked: if self.leaves_this_machine() {
+                self.variants().saturating_mul(self.journeys.len() as u64)
+            } else {
+                0
+            },
             worker: rate.filter(|_| is_kept).map(worker),
             before: before.map(Box::new),
             ..self.plan_with(limits)
@@ -61,6 +68,8 @@ impl Checked {
             preflights: self.profile.tenants().any(|(_, tenant)| tenant.preflight),
             accounts: Vec::new(),
             provisioned: 0,
+            bunches: false,
+            walked: 0,
             worker: None,
             before: None,
         }

@@ -28,10 +28,8 @@ pub fn render(budget: &Budget, columns: usize, paint: Paint) -> String {
     if let Some(before) = &budget.before {
         text.push_str(&groups("Accounts registering before the load", before, (columns, paint)));
         if let Some((row, at)) = before.first_refusal() {
-            let (at, group) = (figures::seconds(at), row.group);
-            let line = format!(
-                "the first 429 is to be expected {at} after the first of them, in `{group}`"
-            );
+            let (at, group) = (figures::after(at, "the first of them"), row.group);
+            let line = format!("the first 429 is to be expected {at}, in `{group}`");
             let _ = writeln!(text, "  {}", paint.apply(Style::Bad, &line));
         }
     }
@@ -79,16 +77,18 @@ pub fn notes(budget: &Budget) -> Vec<String> {
 pub fn forecast(budget: &Budget) -> Option<String> {
     let (row, at) = budget.first_refusal()?;
     Some(format!(
-        "the first 429 is to be expected {} after the start, in `{}`",
-        figures::seconds(at),
+        "the first 429 is to be expected {}, in `{}`",
+        figures::after(at, "the start"),
         row.group
     ))
 }
 
 /// What a load costs, as labels and values.
 pub fn facts(cost: &Cost, peak_per_s: Option<f64>) -> Vec<(&'static str, String)> {
-    let peak = |per_s: Option<f64>| {
-        per_s.map_or_else(|| UNKNOWN.to_owned(), |per_s| format!("up to {}", rate(per_s)))
+    let peak = |per_s: Option<f64>| match (per_s, cost.bunches) {
+        (None, _) => UNKNOWN.to_owned(),
+        (Some(per_s), false) => format!("up to {}", rate(per_s)),
+        (Some(per_s), true) => format!("about {} on average", rate(per_s)),
     };
     let all = cost.iterations.map_or_else(|| UNKNOWN.to_owned(), number);
     let mut facts = vec![
@@ -107,6 +107,13 @@ pub fn facts(cost: &Cost, peak_per_s: Option<f64>) -> Vec<(&'static str, String)
             ),
         ),
     ];
+    if cost.walked > 0 {
+        let walked = format!(
+            "{} more, each with an account: one of each journey and variant, if it is not left out",
+            cost.walked
+        );
+        facts.push(("walk before", walked));
+    }
     if peak_per_s.is_none() && cost.iterations.is_none() {
         facts[0].1 = UNKNOWN.to_owned();
     }
@@ -205,6 +212,8 @@ mod tests {
                 calls_per_iteration: 4.5,
                 iterations: Some(12_000.0),
                 preflights: false,
+                bunches: false,
+                walked: 0,
                 provisioned: 40.0,
                 registered: Some(3600.0),
                 mails: Some(6000.0),
@@ -255,6 +264,27 @@ mod tests {
         ] {
             assert!(text.contains(said), "{said}: {text}");
         }
+    }
+
+    #[test]
+    fn rates_of_arrivals_that_bunch_are_averages_and_a_walk_before_the_load_is_said() {
+        let cost = Cost { bunches: true, walked: 2, ..budget().cost };
+        let text = render(&Budget { cost, ..budget() }, 100, Paint::Plain);
+        for said in [
+            "flow starts  about 20/s on average\n",
+            "calls        about 90/s on average, 4.50 an iteration\n",
+            "walk before  2 more, each with an account: one of each journey and variant",
+        ] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_expected_within_a_second_comes_at_once() {
+        let mut soon = row(START, Some(1.0), Fit::Exceeds);
+        soon.first_refusal_s = Some(0.0007);
+        let line = forecast(&Budget { rows: vec![soon], ..budget() }).unwrap();
+        assert_eq!(line, "the first 429 is to be expected at once, in `davinci-start`");
     }
 
     #[test]

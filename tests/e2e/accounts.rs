@@ -246,7 +246,7 @@ fn accounts_of_a_csv_file_sign_on_and_outlive_every_clean_up() {
     let load = lab.file("load.toml", &load_of(&tenant, "csv:a.csv", &changing));
     let ended = tenant.gander(&lab, &["run", &load]);
     assert_eq!(ended.code, 2, "{}", ended.stderr);
-    assert!(ended.stderr.contains("`recovery` change their accounts"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("`recovery` changes its account"), "{}", ended.stderr);
     // A password that a person wrote into the file is the one that is used.
     lab.file("b.csv", "login,password\nnobody@example.com,Wr0ng!password\n");
     let load = lab.file("load.toml", &load_of(&tenant, "csv:b.csv", SIGN_ON));

@@ -193,12 +193,13 @@ fn an_announcement_is_written_before_there_is_a_case_and_says_what_is_missing() 
     ] {
         assert!(ended.stdout.contains(said), "{said}: {}", ended.stdout);
     }
-    assert!(ended.stderr.contains("source addresses, window, contacts"), "{}", ended.stderr);
+    let still = "source addresses (`--source`), window (`--at`), contacts (`--contact`)";
+    assert!(ended.stderr.contains(still), "{}", ended.stderr);
     let whole = [
         "announce",
         &profile,
         "--at",
-        "2026-12-01T23:59:30Z",
+        "2099-12-01T23:59:30Z",
         "--source",
         "192.0.2.7",
         "--contact",
@@ -213,14 +214,22 @@ fn an_announcement_is_written_before_there_is_a_case_and_says_what_is_missing() 
     let sheet = std::fs::read_to_string(lab.path("sheet.md")).expect("a sheet");
     for said in [
         "# Announcement of a load test",
-        "2026-12-01 23:59 to 2026-12-02 00:00 UTC",
+        "2099-12-01 23:59 to 2099-12-02 00:01 UTC",
         "192.0.2.7",
         "| `davinci-start` | 1.00 |",
     ] {
         assert!(sheet.contains(said), "{said}: {sheet}");
     }
     assert!(!sheet.contains("TO FILL IN"));
-    assert_eq!(lab.run(&["announce", &profile, "--at", "tomorrow"]).code, 2);
+    for wrong in [
+        ["--at", "tomorrow"],
+        ["--at", "2020-01-01T10:00Z"],
+        ["--source", "foo"],
+        ["--contact", ""],
+    ] {
+        let ended = lab.run(&[&["announce", &profile][..], &wrong].concat());
+        assert_eq!(ended.code, 2, "{wrong:?}: {}", ended.stderr);
+    }
 }
 
 /// From the first call that the tenant turns down on, by its own record: a guard that is breached by it lets
@@ -401,12 +410,12 @@ fn an_announcement_says_what_the_tenant_will_see_and_when() {
         command.env("S", "secret");
         Ended::of(command.output().expect("a binary that starts"))
     };
-    let ended = announce(&["--at", "2026-12-01T10:00Z", "--repeat", "2"]);
+    let ended = announce(&["--at", "2099-12-01T10:00Z", "--repeat", "2"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let stdout = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     for said in [
         "TO FILL IN: as the tenant sees them; to this machine they are 10.0.0.5",
-        "2026-12-01 10:00 to 2026-12-01 12:20 UTC",
+        "2099-12-01 10:00 to 2099-12-01 12:20 UTC",
         "1h in which accounts are made, then 10m",
         "2 times, one after another",
         "each 429 makes the load pause",

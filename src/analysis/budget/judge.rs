@@ -51,6 +51,10 @@ pub struct Plan {
     pub provisioned: u64,
     /// The worker that makes accounts and puts them right.
     pub worker: Option<Worker>,
+    /// Whether its rates are averages, as those of Poisson arrivals are.
+    pub bunches: bool,
+    /// Iterations that are walked before the load, one of each journey and variant.
+    pub walked: u64,
     /// The registrations before the load that give it its accounts.
     pub before: Option<Box<Self>>,
 }
@@ -142,6 +146,10 @@ pub struct Cost {
     pub calls_per_iteration: f64,
     /// Whether half of them are preflights.
     pub preflights: bool,
+    /// Whether these rates are averages: arrivals bunch.
+    pub bunches: bool,
+    /// Iterations that are walked before the load, each with an account; in no other number.
+    pub walked: u64,
     /// Iterations in all.
     pub iterations: Option<f64>,
     /// Accounts that are made or registered before the load.
@@ -269,6 +277,8 @@ impl Plan {
             calls_per_iteration: doubled
                 * rows.iter().filter_map(|row| row.per_iteration).sum::<f64>(),
             preflights: self.preflights,
+            bunches: self.bunches,
+            walked: self.walked,
             iterations,
             provisioned: self.provisioned as f64
                 + before.and_then(|before| before.registered).unwrap_or(0.0),
@@ -372,6 +382,8 @@ mod tests {
             preflights: false,
             accounts: vec![Supply { state: "ok", accounts: 40, share: 1.0, already: 0.0 }],
             provisioned: 40,
+            bunches: false,
+            walked: 0,
             worker: None,
             before: None,
         }
