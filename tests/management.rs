@@ -11,7 +11,7 @@ use gander::base::units::Rate;
 use gander::identity::account::{Account, AccountState, STATES};
 use gander::identity::domain::EmailDomain;
 use gander::identity::ledger::{Book, Doubts, Ledger, LedgerEntry};
-use gander::identity::login::{Logins, MailboxName};
+use gander::identity::login::{Home, Logins, MailboxName};
 use gander::identity::password::PasswordKey;
 use gander::identity::persona::Locale;
 use gander::identity::pool::Pool;
@@ -284,12 +284,43 @@ async fn what_carries_a_tag_is_found_without_a_ledger_and_what_begins_alike_is_n
     let other = Logins::new(&"r1-b".into(), 0, EmailDomain::default());
     let other = Order { logins: other, first_persona: 50, ..order(&[(AccountState::Ok, 2)]) };
     assert!(lab.keeper.provision(&other, |_| {}).await.stopped_by.is_none());
-    let found = tagged(&lab.keeper.api, &"r1".into(), None).await.expect("users");
+    let found = tagged(&lab.keeper.api, &"r1".into(), &Home::default()).await.expect("users");
     let mut logins: Vec<_> = found.iter().map(|account| account.login.clone()).collect();
     logins.sort();
     assert_eq!(logins, (0..3).map(|index| self::logins().address(index)).collect::<Vec<_>>());
     let result = lab.remover().remove(found, || {}).await;
     assert_eq!((result.removed, lab.users()), (3, 2));
+    lab.tenant.stop().await;
+}
+
+/// People may call themselves what they like, and have their mail where gander has none.
+#[tokio::test]
+async fn people_whose_names_merely_look_like_a_tag_are_not_found_by_it() {
+    let lab = Lab::new().await;
+    lab.provision(&[(AccountState::Ok, 2)]).await;
+    for (username, email) in [
+        ("gander-r1-holiday", "jane+gander-r1-0-1@realcompany.com"),
+        ("gander-r1-0-901", "real@realcompany.com"),
+        ("gander-r1-0-902@realcompany.com", ""),
+        ("bob", "gander-r1-0-900@realcompany.com"),
+        ("load+gander-r1-0-903@load.example.com", "load+gander-r1-0-903@load.example.com"),
+    ] {
+        let person = NewUser { username: username.into(), email: email.into(), ..someone() };
+        lab.keeper.api.import_user(&person).await.expect("a user");
+    }
+    let api = &lab.keeper.api;
+    let found = tagged(api, &"r1".into(), &Home::default()).await.expect("users");
+    let mut logins: Vec<_> = found.iter().map(|account| account.login.clone()).collect();
+    logins.sort();
+    assert_eq!(logins, [self::logins().address(0), self::logins().address(1)]);
+    let result = lab.remover().remove(found, || {}).await;
+    assert_eq!((result.removed, lab.users()), (2, 5), "{:?}", result.failed);
+    // At the domain of another profile they are found where that is named.
+    let home = Home { domain: "realcompany.com".parse().expect("a domain"), mailbox: None };
+    let found = tagged(api, &"r1".into(), &home).await.expect("users");
+    let mut logins: Vec<_> = found.into_iter().map(|account| account.login).collect();
+    logins.sort();
+    assert_eq!(logins, ["bob", "gander-r1-0-902@realcompany.com"]);
     lab.tenant.stop().await;
 }
 
@@ -307,8 +338,12 @@ async fn accounts_in_one_mailbox_are_found_by_ledger_and_by_tag() {
             true => made.iter().map(unknown).collect(),
             false => {
                 let api = &lab.keeper.api;
-                assert_eq!(tagged(api, &"r1".into(), None).await.expect("users").len(), 0);
-                tagged(api, &"r1".into(), Some(&mailbox)).await.expect("users")
+                assert_eq!(
+                    tagged(api, &"r1".into(), &Home::default()).await.expect("users").len(),
+                    0
+                );
+                let home = Home { mailbox: Some(mailbox), ..Home::default() };
+                tagged(api, &"r1".into(), &home).await.expect("users")
             }
         };
         let result = lab.remover().remove(accounts, || {}).await;
@@ -328,7 +363,7 @@ async fn an_account_that_a_flow_named_otherwise_is_found_by_its_tag_all_the_same
     lab.keeper.api.import_user(&named("lee", 7)).await.expect("a user");
     lab.keeper.api.import_user(&named(&logins().address(8), 8)).await.expect("a user");
     lab.keeper.api.import_user(&someone()).await.expect("somebody else");
-    let found = tagged(&lab.keeper.api, &"r1".into(), None).await.expect("users");
+    let found = tagged(&lab.keeper.api, &"r1".into(), &Home::default()).await.expect("users");
     assert_eq!(found.len(), 2, "each once: {found:?}");
     let result = lab.remover().remove(found, || {}).await;
     assert_eq!((result.removed, result.absent, lab.users()), (2, 0, 1));

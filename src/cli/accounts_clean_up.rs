@@ -106,7 +106,7 @@ async fn of_tag(args: &CleanUpArgs, tag: RunId, terminal: &Terminal) -> Result<E
         false => hold_ledger(args, &tag)?,
     };
     let api = connect(&checked, &tag, &clock).await?;
-    let accounts = tagged(&api, &tag, args.which.mailbox(&checked)).await;
+    let accounts = tagged(&api, &tag, &args.which.home(&checked)).await;
     let task =
         Task { accounts: accounts.map_err(|error| of_tenant(&error))?, doubts: Doubts::default() };
     if args.dry_run {

@@ -11,7 +11,7 @@ use crate::base::remedy::Listing;
 use crate::base::remedy::Remedy;
 use crate::identity::account::{Account, AccountState};
 use crate::identity::ledger::{Book, Doubts, Ledger, LedgerEntry};
-use crate::identity::login::{Logins, MailboxName};
+use crate::identity::login::{Home, Logins};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write;
 use std::sync::Arc;
@@ -131,17 +131,12 @@ impl Present {
     }
 }
 
-/// The users that gander made under a tag, the id of a run or what a provisioning was given, in this mailbox or in
-/// none: by name, or by address, because flows may name their users as they like.
-pub async fn tagged(
-    api: &Api,
-    tag: &RunId,
-    mailbox: Option<&MailboxName>,
-) -> Result<Vec<Account>, ManagementError> {
-    let users = beginning(api, &Logins::prefixes(Some(tag), mailbox)).await?;
-    // A tag that begins alike is another's.
-    let is_own =
-        |user: &User| Logins::is_of(tag, &user.username) || Logins::is_of(tag, &user.email);
+/// The users that gander made here under a tag, the id of a run or what a provisioning was given: by name, or by
+/// address, because flows may name their users as they like. One of both has to be, as a whole, what gander makes.
+pub async fn tagged(api: &Api, tag: &RunId, home: &Home) -> Result<Vec<Account>, ManagementError> {
+    let users = beginning(api, &Logins::prefixes(Some(tag), home.mailbox.as_ref())).await?;
+    // What begins alike may be another run's, or a person's.
+    let is_own = |user: &User| home.has(tag, &user.username) || home.has(tag, &user.email);
     Ok(users.into_iter().filter(is_own).map(account_of).collect())
 }
 
