@@ -450,7 +450,11 @@ async fn an_account_that_is_found_by_its_address_alone_is_removed_too() {
 
 #[tokio::test]
 async fn a_removal_that_the_tenant_refuses_to_everybody_ends_the_clean_up() {
-    let lines = [TOKEN, (403, &[][..], "{}"), (403, &[], "{}")];
+    let listed = r#"{"_embedded":{"users":[
+        {"id":"u0","username":"gander-r1-0-0@load.example.com"},
+        {"id":"u1","username":"gander-r1-0-1@load.example.com"},
+        {"id":"u2","username":"gander-r1-0-2@load.example.com"}]}}"#;
+    let lines = [TOKEN, (200, &[][..], listed), (403, &[], "{}"), (403, &[], "{}")];
     let (script, api) = Script::new(&lines).await;
     let remover = Remover {
         api: Arc::new(api),
@@ -463,8 +467,57 @@ async fn a_removal_that_the_tenant_refuses_to_everybody_ends_the_clean_up() {
         id: Some(format!("u{index}")),
         ..Account::new(logins().address(index), AccountState::Ok, index)
     };
-    let result = Arc::new(remover).remove((0..9).map(account).collect(), || {}).await;
-    assert_eq!((result.removed, result.failed.len(), script.asked().len()), (0, 1, 2));
+    let result = Arc::new(remover).remove((0..3).map(account).collect(), || {}).await;
+    assert_eq!((result.removed, result.failed.len(), script.asked().len()), (0, 1, 3));
+}
+
+/// An id on a ledger may be anybody's.
+#[tokio::test]
+async fn an_id_is_believed_only_with_the_login_or_the_address_beside_it() {
+    let lab = Lab::new().await;
+    let jane = lab.keeper.api.import_user(&someone()).await.expect("a user");
+    let named = NewUser { username: "lee".into(), email: logins().address(1), ..someone() };
+    let lee = lab.keeper.api.import_user(&named).await.expect("a user");
+    let account = |index, id: &str| Account {
+        id: Some(id.to_owned()),
+        ..Account::new(logins().address(index), AccountState::Ok, index)
+    };
+    let accounts = vec![account(0, &jane.id), account(1, &lee.id), account(2, "nobody")];
+    let shown = lab.remover().resolve(accounts.clone()).await.expect("an answer");
+    let ids: Vec<_> = shown.there.iter().map(|account| account.id.as_deref()).collect();
+    assert_eq!((ids, shown.absent.len(), shown.failed.len()), (vec![Some(&*lee.id)], 1, 1));
+    let result = lab.remover().remove(accounts, || {}).await;
+    assert_eq!((result.removed, result.absent, lab.users()), (1, 1, 1));
+    let [AccountsError::SomebodyElse { login }] = &result.failed[..] else {
+        panic!("{:?}", result.failed)
+    };
+    assert_eq!(*login, logins().address(0));
+    assert!(lab.tenant.tenant().directory().get(&jane.id).is_some());
+    lab.tenant.stop().await;
+}
+
+/// What a listing shows is there, whatever is said of it when it is to be removed.
+#[tokio::test]
+async fn an_account_that_is_listed_and_not_removed_stays_on_the_ledger() {
+    let found = (
+        200,
+        &[][..],
+        r#"{"_embedded":{"users":[{"id":"u1","username":"gander-r1-0-0@load.example.com"}]}}"#,
+    );
+    let missing = (404, &[][..], r#"{"code":"NOT_FOUND"}"#);
+    let (_, api) = Script::new(&[TOKEN, found, missing, found, missing]).await;
+    let remover = Arc::new(Remover {
+        api: Arc::new(api),
+        ledger: Arc::new(Ledger::new(Vec::new())),
+        clock: Clock::system(),
+        concurrency: 1,
+        doubts: Doubts::default(),
+    });
+    let accounts = vec![Account::new(logins().address(0), AccountState::Ok, 0)];
+    let result = remover.remove(accounts, || {}).await;
+    assert_eq!((result.removed, result.absent), (0, 0));
+    assert!(matches!(result.failed[..], [AccountsError::StillListed { .. }]), "{result:?}");
+    assert_eq!(remover.ledger.with(|bytes| bytes.len()), 0, "nothing is struck off");
 }
 
 #[tokio::test]

@@ -13,7 +13,9 @@ use crate::base::remedy::Remedy;
 use crate::identity::account::Account;
 use crate::identity::ledger::{Doubts, Ledger};
 use crate::management::api::Api;
-use crate::management::clean_up::{CleanUp, MAY_STILL_COME, Remover, belongs_to, tagged};
+use crate::management::clean_up::{
+    CleanUp, MAY_STILL_COME, Remover, Resolved, belongs_to, names_only_own, tagged,
+};
 use crate::run::ledger_file::{self, LedgerFileError};
 use crate::run::making::Making;
 use crate::run::registry::AT_ONCE;
@@ -80,6 +82,9 @@ async fn of_ledger_at(
         terminal.say("0 accounts removed: the ledger has none");
         return Ok(Exit::Passed);
     }
+    if !book.openings.is_empty() {
+        names_only_own(&book).map_err(|error| of_registry(&error.into()))?;
+    }
     let clock = Clock::system();
     let run = book.openings.first().map(|opening| RunId::from(opening.run.as_str()));
     let run = run.unwrap_or_else(|| run_id(&clock));
@@ -136,22 +141,19 @@ async fn show(
     let ledger = Arc::new(Ledger::new(std::io::sink()));
     let doubts = Doubts::default();
     let remover = Remover { api, ledger, clock, concurrency: AT_ONCE, doubts };
-    let present = remover.present(&task.accounts).await;
-    let present = present.map_err(|error| of_tenant(&error))?;
-    let all = task.accounts.len();
-    let there: Vec<Account> = task
-        .accounts
-        .into_iter()
-        .filter_map(|account| {
-            let id = present.id_of(&account)?.to_owned();
-            Some(Account { id: Some(id), ..account })
-        })
-        .collect();
+    let resolved = remover.resolve(task.accounts).await;
+    let Resolved { there, absent, failed } =
+        resolved.map_err(|error| Failure::of(Exit::TenantNotUsable, &error))?;
     terminal.data(as_csv(&there)?.trim_end());
-    let absent = all - there.len();
-    let others = if absent > 0 { format!("; {absent} are not there") } else { String::new() };
+    let others = match absent.len() {
+        0 => String::new(),
+        absent => format!("; {absent} are not there"),
+    };
     terminal.say(&format!("{} would be removed{others}", counted(there.len())));
-    Ok(Exit::Passed)
+    if failed.is_empty() {
+        return Ok(Exit::Passed);
+    }
+    Err(failure(&CleanUp { failed, ..CleanUp::default() }))
 }
 
 async fn remove<W: Write + Send + 'static>(

@@ -143,6 +143,16 @@ impl Api {
         Ok(found.into_iter().find(same))
     }
 
+    /// The user of an id; none if there is none.
+    pub async fn user_of(&self, id: &str) -> Result<Option<User>, ManagementError> {
+        let call = Call::read_user(&self.settings, id)?;
+        match self.perform(&call).await {
+            Ok(answer) => reply::user(call.name, answer.reply.body()).map(Some),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// All users that a SCIM filter lets through, page after page.
     pub async fn find_users(&self, filter: &str) -> Result<Vec<User>, ManagementError> {
         self.listing(Call::find_users(&self.settings, filter)?, reply::users).await

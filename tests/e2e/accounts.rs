@@ -175,6 +175,38 @@ fn a_ledger_of_another_environment_is_refused() {
 }
 
 #[test]
+fn a_ledger_that_names_somebody_else_removes_nobody() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    add(&tenant, "jane", "jane@realcompany.com");
+    let ended = tenant.gander(&lab, &["accounts", "provision", &profile, "-c", "2", "--tag", "x"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let path = lab.path("reports/x/ledger.jsonl");
+    let ledger = std::fs::read_to_string(&path).expect("a ledger");
+    let clean = ["accounts", "clean-up", &profile, "--run", "x"];
+    let dry = [&clean[..], &["--dry-run"]].concat();
+    // Her name with her id, and her id alone.
+    for (login, code, word) in
+        [("jane", 2, "`jane`"), ("gander-x-0-9@x.test", 3, "somebody else's")]
+    {
+        let made = format!(
+            "{{\"event\":\"made\",\"at\":\"2026-01-01T00:00:00.000Z\",\"login\":\"{login}\",\"email\":\"{login}\",\
+             \"persona\":9,\"state\":\"ok\"}}\n"
+        );
+        let id = &"{\"event\":\"learned\",\"login\":\"LOGIN\",\"id\":\"jane\"}\n"
+            .replace("LOGIN", login);
+        std::fs::write(&path, format!("{ledger}{made}{id}")).expect("a ledger");
+        for arguments in [&dry[..], &clean] {
+            let ended = tenant.gander(&lab, arguments);
+            assert_eq!(ended.code, code, "{}", ended.stderr);
+            assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
+            assert!(tenant.directory().is_taken("jane"), "{login}");
+        }
+    }
+    assert_eq!(users(&tenant), 1, "the others are removed");
+}
+
+#[test]
 fn what_is_missing_for_accounts_is_told_with_a_way_out() {
     let (lab, tenant) = (Lab::new(), Tenant::start(""));
     let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
