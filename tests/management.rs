@@ -962,6 +962,25 @@ async fn a_listing_that_leads_round_in_a_circle_ends() {
 }
 
 #[tokio::test]
+async fn a_listing_that_goes_on_without_anybody_new_ends() {
+    let page = |cursor| {
+        let body = match cursor {
+            1 => {
+                r#"{"_embedded":{"users":[{"id":"u1","username":"a"}]},"_links":{"next":{"href":"{origin}/v1/users?cursor=1"}}}"#
+            }
+            _ => {
+                r#"{"_embedded":{"users":[{"id":"u1","username":"a"}]},"_links":{"next":{"href":"{origin}/v1/users?cursor=2"}}}"#
+            }
+        };
+        (200, &[][..], body)
+    };
+    let (script, api) = Script::new(&[TOKEN, page(1), page(2), NOTHING]).await;
+    let error = api.find_users("x").await.expect_err("an endless listing");
+    assert!(matches!(error, ManagementError::Endless { .. }), "{error}");
+    assert_eq!(script.asked().len(), 3);
+}
+
+#[tokio::test]
 async fn a_tenant_that_is_not_there_is_named_after_the_attempts_are_over() {
     let (script, api) = Script::new(&[]).await;
     drop(api);
