@@ -162,7 +162,8 @@ impl Present {
     /// their users as they like. Both were invented by gander and carry the tag of the run.
     fn id_of(&self, account: &Account) -> Option<&str> {
         let login = self.by_login.get(&account.login.to_lowercase());
-        login.or_else(|| self.by_email.get(&account.email.to_lowercase())).map(String::as_str)
+        let address = || self.by_email.get(&own_address(account)?.to_lowercase());
+        login.or_else(address).map(String::as_str)
     }
 
     fn take(&mut self, user: User) {
@@ -211,11 +212,16 @@ async fn searched(
     }
 }
 
+/// The address of an account where gander invented it: one that a person has says nothing about who it is.
+fn own_address(account: &Account) -> Option<&str> {
+    Logins::prefix_in(&account.email).map(|_| account.email.as_str())
+}
+
 /// Whether a user has the login or the address of an account. The platform compares without regard to case.
 fn is_of(user: &User, account: &Account) -> bool {
-    let same =
-        |one: &str, other: &str| !one.is_empty() && one.to_lowercase() == other.to_lowercase();
-    same(&user.username, &account.login) || same(&user.email, &account.email)
+    let same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
+    let has_address = own_address(account).is_some_and(|address| same(&user.email, address));
+    has_address || same(&user.username, &account.login)
 }
 
 /// A user as an account. Which state and which password it has, the tenant does not tell.
@@ -456,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn users_without_an_address_are_not_found_by_having_none() {
+    fn users_are_found_by_no_address_but_one_that_gander_makes() {
         let mut present = Present::default();
         present.take(User {
             id: "u1".into(),
@@ -464,9 +470,17 @@ mod tests {
             email: String::new(),
             population: String::new(),
         });
+        present.take(User {
+            id: "u2".into(),
+            username: "gander-r1-holiday".into(),
+            email: "jane@realcompany.com".into(),
+            population: String::new(),
+        });
         let account = Account::new("gander-r1-0-0@load.example.com", AccountState::Ok, 0);
-        let account = Account { email: String::new(), ..account };
-        assert_eq!(present.id_of(&account), None);
+        for email in ["", "jane@realcompany.com"] {
+            let account = Account { email: email.into(), ..account.clone() };
+            assert_eq!(present.id_of(&account), None, "{email}");
+        }
     }
 
     #[test]
