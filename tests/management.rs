@@ -11,7 +11,7 @@ use gander::base::units::Rate;
 use gander::identity::account::{Account, AccountState, STATES};
 use gander::identity::domain::EmailDomain;
 use gander::identity::ledger::{Book, Doubts, Ledger, LedgerEntry};
-use gander::identity::login::{Logins, MailboxName};
+use gander::identity::login::{Home, Logins, MailboxName};
 use gander::identity::password::PasswordKey;
 use gander::identity::persona::Locale;
 use gander::identity::pool::Pool;
@@ -284,12 +284,43 @@ async fn what_carries_a_tag_is_found_without_a_ledger_and_what_begins_alike_is_n
     let other = Logins::new(&"r1-b".into(), 0, EmailDomain::default());
     let other = Order { logins: other, first_persona: 50, ..order(&[(AccountState::Ok, 2)]) };
     assert!(lab.keeper.provision(&other, |_| {}).await.stopped_by.is_none());
-    let found = tagged(&lab.keeper.api, &"r1".into(), None).await.expect("users");
+    let found = tagged(&lab.keeper.api, &"r1".into(), &Home::default()).await.expect("users");
     let mut logins: Vec<_> = found.iter().map(|account| account.login.clone()).collect();
     logins.sort();
     assert_eq!(logins, (0..3).map(|index| self::logins().address(index)).collect::<Vec<_>>());
     let result = lab.remover().remove(found, || {}).await;
     assert_eq!((result.removed, lab.users()), (3, 2));
+    lab.tenant.stop().await;
+}
+
+/// People may call themselves what they like, and have their mail where gander has none.
+#[tokio::test]
+async fn people_whose_names_merely_look_like_a_tag_are_not_found_by_it() {
+    let lab = Lab::new().await;
+    lab.provision(&[(AccountState::Ok, 2)]).await;
+    for (username, email) in [
+        ("gander-r1-holiday", "jane+gander-r1-0-1@realcompany.com"),
+        ("gander-r1-0-901", "real@realcompany.com"),
+        ("gander-r1-0-902@realcompany.com", ""),
+        ("bob", "gander-r1-0-900@realcompany.com"),
+        ("load+gander-r1-0-903@load.example.com", "load+gander-r1-0-903@load.example.com"),
+    ] {
+        let person = NewUser { username: username.into(), email: email.into(), ..someone() };
+        lab.keeper.api.import_user(&person).await.expect("a user");
+    }
+    let api = &lab.keeper.api;
+    let found = tagged(api, &"r1".into(), &Home::default()).await.expect("users");
+    let mut logins: Vec<_> = found.iter().map(|account| account.login.clone()).collect();
+    logins.sort();
+    assert_eq!(logins, [self::logins().address(0), self::logins().address(1)]);
+    let result = lab.remover().remove(found, || {}).await;
+    assert_eq!((result.removed, lab.users()), (2, 5), "{:?}", result.failed);
+    // At the domain of another profile they are found where that is named.
+    let home = Home { domain: "realcompany.com".parse().expect("a domain"), mailbox: None };
+    let found = tagged(api, &"r1".into(), &home).await.expect("users");
+    let mut logins: Vec<_> = found.into_iter().map(|account| account.login).collect();
+    logins.sort();
+    assert_eq!(logins, ["bob", "gander-r1-0-902@realcompany.com"]);
     lab.tenant.stop().await;
 }
 
@@ -307,8 +338,12 @@ async fn accounts_in_one_mailbox_are_found_by_ledger_and_by_tag() {
             true => made.iter().map(unknown).collect(),
             false => {
                 let api = &lab.keeper.api;
-                assert_eq!(tagged(api, &"r1".into(), None).await.expect("users").len(), 0);
-                tagged(api, &"r1".into(), Some(&mailbox)).await.expect("users")
+                assert_eq!(
+                    tagged(api, &"r1".into(), &Home::default()).await.expect("users").len(),
+                    0
+                );
+                let home = Home { mailbox: Some(mailbox), ..Home::default() };
+                tagged(api, &"r1".into(), &home).await.expect("users")
             }
         };
         let result = lab.remover().remove(accounts, || {}).await;
@@ -328,7 +363,7 @@ async fn an_account_that_a_flow_named_otherwise_is_found_by_its_tag_all_the_same
     lab.keeper.api.import_user(&named("lee", 7)).await.expect("a user");
     lab.keeper.api.import_user(&named(&logins().address(8), 8)).await.expect("a user");
     lab.keeper.api.import_user(&someone()).await.expect("somebody else");
-    let found = tagged(&lab.keeper.api, &"r1".into(), None).await.expect("users");
+    let found = tagged(&lab.keeper.api, &"r1".into(), &Home::default()).await.expect("users");
     assert_eq!(found.len(), 2, "each once: {found:?}");
     let result = lab.remover().remove(found, || {}).await;
     assert_eq!((result.removed, result.absent, lab.users()), (2, 0, 1));
@@ -415,7 +450,11 @@ async fn an_account_that_is_found_by_its_address_alone_is_removed_too() {
 
 #[tokio::test]
 async fn a_removal_that_the_tenant_refuses_to_everybody_ends_the_clean_up() {
-    let lines = [TOKEN, (403, &[][..], "{}"), (403, &[], "{}")];
+    let listed = r#"{"_embedded":{"users":[
+        {"id":"u0","username":"gander-r1-0-0@load.example.com"},
+        {"id":"u1","username":"gander-r1-0-1@load.example.com"},
+        {"id":"u2","username":"gander-r1-0-2@load.example.com"}]}}"#;
+    let lines = [TOKEN, (200, &[][..], listed), (403, &[], "{}"), (403, &[], "{}")];
     let (script, api) = Script::new(&lines).await;
     let remover = Remover {
         api: Arc::new(api),
@@ -428,8 +467,57 @@ async fn a_removal_that_the_tenant_refuses_to_everybody_ends_the_clean_up() {
         id: Some(format!("u{index}")),
         ..Account::new(logins().address(index), AccountState::Ok, index)
     };
-    let result = Arc::new(remover).remove((0..9).map(account).collect(), || {}).await;
-    assert_eq!((result.removed, result.failed.len(), script.asked().len()), (0, 1, 2));
+    let result = Arc::new(remover).remove((0..3).map(account).collect(), || {}).await;
+    assert_eq!((result.removed, result.failed.len(), script.asked().len()), (0, 1, 3));
+}
+
+/// An id on a ledger may be anybody's.
+#[tokio::test]
+async fn an_id_is_believed_only_with_the_login_or_the_address_beside_it() {
+    let lab = Lab::new().await;
+    let jane = lab.keeper.api.import_user(&someone()).await.expect("a user");
+    let named = NewUser { username: "lee".into(), email: logins().address(1), ..someone() };
+    let lee = lab.keeper.api.import_user(&named).await.expect("a user");
+    let account = |index, id: &str| Account {
+        id: Some(id.to_owned()),
+        ..Account::new(logins().address(index), AccountState::Ok, index)
+    };
+    let accounts = vec![account(0, &jane.id), account(1, &lee.id), account(2, "nobody")];
+    let shown = lab.remover().resolve(accounts.clone()).await.expect("an answer");
+    let ids: Vec<_> = shown.there.iter().map(|account| account.id.as_deref()).collect();
+    assert_eq!((ids, shown.absent.len(), shown.failed.len()), (vec![Some(&*lee.id)], 1, 1));
+    let result = lab.remover().remove(accounts, || {}).await;
+    assert_eq!((result.removed, result.absent, lab.users()), (1, 1, 1));
+    let [AccountsError::SomebodyElse { login }] = &result.failed[..] else {
+        panic!("{:?}", result.failed)
+    };
+    assert_eq!(*login, logins().address(0));
+    assert!(lab.tenant.tenant().directory().get(&jane.id).is_some());
+    lab.tenant.stop().await;
+}
+
+/// What a listing shows is there, whatever is said of it when it is to be removed.
+#[tokio::test]
+async fn an_account_that_is_listed_and_not_removed_stays_on_the_ledger() {
+    let found = (
+        200,
+        &[][..],
+        r#"{"_embedded":{"users":[{"id":"u1","username":"gander-r1-0-0@load.example.com"}]}}"#,
+    );
+    let missing = (404, &[][..], r#"{"code":"NOT_FOUND"}"#);
+    let (_, api) = Script::new(&[TOKEN, found, missing, found, missing]).await;
+    let remover = Arc::new(Remover {
+        api: Arc::new(api),
+        ledger: Arc::new(Ledger::new(Vec::new())),
+        clock: Clock::system(),
+        concurrency: 1,
+        doubts: Doubts::default(),
+    });
+    let accounts = vec![Account::new(logins().address(0), AccountState::Ok, 0)];
+    let result = remover.remove(accounts, || {}).await;
+    assert_eq!((result.removed, result.absent), (0, 0));
+    assert!(matches!(result.failed[..], [AccountsError::StillListed { .. }]), "{result:?}");
+    assert_eq!(remover.ledger.with(|bytes| bytes.len()), 0, "nothing is struck off");
 }
 
 #[tokio::test]
@@ -868,6 +956,25 @@ async fn a_listing_that_leads_round_in_a_circle_ends() {
         r#"{"_embedded":{"users":[]},"_links":{"next":{"href":"{origin}/v1/users?cursor=1"}}}"#,
     );
     let (script, api) = Script::new(&[TOKEN, round, round, round]).await;
+    let error = api.find_users("x").await.expect_err("an endless listing");
+    assert!(matches!(error, ManagementError::Endless { .. }), "{error}");
+    assert_eq!(script.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn a_listing_that_goes_on_without_anybody_new_ends() {
+    let page = |cursor| {
+        let body = match cursor {
+            1 => {
+                r#"{"_embedded":{"users":[{"id":"u1","username":"a"}]},"_links":{"next":{"href":"{origin}/v1/users?cursor=1"}}}"#
+            }
+            _ => {
+                r#"{"_embedded":{"users":[{"id":"u1","username":"a"}]},"_links":{"next":{"href":"{origin}/v1/users?cursor=2"}}}"#
+            }
+        };
+        (200, &[][..], body)
+    };
+    let (script, api) = Script::new(&[TOKEN, page(1), page(2), NOTHING]).await;
     let error = api.find_users("x").await.expect_err("an endless listing");
     assert!(matches!(error, ManagementError::Endless { .. }), "{error}");
     assert_eq!(script.asked().len(), 3);

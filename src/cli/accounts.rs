@@ -10,7 +10,8 @@ use crate::base::clock::Clock;
 use crate::base::names::RunId;
 use crate::base::remedy::Remedy;
 use crate::identity::account::Account;
-use crate::identity::login::{Logins, MailboxName};
+use crate::identity::domain::EmailDomain;
+use crate::identity::login::{Home, Logins, MailboxName};
 use crate::identity::roster::{self, RosterError};
 use crate::management::api::Api;
 use crate::management::error::ManagementError;
@@ -47,6 +48,9 @@ pub(super) struct Which {
     /// Mailbox in front of names and addresses, where they were made in one; default: that of the profile
     #[arg(long, value_name = "NAME")]
     mailbox: Option<MailboxName>,
+    /// What follows the `@` in names and addresses, where they were made at another; default: that of the profile
+    #[arg(long, value_name = "NAME")]
+    domain: Option<EmailDomain>,
     /// Folder of the runs, for --run
     #[arg(long, value_name = "DIR", default_value = "reports")]
     reports: PathBuf,
@@ -61,9 +65,13 @@ pub(super) enum Source {
 }
 
 impl Which {
-    /// The mailbox that accounts may be in.
-    pub(super) fn mailbox<'a>(&'a self, checked: &'a Checked) -> Option<&'a MailboxName> {
-        self.mailbox.as_ref().or(checked.profile.identities.mailbox.as_ref())
+    /// Where accounts have their mail that may be gander's.
+    pub(super) fn home(&self, checked: &Checked) -> Home {
+        let identities = &checked.profile.identities;
+        Home {
+            domain: self.domain.as_ref().unwrap_or(&identities.email_domain).clone(),
+            mailbox: self.mailbox.as_ref().or(identities.mailbox.as_ref()).cloned(),
+        }
     }
 
     /// Where the ledger of a run or a tag is, if it is where ledgers are by default.

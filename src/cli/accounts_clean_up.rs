@@ -14,7 +14,9 @@ use crate::base::remedy::Remedy;
 use crate::identity::account::Account;
 use crate::identity::ledger::{Doubts, Ledger};
 use crate::management::api::Api;
-use crate::management::clean_up::{CleanUp, MAY_STILL_COME, Remover, belongs_to, tagged};
+use crate::management::clean_up::{
+    CleanUp, MAY_STILL_COME, Remover, Resolved, belongs_to, names_only_own, tagged,
+};
 use crate::run::ledger_file::{self, LedgerFileError};
 use crate::run::making::Making;
 use crate::run::registry::AT_ONCE;
@@ -83,6 +85,9 @@ async fn of_ledger_at(
         terminal.say("0 accounts removed: the ledger has none");
         return Ok(Exit::Passed);
     }
+    if !book.openings.is_empty() {
+        names_only_own(&book).map_err(|error| of_registry(&error.into()))?;
+    }
     let clock = Clock::system();
     let run = book.openings.first().map(|opening| RunId::from(opening.run.as_str()));
     let run = run.unwrap_or_else(|| run_id(&clock));
@@ -109,7 +114,7 @@ async fn of_tag(args: &CleanUpArgs, tag: RunId, terminal: &Terminal) -> Result<E
         false => hold_ledger(args, &tag)?,
     };
     let api = connect(&checked, &tag, &clock).await?;
-    let accounts = tagged(&api, &tag, args.which.mailbox(&checked)).await;
+    let accounts = tagged(&api, &tag, &args.which.home(&checked)).await;
     let accounts = accounts.map_err(|error| of_tenant(&error))?;
     let task = Task { accounts, doubts: Doubts::default(), is_of_tag: true };
     if args.dry_run {
@@ -139,23 +144,20 @@ async fn show(
     let ledger = Arc::new(Ledger::new(std::io::sink()));
     let doubts = Doubts::default();
     let remover = Remover { api, ledger, clock, concurrency: AT_ONCE, doubts };
-    let present = remover.present(&task.accounts).await;
-    let present = present.map_err(|error| of_tenant(&error))?;
-    let all = task.accounts.len();
-    let there: Vec<Account> = task
-        .accounts
-        .into_iter()
-        .filter_map(|account| {
-            let id = present.id_of(&account)?.to_owned();
-            Some(Account { id: Some(id), ..account })
-        })
-        .collect();
+    let resolved = remover.resolve(task.accounts).await;
+    let Resolved { there, absent, failed } =
+        resolved.map_err(|error| Failure::of(Exit::TenantNotUsable, &error))?;
     let csv = if task.is_of_tag { found_as_csv(&there)? } else { as_csv(&there)? };
     terminal.data(csv.trim_end());
-    let absent = all - there.len();
-    let others = if absent > 0 { format!("; {absent} are not there") } else { String::new() };
+    let others = match absent.len() {
+        0 => String::new(),
+        absent => format!("; {absent} are not there"),
+    };
     terminal.say(&format!("{} would be removed{others}", counted(there.len())));
-    Ok(Exit::Passed)
+    if failed.is_empty() {
+        return Ok(Exit::Passed);
+    }
+    Err(failure(&CleanUp { failed, ..CleanUp::default() }))
 }
 
 async fn remove<W: Write + Send + 'static>(

@@ -9,7 +9,7 @@ use super::terminal::Terminal;
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
 use crate::identity::ledger::Book;
-use crate::identity::login::Logins;
+use crate::identity::login::{Home, Logins};
 use crate::management::clean_up::{beginning, tagged};
 use crate::management::reply::User;
 use crate::run::ledger_file;
@@ -57,7 +57,7 @@ fn told(book: &Book) -> String {
 async fn of_tag(args: &ListArgs, tag: &RunId, terminal: &Terminal) -> Result<(), Failure> {
     let checked = read(&args.selection)?;
     let api = connect(&checked, tag, &Clock::system()).await?;
-    let found = tagged(&api, tag, args.which.mailbox(&checked)).await;
+    let found = tagged(&api, tag, &args.which.home(&checked)).await;
     let found = found.map_err(|error| of_tenant(&error))?;
     terminal.data(found_as_csv(&found)?.trim_end());
     terminal.say(&format!("{} carry the tag {tag}", counted(found.len())));
@@ -66,18 +66,19 @@ async fn of_tag(args: &ListArgs, tag: &RunId, terminal: &Terminal) -> Result<(),
 
 /// The tag of a user that gander made. A flow may name its users otherwise; their addresses are gander's all the
 /// same.
-fn tag_of(user: &User) -> Option<&str> {
-    Logins::tag_of(&user.username).or_else(|| Logins::tag_of(&user.email))
+fn tag_of<'u>(home: &Home, user: &'u User) -> Option<&'u str> {
+    home.tag_of(&user.username).or_else(|| home.tag_of(&user.email))
 }
 
 /// How many accounts there are of each tag.
 async fn tags(args: &ListArgs, terminal: &Terminal) -> Result<(), Failure> {
     let (checked, clock) = (read(&args.selection)?, Clock::system());
     let api = connect(&checked, &run_id(&clock), &clock).await?;
-    let found = beginning(&api, &Logins::prefixes(None, args.which.mailbox(&checked))).await;
+    let home = args.which.home(&checked);
+    let found = beginning(&api, &Logins::prefixes(None, home.mailbox.as_ref())).await;
     let found = found.map_err(|error| of_tenant(&error))?;
     let mut tags: BTreeMap<&str, usize> = BTreeMap::new();
-    for tag in found.iter().filter_map(tag_of) {
+    for tag in found.iter().filter_map(|user| tag_of(&home, user)) {
         *tags.entry(tag).or_default() += 1;
     }
     terminal.data("tag,accounts");

@@ -29,6 +29,70 @@ pub struct Logins {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MailboxName(String);
 
+/// Where the people of a profile have their mail: what is anywhere else is nobody of its.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Home {
+    /// What follows the `@`.
+    pub domain: EmailDomain,
+    /// The mailbox there that they may be in, beside those that are in none.
+    pub mailbox: Option<MailboxName>,
+}
+
+impl Home {
+    /// Whether gander made this login in exactly this run, and here.
+    pub fn has(&self, run: &RunId, login: &str) -> bool {
+        self.made_here(login).is_some_and(|made| made.tag == tag(run.as_str()))
+    }
+
+    /// The tag in a login that gander made here: the id of its run, or what stands for it.
+    pub fn tag_of<'l>(&self, login: &'l str) -> Option<&'l str> {
+        self.made_here(login).map(|made| made.tag)
+    }
+
+    fn made_here<'l>(&self, login: &'l str) -> Option<Parts<'l>> {
+        let own = self.mailbox.as_ref().map(|name| name.0.as_str());
+        let is_here = |made: &Parts<'_>| {
+            made.domain == self.domain.as_str() && (made.mailbox.is_none() || made.mailbox == own)
+        };
+        Parts::of(login).filter(is_here)
+    }
+}
+
+/// A login that gander made, taken apart. What has only some of its marks is a stranger's.
+struct Parts<'l> {
+    mailbox: Option<&'l str>,
+    tag: &'l str,
+    segment: u32,
+    domain: &'l str,
+}
+
+impl<'l> Parts<'l> {
+    fn of(login: &'l str) -> Option<Self> {
+        let (local, domain) = login.split_once('@')?;
+        if domain.parse::<EmailDomain>().ok()?.as_str() != domain {
+            return None;
+        }
+        let (mailbox, own) = match local.split_once('+') {
+            Some((mailbox, own)) => (Some(mailbox), own),
+            None => (None, local),
+        };
+        if mailbox.is_some_and(|name| name.parse::<MailboxName>().is_err()) {
+            return None;
+        }
+        let mut parts = own.strip_prefix(PREFIX)?.rsplitn(3, '-');
+        let (index, segment, tag) = (parts.next()?, parts.next()?, parts.next()?);
+        number::<u64>(index)?;
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
+        let is_tag = !tag.is_empty() && tag.len() <= LONGEST_TAG && tag.bytes().all(fits);
+        is_tag.then_some(Self { mailbox, tag, segment: number(segment)?, domain })
+    }
+}
+
+/// A number as gander writes it: digits only, none too many.
+fn number<N: FromStr + ToString>(text: &str) -> Option<N> {
+    text.parse::<N>().ok().filter(|number| number.to_string() == text)
+}
+
 /// Why a text is no such name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{text}` cannot stand before a `+` in an address")]
@@ -109,33 +173,19 @@ impl Logins {
     /// How a login that gander made begins, its mailbox and its tag included: what it is found by, together with
     /// all others of its run.
     pub fn prefix_in(login: &str) -> Option<&str> {
-        let tag = Self::tag_of(login)?;
-        let mailbox = login.len() - behind_mailbox(login).len();
-        login.get(..mailbox + PREFIX.len() + tag.len() + 1)
+        let made = Parts::of(login)?;
+        let mailbox = made.mailbox.map_or(0, |name| name.len() + 1);
+        login.get(..mailbox + PREFIX.len() + made.tag.len() + 1)
     }
 
-    /// Whether gander made this login in exactly this run.
+    /// Whether a login is, as a whole, one that gander makes in exactly this run, at whichever domain.
     pub fn is_of(run: &RunId, login: &str) -> bool {
         Self::segment_of(run, login).is_some()
     }
 
     /// The segment of a login of exactly this run; none for logins of others.
     pub fn segment_of(run: &RunId, login: &str) -> Option<u32> {
-        let (segment, index) = behind_mailbox(login)
-            .strip_prefix(&Self::prefix_of(run))
-            .and_then(|rest| rest.split('@').next())
-            .and_then(|numbers| numbers.split_once('-'))?;
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        if is_number(segment) && is_number(index) { segment.parse().ok() } else { None }
-    }
-
-    /// The tag in a login that gander made: the id of its run, or what stands for it.
-    pub fn tag_of(login: &str) -> Option<&str> {
-        let local = behind_mailbox(login).strip_prefix(PREFIX)?.split('@').next()?;
-        let mut parts = local.rsplitn(3, '-');
-        let (index, segment, tag) = (parts.next()?, parts.next()?, parts.next()?);
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        (is_number(index) && is_number(segment) && !tag.is_empty()).then_some(tag)
+        Parts::of(login).filter(|made| made.tag == tag(run.as_str())).map(|made| made.segment)
     }
 
     /// Whether a text can be a tag as it stands, so that it can be read in every login.
@@ -162,11 +212,6 @@ fn tag(run: &str) -> String {
     let kept = kept.collect::<String>();
     let kept = Some(kept.trim_matches('-')).filter(|kept| !kept.is_empty()).unwrap_or("run");
     format!("{kept}.{}", digest.collect::<String>())
-}
-
-/// A login without the name of the mailbox that it may be in.
-fn behind_mailbox(login: &str) -> &str {
-    login.split_once('+').map_or(login, |(_, behind)| behind)
 }
 
 #[cfg(test)]
@@ -235,13 +280,46 @@ mod tests {
     fn a_login_tells_its_tag_and_segment() {
         let run = |id: &str| RunId::from(id);
         let login = logins("load-spring", 3).address(17);
-        assert_eq!(Logins::tag_of(&login), Some("load-spring"));
+        let home = Home::default();
+        assert_eq!(home.tag_of(&login), Some("load-spring"));
         assert_eq!(Logins::segment_of(&run("load-spring"), &login), Some(3));
         assert_eq!(Logins::segment_of(&run("load"), &login), None);
         for other in
             ["jane@example.com", "gander-@x.test", "gander-1-2@x.test", "gander-a-b-2@x.test"]
         {
-            assert_eq!(Logins::tag_of(other), None, "{other}");
+            let home = Home { domain: "x.test".parse().unwrap(), mailbox: None };
+            assert_eq!(home.tag_of(other), None, "{other}");
+        }
+    }
+
+    /// Clean-up deletes what is taken for gander's own.
+    #[test]
+    fn only_what_gander_makes_as_a_whole_is_its_own() {
+        let run = RunId::from("spring");
+        let home = Home { domain: "load.example.com".parse().unwrap(), mailbox: None };
+        let boxed = Home { mailbox: Some("load".parse().unwrap()), ..home.clone() };
+        for (login, [at_home, in_box, of_run]) in [
+            ("gander-spring-0-1@load.example.com", [true, true, true]),
+            ("load+gander-spring-0-1@load.example.com", [false, true, true]),
+            ("jane+gander-spring-0-1@load.example.com", [false, false, true]),
+            ("jane+gander-spring-0-1@realcompany.com", [false, false, true]),
+            ("gander-spring-0-902@realcompany.com", [false, false, true]),
+            ("gander-spring-0-901", [false, false, false]),
+            ("gander-spring-holiday", [false, false, false]),
+            ("gander-spring-0-1@load.example.com@x.test", [false, false, false]),
+            ("gander-spring-0-1@mail.load.example.com", [false, false, true]),
+            ("gander-spring-0-01@load.example.com", [false, false, false]),
+            ("gander-spring-0-+1@load.example.com", [false, false, false]),
+            ("gander-spring-00-1@load.example.com", [false, false, false]),
+            ("Gander-spring-0-1@load.example.com", [false, false, false]),
+            ("a+b+gander-spring-0-1@load.example.com", [false, false, false]),
+            ("+gander-spring-0-1@load.example.com", [false, false, false]),
+            ("gander-spring-0-99999999999999999999@load.example.com", [false, false, false]),
+            ("gander-spring-x-0-1@load.example.com", [false, false, false]),
+        ] {
+            assert_eq!(home.has(&run, login), at_home, "{login}");
+            assert_eq!(boxed.has(&run, login), in_box, "{login} in a mailbox");
+            assert_eq!(Logins::is_of(&run, login), of_run, "{login} at any domain");
         }
     }
 
@@ -287,6 +365,8 @@ mod tests {
             let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
             prop_assert!(local.chars().all(fits), "{}", local);
             prop_assert!(!local.contains("..") && !local.ends_with('.'), "{}", local);
+            prop_assert!(Home::default().has(&run.as_str().into(), &address), "{}", address);
+            prop_assert_eq!(Logins::segment_of(&run.as_str().into(), &address), Some(segment));
         }
     }
 }

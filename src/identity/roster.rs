@@ -3,6 +3,7 @@
 use super::account::{Account, AccountState};
 use crate::base::remedy::{Listing, Remedy};
 use crate::base::secret::Secret;
+use std::collections::HashMap;
 use std::io::{Read, Write};
 
 /// Why a roster cannot be read or written.
@@ -12,21 +13,23 @@ pub enum RosterError {
     /// out of the message.
     #[error("the roster is not well-formed CSV")]
     Csv(#[from] csv::Error),
-    /// A needed column is not in the header.
-    #[error("the roster has no column `{column}`, only {found}")]
-    ColumnMissing { column: &'static str, found: Listing },
+    /// A needed column is not in the header. Only columns that are known are named: without a header the first line
+    /// may hold a password.
+    #[error("the first line of the roster names no column `{column}`{}", only(.found.as_ref()))]
+    ColumnMissing { column: &'static str, found: Option<Listing> },
     /// A row without a login.
     #[error("line {line} of the roster has no login")]
     NoLogin { line: u64 },
-    /// A login that an earlier row has.
-    #[error("line {line} of the roster names `{login}` again")]
-    Twice { line: u64, login: String },
+    /// A login that an earlier row has. No cell is shown, here and below: where columns are mixed up it may be a
+    /// password.
+    #[error("line {line} of the roster has the `login` of line {earlier} again")]
+    Twice { line: u64, earlier: u64 },
     /// A state that does not exist.
-    #[error("line {line} of the roster has the state `{state}`, which does not exist")]
-    UnknownState { line: u64, state: String },
+    #[error("line {line} of the roster has a `state` that does not exist")]
+    UnknownState { line: u64 },
     /// A whole number was meant.
-    #[error("line {line} of the roster has `{text}` as {column}, not a whole number")]
-    NotANumber { line: u64, column: &'static str, text: String },
+    #[error("line {line} of the roster has no whole number as `{column}`")]
+    NotANumber { line: u64, column: &'static str },
 }
 
 impl Remedy for RosterError {
@@ -38,7 +41,7 @@ impl Remedy for RosterError {
                 COLUMNS.iter().copied().collect::<Listing>()
             ),
             Self::NoLogin { .. } => "fill in its cell in the column `login`".to_owned(),
-            Self::Twice { .. } => "keep one of the rows: no two users share an account".to_owned(),
+            Self::Twice { .. } => "keep one of the rows: no two users share an account, and the platform takes capital and small letters for the same".to_owned(),
             Self::UnknownState { .. } => {
                 let states: Listing =
                     super::account::STATES.iter().map(|state| state.name()).collect();
@@ -64,10 +67,13 @@ pub fn read(from: impl Read) -> Result<Vec<Account>, RosterError> {
         })
     };
     let Some(login_column) = column("login").or_else(|| column("username")) else {
-        return Err(RosterError::ColumnMissing { column: "login", found: header.iter().collect() });
+        let known: Vec<&str> =
+            COLUMNS.into_iter().filter(|known| column(known).is_some()).collect();
+        let found = (!known.is_empty()).then(|| known.into_iter().collect());
+        return Err(RosterError::ColumnMissing { column: "login", found });
     };
     let columns = COLUMNS.map(column);
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashMap::new();
     let mut accounts = Vec::new();
     for row in reader.records() {
         let row = row?;
@@ -80,32 +86,33 @@ pub fn read(from: impl Read) -> Result<Vec<Account>, RosterError> {
         if login.is_empty() {
             return Err(RosterError::NoLogin { line });
         }
-        if !seen.insert(login.to_owned()) {
-            return Err(RosterError::Twice { line, login: login.to_owned() });
+        if let Some(earlier) = seen.insert(login.to_lowercase(), line) {
+            return Err(RosterError::Twice { line, earlier });
         }
         let number = |column: &'static str| match cell(column) {
             None => Ok(None),
-            Some(text) => text.trim().parse().map(Some).map_err(|_| RosterError::NotANumber {
-                line,
-                column,
-                text: text.to_owned(),
-            }),
+            Some(text) => {
+                let number = text.trim().parse().map(Some);
+                number.map_err(|_| RosterError::NotANumber { line, column })
+            }
         };
         let state = cell("state").map_or(Some(AccountState::Ok), AccountState::named);
         accounts.push(Account {
             login: login.to_owned(),
             email: cell("email").unwrap_or(login).to_owned(),
             generation: number("generation")?.unwrap_or(0),
-            state: state.ok_or_else(|| RosterError::UnknownState {
-                line,
-                state: cell("state").unwrap_or_default().to_owned(),
-            })?,
+            state: state.ok_or(RosterError::UnknownState { line })?,
             id: cell("id").map(str::to_owned),
             persona: number("persona")?,
             given_password: cell("password").map(|text| Secret::new(text.to_owned())),
         });
     }
     Ok(accounts)
+}
+
+/// What of a header is known, for a message.
+fn only(found: Option<&Listing>) -> String {
+    found.map_or_else(String::new, |found| format!(", only {found} of those that are known"))
 }
 
 /// Writes accounts with a header and without passwords.
@@ -178,8 +185,10 @@ mod tests {
     #[test]
     fn mistakes_name_line_and_way_out() {
         let messages: Vec<String> = [
-            "name\na\n",
+            "email,note\na,b\n",
+            "jane,S3cret!pass\n",
             "login\na\na\n",
+            "login\nJane@x.test\njane@X.test\n",
             "login,state\na,gone\n",
             "login,generation\na,x\n",
             "login,id\n\"\",1\n",
@@ -192,20 +201,41 @@ mod tests {
         })
         .collect();
         insta::assert_snapshot!(messages.join("\n"), @r"
-        the roster has no column `login`, only `name` (the first line names the columns: `login`, `email`, `password`, `state`, `generation`, `id`, `persona`; only `login` is needed)
-        line 3 of the roster names `a` again (keep one of the rows: no two users share an account)
-        line 2 of the roster has the state `gone`, which does not exist (choose one of `ok`, `victim`, `must-change`, `locked`)
-        line 2 of the roster has `x` as generation, not a whole number (leave the cell empty or write digits only)
+        the first line of the roster names no column `login`, only `email` of those that are known (the first line names the columns: `login`, `email`, `password`, `state`, `generation`, `id`, `persona`; only `login` is needed)
+        the first line of the roster names no column `login` (the first line names the columns: `login`, `email`, `password`, `state`, `generation`, `id`, `persona`; only `login` is needed)
+        line 3 of the roster has the `login` of line 2 again (keep one of the rows: no two users share an account, and the platform takes capital and small letters for the same)
+        line 3 of the roster has the `login` of line 2 again (keep one of the rows: no two users share an account, and the platform takes capital and small letters for the same)
+        line 2 of the roster has a `state` that does not exist (choose one of `ok`, `victim`, `must-change`, `locked`)
+        line 2 of the roster has no whole number as `generation` (leave the cell empty or write digits only)
         line 2 of the roster has no login (fill in its cell in the column `login`)
         the roster is not well-formed CSV (each row needs as many cells as the header)
         ");
     }
 
+    #[test]
+    fn no_message_shows_a_cell() {
+        let secret = "S3cret!pass";
+        for text in [
+            format!("jane,{secret}\nann,b\n"),
+            format!("login\n{secret}\n{secret}\n"),
+            format!("login,state\na,{secret}\n"),
+            format!("login,generation\na,{secret}\n"),
+            format!("login,persona\na,{secret}\n"),
+            format!("login\na,{secret}\n"),
+        ] {
+            let error = read(text.as_bytes()).unwrap_err();
+            let told = format!("{error} {error:?} {}", error.remedy().unwrap());
+            assert!(!told.to_lowercase().contains("s3cret"), "{told}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_can_be_read(logins in prop::collection::btree_set("[!-~]([ -~]{0,20}[!-~])?", 0..20), generation: u64) {
+            let mut seen = std::collections::HashSet::new();
             let accounts: Vec<_> = logins
                 .into_iter()
+                .filter(|login| seen.insert(login.to_lowercase()))
                 .map(|login| Account { generation, id: Some("u".into()), ..Account::new(login, AccountState::Locked, 4) })
                 .collect();
             let mut written = Vec::new();

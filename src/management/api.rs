@@ -143,6 +143,16 @@ impl Api {
         Ok(found.into_iter().find(same))
     }
 
+    /// The user of an id; none if there is none.
+    pub async fn user_of(&self, id: &str) -> Result<Option<User>, ManagementError> {
+        let call = Call::read_user(&self.settings, id)?;
+        match self.perform(&call).await {
+            Ok(answer) => reply::user(call.name, answer.reply.body()).map(Some),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// All users that a SCIM filter lets through, page after page.
     pub async fn find_users(&self, filter: &str) -> Result<Vec<User>, ManagementError> {
         self.listing(Call::find_users(&self.settings, filter)?, reply::users).await
@@ -199,7 +209,7 @@ impl Api {
         Ok(self.perform(call).await?.reply.into_body())
     }
 
-    /// Follows a listing to its end.
+    /// Follows a listing to its end. One that leads round, or on and on to what it had before, has none.
     pub(super) async fn listing<T>(
         &self,
         first: Call,
@@ -207,12 +217,15 @@ impl Api {
     ) -> Result<Vec<T>, ManagementError> {
         let mut items = Vec::new();
         let mut call = first;
-        let mut seen = HashSet::new();
-        for _ in 0..MOST_PAGES {
+        let (mut seen, mut ids) = (HashSet::new(), HashSet::new());
+        for page_index in 0..MOST_PAGES {
             let page = read(call.name, self.perform(&call).await?.reply.body())?;
             items.extend(page.items);
             let Some(next) = page.next else { return Ok(items) };
-            if !seen.insert(next.clone()) {
+            let known = ids.len();
+            ids.extend(page.ids);
+            let is_new = page_index == 0 || ids.len() > known;
+            if !seen.insert(next.clone()) || !is_new {
                 break;
             }
             call = call.next_page(&self.settings, &next)?;

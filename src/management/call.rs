@@ -117,6 +117,11 @@ impl Call {
         Self::listing("find users", settings, &["users"], Some(filter))
     }
 
+    /// Reads a user by its id.
+    pub fn read_user(settings: &Settings, user: &str) -> Result<Self, ManagementError> {
+        Self::new("read user", Method::GET, settings, &["users", user])
+    }
+
     /// Lists the flow policies of the environment.
     pub fn flow_policies(settings: &Settings) -> Result<Self, ManagementError> {
         Self::listing("list flow policies", settings, &["flowPolicies"], None)

@@ -11,7 +11,7 @@ use crate::base::remedy::Listing;
 use crate::base::remedy::Remedy;
 use crate::identity::account::{Account, AccountState};
 use crate::identity::ledger::{Book, Doubts, Ledger, LedgerEntry};
-use crate::identity::login::{Logins, MailboxName};
+use crate::identity::login::{Home, Logins};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write;
 use std::sync::Arc;
@@ -53,9 +53,20 @@ impl CleanUp {
     }
 }
 
+/// Whom of some accounts the tenant has, as it showed a moment ago: what a removal removes, and what a dry run shows.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// Those that it showed by their login or their address, each with the id that it showed.
+    pub there: Vec<Account>,
+    /// Those that it did not show.
+    pub absent: Vec<Account>,
+    /// Those that must not be removed, and why.
+    pub failed: Vec<AccountsError>,
+}
+
 /// Who of those that carry some tags is at the tenant.
 #[derive(Debug, Default)]
-pub struct Present {
+struct Present {
     by_login: HashMap<String, String>,
     by_email: HashMap<String, String>,
 }
@@ -71,6 +82,9 @@ pub enum ForeignLedger {
         "the ledger has accounts of environments {environments}, and does not say which is where"
     )]
     Several { environments: Listing, runs: Listing },
+    /// It has accounts that no run makes.
+    #[error("the ledger has `{login}`{more}, which is no account that {runs} made")]
+    Stranger { login: String, more: String, runs: Listing },
     /// It does not say where it belongs.
     #[error("the ledger does not say which environment it belongs to")]
     Unsigned,
@@ -86,6 +100,9 @@ impl Remedy for ForeignLedger {
                 format!(
                     "use a profile for each of them, one after the other, with `--tag` {runs} in place of the ledger"
                 )
+            }
+            Self::Stranger { .. } => {
+                "nothing was removed; if the ledger was edited, undo it, and remove such accounts by hand".to_owned()
             }
             Self::Unsigned => "use the ledger as the run wrote it, with its first line".to_owned(),
         })
@@ -124,31 +141,53 @@ pub fn belongs_to(book: &Book, environment: &str) -> Result<(), ForeignLedger> {
     }
 }
 
+/// Makes sure that a ledger has only accounts as gander makes them in the runs that wrote it: whoever can write a line
+/// into it shall not have anybody else removed.
+pub fn names_only_own(book: &Book) -> Result<(), ForeignLedger> {
+    let runs: Vec<RunId> =
+        book.openings.iter().map(|opening| RunId::from(opening.run.as_str())).collect();
+    let is_own = |name: &str| runs.iter().any(|run| Logins::is_of(run, name));
+    let mut strangers = book.accounts.iter().filter(|account| {
+        !is_own(&account.login) || !(account.email.is_empty() || is_own(&account.email))
+    });
+    let Some(stranger) = strangers.next() else { return Ok(()) };
+    let name = match is_own(&stranger.login) {
+        true => &stranger.email,
+        false => &stranger.login,
+    };
+    let runs: BTreeSet<&str> = book.openings.iter().map(|opening| opening.run.as_str()).collect();
+    let runs = runs.into_iter().collect();
+    Err(ForeignLedger::Stranger { login: name.clone(), more: more(strangers.count()), runs })
+}
+
+fn more(number: usize) -> String {
+    if number == 0 { String::new() } else { format!(" and {number} more") }
+}
+
 impl Present {
     /// The tenant's id of an account: by what it signs on with, else by its address, because flows may name
     /// their users as they like. Both were invented by gander and carry the tag of the run.
-    pub fn id_of(&self, account: &Account) -> Option<&str> {
+    fn id_of(&self, account: &Account) -> Option<&str> {
         let login = self.by_login.get(&account.login.to_lowercase());
-        login.or_else(|| self.by_email.get(&account.email.to_lowercase())).map(String::as_str)
+        let address = || self.by_email.get(&own_address(account)?.to_lowercase());
+        login.or_else(address).map(String::as_str)
     }
 
     fn take(&mut self, user: User) {
-        self.by_email.insert(user.email.to_lowercase(), user.id.clone());
+        // Many have none.
+        if !user.email.is_empty() {
+            self.by_email.insert(user.email.to_lowercase(), user.id.clone());
+        }
         self.by_login.insert(user.username.to_lowercase(), user.id);
     }
 }
 
-/// The users that gander made under a tag, the id of a run or what a provisioning was given, in this mailbox or in
-/// none: by name, or by address, because flows may name their users as they like.
-pub async fn tagged(
-    api: &Api,
-    tag: &RunId,
-    mailbox: Option<&MailboxName>,
-) -> Result<Vec<Account>, ManagementError> {
-    let users = beginning(api, &Logins::prefixes(Some(tag), mailbox)).await?;
-    // A tag that begins alike is another's.
-    let is_own =
-        |user: &User| Logins::is_of(tag, &user.username) || Logins::is_of(tag, &user.email);
+/// The users that gander made here under a tag, the id of a run or what a provisioning was given: by name, or by
+/// address, because flows may name their users as they like. One of both has to be, as a whole, what gander makes.
+pub async fn tagged(api: &Api, tag: &RunId, home: &Home) -> Result<Vec<Account>, ManagementError> {
+    let users = beginning(api, &Logins::prefixes(Some(tag), home.mailbox.as_ref())).await?;
+    // What begins alike may be another run's, or a person's.
+    let is_own = |user: &User| home.has(tag, &user.username) || home.has(tag, &user.email);
     Ok(users.into_iter().filter(is_own).map(account_of).collect())
 }
 
@@ -180,6 +219,18 @@ async fn searched(
     }
 }
 
+/// The address of an account where gander invented it: one that a person has says nothing about who it is.
+fn own_address(account: &Account) -> Option<&str> {
+    Logins::prefix_in(&account.email).map(|_| account.email.as_str())
+}
+
+/// Whether a user has the login or the address of an account. The platform compares without regard to case.
+fn is_of(user: &User, account: &Account) -> bool {
+    let same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
+    let has_address = own_address(account).is_some_and(|address| same(&user.email, address));
+    has_address || same(&user.username, &account.login)
+}
+
 /// A user as an account. Which state and which password it has, the tenant does not tell.
 pub fn account_of(user: User) -> Account {
     Account {
@@ -196,7 +247,7 @@ pub fn account_of(user: User) -> Account {
 impl<W: Write + Send + 'static> Remover<W> {
     /// Removes accounts that gander made, several at a time, and notes each on the ledger. What
     /// cannot be removed is told and passed over, unless every other would meet the same. `done` is
-    /// told of each.
+    /// told of each. No id is believed that the tenant did not show together with the login or the address.
     ///
     /// What is not found is looked for once more some seconds later: what was made a moment ago may not be
     /// there at once. What is not found then either is taken for gone only where nothing speaks against it.
@@ -214,43 +265,74 @@ impl<W: Write + Send + 'static> Remover<W> {
         let mut result = CleanUp::default();
         let mut waiting = accounts;
         for is_last in [false, true] {
-            if waiting.iter().any(|account| account.id.is_none()) {
-                let present = match self.present(&waiting).await {
-                    Ok(present) => present,
-                    Err(source) => {
-                        result.failed.push(AccountsError::Unlisted { source });
-                        return result;
-                    }
-                };
-                for account in waiting.iter_mut().filter(|account| account.id.is_none()) {
-                    account.id = present.id_of(account).map(str::to_owned);
+            let Resolved { there, mut absent, failed } = match self.resolve(waiting).await {
+                Ok(resolved) => resolved,
+                Err(error) => {
+                    result.failed.push(error);
+                    return result;
                 }
-            }
-            let Some(absent) = self.delete_all(waiting, &mut result, (&mut done, &is_enough)).await
-            else {
+            };
+            failed.iter().for_each(|_| done());
+            result.failed.extend(failed);
+            let going_on = (&mut done, &is_enough);
+            let Some(vanished) = self.delete_all(there, &mut result, going_on).await else {
                 return result;
             };
-            if absent.is_empty() {
-                return result;
-            }
             if is_last {
+                // Shown a second time, they are there, whatever is said of them.
+                for Account { login, .. } in vanished {
+                    result.failed.push(AccountsError::StillListed { login });
+                    done();
+                }
                 match self.are_gone(&absent).await {
                     Ok(gone) => self.note_absent(absent, gone, &mut result, &mut done),
                     Err(source) => result.failed.push(AccountsError::Unlisted { source }),
                 }
                 return result;
             }
+            absent.extend(vanished);
+            if absent.is_empty() {
+                return result;
+            }
             tokio::time::sleep(LOOK_AGAIN).await;
-            // An id that is not there any more is asked for again, too.
-            let forgotten = |account| Account { id: None, ..account };
-            waiting = absent.into_iter().map(forgotten).collect();
+            waiting = absent;
         }
         result
     }
 
+    /// Whom of some accounts the tenant has: by listings, and where these lack one whose id is known, by that id. An
+    /// id counts only with the login or the address beside it.
+    pub async fn resolve(&self, accounts: Vec<Account>) -> Result<Resolved, AccountsError> {
+        let present = self.present(&accounts).await;
+        let present = present.map_err(|source| AccountsError::Unlisted { source })?;
+        let mut resolved = Resolved::default();
+        for mut account in accounts {
+            if let Some(id) = present.id_of(&account) {
+                account.id = Some(id.to_owned());
+                resolved.there.push(account);
+                continue;
+            }
+            let Some(id) = &account.id else {
+                resolved.absent.push(account);
+                continue;
+            };
+            let found = self.api.user_of(id).await;
+            match found.map_err(|source| AccountsError::tenant(&account.login, source)) {
+                Ok(None) => resolved.absent.push(account),
+                Ok(Some(user)) if is_of(&user, &account) => resolved.there.push(account),
+                Ok(Some(_)) => {
+                    resolved.failed.push(AccountsError::SomebodyElse { login: account.login });
+                }
+                Err(error) if error.is_general() => return Err(error),
+                Err(error) => resolved.failed.push(error),
+            }
+        }
+        Ok(resolved)
+    }
+
     /// Whom of some accounts the tenant has. Lists what begins as they do; by address only where names are not
     /// enough.
-    pub async fn present(&self, accounts: &[Account]) -> Result<Present, ManagementError> {
+    async fn present(&self, accounts: &[Account]) -> Result<Present, ManagementError> {
         let names = accounts.iter().flat_map(|account| [&account.login, &account.email]);
         let prefixes: BTreeSet<&str> = names.filter_map(|name| Logins::prefix_in(name)).collect();
         let mut present = Present::default();
@@ -323,6 +405,9 @@ impl<W: Write + Send + 'static> Remover<W> {
         let known = absent.iter().filter(|account| self.doubts.confirmed.contains(&account.login));
         for account in known.take(SPOT_CHECKS) {
             for (attribute, value) in ATTRIBUTES.into_iter().zip([&account.login, &account.email]) {
+                if value.is_empty() {
+                    continue;
+                }
                 let found = searched(&self.api, attribute, &equals(attribute, value)).await?;
                 if !found.is_empty() {
                     return Ok(false);
@@ -362,6 +447,56 @@ impl<W: Write + Send + 'static> Remover<W> {
 mod tests {
     use super::*;
     use crate::identity::ledger::Opening;
+
+    #[test]
+    fn a_ledger_is_refused_that_has_accounts_which_no_run_of_it_makes() {
+        let opening = Opening { run: "r1".into(), environment: "e1".into(), key: "00".into() };
+        let own = "gander-r1-0-0@load.example.com";
+        let book = |login: &str, email: &str| {
+            let account = Account::new(login, AccountState::Ok, 0);
+            let accounts = vec![Account { email: email.into(), ..account }];
+            Book { openings: vec![opening.clone()], accounts, ..Book::default() }
+        };
+        for (login, email) in [(own, own), (own, ""), ("load+gander-r1-3-7@x.test", own)] {
+            assert_eq!(names_only_own(&book(login, email)), Ok(()), "{login} {email}");
+        }
+        for (login, email) in [
+            ("jane", "jane"),
+            (own, "jane@realcompany.com"),
+            ("gander-r1-holiday", own),
+            ("gander-r2-0-0@load.example.com", own),
+        ] {
+            let refused = names_only_own(&book(login, email));
+            assert!(matches!(refused, Err(ForeignLedger::Stranger { .. })), "{login} {email}");
+        }
+        let error = names_only_own(&book("jane", "jane")).unwrap_err();
+        insta::assert_snapshot!(format!("{error}\n{}", error.remedy().unwrap()), @r"
+        the ledger has `jane`, which is no account that `r1` made
+        nothing was removed; if the ledger was edited, undo it, and remove such accounts by hand
+        ");
+    }
+
+    #[test]
+    fn users_are_found_by_no_address_but_one_that_gander_makes() {
+        let mut present = Present::default();
+        present.take(User {
+            id: "u1".into(),
+            username: "jane".into(),
+            email: String::new(),
+            population: String::new(),
+        });
+        present.take(User {
+            id: "u2".into(),
+            username: "gander-r1-holiday".into(),
+            email: "jane@realcompany.com".into(),
+            population: String::new(),
+        });
+        let account = Account::new("gander-r1-0-0@load.example.com", AccountState::Ok, 0);
+        for email in ["", "jane@realcompany.com"] {
+            let account = Account { email: email.into(), ..account.clone() };
+            assert_eq!(present.id_of(&account), None, "{email}");
+        }
+    }
 
     #[test]
     fn a_ledger_is_only_used_in_its_own_environment() {

@@ -42,6 +42,14 @@ pub enum AccountsError {
     /// An account that should be there is not.
     #[error("the tenant knows no user `{login}`")]
     Missing { login: String },
+    /// The id on the ledger is that of a user of another name.
+    #[error("the id that the ledger has for `{login}` is somebody else's, who is left alone")]
+    SomebodyElse { login: String },
+    /// A listing has a user that cannot be removed because it is said not to be there.
+    #[error(
+        "the tenant shows the account `{login}`, and when it is to be removed says that it is not there"
+    )]
+    StillListed { login: String },
     /// Which users there are could not be asked.
     #[error("the users of the tenant cannot be listed")]
     Unlisted {
@@ -63,7 +71,10 @@ impl AccountsError {
         match self {
             Self::Tenant { source, .. } | Self::Unlisted { source } => source.is_general(),
             Self::Ledger(_) => true,
-            Self::Missing { .. } | Self::Lost => false,
+            Self::Missing { .. }
+            | Self::SomebodyElse { .. }
+            | Self::StillListed { .. }
+            | Self::Lost => false,
         }
     }
 }
@@ -74,6 +85,12 @@ impl Remedy for AccountsError {
             Self::Tenant { source, .. } | Self::Unlisted { source } => source.remedy(),
             Self::Ledger(_) => Some("make room and rights where the run directory is".to_owned()),
             Self::Missing { .. } => Some("somebody removed it; provision new accounts".to_owned()),
+            Self::SomebodyElse { .. } => {
+                Some("use the ledger as the run wrote it; if it was edited, undo that".to_owned())
+            }
+            Self::StillListed { .. } => Some(
+                "clean up once more in some minutes; then ask whoever owns the tenant".to_owned(),
+            ),
             Self::Lost => None,
         }
     }

@@ -93,7 +93,9 @@ fn is_of_account(error: &AccountsError) -> bool {
             !error.is_general() && !may_pass
         }
         AccountsError::Tenant { .. } | AccountsError::Unlisted { .. } => !error.is_general(),
-        AccountsError::Missing { .. } => true,
+        AccountsError::Missing { .. }
+        | AccountsError::SomebodyElse { .. }
+        | AccountsError::StillListed { .. } => true,
         AccountsError::Ledger(_) | AccountsError::Lost => false,
     }
 }

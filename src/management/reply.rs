@@ -43,6 +43,8 @@ pub struct Token {
 pub struct Page<T> {
     /// What is on it.
     pub items: Vec<T>,
+    /// Their ids.
+    pub ids: Vec<String>,
     /// Link to the next page.
     pub next: Option<String>,
 }
@@ -118,8 +120,9 @@ pub(super) fn page<T>(
         .and_then(|embedded| embedded.get(what)?.as_array())
         .ok_or(ManagementError::Malformed { call, missing: what })?;
     let next = body.pointer("/_links/next/href").and_then(Value::as_str).map(str::to_owned);
+    let ids = items.iter().map(|item| text(item, "/id")).collect();
     let items = items.iter().map(|item| read(call, item)).collect::<Result<_, _>>()?;
-    Ok(Page { items, next })
+    Ok(Page { items, ids, next })
 }
 
 /// A text that may be absent, by its pointer.
@@ -153,9 +156,13 @@ mod tests {
             population: "p1".into(),
         };
         let next = Some("https://api.x.test/n".to_owned());
-        assert_eq!(users("find users", body).unwrap(), Page { items: vec![user], next });
+        assert_eq!(
+            users("find users", body).unwrap(),
+            Page { items: vec![user], ids: vec!["u1".into()], next }
+        );
         let empty = br#"{"_embedded":{"users":[]}}"#;
-        assert_eq!(users("find users", empty).unwrap(), Page { items: vec![], next: None });
+        let page = Page { items: vec![], ids: vec![], next: None };
+        assert_eq!(users("find users", empty).unwrap(), page);
     }
 
     #[test]

@@ -179,7 +179,7 @@ mod tests {
             ["csv:gone.csv", "csv:a.csv", "ledger:."].map(|source| read(source, folder.path()).1);
         insta::assert_snapshot!(texts.concat(), @r"
         `./gone.csv`: it cannot be read: No such file or directory (os error 2) (paths start at the folder of the profile)
-        `./a.csv`: the roster has no column `login`, only `name` (the first line names the columns: `login`, `email`, `password`, `state`, `generation`, `id`, `persona`; only `login` is needed)
+        `./a.csv`: the first line of the roster names no column `login` (the first line names the columns: `login`, `email`, `password`, `state`, `generation`, `id`, `persona`; only `login` is needed)
         `./.`: line 1 of the ledger is not an entry: missing field `event` at line 1 column 2 (if the file was edited, undo it; if a newer gander wrote it, use that one)
         ");
     }

@@ -12,7 +12,7 @@ use crate::base::remedy::{Listing, Remedy};
 use crate::identity::account::AccountState;
 use crate::identity::domain::EmailDomain;
 use crate::identity::ledger::{Book, Ledger, LedgerEntry};
-use crate::identity::login::{Logins, MailboxName};
+use crate::identity::login::{Home, Logins, MailboxName};
 use crate::identity::password::PasswordKey;
 use crate::identity::persona::Locale;
 use crate::management::api::Api;
@@ -158,7 +158,8 @@ pub async fn provision(
     if book.openings.iter().any(|opening| opening.key != wanted.key.fingerprint()) {
         return Err(RegistryError::OtherKey);
     }
-    let there = tagged(&api, &wanted.tag, wanted.mailbox.as_ref()).await?;
+    let home = Home { domain: wanted.domain.clone(), mailbox: wanted.mailbox.clone() };
+    let there = tagged(&api, &wanted.tag, &home).await?;
     let segments = there.iter().flat_map(|account| [&account.login, &account.email]);
     let segments = segments.filter_map(|name| Logins::segment_of(&wanted.tag, name));
     let on_ledger = u32::try_from(book.openings.len()).unwrap_or(u32::MAX);

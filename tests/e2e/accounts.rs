@@ -148,6 +148,41 @@ fn an_interrupt_leaves_no_account_untold_and_says_how_to_go_on() {
     assert_eq!((ended.code, users(&tenant)), (0, 0), "{left}: {}", ended.stderr);
 }
 
+/// Somebody whose name and address are as given.
+fn add(tenant: &Tenant, username: &str, email: &str) {
+    let population = tenant.ready().population_id.clone();
+    let (username, email) = (username.to_owned(), email.to_owned());
+    let profile = Profile { username, email, population, ..Profile::default() };
+    let user = User::new(&profile.username.clone(), profile, SystemTime::UNIX_EPOCH);
+    tenant.directory().add(user).expect("a free name");
+}
+
+#[test]
+fn people_whose_names_look_like_a_tag_are_neither_listed_nor_removed_by_it() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    let make = ["accounts", "provision", &profile, "-c", "2", "--tag", "spring"];
+    let ended = tenant.gander(&lab, &make);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    add(&tenant, "gander-spring-holiday", "jane+gander-spring-0-1@realcompany.com");
+    add(&tenant, "gander-spring-0-901", "real@realcompany.com");
+    add(&tenant, "gander-spring-0-902@realcompany.com", "ann@realcompany.com");
+    add(&tenant, "bob", "gander-spring-0-900@realcompany.com");
+    let ended = tenant.gander(&lab, &["accounts", "list", &profile]);
+    assert_eq!(ended.stdout, "tag,accounts\nspring,2\n", "{}", ended.stderr);
+    let ended = tenant.gander(&lab, &["accounts", "list", &profile, "--tag", "spring"]);
+    assert_eq!(ended.stdout.lines().count(), 3, "{}", ended.stdout);
+    let clean = ["accounts", "clean-up", &profile, "--tag", "spring"];
+    let ended = tenant.gander(&lab, &[&clean[..], &["--dry-run"]].concat());
+    assert_eq!((ended.stdout.lines().count(), users(&tenant)), (3, 6), "{}", ended.stdout);
+    let ended = tenant.gander(&lab, &clean);
+    assert_eq!((ended.code, users(&tenant)), (0, 4), "{}", ended.stderr);
+    // Whose profile had another domain names it.
+    let elsewhere = ["--domain", "realcompany.com", "--dry-run"];
+    let ended = tenant.gander(&lab, &[&clean[..], &elsewhere].concat());
+    assert!(ended.stderr.contains("2 accounts would be removed"), "{}", ended.stderr);
+}
+
 #[test]
 fn a_killed_run_is_cleaned_up_from_its_ledger_and_a_run_that_goes_on_is_not() {
     let (lab, tenant) = (Lab::new(), Tenant::start(""));
@@ -192,6 +227,38 @@ fn a_ledger_of_another_environment_is_refused() {
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert!(ended.stderr.contains("belongs to environment `e-2`"), "{}", ended.stderr);
     assert_eq!(users(&tenant), 2);
+}
+
+#[test]
+fn a_ledger_that_names_somebody_else_removes_nobody() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let profile = lab.file("p.toml", &format!("{}{QUIET}", tenant.profile()));
+    add(&tenant, "jane", "jane@realcompany.com");
+    let ended = tenant.gander(&lab, &["accounts", "provision", &profile, "-c", "2", "--tag", "x"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let path = lab.path("reports/x/ledger.jsonl");
+    let ledger = std::fs::read_to_string(&path).expect("a ledger");
+    let clean = ["accounts", "clean-up", &profile, "--run", "x"];
+    let dry = [&clean[..], &["--dry-run"]].concat();
+    // Her name with her id, and her id alone.
+    for (login, code, word) in
+        [("jane", 2, "`jane`"), ("gander-x-0-9@x.test", 3, "somebody else's")]
+    {
+        let made = format!(
+            "{{\"event\":\"made\",\"at\":\"2026-01-01T00:00:00.000Z\",\"login\":\"{login}\",\"email\":\"{login}\",\
+             \"persona\":9,\"state\":\"ok\"}}\n"
+        );
+        let id = &"{\"event\":\"learned\",\"login\":\"LOGIN\",\"id\":\"jane\"}\n"
+            .replace("LOGIN", login);
+        std::fs::write(&path, format!("{ledger}{made}{id}")).expect("a ledger");
+        for arguments in [&dry[..], &clean] {
+            let ended = tenant.gander(&lab, arguments);
+            assert_eq!(ended.code, code, "{}", ended.stderr);
+            assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
+            assert!(tenant.directory().is_taken("jane"), "{login}");
+        }
+    }
+    assert_eq!(users(&tenant), 1, "the others are removed");
 }
 
 #[test]
