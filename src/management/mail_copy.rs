@@ -1,10 +1,11 @@
 //! What an environment's mail setting was before gander changed it, in a file that only its owner can read.
 
 use super::mail_settings::{MailSettings, Obstacle, Smtp, Way};
+use super::plain_file;
 use crate::base::remedy::Remedy;
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,9 @@ impl Remedy for MailCopyError {
                  another file",
                 path.display()
             ),
+            Self::Unusable { source, .. } if source.kind() == io::ErrorKind::InvalidInput => {
+                "name the file that `gander mail point --save` wrote".to_owned()
+            }
             Self::Unusable { .. } => "make room and rights where it is".to_owned(),
             Self::NoCopy { .. } => "name the file that `gander mail point --save` wrote".to_owned(),
         })
@@ -123,9 +127,7 @@ impl MailCopy {
 
     /// Reads one back.
     pub fn read(path: &Path) -> Result<Self, MailCopyError> {
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(LONGEST).read_to_end(&mut bytes))
+        let bytes = plain_file::read(path, LONGEST)
             .map_err(|source| MailCopyError::Unusable { path: path.to_owned(), source })?;
         let copy: Option<Self> = serde_json::from_slice(&bytes).ok();
         copy.filter(|copy| {
@@ -165,6 +167,12 @@ mod tests {
             assert_eq!((&back, back.setting().body()), (&copy, setting));
             assert_eq!(back.instead(), Way::Smtp { host: "sink.test".into(), port: 25 });
         }
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_no_copy() {
+        let error = MailCopy::read(Path::new("/dev/zero")).unwrap_err();
+        assert!(error.remedy().unwrap().contains("--save"), "{error}");
     }
 
     #[test]
