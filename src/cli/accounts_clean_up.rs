@@ -1,7 +1,7 @@
 //! `gander accounts clean-up`: accounts that gander made are removed, and no others.
 
 use super::accounts::{
-    Source, Which, as_csv, connect, counted, of_ledger, of_registry, of_tenant, read,
+    Source, Which, connect, counted, of_ledger, of_registry, of_tenant, read, shown_as_csv,
 };
 use super::exit::{Complaint, Exit, Failure};
 use super::prepare::Selection;
@@ -147,7 +147,7 @@ async fn show(
             Some(Account { id: Some(id), ..account })
         })
         .collect();
-    terminal.data(as_csv(&there)?.trim_end());
+    terminal.data(shown_as_csv(&there)?.trim_end());
     let absent = all - there.len();
     let others = if absent > 0 { format!("; {absent} are not there") } else { String::new() };
     terminal.say(&format!("{} would be removed{others}", counted(there.len())));

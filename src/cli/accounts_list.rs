@@ -1,6 +1,6 @@
 //! `gander accounts list`: which accounts there are, as CSV.
 
-use super::accounts::{Source, Which, as_csv, connect, counted, of_ledger, of_tenant, read};
+use super::accounts::{Source, Which, connect, counted, of_ledger, of_tenant, read, shown_as_csv};
 use super::exit::{Exit, Failure};
 use super::prepare::Selection;
 use super::terminal::Terminal;
@@ -10,6 +10,7 @@ use crate::identity::ledger::Book;
 use crate::identity::login::Logins;
 use crate::management::clean_up::{beginning, tagged};
 use crate::management::reply::User;
+use crate::report::columns::clean;
 use crate::run::ledger_file;
 use crate::run::stage::run_id;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +28,8 @@ pub(super) fn list(args: &ListArgs, terminal: &Terminal) -> Result<Exit, Failure
     match args.which.source()? {
         Some(Source::Ledger(path)) => {
             let book = ledger_file::read(&path).map_err(|error| of_ledger(&error))?;
-            terminal.data(as_csv(&book.accounts)?.trim_end());
-            terminal.say(&told(&book));
+            terminal.data(shown_as_csv(&book.accounts)?.trim_end());
+            terminal.say(&clean(&told(&book)));
         }
         Some(Source::Tag(tag)) => super::runtime()?.block_on(of_tag(args, &tag, terminal))?,
         None => super::runtime()?.block_on(tags(args, terminal))?,
@@ -57,7 +58,7 @@ async fn of_tag(args: &ListArgs, tag: &RunId, terminal: &Terminal) -> Result<(),
     let api = connect(&checked, tag, &Clock::system()).await?;
     let found = tagged(&api, tag, args.which.mailbox(&checked)).await;
     let found = found.map_err(|error| of_tenant(&error))?;
-    terminal.data(as_csv(&found)?.trim_end());
+    terminal.data(shown_as_csv(&found)?.trim_end());
     terminal.say(&format!("{} carry the tag {tag}", counted(found.len())));
     Ok(())
 }
@@ -80,7 +81,7 @@ async fn tags(args: &ListArgs, terminal: &Terminal) -> Result<(), Failure> {
     }
     terminal.data("tag,accounts");
     for (tag, accounts) in &tags {
-        terminal.data(&format!("{tag},{accounts}"));
+        terminal.data(&format!("{},{accounts}", clean(tag)));
     }
     let all = tags.values().sum();
     terminal.say(&format!("{} of gander's in environment {}", counted(all), api.environment_id()));
