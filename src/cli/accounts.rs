@@ -17,6 +17,7 @@ use crate::management::api::Api;
 use crate::management::error::ManagementError;
 use crate::profile::check::Checked;
 use crate::profile::load::Flags;
+use crate::report::columns::clean;
 use crate::run::ledger_file::{LEDGER, LedgerFileError};
 use crate::run::registry::{self, RegistryError};
 use std::path::{Path, PathBuf};
@@ -143,12 +144,23 @@ pub(super) fn of_tenant(error: &ManagementError) -> Failure {
 
 /// Accounts as CSV, without passwords.
 pub(super) fn as_csv(accounts: &[Account]) -> Result<String, Failure> {
-    csv_by(|bytes| roster::write(accounts, bytes))
+    csv_by(|bytes| roster::write(&cleaned(accounts), bytes))
 }
 
 /// Accounts that the tenant was found to have as CSV: what it does not tell is empty.
 pub(super) fn found_as_csv(accounts: &[Account]) -> Result<String, Failure> {
-    csv_by(|bytes| roster::write_found(accounts, bytes))
+    csv_by(|bytes| roster::write_found(&cleaned(accounts), bytes))
+}
+
+/// As a terminal can be given them: their names come from the tenant.
+fn cleaned(accounts: &[Account]) -> Vec<Account> {
+    let cleaned = accounts.iter().map(|account| Account {
+        login: clean(&account.login),
+        email: clean(&account.email),
+        id: account.id.as_deref().map(clean),
+        ..account.clone()
+    });
+    cleaned.collect()
 }
 
 fn csv_by(write: impl FnOnce(&mut Vec<u8>) -> Result<(), RosterError>) -> Result<String, Failure> {
@@ -169,4 +181,23 @@ pub(super) fn write_csv(accounts: &[Account], path: &Path) -> Result<(), Failure
 /// A number with its noun.
 pub(super) fn counted(number: usize) -> String {
     if number == 1 { "1 account".to_owned() } else { format!("{number} accounts") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::account::AccountState;
+
+    #[test]
+    fn names_that_a_tenant_gives_control_no_terminal() {
+        let name = "gander-r1-1\u{1b}[2J\u{7}\u{202e}\n@x.test";
+        let account = Account {
+            id: Some("1\u{9b}31m".to_owned()),
+            ..Account::new(name, AccountState::Ok, 0)
+        };
+        let shown = as_csv(&[account]).unwrap();
+        let is_bad = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!shown.contains(is_bad), "{shown:?}");
+        assert_eq!(shown.lines().count(), 2, "{shown:?}");
+    }
 }

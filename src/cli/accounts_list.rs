@@ -12,6 +12,7 @@ use crate::identity::ledger::Book;
 use crate::identity::login::{Home, Logins};
 use crate::management::clean_up::{beginning, tagged};
 use crate::management::reply::User;
+use crate::report::columns::clean;
 use crate::run::ledger_file;
 use crate::run::stage::run_id;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +31,7 @@ pub(super) fn list(args: &ListArgs, terminal: &Terminal) -> Result<Exit, Failure
         Some(Source::Ledger(path)) => {
             let book = ledger_file::read(&path).map_err(|error| of_ledger(&error))?;
             terminal.data(as_csv(&book.accounts)?.trim_end());
-            terminal.say(&told(&book));
+            terminal.say(&clean(&told(&book)));
         }
         Some(Source::Tag(tag)) => super::runtime()?.block_on(of_tag(args, &tag, terminal))?,
         None => super::runtime()?.block_on(tags(args, terminal))?,
@@ -83,7 +84,7 @@ async fn tags(args: &ListArgs, terminal: &Terminal) -> Result<(), Failure> {
     }
     terminal.data("tag,accounts");
     for (tag, accounts) in &tags {
-        terminal.data(&format!("{tag},{accounts}"));
+        terminal.data(&format!("{},{accounts}", clean(tag)));
     }
     let all = tags.values().sum();
     terminal.say(&format!("{} of gander's in environment {}", counted(all), api.environment_id()));

@@ -11,6 +11,7 @@ use crate::management::mail_copy::{MailCopy, undo};
 use crate::management::mail_detour::{self, DetourError, Done};
 use crate::management::mail_settings::Smtp;
 use crate::profile::check::Checked;
+use crate::report::columns::clean;
 use crate::run::stage::run_id;
 use std::path::PathBuf;
 
@@ -82,8 +83,9 @@ async fn show(args: &ShowArgs, terminal: &Terminal) -> Result<Exit, Failure> {
         Some(obstacle) => format!("gander could not put it back: {obstacle}"),
     };
     let environment = api.environment_id();
-    terminal.data(&format!("mails of environment {environment} go by {}", setting.way()));
-    terminal.say(&back);
+    let way = format!("mails of environment {environment} go by {}", setting.way());
+    terminal.data(&clean(&way));
+    terminal.say(&clean(&back));
     Ok(Exit::Passed)
 }
 

@@ -14,6 +14,7 @@ mod capacity_level;
 mod check;
 mod codes_told;
 mod compare;
+mod core_dump;
 mod dialogue;
 mod embedded;
 mod ending;
@@ -116,6 +117,7 @@ enum Command {
 /// Runs the command line. Returns the exit code instead of ending the process.
 pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
     panics::strike();
+    core_dump::forbid();
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => return exit::of_arguments(&error),

@@ -37,6 +37,9 @@ pub struct MailboxSettings {
     pub poll: Duration,
 }
 
+/// Most mails that are taken from one look through a mailbox.
+pub(super) const MOST_MAILS: usize = 100_000;
+
 /// Why a mailbox cannot be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum MailboxError {
@@ -55,6 +58,9 @@ pub enum MailboxError {
     /// It says something that cannot be read.
     #[error("what the mailbox answers is not a list of mails")]
     Unreadable,
+    /// It has more than can be kept.
+    #[error("the mailbox lists more than {MOST_MAILS} mails")]
+    TooMany,
     /// What is asked cannot be put into a request. The text stays out of the message: it may hold a key.
     #[error("what `{key}` says cannot be asked for")]
     Path { key: &'static str },
@@ -68,6 +74,10 @@ impl Remedy for MailboxError {
             Self::Unreachable(TransportFault::Guarded(_)) => {
                 "a mailbox that is not on this machine is asked only in a test that is acknowledged: \
                  name the tenant and its support case"
+                    .to_owned()
+            }
+            Self::Unreachable(TransportFault::OversizedReply { .. }) | Self::TooMany => {
+                "empty the mailbox, or raise `http.max_reply` where only single lists or mails are large"
                     .to_owned()
             }
             Self::Unreachable(_) => "see that `codes.url` is right and that it is up".to_owned(),

@@ -9,6 +9,7 @@ use super::credentials::Credentials;
 use super::door::{ENCRYPTIONS, Encryption};
 use super::extract::CodePattern;
 use super::http_mailbox::read_poll;
+use super::imap_stream::{Bounded, Unbearable};
 use super::mail::{self, recipients_in};
 use super::office::{Arrival, Office};
 use super::reach::Reach;
@@ -18,9 +19,11 @@ use crate::base::document::Section;
 use crate::base::remedy::Remedy;
 use crate::base::strike::Strikes;
 use crate::transport::{AllowedHost, Line, SetUpError, Transport, TransportFault};
+use async_imap::error::Error;
 use async_imap::types::{Fetch, UnsolicitedResponse};
 use async_imap::{Client, Session};
 use futures_util::TryStreamExt;
+use std::io;
 use std::time::Duration;
 
 /// Where a mailbox is and whose it is.
@@ -88,21 +91,56 @@ impl Remedy for ImapError {
 }
 
 impl ImapError {
-    /// The same without a password that a server repeats.
+    /// The same without a password that a server repeats, and no longer than can be read.
     fn struck(mut self, strikes: &Strikes) -> Self {
         if let Self::NotLetIn { reason, .. }
         | Self::Folder { reason, .. }
         | Self::Broken { reason } = &mut self
         {
-            *reason = strikes.strike(reason);
+            *reason = strikes.strike(reason).chars().take(MOST_TOLD).collect();
         }
         self
     }
 }
 
-impl From<async_imap::error::Error> for ImapError {
-    fn from(error: async_imap::error::Error) -> Self {
-        Self::Broken { reason: error.to_string() }
+impl From<Error> for ImapError {
+    fn from(error: Error) -> Self {
+        Self::Broken { reason: told(&error) }
+    }
+}
+
+/// What is told where the server's answer itself may hold anything, in any form.
+const NOT_IMAP: &str = "the server answered with something that is not IMAP";
+
+/// Characters of a server's own words that are told.
+const MOST_TOLD: usize = 200;
+
+/// An error in words of our own. Those of the parser repeat what it was given as numbers, in which nothing
+/// can be struck out; only what a server says with NO and BAD is repeated.
+fn told(error: &Error) -> String {
+    match error {
+        Error::Io(error) => told_of_stream(error),
+        Error::No(said) => format!("the server refuses: {said}"),
+        Error::Bad(said) => format!("the server does not understand: {said}"),
+        Error::ConnectionLost => "the server closed the connection".to_owned(),
+        Error::Validate(_) => {
+            "name, password or folder has a character that IMAP does not take".to_owned()
+        }
+        _ => NOT_IMAP.to_owned(),
+    }
+}
+
+fn told_of_stream(error: &io::Error) -> String {
+    let inner = error.get_ref();
+    if let Some(unbearable) = inner.and_then(|inner| inner.downcast_ref::<Unbearable>()) {
+        return unbearable.to_string();
+    }
+    match error.kind() {
+        // What the parser could not read is of no other kind.
+        io::ErrorKind::Other => NOT_IMAP.to_owned(),
+        // The system's own words.
+        _ if error.raw_os_error().is_some() => error.to_string(),
+        kind => kind.to_string(),
     }
 }
 
@@ -229,7 +267,7 @@ struct Reader {
 
 /// A conversation with the folder open.
 struct Opened {
-    session: Session<Line>,
+    session: Session<Bounded<Line>>,
     tells: bool,
     place: Mark,
 }
@@ -247,27 +285,29 @@ impl Reader {
     async fn open(&self) -> Result<Opened, ImapError> {
         let at_once = self.settings.tls == Encryption::Implicit;
         let line = self.transport.line(&self.settings.server, at_once).await?;
-        let mut client = Client::new(line);
+        let mut client = Client::new(Bounded::new(line));
         let lost = || ImapError::Broken { reason: "it did not greet".to_owned() };
-        let broken = |error: std::io::Error| ImapError::Broken { reason: error.to_string() };
+        let broken = |error: io::Error| ImapError::Broken { reason: told_of_stream(&error) };
         self.in_time(client.read_response()).await?.map_err(broken)?.ok_or_else(lost)?;
         if self.settings.tls == Encryption::StartTls {
             self.in_time(client.run_command_and_check_ok("STARTTLS", None)).await??;
             // What the server sent along in the clear goes with the client.
-            client = Client::new(client.into_inner().secure().await?);
+            let line = client.into_inner().into_inner().secure().await?;
+            client = Client::new(Bounded::new(line));
         }
         let Credentials { user, password } = &self.settings.credentials;
         let login = self.in_time(client.login(user, password.expose())).await?;
         let mut session = login.map_err(|(error, _)| ImapError::NotLetIn {
             server: self.settings.server.clone(),
             user: user.clone(),
-            reason: error.to_string(),
+            reason: told(&error),
         })?;
         let tells = self.in_time(session.capabilities()).await??.has_str("IDLE");
         let folder = &self.settings.folder;
-        let mailbox = self.in_time(session.examine(folder)).await?.map_err(|error| {
-            ImapError::Folder { folder: folder.clone(), reason: error.to_string() }
-        })?;
+        let mailbox = self
+            .in_time(session.examine(folder))
+            .await?
+            .map_err(|error| ImapError::Folder { folder: folder.clone(), reason: told(&error) })?;
         let next = match mailbox.uid_next {
             Some(next) => next,
             None => self.last_uid(&mut session).await?.saturating_add(1),
@@ -275,7 +315,7 @@ impl Reader {
         Ok(Opened { session, tells, place: Mark { validity: mailbox.uid_validity, next } })
     }
 
-    async fn last_uid(&self, session: &mut Session<Line>) -> Result<u32, ImapError> {
+    async fn last_uid(&self, session: &mut Session<Bounded<Line>>) -> Result<u32, ImapError> {
         let found = self.in_time(session.uid_fetch("*", "UID")).await??;
         let mails: Vec<_> = self.in_time(found.try_collect()).await??;
         Ok(mails.iter().filter_map(|mail: &Fetch| mail.uid).max().unwrap_or(0))
@@ -302,9 +342,9 @@ impl Reader {
     /// Waits until there may be something new.
     async fn pause(
         &self,
-        mut session: Session<Line>,
+        mut session: Session<Bounded<Line>>,
         tells: bool,
-    ) -> Result<Session<Line>, ImapError> {
+    ) -> Result<Session<Bounded<Line>>, ImapError> {
         if !tells {
             tokio::time::sleep(self.settings.poll).await;
             self.in_time(session.noop()).await??;
@@ -320,7 +360,7 @@ impl Reader {
     /// Reads the mails from the mark on; whether there were any.
     async fn read_new(
         &self,
-        session: &mut Session<Line>,
+        session: &mut Session<Bounded<Line>>,
         place: &mut Mark,
     ) -> Result<bool, ImapError> {
         let first = place.next;
@@ -371,7 +411,7 @@ impl Reader {
 }
 
 /// Whether the server told of new mails while it was busy with something else.
-fn has_more(session: &Session<Line>) -> bool {
+fn has_more(session: &Session<Bounded<Line>>) -> bool {
     let mut has_more = false;
     while let Ok(told) = session.unsolicited_responses.try_recv() {
         has_more |= matches!(told, UnsolicitedResponse::Exists(_));

@@ -1,7 +1,7 @@
 //! What is asked of a mailbox with an HTTP interface, and what its answers say.
 
 use super::extract::CodePattern;
-use super::http_mailbox::{MailboxError, MailboxSettings};
+use super::http_mailbox::{MOST_MAILS, MailboxError, MailboxSettings};
 use super::http_provider::address_in;
 use super::layout::Layout;
 use super::mail::{code_in, code_in_text};
@@ -65,6 +65,7 @@ impl Client {
         };
         let found = layout.items.all(&document);
         match found.as_slice() {
+            [Value::Array(items)] if items.len() > MOST_MAILS => Err(MailboxError::TooMany),
             [Value::Array(items)] => Ok(items.clone()),
             [Value::Null] => Ok(Vec::new()),
             [item] if layout.is_personal() => Ok(vec![(*item).clone()]),

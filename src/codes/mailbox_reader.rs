@@ -1,7 +1,7 @@
 //! Reads a mailbox with an HTTP interface: finds what is new in it and hands it out, each mail once and
 //! those to one person in their order, whatever goes wrong on the way.
 
-use super::http_mailbox::MailboxError;
+use super::http_mailbox::{MOST_MAILS, MailboxError};
 use super::layout::Order;
 use super::mailbox_client::{Client, Part};
 use super::office::{Arrival, Office};
@@ -167,6 +167,9 @@ impl Reader {
                 if !self.seen.has(mark) && marks.insert(mark) {
                     items.push((mark, item));
                 }
+            }
+            if items.len() > MOST_MAILS {
+                return Err(MailboxError::TooMany);
             }
             if count > 0 {
                 // The last part that has any, and in it the last mail: whether it is still there tells

@@ -35,6 +35,8 @@ struct World {
     second_part_fails: bool,
     /// Mails that come while the list is read: one after each part.
     arriving: Vec<(String, String)>,
+    /// What is at `/page`.
+    page: String,
     /// Paths that were asked for.
     asked: Vec<String>,
 }
@@ -119,6 +121,9 @@ async fn answer(State(world): State<Arc<Mutex<World>>>, request: Request) -> Res
     if let Some((_, times)) = broken {
         *times -= 1;
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    if path == "/page" {
+        return world.page.clone().into_response();
     }
     if path == "/closed" && !request.headers().contains_key("authorization") {
         return StatusCode::UNAUTHORIZED.into_response();
@@ -500,4 +505,25 @@ fn a_token_is_brought_the_way_the_mailbox_wants_it() {
     };
     assert_eq!(settings("mailpit").authorization().unwrap().expose(), "Bearer key");
     assert_eq!(settings("mailosaur").authorization().unwrap().expose(), "Basic a2V5Og==");
+}
+
+#[tokio::test]
+async fn a_list_that_is_too_large_is_not_read_and_the_way_out_is_told() {
+    let lab = Lab::start().await;
+    let office = Office::new(Clock::system());
+    lab.deliver("a@x.test", &"x".repeat(5 << 20));
+    let refused = start(&lab.settings(preset("maildev")), &office).await.unwrap_err();
+    assert!(refused.to_string().contains("is larger than 4MiB"), "{refused}");
+    assert!(refused.remedy().unwrap().contains("`http.max_reply`"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_list_of_more_mails_than_can_be_kept_is_refused() {
+    let lab = Lab::start().await;
+    let office = Office::new(Clock::system());
+    let many = format!("[{}1]", "1,".repeat(super::http_mailbox::MOST_MAILS));
+    lab.world().page = many;
+    let layout = Layout { list: "/page".to_owned(), ..preset("maildev") };
+    let refused = start(&lab.settings(layout), &office).await.unwrap_err();
+    assert!(matches!(refused, MailboxError::TooMany), "{refused}");
 }

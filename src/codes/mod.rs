@@ -7,6 +7,7 @@ pub mod extract;
 pub mod http_mailbox;
 pub mod http_provider;
 pub mod imap;
+mod imap_stream;
 pub mod layout;
 pub mod mail;
 mod mailbox_client;
@@ -21,6 +22,8 @@ pub mod smtp_session;
 pub mod smtp_sink;
 mod watch;
 
+#[cfg(test)]
+mod imap_tests;
 #[cfg(test)]
 mod mailbox_tests;
 

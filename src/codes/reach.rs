@@ -26,7 +26,7 @@ impl Reach {
         let is_local = host.is_local();
         let guard = Guard::new([host]);
         let guard = if self.is_acknowledged { guard.acknowledged() } else { guard };
-        // A list of mails may be longer than any reply of a flow.
+        // A list of mails may be longer than a reply of a flow is to be.
         let max_reply = self.http.max_reply.max(LARGEST);
         // A proxy's own machine is another than this one.
         let proxy = self.http.proxy.clone().filter(|_| !is_local);
@@ -49,5 +49,6 @@ impl Reach {
     }
 }
 
-/// Bytes of the largest list of mails.
-const LARGEST: u64 = 64 << 20;
+/// Bytes of the largest list of mails, and of the largest mail, unless `http.max_reply` allows more: read, they take
+/// a hundred times that.
+const LARGEST: u64 = 4 << 20;

@@ -1,11 +1,12 @@
 //! What an environment's mail setting was before gander changed it, in a file that only its owner can read.
 
 use super::mail_settings::{MailSettings, Obstacle, Smtp, Way};
+use super::plain_file;
 use crate::base::remedy::Remedy;
 use crate::base::word::word;
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -70,6 +71,9 @@ impl MailCopyError {
             ),
             Self::Unusable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 "make its folder first, or name another file".to_owned()
+            }
+            Self::Unusable { source, .. } if source.kind() == io::ErrorKind::InvalidInput => {
+                "name the file that `gander mail point --save` wrote".to_owned()
             }
             Self::Unusable { .. } => "make room and rights where it is".to_owned(),
             Self::Missing { .. } | Self::NoCopy { .. } => {
@@ -144,13 +148,10 @@ impl MailCopy {
 
     /// Reads one back.
     pub fn read(path: &Path) -> Result<Self, MailCopyError> {
-        let mut bytes = Vec::new();
-        File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)).map_err(
-            |source| match source.kind() {
-                io::ErrorKind::NotFound => MailCopyError::Missing { path: path.to_owned() },
-                _ => MailCopyError::Unusable { path: path.to_owned(), source },
-            },
-        )?;
+        let bytes = plain_file::read(path, LONGEST).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => MailCopyError::Missing { path: path.to_owned() },
+            _ => MailCopyError::Unusable { path: path.to_owned(), source },
+        })?;
         let copy: Option<Self> = serde_json::from_slice(&bytes).ok();
         copy.filter(|copy| {
             copy.what == WHAT && copy.setting.is_object() && copy.setting().obstacle().is_none()
@@ -200,6 +201,12 @@ mod tests {
         assert!(error.remedy().unwrap().contains("`gander mail point --save` wrote"));
         let error = copy(json!({})).unwrap().write(&gone).unwrap_err();
         assert_eq!(error.remedy().unwrap(), "make its folder first, or name another file");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_no_copy() {
+        let error = MailCopy::read(Path::new("/dev/zero")).unwrap_err();
+        assert!(error.remedy().unwrap().contains("--save"), "{error}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod mail_detour;
 pub mod mail_settings;
 pub mod mend;
 pub mod pace;
+pub mod plain_file;
 pub mod policies;
 pub mod provision;
 pub mod reply;

@@ -6,8 +6,9 @@ use crate::base::remedy::Remedy;
 use crate::identity::account::{Account, AccountState};
 use crate::identity::ledger::Book;
 use crate::identity::roster;
+use crate::management::plain_file;
 use std::error::Error;
-use std::fs::{self, File};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -25,13 +26,17 @@ pub struct Brought {
     pub path: PathBuf,
 }
 
+/// Bytes of the longest file of accounts, some millions of them.
+const LONGEST: u64 = 1 << 30;
+
 /// Name of a ledger in the directory of a run.
 const LEDGER: &str = "ledger.jsonl";
 
 impl Brought {
-    /// Reads the file of a source; none for sources without one. What is wrong is noted.
+    /// Reads the file of a source; none for sources without one. What is wrong is noted, with the name of the file
+    /// only where it `is_shown`: what comes from outside the profile may be a secret by mistake.
     pub fn read(
-        (source, place): (&AccountSource, &Place),
+        (source, place, is_shown): (&AccountSource, &Place, bool),
         folder: &Path,
         problems: &Problems,
     ) -> Option<Self> {
@@ -39,13 +44,17 @@ impl Brought {
             AccountSource::Provision | AccountSource::RegisterFirst => return None,
             AccountSource::Csv(path) | AccountSource::Ledger(path) => folder.join(path),
         };
-        let name = path.display().to_string();
+        let name = if is_shown {
+            format!("`{}`", path.display())
+        } else {
+            "the file of `accounts.source`, which is not shown as it may be a secret".to_owned()
+        };
         let read =
             if matches!(source, AccountSource::Csv(_)) { of_csv(path) } else { of_ledger(path) };
         match read {
             Ok(brought) => Some(brought),
             Err((what, remedy)) => {
-                problems.note(Some(place), format!("`{name}`: {what}"), remedy);
+                problems.note(Some(place), format!("{name}: {what}"), remedy);
                 None
             }
         }
@@ -95,13 +104,14 @@ type Trouble = (String, Option<String>);
 fn unreadable(error: &std::io::Error) -> Trouble {
     let remedy = match error.kind() {
         ErrorKind::NotFound => "paths start at the folder of the profile",
+        ErrorKind::InvalidInput => "name a file on the disk",
         _ => "make it readable",
     };
     (format!("it cannot be read: {error}"), Some(remedy.to_owned()))
 }
 
 fn of_csv(path: PathBuf) -> Result<Brought, Trouble> {
-    let file = File::open(&path).map_err(|error| unreadable(&error))?;
+    let file = plain_file::open(&path, LONGEST).map_err(|error| unreadable(&error))?;
     let accounts = roster::read(file).map_err(|error| (error.to_string(), error.remedy()))?;
     Ok(Brought { accounts, path, ..Brought::default() })
 }
@@ -109,7 +119,7 @@ fn of_csv(path: PathBuf) -> Result<Brought, Trouble> {
 fn of_ledger(path: PathBuf) -> Result<Brought, Trouble> {
     let path = if path.is_dir() { path.join(LEDGER) } else { path };
     let path = fs::canonicalize(&path).map_err(|error| unreadable(&error))?;
-    let bytes = fs::read(&path).map_err(|error| unreadable(&error))?;
+    let bytes = plain_file::read(&path, LONGEST).map_err(|error| unreadable(&error))?;
     let book = Book::read(&bytes).map_err(|error| {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         (format!("{error}{cause}"), error.remedy())
@@ -122,10 +132,14 @@ mod tests {
     use super::*;
 
     fn read(source: &str, folder: &Path) -> (Option<Brought>, String) {
+        read_and_show(source, folder, true)
+    }
+
+    fn read_and_show(source: &str, folder: &Path, is_shown: bool) -> (Option<Brought>, String) {
         let problems = Problems::default();
         let source = AccountSource::named(source).unwrap();
         let place = Place { document: "p.toml".into(), line: 1, column: 1 };
-        let brought = Brought::read((&source, &place), folder, &problems);
+        let brought = Brought::read((&source, &place, is_shown), folder, &problems);
         let lines = problems
             .into_sorted()
             .into_iter()
@@ -182,5 +196,18 @@ mod tests {
         `./a.csv`: the first line of the roster names no column `login` (the first line names the columns: `login`, `email`, `password`, `state`, `generation`, `id`, `persona`; only `login` is needed)
         `./.`: line 1 of the ledger is not an entry: missing field `event` at line 1 column 2 (if the file was edited, undo it; if a newer gander wrote it, use that one)
         ");
+    }
+
+    #[test]
+    fn a_file_that_came_from_outside_is_not_named_and_a_device_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        for (source, reason) in
+            [("csv:hush-7f3k", "No such file"), ("csv:/dev/zero", "it is not a regular file")]
+        {
+            let (_, told) = read_and_show(source, folder.path(), false);
+            assert!(told.contains(reason) && told.contains("`accounts.source`"), "{told}");
+            assert!(!told.contains("hush") && !told.contains("zero"), "{told}");
+        }
+        assert!(read("ledger:/dev/zero", folder.path()).1.contains("not a regular file"));
     }
 }

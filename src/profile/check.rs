@@ -8,7 +8,7 @@ use super::tenant::{SdkToken, Tenant};
 use crate::analysis::early::Lookout;
 use crate::analysis::rule::{Known, Rule, Scope};
 use crate::analysis::threshold::{Threshold, with_default};
-use crate::base::document::{Problem, Problems, Section, Sited, Table, Value};
+use crate::base::document::{Item, Problem, Problems, Section, Sited, Table, Value};
 use crate::base::names::{Journey, OTHER_FLOW, Step, UNKNOWN_FLOW};
 use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::base::secret::{STRUCK_OUT, without_user_info};
@@ -72,8 +72,10 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
     }
     let plan = plan(&loaded.table);
     let source = profile.accounts.source.as_ref();
-    let brought = source
-        .and_then(|source| Brought::read((&source.value, &source.place), &loaded.folder, problems));
+    let is_shown = !is_filled_in(&loaded.table, "accounts", "source");
+    let brought = source.and_then(|source| {
+        Brought::read((&source.value, &source.place, is_shown), &loaded.folder, problems)
+    });
     let registers = source.is_some_and(|source| source.value == AccountSource::RegisterFirst);
     let registering =
         registers.then(|| find(&profile.accounts.journey.0.as_str().into(), &own)).flatten();
@@ -107,6 +109,14 @@ fn plan(table: &Table) -> serde_json::Value {
 }
 
 /// Strikes what may be a secret out of `[tenant]`, or of what a variant changes about it.
+/// Whether a text of a table came from outside the document.
+fn is_filled_in(document: &Table, table: &str, key: &str) -> bool {
+    let Some(Value::Table(table)) = document.get(table).map(|item| &item.value) else {
+        return false;
+    };
+    table.get(key).is_some_and(Item::is_filled_in)
+}
+
 fn strike_tenant(tenant: &mut serde_json::Value) {
     for table in ["headers", "authorize_parameters"] {
         let values = tenant.get_mut(table).and_then(serde_json::Value::as_object_mut);

@@ -5,6 +5,7 @@ pub mod brought;
 mod budget;
 pub mod check;
 mod check_source;
+mod command;
 mod costing;
 pub mod document;
 mod hidden;

@@ -1,8 +1,17 @@
 //! `${NAME}`, `${NAME:-default}`, `${file:PATH}` and `${cmd:COMMAND}`: values that come from
 //! outside the document.
 
+use super::command::output_of;
 use crate::base::document::Problem;
-use std::process::Command;
+use crate::management::plain_file;
+use std::path::Path;
+use std::time::Duration;
+
+/// Bytes of the longest file that a reference may name.
+const LONGEST_FILE: u64 = 64 << 10;
+
+/// How long a command may take: somebody may have to type a password in.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where references are looked up. The command line supplies the environment.
 #[derive(Clone, Copy)]
@@ -32,9 +41,12 @@ pub fn fill(text: &str, surroundings: Surroundings<'_>) -> Result<Option<String>
 
 fn look_up(reference: &str, surroundings: Surroundings<'_>) -> Result<String, Problem> {
     if let Some(path) = reference.strip_prefix("file:") {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            problem(&format!("`{path}` cannot be read: {error}"), "name a readable file")
-        })?;
+        let unreadable = |reason: &str| {
+            problem(&format!("`{path}` cannot be read: {reason}"), "name a readable file")
+        };
+        let bytes = plain_file::read(Path::new(path), LONGEST_FILE)
+            .map_err(|error| unreadable(&error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not text"))?;
         return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
     }
     if let Some(command) = reference.strip_prefix("cmd:") {
@@ -50,19 +62,24 @@ fn look_up(reference: &str, surroundings: Surroundings<'_>) -> Result<String, Pr
     })
 }
 
-/// The command's output is a secret as a rule, so it is in no message.
+/// The command's output is a secret as a rule, and so may be its arguments: neither is in a message.
 fn run(command: &str) -> Result<String, Problem> {
-    let output =
-        Command::new("sh").arg("-c").arg(command).stdin(std::process::Stdio::null()).output();
-    let remedy = "run it by hand to see why";
-    let output = output
-        .map_err(|error| problem(&format!("`{command}` could not be started: {error}"), remedy))?;
-    if !output.status.success() {
-        return Err(problem(&format!("`{command}` ended with {}", output.status), remedy));
-    }
-    String::from_utf8(output.stdout)
-        .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
-        .map_err(|_| problem(&format!("`{command}` printed something that is not text"), remedy))
+    let text = output_of(command, PATIENCE).map_err(|reason| {
+        let what = format!("`{}` {reason}", shown(command));
+        problem(&what, "run it by hand to see why; it has 30 seconds and 64 KiB")
+    })?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// A command by its first word, if that is the name of a program.
+fn shown(command: &str) -> String {
+    let mut words = command.split_whitespace();
+    let is_plain =
+        |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
+    let first = words.next().filter(is_plain).unwrap_or_default();
+    let rest = if words.next().is_some() || first.is_empty() { "…" } else { "" };
+    let between = if first.is_empty() || rest.is_empty() { "" } else { " " };
+    format!("${{cmd:{first}{between}{rest}}}")
 }
 
 fn problem(what: &str, remedy: &str) -> Problem {
@@ -99,8 +116,21 @@ mod tests {
         );
         assert_eq!(filled("${HOST").unwrap_err(), "a `${` has no `}`");
         assert!(filled("${file:/nowhere/at/all}").unwrap_err().contains("/nowhere/at/all"));
-        assert!(
-            filled("${cmd:echo secret; false}").unwrap_err().ends_with("ended with exit status: 1")
-        );
+        assert!(filled("${file:/dev/zero}").unwrap_err().ends_with("it is not a regular file"));
+    }
+
+    #[test]
+    fn a_command_that_fails_is_told_without_what_it_was_given() {
+        for (command, shown) in [
+            ("false", "${cmd:false}"),
+            ("false -u load:hush-7f3k", "${cmd:false …}"),
+            ("  false --token=hush-7f3k", "${cmd:false …}"),
+            ("TOKEN=hush-7f3k false", "${cmd:…}"),
+            ("false;hush-7f3k", "${cmd:…}"),
+        ] {
+            let told = filled(&format!("${{cmd:{command}}}")).unwrap_err();
+            let told = told.rsplit_once(" ended with exit status: ").unwrap().0;
+            assert_eq!(told, format!("`{shown}`"));
+        }
     }
 }

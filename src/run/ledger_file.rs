@@ -2,8 +2,9 @@
 
 use crate::base::remedy::Remedy;
 use crate::identity::ledger::{Book, Ledger, LedgerEntry, LedgerError};
+use crate::management::plain_file;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Take, Write};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -45,6 +46,9 @@ impl Remedy for LedgerFileError {
                  `--tag`, the id of their run"
                     .to_owned()
             }
+            Self::Unusable { source, .. } if source.kind() == ErrorKind::InvalidInput => {
+                "name the file `ledger.jsonl` of a run's directory".to_owned()
+            }
             Self::Unusable { .. } => "make it readable and writable".to_owned(),
             Self::InUse { .. } => "wait for the end of the run, or stop it first".to_owned(),
             Self::Damaged { source, .. } => return source.remedy(),
@@ -55,16 +59,20 @@ impl Remedy for LedgerFileError {
 /// Name of the ledger in the directory of a run.
 pub const LEDGER: &str = "ledger.jsonl";
 
+/// Bytes of the longest ledger, that of some millions of accounts.
+const LONGEST: u64 = 1 << 30;
+
 /// Reads what a ledger says, whoever is writing it.
 pub fn read(path: &Path) -> Result<Book, LedgerFileError> {
     let path = &within(path);
-    let bytes = fs::read(path).map_err(unusable(path))?;
+    let bytes = plain_file::read(path, LONGEST).map_err(unusable(path))?;
     Book::read(&bytes).map_err(damaged(path))
 }
 
 /// Opens a ledger to be gone on with. Nobody else can as long as it is kept.
 pub fn open(path: &Path) -> Result<(Ledger<File>, Book), LedgerFileError> {
     let path = &within(path);
+    plain_file::check(path, LONGEST).map_err(unusable(path))?;
     let mut file = OpenOptions::new().read(true).append(true).open(path).map_err(unusable(path))?;
     lock(&file, path)?;
     let mut bytes = Vec::new();
@@ -94,7 +102,7 @@ pub fn open_or_make(path: &Path) -> Result<(Ledger<File>, Book), LedgerFileError
 /// where there is none.
 pub fn hold(path: &Path) -> Result<Option<File>, LedgerFileError> {
     let path = &within(path);
-    match File::open(path) {
+    match plain_file::open(path, LONGEST).map(Take::into_inner) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         opened => {
             let file = opened.map_err(unusable(path))?;
@@ -220,6 +228,21 @@ mod tests {
         assert!(held.is_some() && matches!(open(&path), Err(LedgerFileError::InUse { .. })));
         drop(held);
         assert!(open(&path).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_no_ledger() {
+        for path in ["/dev/zero", "/dev/null"].map(Path::new) {
+            let errors = [read(path).err(), open(path).err(), hold(path).err()];
+            for error in errors.into_iter().flatten() {
+                let said = format!("{error:?} {}", error.remedy().unwrap());
+                assert!(
+                    said.contains("not a regular file") && said.contains("ledger.jsonl"),
+                    "{said}"
+                );
+            }
+            assert!(read(path).is_err() && open(path).is_err() && hold(path).is_err());
+        }
     }
 
     #[test]
