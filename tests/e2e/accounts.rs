@@ -214,8 +214,7 @@ fn what_is_missing_for_accounts_is_told_with_a_way_out() {
     }
     // A worker that is not let in is the tenant's matter.
     let mut command = lab.command(&["accounts", "list", &profile]);
-    let ended =
-        crate::lab::Ended::of(command.env("WORKER_SECRET", "wrong").output().expect("output"));
+    let ended = Ended::of(command.env("WORKER_SECRET", "wrong").output().expect("output"));
     assert_eq!(ended.code, 3, "{}", ended.stderr);
     assert!(ended.stderr.contains("`tenant.worker`"), "{}", ended.stderr);
 }
