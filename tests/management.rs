@@ -301,7 +301,7 @@ async fn people_whose_names_merely_look_like_a_tag_are_not_found_by_it() {
     for (username, email) in [
         ("gander-r1-holiday", "jane+gander-r1-0-1@realcompany.com"),
         ("gander-r1-0-901", "real@realcompany.com"),
-        ("gander-r1-0-902@realcompany.com", ""),
+        ("gander-r1-0-902@realcompany.com", "ann@realcompany.com"),
         ("bob", "gander-r1-0-900@realcompany.com"),
         ("load+gander-r1-0-903@load.example.com", "load+gander-r1-0-903@load.example.com"),
     ] {
