@@ -445,14 +445,14 @@ fn accounts_in_one_mailbox_are_listed_and_cleaned_up_by_ledger_and_by_tag() {
     assert!(ended.stderr.contains("6 accounts removed"), "{}", ended.stderr);
 
     // Whoever provisions has them in the mailbox, too; without a ledger the mailbox has to be known.
-    let make = ["accounts", "provision", &profile, "-c", "2", "--tag", "x", "-o", "a.csv"];
-    for _ in 0..2 {
+    for file in ["a.csv", "b.csv"] {
+        let make = ["accounts", "provision", &profile, "-c", "2", "--tag", "x", "-o", file];
         let ended = tenant.gander(&lab, &make);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         // Names that are taken are known without a ledger.
         std::fs::remove_dir_all(lab.path("reports/x")).expect("a folder");
     }
-    let csv = std::fs::read_to_string(lab.path("a.csv")).expect("a file");
+    let csv = std::fs::read_to_string(lab.path("b.csv")).expect("a file");
     assert!(csv.contains("load+gander-x-1-0@load.example.com"), "{csv}");
     let ended = tenant.gander(&lab, &["accounts", "list", &profile]);
     assert_eq!(ended.stdout, "tag,accounts\nx,4\n", "{}", ended.stderr);

@@ -415,7 +415,7 @@ fn an_announcement_says_what_the_tenant_will_see_and_when() {
     let stdout = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     for said in [
         "TO FILL IN: as the tenant sees them; to this machine they are 10.0.0.5",
-        "2099-12-01 10:00 to 2099-12-01 12:20 UTC",
+        "2099-12-01 10:00 to 2099-12-01 12:21 UTC",
         "1h in which accounts are made, then 10m",
         "2 times, one after another",
         "each 429 makes the load pause",
