@@ -244,7 +244,11 @@ impl Item {
             Value::Text { text, filled_in } => match fill(text) {
                 Ok(None) => {}
                 Ok(Some(new)) => (*text, *filled_in) = (new, true),
-                Err(problem) => problems.note(Some(&self.place), problem.what, problem.remedy),
+                Err(problem) => {
+                    problems.note(Some(&self.place), problem.what, problem.remedy);
+                    // What should have come from outside is as little shown as if it had: a command may have secrets in it.
+                    *filled_in = true;
+                }
             },
             Value::List(items) => items.iter_mut().for_each(|item| item.fill_in(problems, fill)),
             Value::Table(table) => table.fill_in(problems, fill),
@@ -645,6 +649,21 @@ mod tests {
             format!("{place}{}{remedy}\n", problem.what)
         });
         lines.collect()
+    }
+
+    #[test]
+    fn what_could_not_be_filled_in_is_shown_by_no_complaint_after_it() {
+        let mut table = Table::parse("a.toml", "mode = \"${cmd:fetch --key hush}\"\n").unwrap();
+        let problems = Problems::default();
+        table.fill_in(&problems, &|_| {
+            let what = "`${cmd:fetch …}` ended with 1".to_owned();
+            Err(Problem { place: None, what, remedy: None })
+        });
+        let mut section = Section::document(&table, &problems);
+        assert_eq!(section.choice("mode", &[("fast", 1)]), None);
+        section.finish();
+        let told = shown(problems);
+        assert!(told.contains("ended with 1") && !told.contains("hush"), "{told}");
     }
 
     #[test]
