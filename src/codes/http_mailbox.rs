@@ -40,6 +40,9 @@ pub struct MailboxSettings {
 /// Most mails that are taken from one look through a mailbox.
 pub(super) const MOST_MAILS: usize = 100_000;
 
+/// Most objects of a list: a mail has a few.
+pub(super) const MOST_OBJECTS: usize = 10 * MOST_MAILS;
+
 /// Why a mailbox cannot be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum MailboxError {

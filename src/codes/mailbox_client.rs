@@ -1,7 +1,7 @@
 //! What is asked of a mailbox with an HTTP interface, and what its answers say.
 
 use super::extract::CodePattern;
-use super::http_mailbox::{MOST_MAILS, MailboxError, MailboxSettings};
+use super::http_mailbox::{MOST_MAILS, MOST_OBJECTS, MailboxError, MailboxSettings};
 use super::http_provider::address_in;
 use super::layout::Layout;
 use super::mail::{code_in, code_in_text};
@@ -55,6 +55,10 @@ impl Client {
             .replace("{inbox}", &escaped(&self.settings.inbox))
             .replace("{recipient}", &escaped(person));
         let body = self.get("codes.mailbox.list", &path).await?;
+        // Read, an object takes a hundred times the room of its text.
+        if body.iter().filter(|byte| **byte == b'{').count() > MOST_OBJECTS {
+            return Err(MailboxError::TooMany);
+        }
         let document = match serde_json::from_slice::<Value>(&body) {
             Ok(document) => document,
             // For one person any text will do.

@@ -511,9 +511,9 @@ fn a_token_is_brought_the_way_the_mailbox_wants_it() {
 async fn a_list_that_is_too_large_is_not_read_and_the_way_out_is_told() {
     let lab = Lab::start().await;
     let office = Office::new(Clock::system());
-    lab.deliver("a@x.test", &"x".repeat(5 << 20));
+    lab.deliver("a@x.test", &"x".repeat(33 << 20));
     let refused = start(&lab.settings(preset("maildev")), &office).await.unwrap_err();
-    assert!(refused.to_string().contains("is larger than 4MiB"), "{refused}");
+    assert!(refused.to_string().contains("is larger than 32MiB"), "{refused}");
     assert!(refused.remedy().unwrap().contains("`http.max_reply`"), "{refused}");
 }
 
@@ -521,9 +521,12 @@ async fn a_list_that_is_too_large_is_not_read_and_the_way_out_is_told() {
 async fn a_list_of_more_mails_than_can_be_kept_is_refused() {
     let lab = Lab::start().await;
     let office = Office::new(Clock::system());
-    let many = format!("[{}1]", "1,".repeat(super::http_mailbox::MOST_MAILS));
-    lab.world().page = many;
-    let layout = Layout { list: "/page".to_owned(), ..preset("maildev") };
-    let refused = start(&lab.settings(layout), &office).await.unwrap_err();
-    assert!(matches!(refused, MailboxError::TooMany), "{refused}");
+    for (part, number) in
+        [("1,", super::http_mailbox::MOST_MAILS), ("{},", super::http_mailbox::MOST_OBJECTS)]
+    {
+        lab.world().page = format!("[{}1]", part.repeat(number + 1));
+        let layout = Layout { list: "/page".to_owned(), ..preset("maildev") };
+        let refused = start(&lab.settings(layout), &office).await.unwrap_err();
+        assert!(matches!(refused, MailboxError::TooMany), "{refused}");
+    }
 }

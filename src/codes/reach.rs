@@ -49,6 +49,6 @@ impl Reach {
     }
 }
 
-/// Bytes of the largest list of mails, and of the largest mail, unless `http.max_reply` allows more: read, they take
-/// a hundred times that.
-const LARGEST: u64 = 4 << 20;
+/// Bytes of the largest list of mails, and of the largest mail, unless `http.max_reply` allows more. MailDev lists whole
+/// mails, of three kilobytes and more, all that came since it was started.
+const LARGEST: u64 = 32 << 20;
