@@ -13,7 +13,7 @@ pub const SHORTEST: usize = 4;
 const SHORTEST_PART: usize = 8;
 
 /// Secrets to be struck out: as they are and in Base64, by themselves or with something in front. How a text
-/// escapes them does not matter: it is [read](Reading) without escapes, too.
+/// escapes them does not matter: it is read without escapes, too.
 #[derive(Clone, Debug, Default)]
 pub struct Strikes(Vec<Secret>);
 
