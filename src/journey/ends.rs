@@ -6,7 +6,7 @@ use super::perform::{Call, Iteration, Part, Progress, Stop};
 use super::preflight::Cookies;
 use super::rule::Expect;
 use super::script::{End, Goal};
-use super::witness::{Answered, Label, Sending, Witness};
+use super::witness::{Answered, Label, Witness};
 use crate::davinci::node::Completion;
 use crate::davinci::oidc::{BadValue, Tokens};
 use crate::davinci::walk::Walk;
@@ -121,18 +121,7 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
             End::Token | End::Userinfo | End::Revoke => Cookies::Without,
         };
         self.ask_first(&label, &mut request, cookies).await?;
-        let call = self.stamp(&mut request);
-        let (call, filled) = (call.as_deref(), &[]);
-        let learnt = &self.learnt;
-        self.witness.sending(&Sending {
-            label: &label,
-            request: &request,
-            filled,
-            call,
-            walk,
-            learnt,
-        });
-        let exchange = self.session.exchange(request).await;
+        let exchange = self.exchange(&label, request, &[], walk).await;
         let fault = match &exchange.reply {
             Ok(reply) if good(reply) => None,
             Ok(reply) => {

@@ -16,7 +16,7 @@ use crate::davinci::form::{Event, Field, FieldKind, Filled, Form};
 use crate::davinci::node::{Completion, Kind, Refusal};
 use crate::davinci::walk::{Fingerprint, Turn, Walk};
 use crate::measure::fault::Fault;
-use crate::transport::Session;
+use crate::transport::{Exchange, Session};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
 use rand_chacha::ChaCha8Rng;
@@ -361,8 +361,22 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         self.note_wait(Wait::Think, thought);
     }
 
+    /// One exchange, of which the witness is told before it is sent.
+    pub(super) async fn exchange(
+        &mut self,
+        label: &Label,
+        mut request: Request<Bytes>,
+        filled: &[(Filled, bool)],
+        walk: &Walk,
+    ) -> Exchange {
+        let call = self.stamp(&mut request);
+        let (learnt, call) = (&self.learnt, call.as_deref());
+        self.witness.sending(&Sending { label, request: &request, filled, call, walk, learnt });
+        self.session.exchange(request).await
+    }
+
     /// Gives a request its call id, if the stage wants them.
-    pub(super) fn stamp(&mut self, request: &mut Request<Bytes>) -> Option<String> {
+    fn stamp(&mut self, request: &mut Request<Bytes>) -> Option<String> {
         self.sent += 1;
         if !self.stage.call_ids {
             return None;
@@ -400,18 +414,7 @@ impl<'s, W: Witness + ?Sized> Iteration<'s, W> {
         if self.preflights.is_some() {
             Box::pin(self.ask_first(&label, &mut request, Cookies::Meant)).await?;
         }
-        let call = self.stamp(&mut request);
-        let (filled, call) = (&filled, call.as_deref());
-        let learnt = &self.learnt;
-        self.witness.sending(&Sending {
-            label: &label,
-            request: &request,
-            filled,
-            call,
-            walk,
-            learnt,
-        });
-        let exchange = self.session.exchange(request).await;
+        let exchange = self.exchange(&label, request, &filled, walk).await;
         if let (Some(Pickup::Reply(code)), Ok(reply)) = (&self.stage.codes, &exchange.reply) {
             self.told = code.find(reply.body()).or(self.told.take());
             self.told.iter().for_each(|code| self.learnt.note(code));

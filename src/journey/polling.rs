@@ -7,7 +7,7 @@
 use super::outcome;
 use super::perform::{Call, Iteration, Judged, Progress, Stop};
 use super::rule::Expect;
-use super::witness::{Answered, Label, Sending, Wait, Witness};
+use super::witness::{Answered, Label, Wait, Witness};
 use crate::base::names::{Capability, Step};
 use crate::davinci::form::{Event, Polling};
 use crate::davinci::walk::{ChallengeState, Round, Rounds, Walk, read_challenge};
@@ -49,18 +49,7 @@ impl<W: Witness + ?Sized> Iteration<'_, W> {
             request.map_err(|error| Stop::new(outcome::of_walk(&error), error.to_string()))?;
         let label = Label { step: step.clone(), ..Label::call(CHALLENGE_STATUS) };
         self.preflight(&mut request).await?;
-        let call = self.stamp(&mut request);
-        let (call, filled) = (call.as_deref(), &[]);
-        let learnt = &self.learnt;
-        self.witness.sending(&Sending {
-            label: &label,
-            request: &request,
-            filled,
-            call,
-            walk,
-            learnt,
-        });
-        let exchange = self.session.exchange(request).await;
+        let exchange = self.exchange(&label, request, &[], walk).await;
         let judged = match &exchange.reply {
             Ok(reply) => match reply.status().as_u16() {
                 // What a genuine client tells the flow about; the rest did not come from it.
