@@ -1,0 +1,120 @@
+"""Starts a real NATS server with the configuration of the manifests and the certificates of the README, and looks who
+may do what on it."""
+
+import json
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+import manifests
+
+PASSWORDS = {"conductor": "0f 1", "agent": "3e5"}
+
+
+class Client:
+    """A connection to NATS, by its protocol: https://docs.nats.io/reference/reference-protocols/nats-protocol."""
+
+    def __init__(self, port, authority, user, password):
+        self.inbox = f"_INBOX.{user}"
+        plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.info = json.loads(self.line_of(plain).removeprefix("INFO "))
+        self.socket = ssl.create_default_context(cafile=authority).wrap_socket(plain, server_hostname="nats")
+        self.lines = self.socket.makefile("rb")
+        said = {"user": user, "pass": password, "verbose": False, "pedantic": False, "tls_required": True}
+        self.socket.sendall(f"CONNECT {json.dumps(said)}\r\nSUB {self.inbox} 1\r\n".encode())
+
+    @staticmethod
+    def line_of(plain):
+        # Byte by byte: what follows is the handshake's.
+        line = b""
+        while not line.endswith(b"\r\n"):
+            line += plain.recv(1) or b"\r\n"
+        return line.decode().strip()
+
+    def next(self):
+        """What the server says next: a line, of a message its text."""
+        line = self.lines.readline().decode().strip()
+        if line.startswith("MSG "):
+            return self.lines.read(int(line.split()[-1]) + 2).decode().strip()
+        return line
+
+    def say(self, text):
+        """Sends it, and tells everything that comes back until the server has seen it."""
+        self.socket.sendall(text.encode() + b"\r\nPING\r\n")
+        return list(iter(self.next, "PONG"))
+
+    def asked(self, subject, body="{}"):
+        """What comes of a request: its answer, or an error."""
+        said = self.say(f"PUB {subject} {self.inbox} {len(body)}\r\n{body}")
+        return (said or [self.next()])[-1]
+
+
+def made_certificates(folder):
+    """The README's own commands."""
+    blocks = re.findall(r"```sh\n(.*?)```", (manifests.FOLDER / "README.md").read_text(), re.S)
+    script = next(block for block in blocks if "openssl req" in block)
+    script = "\n".join(line for line in script.replace("\\\n", " ").splitlines() if "openssl" in line)
+    subprocess.run(["bash", "-euc", script], cwd=folder, check=True, capture_output=True)
+
+
+def started(folder):
+    """The server, its port and that of its monitor."""
+    objects = manifests.every()["base"]
+    text = next(thing["data"]["nats.conf"] for thing in objects if "nats.conf" in thing.get("data", {}))
+    text = text.replace("/etc/nats-tls/", f"{folder}/").replace('"/data"', f'"{folder}/data"')
+    text = re.sub(r"^(port|http_port): \d+$", r"\1: -1", text, flags=re.M)
+    # The volume is smaller here.
+    text = text.replace("9GB", "64MB") + "\nhost: 127.0.0.1\n"
+    (folder / "nats.conf").write_text(text)
+    (folder / "passwords.conf").write_text("".join(f'{user.upper()}: "{word}"\n' for user, word in PASSWORDS.items()))
+    server = subprocess.Popen(["nats-server", "--config", folder / "nats.conf"], stderr=subprocess.PIPE, text=True)
+    said, ports = "", {}
+    for line in server.stderr:
+        said += line
+        ports |= dict(re.findall(r"(client connections|http monitor) on \S+:(\d+)", line))
+        if "Server is ready" in line:
+            return server, int(ports["client connections"]), int(ports["http monitor"])
+    sys.exit(f"nats-server ended: {said}")
+
+
+def claims(port, monitor, authority):
+    """What has to be so, and whether it is."""
+    def of(user, password=None):
+        return Client(port, authority, user, password or PASSWORDS[user])
+
+    conductor, agent = of("conductor"), of("agent")
+    stream = json.dumps({"name": "results", "subjects": ["gander.results.>"], "storage": "file"})
+    yield "TLS is a must", agent.info.get("tls_required") is True
+    yield "a wrong password is turned down", "Authorization Violation" in of("agent", "wrong").next()
+    yield "another's password is, too", "Authorization Violation" in of("agent", PASSWORDS["conductor"]).next()
+    yield "the conductor makes the stream", '"config"' in conductor.asked("$JS.API.STREAM.CREATE.results", stream)
+    yield "an agent's result is taken", '"seq":1' in agent.asked("gander.results.1").replace(" ", "")
+    for subject in ("STREAM.CREATE.mine", "STREAM.DELETE.results", "STREAM.MSG.GET.results", "CONSUMER.CREATE.results"):
+        yield f"an agent does no {subject}", "Permissions Violation" in agent.asked(f"$JS.API.{subject}")
+    yield "an agent does not listen to everything", "Permissions Violation" in "".join(agent.say("SUB > 2"))
+    with urllib.request.urlopen(f"http://127.0.0.1:{monitor}/healthz", timeout=20) as answer:
+        yield "the probe's path answers", answer.status == 200
+
+
+def main():
+    failed = False
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made_certificates(folder)
+        server, port, monitor = started(folder)
+        try:
+            for what, holds in claims(port, monitor, folder / "ca.crt"):
+                failed |= not holds
+                print(f"{'ok' if holds else 'NOT SO'}: {what}")
+        finally:
+            server.terminate()
+            server.wait()
+    sys.exit(failed)
+
+
+main()
