@@ -53,7 +53,7 @@ BROKEN = (
      lambda all: container(all, "Job", "agents")["resources"]["requests"].update(cpu="100m"), "not the same"),
     ("a name that nothing gives", lambda all: container(all, "Job", "conductor")["env"].pop(0), "$(JOB)"),
     ("a password in the open",
-     lambda all: container(all, "Job", "agents")["env"].__setitem__(1, {"name": "GANDER_NATS_PASSWORD", "value": "x"}),
+     lambda all: container(all, "Job", "agents")["env"].__setitem__(1, {"name": "NATS_PASSWORD", "value": "x"}),
      "not from a Secret"),
     ("a profile that is not mounted",
      lambda all: swap(container(all, "Job", "conductor")["args"], "/etc/gander/profile.toml", "/etc/gander/other.toml"),

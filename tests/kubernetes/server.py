@@ -1,6 +1,7 @@
 """Starts a real NATS server with the configuration of the manifests and the certificates of the README, and looks who
 may do what on it."""
 
+import itertools
 import json
 import re
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import manifests
 
+NUMBERS = itertools.count()
 PASSWORDS = {"conductor": "0f 1", "agent": "3e5"}
 
 
@@ -20,13 +22,13 @@ class Client:
     """A connection to NATS, by its protocol: https://docs.nats.io/reference/reference-protocols/nats-protocol."""
 
     def __init__(self, port, authority, user, password):
-        self.inbox = f"_INBOX.{user}"
+        self.inbox = f"_INBOX.{user}.{next(NUMBERS)}"
         plain = socket.create_connection(("127.0.0.1", port), timeout=20)
         self.info = json.loads(self.line_of(plain).removeprefix("INFO "))
         self.socket = ssl.create_default_context(cafile=authority).wrap_socket(plain, server_hostname="nats")
         self.lines = self.socket.makefile("rb")
         said = {"user": user, "pass": password, "verbose": False, "pedantic": False, "tls_required": True}
-        self.socket.sendall(f"CONNECT {json.dumps(said)}\r\nSUB {self.inbox} 1\r\n".encode())
+        self.socket.sendall(f"CONNECT {json.dumps(said)}\r\nSUB {self.inbox}.> 1\r\n".encode())
 
     @staticmethod
     def line_of(plain):
@@ -41,6 +43,9 @@ class Client:
         line = self.lines.readline().decode().strip()
         if line.startswith("MSG "):
             return self.lines.read(int(line.split()[-1]) + 2).decode().strip()
+        if line == "PING":
+            self.socket.sendall(b"PONG\r\n")
+            return self.next()
         return line
 
     def say(self, text):
@@ -50,7 +55,7 @@ class Client:
 
     def asked(self, subject, body="{}"):
         """What comes of a request: its answer, or an error."""
-        said = self.say(f"PUB {subject} {self.inbox} {len(body)}\r\n{body}")
+        said = self.say(f"PUB {subject} {self.inbox}.1 {len(body)}\r\n{body}")
         return (said or [self.next()])[-1]
 
 
@@ -62,14 +67,13 @@ def made_certificates(folder):
     subprocess.run(["bash", "-euc", script], cwd=folder, check=True, capture_output=True)
 
 
-def started(folder):
-    """The server, its port and that of its monitor."""
+def started(folder, store="64MB"):
+    """The server, with so much room for results, its port and that of its monitor."""
     objects = manifests.every()["base"]
     text = next(thing["data"]["nats.conf"] for thing in objects if "nats.conf" in thing.get("data", {}))
     text = text.replace("/etc/nats-tls/", f"{folder}/").replace('"/data"', f'"{folder}/data"')
     text = re.sub(r"^(port|http_port): \d+$", r"\1: -1", text, flags=re.M)
-    # The volume is smaller here.
-    text = text.replace("9GB", "64MB") + "\nhost: 127.0.0.1\n"
+    text = text.replace("9GB", store) + "\nhost: 127.0.0.1\n"
     (folder / "nats.conf").write_text(text)
     (folder / "passwords.conf").write_text("".join(f'{user.upper()}: "{word}"\n' for user, word in PASSWORDS.items()))
     server = subprocess.Popen(["nats-server", "--config", folder / "nats.conf"], stderr=subprocess.PIPE, text=True)
@@ -88,12 +92,17 @@ def claims(port, monitor, authority):
         return Client(port, authority, user, password or PASSWORDS[user])
 
     conductor, agent = of("conductor"), of("agent")
-    stream = json.dumps({"name": "results", "subjects": ["gander.results.>"], "storage": "file"})
+    stream = json.dumps({"name": "results", "subjects": ["gander.load.results.>"], "storage": "file"})
     yield "TLS is a must", agent.info.get("tls_required") is True
     yield "a wrong password is turned down", "Authorization Violation" in of("agent", "wrong").next()
     yield "another's password is, too", "Authorization Violation" in of("agent", PASSWORDS["conductor"]).next()
     yield "the conductor makes the stream", '"config"' in conductor.asked("$JS.API.STREAM.CREATE.results", stream)
-    yield "an agent's result is taken", '"seq":1' in agent.asked("gander.results.1").replace(" ", "")
+    yield "an agent's result is taken", '"seq":1' in agent.asked("gander.load.results.run.agents-1").replace(" ", "")
+    for subject in ("gander.load.agent.agents-1", "gander.load.all", "gander.load.conductor.run"):
+        yield f"an agent orders nothing by {subject}", "Permissions Violation" in agent.asked(subject)
+        yield f"the conductor may use {subject}", "Violation" not in "".join(conductor.say(f"PUB {subject} 2\r\n{{}}"))
+        yield f"an agent hears {subject}", agent.say(f"SUB {subject} 3") == []
+    yield "an agent may say how it is", agent.say("PUB gander.load.beat.agents-1 2\r\n{}") == []
     for subject in ("STREAM.CREATE.mine", "STREAM.DELETE.results", "STREAM.MSG.GET.results", "CONSUMER.CREATE.results"):
         yield f"an agent does no {subject}", "Permissions Violation" in agent.asked(f"$JS.API.{subject}")
     yield "an agent does not listen to everything", "Permissions Violation" in "".join(agent.say("SUB > 2"))
@@ -117,4 +126,5 @@ def main():
     sys.exit(failed)
 
 
-main()
+if __name__ == "__main__":
+    main()
