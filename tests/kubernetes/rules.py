@@ -85,18 +85,27 @@ def there(objects, made):
     return found
 
 
+def references(spec):
+    """What a pod refers to, as (kind, name, keys)."""
+    for volume in spec.get("volumes", []):
+        for kind, name, items in sources(volume):
+            yield kind, name, [key for key, _ in items or []]
+    for container in spec["containers"]:
+        for entry in container.get("env", []):
+            for kind, key in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")):
+                if key in entry.get("valueFrom", {}):
+                    of = entry["valueFrom"][key]
+                    yield kind, of["name"], [of["key"]]
+
+
+def named_by(spec):
+    return {(kind, name) for kind, name, _ in references(spec)}
+
+
 def refer_to_what_is_there(objects, made):
     found = there(objects, made)
     for owner, _, spec in pods(objects):
-        wanted = [(kind, name, [key for key, _ in items or []])
-                  for volume in spec.get("volumes", []) for kind, name, items in sources(volume)]
-        for container in spec["containers"]:
-            for entry in container.get("env", []):
-                for kind, key in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")):
-                    if key in entry.get("valueFrom", {}):
-                        of = entry["valueFrom"][key]
-                        wanted.append((kind, of["name"], [of["key"]]))
-        for kind, name, keys in wanted:
+        for kind, name, keys in references(spec):
             if (kind, name) not in found:
                 yield f"{name_of(owner)}: nobody makes the {kind} {name}"
             else:
@@ -106,13 +115,7 @@ def refer_to_what_is_there(objects, made):
 
 def use_what_is_made(objects, made):
     """Configuration that nobody reads is a mistake, most often in a name."""
-    read = set()
-    for _, _, spec in pods(objects):
-        read |= {(kind, name) for volume in spec.get("volumes", []) for kind, name, _ in sources(volume)}
-        for container in spec["containers"]:
-            for entry in container.get("env", []):
-                given = entry.get("valueFrom", {})
-                read |= {("ConfigMap", given["configMapKeyRef"]["name"])} if "configMapKeyRef" in given else set()
+    read = {named for _, _, spec in pods(objects) for named in named_by(spec)}
     for thing in objects:
         if thing["kind"] == "ConfigMap" and ("ConfigMap", thing["metadata"]["name"]) not in read:
             yield f"nobody reads the {name_of(thing)}"
@@ -308,3 +311,16 @@ RULES = (
 def problems(objects, made):
     """Everything that is wrong, by the name of the rule."""
     return [(rule.__name__.replace("_", " "), problem) for rule in RULES for problem in rule(objects, made)]
+
+
+def problems_by_hand(objects, sets):
+    """What is wrong with what the README makes: not well-formed, not in the namespace, or of use to nobody."""
+    found = [("fit the schemas", problem) for problem in fit_the_schemas(objects, {})]
+    wanted = {name for manifests in sets.values() for _, _, spec in pods(manifests)
+              for kind, name in named_by(spec)}
+    for thing in objects:
+        if thing["metadata"].get("namespace") != "gander":
+            found.append(("are in one namespace", f"{name_of(thing)} is in another"))
+        if thing["metadata"]["name"] not in wanted:
+            found.append(("use what is made", f"nobody reads the {name_of(thing)}"))
+    return found

@@ -15,7 +15,6 @@ from pathlib import Path
 import manifests
 
 NUMBERS = itertools.count()
-PASSWORDS = {"conductor": "0f 1", "agent": "3e5"}
 
 
 class Client:
@@ -41,6 +40,8 @@ class Client:
     def next(self):
         """What the server says next: a line, of a message its text."""
         line = self.lines.readline().decode().strip()
+        if not line:
+            sys.exit("nats-server closed the connection")
         if line.startswith("MSG "):
             return self.lines.read(int(line.split()[-1]) + 2).decode().strip()
         if line == "PING":
@@ -59,12 +60,13 @@ class Client:
         return (said or [self.next()])[-1]
 
 
-def made_certificates(folder):
-    """The README's own commands."""
-    blocks = re.findall(r"```sh\n(.*?)```", (manifests.FOLDER / "README.md").read_text(), re.S)
-    script = next(block for block in blocks if "openssl req" in block)
-    script = "\n".join(line for line in script.replace("\\\n", " ").splitlines() if "openssl" in line)
-    subprocess.run(["bash", "-euc", script], cwd=folder, check=True, capture_output=True)
+def prepared(folder):
+    """The README performed there: certificates, the file of passwords, and who has which."""
+    objects = manifests.made_by_hand(folder)
+    (folder / "passwords.conf").write_text(manifests.value(objects, "nats-passwords", "passwords.conf"))
+    for name in ("tls.crt", "tls.key", "ca.crt"):
+        (folder / name).write_text(manifests.value(objects, "nats-tls", name))
+    return {user: manifests.value(objects, f"gander-nats-{user}", "password") for user in ("conductor", "agent")}
 
 
 def started(folder, store="64MB"):
@@ -75,7 +77,6 @@ def started(folder, store="64MB"):
     text = re.sub(r"^(port|http_port): \d+$", r"\1: -1", text, flags=re.M)
     text = text.replace("9GB", store) + "\nhost: 127.0.0.1\n"
     (folder / "nats.conf").write_text(text)
-    (folder / "passwords.conf").write_text("".join(f'{user.upper()}: "{word}"\n' for user, word in PASSWORDS.items()))
     server = subprocess.Popen(["nats-server", "--config", folder / "nats.conf"], stderr=subprocess.PIPE, text=True)
     said, ports = "", {}
     for line in server.stderr:
@@ -86,16 +87,16 @@ def started(folder, store="64MB"):
     sys.exit(f"nats-server ended: {said}")
 
 
-def claims(port, monitor, authority):
+def claims(port, monitor, authority, passwords):
     """What has to be so, and whether it is."""
     def of(user, password=None):
-        return Client(port, authority, user, password or PASSWORDS[user])
+        return Client(port, authority, user, password or passwords[user])
 
     conductor, agent = of("conductor"), of("agent")
     stream = json.dumps({"name": "results", "subjects": ["gander.load.results.>"], "storage": "file"})
     yield "TLS is a must", agent.info.get("tls_required") is True
     yield "a wrong password is turned down", "Authorization Violation" in of("agent", "wrong").next()
-    yield "another's password is, too", "Authorization Violation" in of("agent", PASSWORDS["conductor"]).next()
+    yield "another's password is, too", "Authorization Violation" in of("agent", passwords["conductor"]).next()
     yield "the conductor makes the stream", '"config"' in conductor.asked("$JS.API.STREAM.CREATE.results", stream)
     yield "an agent's result is taken", '"seq":1' in agent.asked("gander.load.results.run.agents-1").replace(" ", "")
     for subject in ("gander.load.agent.agents-1", "gander.load.all", "gander.load.conductor.run"):
@@ -114,10 +115,10 @@ def main():
     failed = False
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        made_certificates(folder)
+        passwords = prepared(folder)
         server, port, monitor = started(folder)
         try:
-            for what, holds in claims(port, monitor, folder / "ca.crt"):
+            for what, holds in claims(port, monitor, folder / "ca.crt", passwords):
                 failed |= not holds
                 print(f"{'ok' if holds else 'NOT SO'}: {what}")
         finally:

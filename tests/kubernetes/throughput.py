@@ -14,11 +14,11 @@ import server
 def main(agents, size, rounds):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        server.made_certificates(folder)
+        passwords = server.prepared(folder)
         process, port, monitor = server.started(folder, store="8GB")
         try:
             def of(user):
-                return server.Client(port, folder / "ca.crt", user, server.PASSWORDS[user])
+                return server.Client(port, folder / "ca.crt", user, passwords[user])
 
             stream = {"name": "results", "subjects": ["gander.load.results.>"], "storage": "file"}
             of("conductor").asked("$JS.API.STREAM.CREATE.results", json.dumps(stream))
