@@ -93,18 +93,20 @@ def claims(port, monitor, authority, passwords):
         return Client(port, authority, user, password or passwords[user])
 
     conductor, agent = of("conductor"), of("agent")
-    stream = json.dumps({"name": "results", "subjects": ["gander.load.results.>"], "storage": "file"})
+    stream = json.dumps({"name": "gander-load", "subjects": ["gander.load.results.>"], "storage": "file"})
     yield "TLS is a must", agent.info.get("tls_required") is True
     yield "a wrong password is turned down", "Authorization Violation" in of("agent", "wrong").next()
     yield "another's password is, too", "Authorization Violation" in of("agent", passwords["conductor"]).next()
-    yield "the conductor makes the stream", '"config"' in conductor.asked("$JS.API.STREAM.CREATE.results", stream)
+    yield "the conductor makes the stream", '"config"' in conductor.asked("$JS.API.STREAM.CREATE.gander-load", stream)
     yield "an agent's result is taken", '"seq":1' in agent.asked("gander.load.results.run.agents-1").replace(" ", "")
     for subject in ("gander.load.agent.agents-1", "gander.load.all", "gander.load.conductor.run"):
         yield f"an agent orders nothing by {subject}", "Permissions Violation" in agent.asked(subject)
         yield f"the conductor may use {subject}", "Violation" not in "".join(conductor.say(f"PUB {subject} 2\r\n{{}}"))
         yield f"an agent hears {subject}", agent.say(f"SUB {subject} 3") == []
     yield "an agent may say how it is", agent.say("PUB gander.load.beat.agents-1 2\r\n{}") == []
-    for subject in ("STREAM.CREATE.mine", "STREAM.DELETE.results", "STREAM.MSG.GET.results", "CONSUMER.CREATE.results"):
+    yield "an agent sees that the stream is there", '"config"' in agent.asked("$JS.API.STREAM.INFO.gander-load")
+    for subject in ("STREAM.DELETE", "STREAM.UPDATE", "STREAM.PURGE", "STREAM.MSG.GET", "CONSUMER.CREATE"):
+        subject = f"{subject}.gander-load"
         yield f"an agent does no {subject}", "Permissions Violation" in agent.asked(f"$JS.API.{subject}")
     yield "an agent does not listen to everything", "Permissions Violation" in "".join(agent.say("SUB > 2"))
     with urllib.request.urlopen(f"http://127.0.0.1:{monitor}/healthz", timeout=20) as answer:

@@ -20,8 +20,8 @@ def main(agents, size, rounds):
             def of(user):
                 return server.Client(port, folder / "ca.crt", user, passwords[user])
 
-            stream = {"name": "results", "subjects": ["gander.load.results.>"], "storage": "file"}
-            of("conductor").asked("$JS.API.STREAM.CREATE.results", json.dumps(stream))
+            stream = {"name": "gander-load", "subjects": ["gander.load.results.>"], "storage": "file"}
+            of("conductor").asked("$JS.API.STREAM.CREATE.gander-load", json.dumps(stream))
             clients = [of("agent") for _ in range(agents)]
             body = "x" * size
             begun = time.monotonic()
