@@ -51,6 +51,8 @@ pub(super) fn dossier(summary: Summary) -> Dossier {
         host: HostRecord { name: "lab".to_owned(), system: "linux x86_64".to_owned(), cores: 2 },
         tenant_hosts: vec!["127.0.0.1".to_owned()],
         segments: Vec::new(),
+        share: None,
+        parts: Vec::new(),
         flows: Vec::new(),
         plan: serde_json::json!({ "workload": { "users": 20, "duration": "20s" } }),
     };
@@ -313,6 +315,7 @@ pub(super) fn passing() -> Summary {
             threshold("sign-on.p95 < 800ms", "179 ms", true),
         ],
         generator: GeneratorSummary {
+            part: None,
             cores: Some(2.0),
             cpu_share: Some(0.234),
             worst_cpu_share: Some(0.31),
@@ -325,6 +328,7 @@ pub(super) fn passing() -> Summary {
             max_ports_in_use: Some(42),
             ports: Some(28_232),
         },
+        parts: Vec::new(),
         cautions: Vec::new(),
     }
 }
