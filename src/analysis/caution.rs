@@ -81,7 +81,8 @@ const REASONS: &[Reason] = &[
 ];
 
 const KILLED: &str = "repeat the run to its end before you rely on it";
-const MISSING: &str = "merge the directories of all shares; rates are those of the shares that are there";
+const MISSING: &str =
+    "merge the directories of all shares; rates are those of the shares that are there";
 const LOST: &str = "see why the machine went away; what its iterations would have met nobody knows";
 const APART: &str = "start the parts at the same moment; read percentiles and shares, and no rates";
 const SHARES: &str = "read rates as those of all runs together; to have one plan's load made by several machines, \
@@ -630,8 +631,8 @@ mod tests {
         };
         let (text, number) = told(false, false);
         // Neither interrupted nor unfinished, and where the CPU is unknown nothing is said of it. Two are
-        // for variants that are flows.
-        assert_eq!(number, REASONS.len() - 5);
+        // for variants that are flows, and five for runs of parts.
+        assert_eq!(number, REASONS.len() - 10);
         insta::assert_snapshot!(text, @r#"
 resumed: the run was taken up again once: nothing was measured from 1m2s to 3m5s; 1 iteration was under way when gander was killed
   nothing is told of the gaps; what came back right after one met a tenant that had rested, and what was cut off by a kill counts as slower than any limit

@@ -71,11 +71,8 @@ fn named(parts: &[&Part]) -> String {
 /// What is told of each part that it is told of.
 fn each(parts: &[Part], told: impl Fn(&Part) -> Option<String>) -> Option<String> {
     let all: Vec<_> = parts.iter().filter_map(|part| Some((&part.name, told(part)?))).collect();
-    let mut texts: Vec<_> = all
-        .iter()
-        .take(MOST_NAMED)
-        .map(|(name, text)| format!("part `{name}`: {text}"))
-        .collect();
+    let mut texts: Vec<_> =
+        all.iter().take(MOST_NAMED).map(|(name, text)| format!("part `{name}`: {text}")).collect();
     let more = all.len() - texts.len();
     texts.extend((more > 0).then(|| format!("and as much of {more} more parts")));
     (!texts.is_empty()).then(|| texts.join("; "))
@@ -88,8 +85,7 @@ fn seconds(ms: u64) -> Span {
 /// Shares of the plan of which no directory was given.
 pub(super) fn missing(parts: &[Part]) -> Option<String> {
     let of = parts.iter().find_map(|part| Some(part.share?.of))?;
-    let there: BTreeSet<u64> =
-        parts.iter().filter_map(|part| Some(part.share?.index)).collect();
+    let there: BTreeSet<u64> = parts.iter().filter_map(|part| Some(part.share?.index)).collect();
     let number = of.saturating_sub(there.len() as u64);
     let missing = (1..=of).filter(|index| !there.contains(index)).take(MOST_NAMED);
     let mut names: Vec<_> = missing.map(|index| format!("{index}/{of}")).collect();
@@ -121,16 +117,17 @@ pub(super) fn resumed(parts: &[Part]) -> Option<String> {
 pub(super) fn paused(parts: &[Part]) -> Option<String> {
     each(parts, |part| {
         let length = Span(Duration::from_secs(part.paused_ms.div_ceil(1000)));
-        (part.paused_ms > 0).then(|| format!("nothing new began for {length} in all"))
+        (part.paused_ms > 0).then(|| {
+            format!("nothing new began for {length} in all, because the tenant answered 429")
+        })
     })
 }
 
 /// Parts that were not measured at the same time, as far as they are not known to have been lost.
 pub(super) fn apart(parts: &[Part]) -> Option<String> {
     let spans = parts.iter().filter(|part| part.lost_from_ms.is_none());
-    let spans: Vec<(u64, u64)> = spans
-        .filter_map(|part| Some((part.measured_from_ms?, part.measured_to_ms?)))
-        .collect();
+    let spans: Vec<(u64, u64)> =
+        spans.filter_map(|part| Some((part.measured_from_ms?, part.measured_to_ms?))).collect();
     let first = spans.iter().map(|(from_ms, _)| *from_ms).min()?;
     let last = spans.iter().map(|(_, to_ms)| *to_ms).max()?;
     let from = spans.iter().map(|(from_ms, _)| *from_ms).max()?;
@@ -176,7 +173,9 @@ pub(super) fn busy(parts: &[Part]) -> Option<String> {
         let strain = Strain::of(part);
         let applies = part.overloaded_ms > 0 && strain.limit().is_none();
         let time = figures::share(share(part.overloaded_ms, part.measured_ms));
-        applies.then(|| format!("its generator may have been the limit in {time} of its measured time"))
+        applies.then(|| {
+            format!("its generator may have been the limit in {time} of its measured time")
+        })
     })
 }
 
@@ -196,7 +195,10 @@ pub(super) fn little_headroom(parts: &[Part]) -> Option<String> {
         let (share, cores) = (part.generator.cpu_share?, part.generator.cores?);
         (share > LITTLE_HEADROOM && part.overloaded_ms == 0).then(|| {
             let worst = figures::share(part.generator.worst_cpu_share.unwrap_or(share));
-            format!("it used {} of the {cores} cores it has, {worst} in the worst second", figures::share(share))
+            format!(
+                "it used {} of the {cores} cores it has, {worst} in the worst second",
+                figures::share(share)
+            )
         })
     })
 }
@@ -206,7 +208,11 @@ pub(super) fn scheduler_lag(parts: &[Part], service_us: u64) -> Option<String> {
     each(parts, |part| {
         let lag = part.generator.scheduler_lag_us?;
         (lag.p99 > allowed_lag_us(service_us)).then(|| {
-            format!("its own timers were up to {} late (99th percentile {})", ms(lag.max), ms(lag.p99))
+            format!(
+                "its own timers were up to {} late (99th percentile {})",
+                ms(lag.max),
+                ms(lag.p99)
+            )
         })
     })
 }
@@ -264,7 +270,17 @@ mod tests {
         let parts = with(|_| ());
         assert_eq!(invalid(&parts), [""; 0]);
         let told = [
-            killed, missing, lost, resumed, paused, apart, versions, busy, unknown, little_headroom, fd_limit,
+            killed,
+            missing,
+            lost,
+            resumed,
+            paused,
+            apart,
+            versions,
+            busy,
+            unknown,
+            little_headroom,
+            fd_limit,
             ports_short,
         ];
         for told in told {
@@ -285,22 +301,26 @@ mod tests {
         });
         assert_eq!(
             invalid(&parts),
-            ["part `b`: the generator was the limit in 10.0% of the measured time (invalid from 10% on): CPU \
-              above 85% of the 2 cores for 6.0 s"]
+            [
+                "part `b`: the generator was the limit in 10.0% of the measured time (invalid from 10% on): CPU \
+              above 85% of the 2 cores for 6.0 s"
+            ]
         );
         assert_eq!(busy(&parts), None, "that says more");
         let parts = with(|part| part.overloaded_ms = 3000);
         assert_eq!(invalid(&parts), [""; 0]);
         let told = busy(&parts).unwrap();
-        assert_eq!(told, "part `b`: its generator may have been the limit in 5.00% of its measured time");
+        assert_eq!(
+            told,
+            "part `b`: its generator may have been the limit in 5.00% of its measured time"
+        );
         let parts = with(|part| part.invalid = Some("2 iterations could not be ended".to_owned()));
         assert_eq!(invalid(&parts), ["part `b`: 2 iterations could not be ended"]);
         let own = Fault::all().find(|fault| fault.side() == crate::measure::fault::Side::Generator);
         let parts = with(|part| part.generator_faults = [(own.unwrap(), 3)].into_iter().collect());
         assert!(invalid(&parts)[0].starts_with("part `b`: 3 × `"), "{:?}", invalid(&parts));
-        let many: Vec<_> = (0..9)
-            .map(|n| Part { overloaded_ms: 60_000, ..part(&n.to_string()) })
-            .collect();
+        let many: Vec<_> =
+            (0..9).map(|n| Part { overloaded_ms: 60_000, ..part(&n.to_string()) }).collect();
         let reasons = invalid(&many);
         assert_eq!(reasons.len(), 6);
         assert_eq!(reasons[5], "the generators of 4 more parts were the limit as well");
@@ -321,7 +341,11 @@ mod tests {
                 "part `b`: lost from 20s on, with 7 iterations that nobody performed",
             ),
             (|part| part.resumed = 1, resumed, "part `b`: taken up again once after a kill"),
-            (|part| part.paused_ms = 1500, paused, "part `b`: nothing new began for 2s in all"),
+            (
+                |part| part.paused_ms = 1500,
+                paused,
+                "part `b`: nothing new began for 2s in all, because the tenant answered 429",
+            ),
             (
                 |part| part.gander_version = "0.2.0".to_owned(),
                 versions,
@@ -350,7 +374,10 @@ mod tests {
                 "part `b`: it used 70.0% of the 2 cores it has, 20.0% in the worst second",
             ),
             (
-                |part| (part.generator.max_open_files, part.generator.file_limit) = (Some(900), Some(1000)),
+                |part| {
+                    (part.generator.max_open_files, part.generator.file_limit) =
+                        (Some(900), Some(1000))
+                },
                 fd_limit,
                 "part `b`: 900 files were open, sockets among them, of at most 1000",
             ),

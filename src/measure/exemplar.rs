@@ -93,12 +93,13 @@ impl Drawn {
 
     /// All of them: of each journey the sample in order of due time, then the slowest, slowest first.
     pub fn finish(self) -> Vec<Exemplar> {
-        let chosen = |((_, _, slowest), mut of): ((Variant, Journey, bool), Vec<(u64, Exemplar)>)| {
-            if !slowest {
-                of.sort_by_key(|(_, exemplar)| (exemplar.due_us, exemplar.iteration));
-            }
-            of.into_iter().map(|(_, exemplar)| exemplar)
-        };
+        let chosen =
+            |((_, _, slowest), mut of): ((Variant, Journey, bool), Vec<(u64, Exemplar)>)| {
+                if !slowest {
+                    of.sort_by_key(|(_, exemplar)| (exemplar.due_us, exemplar.iteration));
+                }
+                of.into_iter().map(|(_, exemplar)| exemplar)
+            };
         self.0.into_iter().flat_map(chosen).collect()
     }
 }

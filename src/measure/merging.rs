@@ -545,12 +545,16 @@ mod tests {
         let whole = || sum(&[(part("p"), line.clone()), (part("q"), line.clone())]);
         let without = whole().line(0, (0, 1000), None);
         assert_eq!((without.journeys[0].response_us, without.lag_us), (None, None));
-        let of = |kind| Arc::new(SeriesKey::of_journey(Phase::Measured, &"v".into(), &"a".into(), kind));
+        let of =
+            |kind| Arc::new(SeriesKey::of_journey(Phase::Measured, &"v".into(), &"a".into(), kind));
         let mut times = Times::new(Bounds::Journey);
         [1000, 1500].into_iter().for_each(|time| times.record(time));
         let series = [(of(Kind::Response), times.clone()), (of(Kind::Lag), times)].into();
         let with = whole().line(0, (0, 1000), Some(&Figures::of(&series)));
-        assert_eq!(with.journeys[0].response_us, Some(Percentiles { p50: 1000, p95: 1500, p99: 1500 }));
+        assert_eq!(
+            with.journeys[0].response_us,
+            Some(Percentiles { p50: 1000, p95: 1500, p99: 1500 })
+        );
         assert_eq!(with.lag_us, Some(Quick { p50: 1000, p99: 1500, max: 1500 }));
         assert_eq!(with.scheduler_lag_us, None);
     }

@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn an_error_of_one_or_of_the_listener_ends_all() {
-        let part = |fails| Numbers((0..1000).map(|n| (n, 1)).collect::<Vec<_>>().into_iter(), fails);
+        let part =
+            |fails| Numbers((0..1000).map(|n| (n, 1)).collect::<Vec<_>>().into_iter(), fails);
         let mut heard = 0;
         let found = in_step(vec![part(false), part(true), part(false)], |_, _: Total| {
             heard += 1;

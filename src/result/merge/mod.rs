@@ -98,11 +98,7 @@ impl Layout {
 }
 
 /// Writes the files of the whole into an empty directory, all but its record, and tells of the parts in their order.
-pub fn write(
-    sources: &[Source],
-    layout: &Layout,
-    into: &RunDir,
-) -> Result<Vec<Part>, RunDirError> {
+pub fn write(sources: &[Source], layout: &Layout, into: &RunDir) -> Result<Vec<Part>, RunDirError> {
     let (lags, figures) = write_windows(sources, layout, into)?;
     let counted = write_lines(sources, layout, into, lags, &figures)?;
     write_samples(sources, layout, into)?;
@@ -267,3 +263,6 @@ impl Growing {
         self.file.get_ref().sync_data().map_err(io_error("sync", &self.path))
     }
 }
+
+#[cfg(test)]
+mod tests;
