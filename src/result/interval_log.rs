@@ -133,7 +133,7 @@ pub enum LogError {
 /// written when the writer was killed; it is passed over.
 pub fn read(log: impl BufRead, mut each: impl FnMut(Entry)) -> Result<(), LogError> {
     let mut log = LogReader::new(log);
-    while let Some(entry) = log.next()? {
+    while let Some(entry) = log.next_entry()? {
         each(entry);
     }
     Ok(())
@@ -156,7 +156,7 @@ impl<R: BufRead> LogReader<R> {
     }
 
     /// The next line; none at the end.
-    pub fn next(&mut self) -> Result<Option<Entry>, LogError> {
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, LogError> {
         while self.next_text()? {
             let line = self.line;
             if let Some(found) = interval(&self.text, line)? {

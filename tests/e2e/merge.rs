@@ -9,31 +9,32 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// A second and a half of constant arrivals at a stand-in without delays.
-const PLAN: &[&str] = &[
-    "run",
-    "-q",
-    "--rate",
-    "20/s",
-    "--warm-up",
-    "500ms",
-    "-d",
-    "1500ms",
-    "-j",
-    "sign-on",
-    "--set",
-    "accounts.count=40",
-    "--set",
-    "stand_in.delay=[]",
-    "--set",
-    "stand_in.signing=\"ES256\"",
-    "--threshold",
-    "faults < 50%",
-];
+/// A short run of the open model at a stand-in without delays.
+fn plan<'a>(name: &'a str, seed: &'a str, (rate, duration): (&'a str, &'a str)) -> Vec<&'a str> {
+    let load = ["run", "-q", "--rate", rate, "--warm-up", "500ms", "-d", duration, "-j", "sign-on"];
+    let rest = [
+        "--set",
+        "accounts.count=40",
+        "--set",
+        "stand_in.delay=[]",
+        "--set",
+        "stand_in.signing=\"ES256\"",
+        "--threshold",
+        "faults < 50%",
+        "--seed",
+        seed,
+        "-o",
+        name,
+    ];
+    [&load[..], &rest].concat()
+}
+
+/// The usual one.
+const USUAL: (&str, &str) = ("20/s", "1500ms");
 
 /// Leaves the directory of a run of that plan.
-fn leave(lab: &Lab, name: &str, seed: &str, more: &[&str]) {
-    let ended = lab.run(&[PLAN, &["--seed", seed, "-o", name], more].concat());
+fn leave(lab: &Lab, name: &str, seed: &str, (load, more): ((&str, &str), &[&str])) {
+    let ended = lab.run(&[&plan(name, seed, load), more].concat());
     assert!([0, 5].contains(&ended.code), "{}", ended.stderr);
 }
 
@@ -70,7 +71,7 @@ fn record(lab: &Lab, name: &str, change: impl Fn(&mut Value)) {
 fn runs_of_one_plan_become_one_whose_counts_are_their_sums() {
     let lab = Lab::new();
     for (name, seed) in [("a", "1"), ("b", "2"), ("c", "3")] {
-        leave(&lab, name, seed, &[]);
+        leave(&lab, name, seed, (USUAL, &[]));
     }
     let ended = merge(&lab, &["a", "b", "c", "-o", "whole"]);
     let whole = summary(&lab.path("whole"));
@@ -140,10 +141,10 @@ fn runs_of_one_plan_become_one_whose_counts_are_their_sums() {
 fn what_cannot_be_merged_is_refused_by_name_and_leaves_nothing() {
     let lab = Lab::new();
     for (name, seed) in [("r/a", "1"), ("r/b", "2")] {
-        leave(&lab, name, seed, &[]);
+        leave(&lab, name, seed, (USUAL, &[]));
     }
-    leave(&lab, "faster", "3", &["--rate", "30/s"]);
-    leave(&lab, "strict", "4", &["--threshold", "faults < 40%"]);
+    leave(&lab, "faster", "3", (("30/s", "1500ms"), &[]));
+    leave(&lab, "strict", "4", (USUAL, &["--threshold", "faults < 40%"]));
     let copy = |from: &str, to: &str| {
         fs::create_dir_all(lab.path(to)).expect("a folder");
         for entry in fs::read_dir(lab.path(from)).expect("a listing") {
@@ -237,9 +238,8 @@ fn what_cannot_be_merged_is_refused_by_name_and_leaves_nothing() {
 #[test]
 fn a_killed_part_is_merged_up_to_its_last_interval_and_fails_the_whole() {
     let lab = Lab::new();
-    leave(&lab, "well", "1", &["-d", "4s"]);
-    let arguments = [PLAN, &["--seed", "2", "-o", "killed", "-d", "4s"]].concat();
-    let mut command = lab.command(&arguments);
+    leave(&lab, "well", "1", (("20/s", "4s"), &[]));
+    let mut command = lab.command(&plan("killed", "2", ("20/s", "4s")));
     let mut child =
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a binary that starts");
     let timeline = lab.path("killed/timeline.jsonl");

@@ -70,7 +70,8 @@ impl<'s> PartWindows<'s> {
         while self.next.is_none() {
             let Some((name, log)) = self.logs.last_mut() else { return Ok(()) };
             let path = || self.source.dir.file(name);
-            let found = log.next().map_err(|source| RunDirError::Log { path: path(), source })?;
+            let found =
+                log.next_entry().map_err(|source| RunDirError::Log { path: path(), source })?;
             let Some(entry) = found else {
                 self.logs.pop();
                 continue;
