@@ -2,6 +2,7 @@
 
 use crate::lab::{Ended, Lab};
 use crate::run::{number, summary};
+use crate::tenant::Tenant;
 use gander::result::run_dir::{INTERVALS, RunDir};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -188,7 +189,7 @@ fn what_cannot_be_merged_is_refused_by_name_and_leaves_nothing() {
         (&["s1", "s1-again"], "are both share 1/3 of the plan", "count twice"),
         (&["s1", "s2-of-2"], "it is share 2/2, and the other 1/3", "the shares of one run"),
         (&["s1", "s2-other-seed"], "it has 6, not 5", "the shares of one run"),
-        (&["s4-of-3"], "is share 4/3 of the plan", "run.json"),
+        (&["s4-of-3"], "it is share 4/3 of the plan", "run.json"),
     ] {
         let ended = merge(&lab, &[given, &["-o", "out"]].concat());
         assert_eq!(ended.code, 2, "{given:?}: {}{}", ended.stdout, ended.stderr);
@@ -271,4 +272,29 @@ fn a_killed_part_is_merged_up_to_its_last_interval_and_fails_the_whole() {
     let due = alone["journeys"].as_array().expect("journeys");
     let due: u64 = due.iter().map(|row| number(&row["due"])).sum();
     assert_eq!(number(&killed["due"]), due);
+}
+
+#[test]
+fn one_clean_up_removes_the_accounts_of_all_parts() {
+    let (lab, tenant) = (Lab::new(), Tenant::start(""));
+    let users = || tenant.directory().populations().iter().map(|each| each.users).sum::<usize>();
+    let text = format!(
+        "{}count = 3\n[journeys]\nsign-on = 1\nregister = 1\n[workload]\nusers = 2\niterations = 8\n",
+        tenant.profile()
+    );
+    let profile = lab.file("p.toml", &text);
+    for name in ["a", "b"] {
+        let ended = tenant.gander(&lab, &["run", &profile, "-q", "-o", name]);
+        assert!([0, 5].contains(&ended.code), "{}", ended.stderr);
+    }
+    let made = users();
+    assert!(made > 6, "{made}");
+    let merged = merge(&lab, &["a", "b"]);
+    assert!([0, 5].contains(&merged.code), "{}", merged.stderr);
+    let clean = ["accounts", "clean-up", &profile, "--ledger", "reports/latest"];
+    let ended = tenant.gander(&lab, &clean);
+    assert_eq!((ended.code, users()), (0, 0), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("{made} accounts removed")), "{}", ended.stderr);
+    let again = tenant.gander(&lab, &clean);
+    assert!(again.stderr.contains("0 accounts removed"), "{}", again.stderr);
 }

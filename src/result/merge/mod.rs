@@ -47,7 +47,9 @@ pub struct Source {
 impl Source {
     /// When it started, its clock put right as far as that is known.
     pub fn started_unix_ms(&self) -> u64 {
-        self.record.started_unix_ms.saturating_add_signed(-self.clock_offset_ms.unwrap_or(0))
+        self.record
+            .started_unix_ms
+            .saturating_add_signed(self.clock_offset_ms.unwrap_or(0).saturating_neg())
     }
 }
 
@@ -93,7 +95,10 @@ impl Layout {
     /// What of the whole the interval or window of this number is about.
     fn span(&self, number: u64, length_ms: u64) -> Span {
         let start_ms = number.saturating_mul(length_ms);
-        (start_ms, start_ms.saturating_add(length_ms).min(self.elapsed_ms.max(start_ms + 1)))
+        (
+            start_ms,
+            start_ms.saturating_add(length_ms).min(self.elapsed_ms.max(start_ms.saturating_add(1))),
+        )
     }
 }
 

@@ -1,9 +1,10 @@
 //! Whether directories are parts of one run. Nothing of them is read before that but what they were.
 
 use crate::base::remedy::{Listing, Remedy};
+use crate::measure::segment::LARGEST;
 use crate::result::merge::Source;
 use crate::result::part::ShareRecord;
-use crate::result::run_dir::{RunDir, RunDirError, RunRecord};
+use crate::result::run_dir::{RUN, RunDir, RunDirError, RunRecord};
 use crate::run::ledger_file::{self, LedgerFileError};
 use crate::run::resume::differences;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,13 +80,13 @@ pub enum MergeError {
         /// What both are.
         share: ShareRecord,
     },
-    /// A share that there cannot be.
-    #[error("`{}` is share {share} of the plan, which there is not", path.display())]
-    NoShare {
-        /// The directory.
+    /// Its record says what cannot be.
+    #[error("`{}` is damaged: {what}", path.display())]
+    Damaged {
+        /// The record.
         path: PathBuf,
         /// What it says.
-        share: ShareRecord,
+        what: String,
     },
     /// Two that are no parts of one run.
     #[error("`{}` is no part of the same run as `{}`: {what}", other.display(), one.display())]
@@ -163,7 +164,7 @@ impl Remedy for MergeError {
             Self::SameShare { .. } => {
                 "name one of them: added up, their iterations would count twice".to_owned()
             }
-            Self::NoShare { .. } => "put its `run.json` back as gander wrote it".to_owned(),
+            Self::Damaged { .. } => "put the file back as gander wrote it, or leave the run out".to_owned(),
             Self::Other { what: Difference::Schema { .. }, .. } => {
                 "run all parts with one version of gander".to_owned()
             }
@@ -220,8 +221,12 @@ fn alone(path: &Path, dir: &RunDir, record: &RunRecord) -> Result<(), MergeError
     if !record.parts.is_empty() {
         return Err(MergeError::Merged { path: path(), parts: record.parts.len() });
     }
+    let damaged = |what| Err(MergeError::Damaged { path: dir.file(RUN), what });
     if let Some(share) = record.share.filter(|share| !(1..=share.of).contains(&share.index)) {
-        return Err(MergeError::NoShare { path: path(), share });
+        return damaged(format!("it is share {share} of the plan"));
+    }
+    if record.started_unix_ms > LARGEST {
+        return damaged(format!("`started_unix_ms` is {}", record.started_unix_ms));
     }
     match ledger_file::hold(dir.path()) {
         Err(LedgerFileError::InUse { .. }) => Err(MergeError::GoingOn { path: path() }),
