@@ -604,3 +604,33 @@ fn seconds(ms: u64) -> f64 {
     // A part of a thousand: exact to the millisecond.
     share(ms, 1000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generator_of_a_merged_run_is_the_busiest_of_its_parts() {
+        let generator = |cpu_share| GeneratorSummary {
+            cpu_share,
+            worst_cpu_share: cpu_share,
+            cores: cpu_share.map(|share| share * 10.0),
+            ..GeneratorSummary::of(&Tally::default())
+        };
+        let part = |name: &str, cpu_share| {
+            let part = serde_json::json!({
+                "name": name, "run_id": "r", "host": { "name": "", "system": "", "cores": 1 },
+                "gander_version": "", "seed": "", "started_at": "", "offset_ms": 0, "ended_at": null,
+                "measured_ms": 0, "due": 0, "completed": 0, "failed": 0, "dropped": 0, "cut_off": 0,
+                "lost": 0, "overloaded_ms": 0, "out_of_cpu_ms": 0, "dispatched_late_ms": 0,
+                "generator": generator(cpu_share),
+            });
+            serde_json::from_value::<Part>(part).unwrap()
+        };
+        let parts =
+            [part("a", Some(0.2)), part("b", None), part("c", Some(0.7)), part("d", Some(0.5))];
+        let of_all = generator(Some(0.9)).worst_of(&parts);
+        assert_eq!(of_all, GeneratorSummary { part: Some("c".to_owned()), ..generator(Some(0.7)) });
+        assert_eq!(generator(Some(0.9)).worst_of(&[]), generator(Some(0.9)));
+    }
+}

@@ -208,9 +208,16 @@ fn what_cannot_be_merged_is_refused_by_name_and_leaves_nothing() {
     assert!(damaged.stderr.contains("copy/ledger.jsonl"), "{}", damaged.stderr);
     assert!(!lab.path("out").exists());
 
-    // Two of three shares are merged, and the third is missed by name.
+    // Two of three shares are merged, and the third is missed by name; into a directory where another merge was
+    // killed, and where something else is besides.
+    fs::create_dir_all(lab.path("shares/.merging")).expect("a folder");
+    for name in [".merging/timeline.jsonl", "timeline.jsonl", "notes"] {
+        fs::write(lab.path("shares").join(name), "half\n").expect("a file");
+    }
     let shares = merge(&lab, &["s1", "s2", "-o", "shares", "--format", "markdown"]);
     assert!([0, 5].contains(&shares.code), "{}", shares.stderr);
+    assert_eq!(fs::read_to_string(lab.path("shares/notes")).expect("a file"), "half\n");
+    assert!(!lab.path("shares/.merging").exists());
     let slugs: Vec<_> = summary(&lab.path("shares"))["cautions"]
         .as_array()
         .expect("cautions")
