@@ -163,6 +163,8 @@ fn record(ground: &Ground, undertaking: &Undertaking) -> RunRecord {
         host: host(),
         tenant_hosts: hosts(&ground.tenants),
         segments: Vec::new(),
+        share: None,
+        parts: Vec::new(),
         flows: Vec::new(),
         plan: plan.clone(),
     }

@@ -35,6 +35,7 @@ mod progress;
 mod provisioning;
 mod repeat;
 mod report;
+mod report_merge;
 mod report_search;
 mod run;
 mod schema;

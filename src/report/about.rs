@@ -22,8 +22,11 @@ pub fn load(record: &RunRecord) -> String {
     let duration = text("duration").map(|duration| format!("for {duration}"));
     let warm_up =
         text("warm_up").filter(|time| time != "0s").map(|time| format!("after {time} of warm-up"));
-    let load: Vec<_> = [level, at_most, number, duration, warm_up].into_iter().flatten().collect();
-    load.join(" ")
+    // Parts that each ran the whole plan are as many loads.
+    let are_whole = record.parts.len() > 1 && record.parts.iter().all(|part| part.share.is_none());
+    let times = are_whole.then(|| format!("{} times", record.parts.len()));
+    let load = [times, level, at_most, number, duration, warm_up];
+    load.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// The hosts that were called; the embedded stand-in by its name.

@@ -4,11 +4,13 @@ use super::aside::Aside;
 use super::capacity::CAPACITY;
 use super::interval_log::LogError;
 use super::lines::LONGEST_LINE;
+use super::part::{Part, ShareRecord};
 use super::spread::SPREAD;
 use super::summary::{SCHEMA_VERSION, Summary, WorkloadModel};
 use crate::base::names::{Journey, RunId, Variant};
 use crate::base::remedy::Remedy;
 use crate::measure::segment::Segment;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
@@ -93,6 +95,12 @@ pub struct RunRecord {
     /// The stretches in which it ran, once it was taken up again; none of a run in one piece.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<Segment>,
+    /// Which share of its plan it was, if it was not all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<ShareRecord>,
+    /// What it was merged of, in order; nothing of a run of one machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// Flow fingerprints seen, filled in at the end.
     pub flows: Vec<FlowRecord>,
     /// The profile as run, with secrets struck out.
@@ -107,7 +115,7 @@ impl RunRecord {
 }
 
 /// The machine of a run.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct HostRecord {
     /// Its name.
     pub name: String,
@@ -492,6 +500,8 @@ mod tests {
             thresholds: vec!["faults < 1%".to_owned()],
             host: HostRecord::default(),
             segments: Vec::new(),
+            share: None,
+            parts: Vec::new(),
             tenant_hosts: vec!["127.0.0.1".to_owned()],
             flows: Vec::new(),
             plan: serde_json::json!({ "journeys": { "sign-on": 1 } }),
