@@ -29,6 +29,7 @@ mod manual;
 mod mix;
 mod narrator;
 mod panics;
+mod part;
 mod policies_told;
 mod prepare;
 mod progress;

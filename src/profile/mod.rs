@@ -14,5 +14,6 @@ pub mod manual;
 pub mod overlay;
 pub mod reference;
 pub mod schema;
+mod sharing;
 pub mod supply;
 pub mod tenant;

@@ -40,6 +40,7 @@ fn record(planned_ms: Option<u64>) -> RunRecord {
         planned_ms,
         reply_timeout_ms: 30_000,
         thresholds: Vec::new(),
+        share: None,
         host: HostRecord::default(),
         tenant_hosts: Vec::new(),
         segments: Vec::new(),

@@ -8,6 +8,7 @@ use super::spread::SPREAD;
 use super::summary::{SCHEMA_VERSION, Summary, WorkloadModel};
 use crate::base::names::{Journey, RunId, Variant};
 use crate::base::remedy::Remedy;
+use crate::base::share::Share;
 use crate::measure::segment::Segment;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,9 @@ pub struct RunRecord {
     pub reply_timeout_ms: u64,
     /// The rules it is judged by.
     pub thresholds: Vec<String>,
+    /// Which part of its plan it is, if several machines performed that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
     /// The machine that ran it.
     pub host: HostRecord,
     /// The hosts that were called.
@@ -490,6 +494,7 @@ mod tests {
             planned_ms: Some(33_000),
             reply_timeout_ms: 30_000,
             thresholds: vec!["faults < 1%".to_owned()],
+            share: None,
             host: HostRecord::default(),
             segments: Vec::new(),
             tenant_hosts: vec!["127.0.0.1".to_owned()],

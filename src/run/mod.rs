@@ -29,4 +29,5 @@ pub mod renewals;
 mod sentry;
 mod sources;
 pub mod stage;
+pub mod starts;
 pub mod summarise;

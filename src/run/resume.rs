@@ -3,6 +3,7 @@
 use super::begin::Resumed;
 use crate::base::random::Seed;
 use crate::base::remedy::{Listing, Remedy};
+use crate::base::share::Share;
 use crate::identity::ledger::{Book, LedgerEntry, LedgerError};
 use crate::measure::segment::{Segment, Stand};
 use crate::profile::check::Checked;
@@ -68,6 +69,14 @@ pub enum ResumeError {
         /// That of the search.
         search: PathBuf,
     },
+    /// It is one part of a plan that several machines perform together.
+    #[error("the run in `{}` is share {share} of a plan, and the others do not wait for it", path.display())]
+    OfShare {
+        /// Its directory.
+        path: PathBuf,
+        /// Which part.
+        share: Share,
+    },
     /// A file of it says what cannot be.
     #[error("`{}` is damaged: {what}", path.display())]
     Damaged {
@@ -116,6 +125,11 @@ impl Remedy for ResumeError {
                 "levels are run by their search: run the search again, or take up a run of its own"
                     .to_owned(),
             ),
+            Self::OfShare { .. } => Some(
+                "what it has is reported and merged as it is; to have all of the plan start all shares again with \
+                 another `--run-id`"
+                    .to_owned(),
+            ),
             Self::Damaged { .. } => Some(
                 "put the file back as gander wrote it, or start a new run; nothing was changed"
                     .to_owned(),
@@ -149,6 +163,9 @@ pub fn take_up(path: &Path, checked: &Checked, seed: Option<Seed>) -> Result<Tak
         return Err(ResumeError::OfSearch { path: path.to_owned(), search });
     }
     let record = dir.run()?;
+    if let Some(share) = record.share {
+        return Err(ResumeError::OfShare { path: path.to_owned(), share });
+    }
     let mut ledger = lock(&dir)?;
     if let Some(why) = end_of(&record) {
         return Err(ResumeError::Over { path: path.to_owned(), why });

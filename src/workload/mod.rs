@@ -6,3 +6,4 @@ pub mod pacing;
 pub mod schedule;
 pub mod settings;
 pub mod shape;
+pub mod share;
