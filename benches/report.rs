@@ -212,6 +212,8 @@ fn record(seconds: u64) -> RunRecord {
         host: HostRecord { cores: 2, ..HostRecord::default() },
         tenant_hosts: vec!["127.0.0.1".to_owned()],
         segments: Vec::new(),
+        share: None,
+        parts: Vec::new(),
         flows: Vec::new(),
         plan: serde_json::json!({
             "workload": { "model": "open", "rate": format!("{RATE}/s"), "duration": format!("{seconds}s"), "warm_up": "60s" },

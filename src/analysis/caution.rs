@@ -1,5 +1,6 @@
 //! Reasons to distrust a number, each with what to do about it.
 
+use super::parts;
 use super::verdict::OVERLOADED_PART;
 use crate::base::clock::Utc;
 use crate::base::figures;
@@ -11,6 +12,7 @@ use crate::measure::segment::{Segment, gaps};
 use crate::measure::series::Kind;
 use crate::measure::tally::{FlowTally, Tally, share};
 use crate::measure::timeline::allowed_lag_us;
+use crate::result::part::Part;
 use crate::result::summary::{Caution, WorkloadModel};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -35,6 +37,8 @@ pub struct Circumstances {
     pub never_looked: Vec<String>,
     /// When it started, in milliseconds since 1970; 0 where that is not known.
     pub started_unix_ms: u64,
+    /// The parts of a run that was merged of several.
+    pub parts: Vec<Part>,
 }
 
 /// One reason of the table: when it applies, with its text.
@@ -48,6 +52,11 @@ struct Reason {
 const REASONS: &[Reason] = &[
     Reason { slug: "unfinished", advice: KILLED, text: unfinished },
     Reason { slug: "interrupted", advice: KILLED, text: interrupted },
+    Reason { slug: "shares-missing", advice: MISSING, text: |_, of| parts::missing(&of.parts) },
+    Reason { slug: "part-lost", advice: LOST, text: |_, of| parts::lost(&of.parts) },
+    Reason { slug: "apart", advice: APART, text: |_, of| parts::apart(&of.parts) },
+    Reason { slug: "whole-plans", advice: SHARES, text: |_, of| parts::whole_plans(&of.parts) },
+    Reason { slug: "several-versions", advice: ONE, text: |_, of| parts::versions(&of.parts) },
     Reason { slug: "resumed", advice: GAPS, text: resumed },
     Reason { slug: "rate-changed", advice: BY_HAND, text: rate_changed },
     Reason { slug: "paused", advice: PAUSES, text: paused },
@@ -72,6 +81,13 @@ const REASONS: &[Reason] = &[
 ];
 
 const KILLED: &str = "repeat the run to its end before you rely on it";
+const MISSING: &str =
+    "merge the directories of all shares; rates are those of the shares that are there";
+const LOST: &str = "see why the machine went away; what its iterations would have met nobody knows";
+const APART: &str = "start the parts at the same moment; read percentiles and shares, and no rates";
+const SHARES: &str = "read rates as those of all runs together; to have one plan's load made by several machines, \
+     give each its share of it";
+const ONE: &str = "run all parts with one version of gander";
 const GAPS: &str = "nothing is told of the gaps; what came back right after one met a tenant that had \
      rested, and what was cut off by a kill counts as slower than any limit";
 const BY_HAND: &str = "read it as a trial; to rely on it, write the stages that you found into \
@@ -109,7 +125,7 @@ const SERIES: &str = "look for an action or capability name that changes with ev
 const OVERLAP_PART: u64 = 10;
 
 /// Mean CPU share above which a burst finds no core free: waiting for one grows fast from there on.
-const LITTLE_HEADROOM: f64 = 0.6;
+pub(super) const LITTLE_HEADROOM: f64 = 0.6;
 
 /// Percent of the open files or of the ports from which on the rest may be gone in a moment.
 const NEARLY_ALL: u64 = 85;
@@ -148,6 +164,9 @@ const MOST_STRETCHES: usize = 5;
 const MOST_GAPS: usize = 5;
 
 fn resumed(_: &Tally, circumstances: &Circumstances) -> Option<String> {
+    if !circumstances.parts.is_empty() {
+        return parts::resumed(&circumstances.parts);
+    }
     let gaps = gaps(&circumstances.segments);
     let span = |ms: u64| Span(Duration::from_secs(ms / 1000));
     let told = gaps
@@ -185,7 +204,10 @@ fn rate_changed(tally: &Tally, _: &Circumstances) -> Option<String> {
     ))
 }
 
-fn paused(tally: &Tally, _: &Circumstances) -> Option<String> {
+fn paused(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    if !circumstances.parts.is_empty() {
+        return parts::paused(&circumstances.parts);
+    }
     let ms = tally.run.paused_ms;
     let length = Span(Duration::from_secs(ms.div_ceil(1000)));
     (ms > 0).then(|| {
@@ -219,14 +241,20 @@ fn rate_limited(tally: &Tally, circumstances: &Circumstances) -> Option<String> 
     })
 }
 
-fn generator_busy(tally: &Tally, _: &Circumstances) -> Option<String> {
+fn generator_busy(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    if !circumstances.parts.is_empty() {
+        return parts::busy(&circumstances.parts);
+    }
     let run = &tally.run;
     let applies = run.overloaded_ms > 0 && run.overloaded_ms * OVERLOADED_PART < run.measured_ms;
     let part = figures::share(share(run.overloaded_ms, run.measured_ms));
     applies.then(|| format!("the generator may have been the limit in {part} of the measured time"))
 }
 
-fn generator_unknown(tally: &Tally, _: &Circumstances) -> Option<String> {
+fn generator_unknown(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    if !circumstances.parts.is_empty() {
+        return parts::unknown(&circumstances.parts);
+    }
     (tally.run.measured_ms > 0 && tally.run.cpu_share().is_none()).then(|| {
         "this system does not tell how much CPU gander used: whether gander was the limit is not \
          known"
@@ -235,7 +263,10 @@ fn generator_unknown(tally: &Tally, _: &Circumstances) -> Option<String> {
 }
 
 /// Not where the generator was the limit, which says more.
-fn little_headroom(tally: &Tally, _: &Circumstances) -> Option<String> {
+fn little_headroom(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    if !circumstances.parts.is_empty() {
+        return parts::little_headroom(&circumstances.parts);
+    }
     let run = &tally.run;
     let (share, cores) = (run.cpu_share()?, run.cores()?);
     (share > LITTLE_HEADROOM && run.overloaded_ms == 0).then(|| {
@@ -245,9 +276,12 @@ fn little_headroom(tally: &Tally, _: &Circumstances) -> Option<String> {
     })
 }
 
-fn scheduler_lag(tally: &Tally, _: &Circumstances) -> Option<String> {
-    let lag = tally.of_kind(Kind::SchedulerLag);
+fn scheduler_lag(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
     let service = tally.exchanges(|_| true).good.at(Percentile::P50).unwrap_or(0);
+    if !circumstances.parts.is_empty() {
+        return parts::scheduler_lag(&circumstances.parts, service);
+    }
+    let lag = tally.of_kind(Kind::SchedulerLag);
     let p99 = lag.at(Percentile::P99).filter(|p99| *p99 > allowed_lag_us(service))?;
     let (p99, max) = (ms(p99), ms(lag.max_us()));
     Some(format!(
@@ -256,21 +290,27 @@ fn scheduler_lag(tally: &Tally, _: &Circumstances) -> Option<String> {
     ))
 }
 
-fn ms(us: u64) -> String {
+pub(super) fn ms(us: u64) -> String {
     format!("{}.{} ms", us / 1000, us % 1000 / 100)
 }
 
-fn nearly_all(part: Option<u64>, whole: Option<u64>) -> Option<(u64, u64)> {
+pub(super) fn nearly_all(part: Option<u64>, whole: Option<u64>) -> Option<(u64, u64)> {
     let (part, whole) = (part?, whole?);
     (part.saturating_mul(100) >= whole.saturating_mul(NEARLY_ALL)).then_some((part, whole))
 }
 
-fn fd_limit(tally: &Tally, _: &Circumstances) -> Option<String> {
+fn fd_limit(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    if !circumstances.parts.is_empty() {
+        return parts::fd_limit(&circumstances.parts);
+    }
     let (files, limit) = nearly_all(tally.run.max_open_files, tally.run.file_limit)?;
     Some(format!("{files} files were open, sockets among them, of at most {limit}"))
 }
 
-fn ports_short(tally: &Tally, _: &Circumstances) -> Option<String> {
+fn ports_short(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
+    if !circumstances.parts.is_empty() {
+        return parts::ports_short(&circumstances.parts);
+    }
     let (used, ports) = nearly_all(tally.run.max_ports_in_use, tally.run.ports)?;
     Some(format!(
         "{used} of {ports} local ports were in use towards one address, closed connections that \
@@ -381,6 +421,7 @@ fn cut_off(tally: &Tally, circumstances: &Circumstances) -> Option<String> {
     let number: u64 = tally.journeys.values().map(|counts| counts.cut_off).sum();
     // What a kill cut off, no drain did.
     let killed: u64 = circumstances.segments.iter().map(|segment| segment.cut_off).sum();
+    let killed = killed.saturating_add(parts::cut_off_by_kills(tally, &circumstances.parts));
     let number = number.saturating_sub(killed);
     let expected = circumstances.interrupted || circumstances.unfinished;
     (number > 0 && !expected)
@@ -590,8 +631,8 @@ mod tests {
         };
         let (text, number) = told(false, false);
         // Neither interrupted nor unfinished, and where the CPU is unknown nothing is said of it. Two are
-        // for variants that are flows.
-        assert_eq!(number, REASONS.len() - 5);
+        // for variants that are flows, and five for runs of parts.
+        assert_eq!(number, REASONS.len() - 10);
         insta::assert_snapshot!(text, @r#"
 resumed: the run was taken up again once: nothing was measured from 1m2s to 3m5s; 1 iteration was under way when gander was killed
   nothing is told of the gaps; what came back right after one met a tenant that had rested, and what was cut off by a kill counts as slower than any limit

@@ -11,6 +11,7 @@ pub mod guard;
 #[cfg(test)]
 mod lab;
 pub mod observed;
+mod parts;
 pub mod rule;
 pub mod sliding;
 pub mod soak;

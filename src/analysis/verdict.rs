@@ -2,6 +2,7 @@
 
 use super::caution::{self, Circumstances};
 use super::early::was_stopped_for;
+use super::parts;
 use super::rule::Rule;
 use super::threshold::Evidence;
 use crate::base::figures;
@@ -10,6 +11,7 @@ use crate::measure::fault::{Fault, Side};
 use crate::measure::series::Kind;
 use crate::measure::tally::{RunTally, Tally, share};
 use crate::measure::timeline::CPU_LIMIT;
+use crate::result::part::Part;
 use crate::result::summary::{Judgement, ThresholdSummary, Verdict};
 
 /// How the program ends.
@@ -80,7 +82,10 @@ pub fn judge(
 ) -> Judgement {
     let tally = on.tally;
     let thresholds: Vec<_> = rules.iter().map(|rule| rule.evaluate(on)).collect();
-    let mut reasons = invalid(tally);
+    let mut reasons = match circumstances.parts.is_empty() {
+        true => invalid(tally),
+        false => parts::invalid(&circumstances.parts),
+    };
     let is_invalid = !reasons.is_empty();
     // Said of an invalid run, too: otherwise nobody would know why it was so late.
     reasons.extend(max_users_reached(tally, circumstances));
@@ -92,6 +97,7 @@ pub fn judge(
         thresholds.iter().filter(|found| !found.holds && !is_told(found)).collect();
     reasons.extend(stopped);
     reasons.extend(circumstances.unfinished.then(|| UNFINISHED.to_owned()));
+    reasons.extend(parts::killed(&circumstances.parts));
     match tally.run.measured_ms {
         0 => reasons.extend(broken.first().map(|_| UNMEASURED.to_owned())),
         _ => reasons.extend(broken.into_iter().map(ThresholdSummary::broken)),
@@ -119,41 +125,83 @@ fn max_users_reached(tally: &Tally, circumstances: &Circumstances) -> Option<Str
 
 /// Why the numbers say nothing about the tenant.
 fn invalid(tally: &Tally) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let run = &tally.run;
-    if run.measured_ms > 0 && run.overloaded_ms * OVERLOADED_PART >= run.measured_ms {
-        let part = figures::share(share(run.overloaded_ms, run.measured_ms));
-        let most = Share(share(1, OVERLOADED_PART));
-        reasons.push(format!(
-            "the generator was the limit in {part} of the measured time (invalid from {most} on): {}",
-            why(run)
-        ));
-    }
     // One that ended an iteration with its exchange is counted in both; the larger number is it.
     let exchanges = tally.exchanges(|_| true).faults;
     let iterations = tally.iterations(Kind::Response, |_, _| true).faults;
     let number = |fault| exchanges.of(fault).max(iterations.of(fault));
-    for fault in Fault::all().filter(|fault| fault.side() == Side::Generator && number(*fault) > 0)
-    {
-        let (number, meaning) = (number(fault), fault.entry().meaning);
-        reasons.push(format!("{number} × `{fault}`: {meaning}"));
-    }
-    reasons
+    Strain::from(&tally.run).limit().into_iter().chain(faults_of_generator(number)).collect()
 }
 
-/// Which of the two signs there were, and for how long.
-fn why(run: &RunTally) -> String {
-    let seconds = |ms: u64| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
-    let cores = run.cores().map_or_else(String::new, |cores| format!("{cores} "));
-    let limit = Share(CPU_LIMIT);
-    let cpu = (run.out_of_cpu_ms > 0).then(|| {
-        format!("CPU above {limit} of the {cores}cores for {}", seconds(run.out_of_cpu_ms))
-    });
-    let late = (run.dispatched_late_ms > 0).then(|| {
-        format!("iterations begun late by its own fault for {}", seconds(run.dispatched_late_ms))
-    });
-    let signs: Vec<_> = cpu.into_iter().chain(late).collect();
-    signs.join(", ")
+/// Faults that are charged to the generator, each in a line of its own.
+pub(super) fn faults_of_generator(number: impl Fn(Fault) -> u64) -> Vec<String> {
+    let own = Fault::all().filter(|fault| fault.side() == Side::Generator && number(*fault) > 0);
+    own.map(|fault| format!("{} × `{fault}`: {}", number(fault), fault.entry().meaning)).collect()
+}
+
+/// For how long of a measured time one generator may have been the limit, and by which signs.
+pub(super) struct Strain {
+    measured_ms: u64,
+    overloaded_ms: u64,
+    out_of_cpu_ms: u64,
+    dispatched_late_ms: u64,
+    cores: Option<f64>,
+}
+
+impl From<&RunTally> for Strain {
+    fn from(run: &RunTally) -> Self {
+        Self {
+            measured_ms: run.measured_ms,
+            overloaded_ms: run.overloaded_ms,
+            out_of_cpu_ms: run.out_of_cpu_ms,
+            dispatched_late_ms: run.dispatched_late_ms,
+            cores: run.cores(),
+        }
+    }
+}
+
+impl Strain {
+    /// That of a part.
+    pub(super) const fn of(part: &Part) -> Self {
+        Self {
+            measured_ms: part.measured_ms,
+            overloaded_ms: part.overloaded_ms,
+            out_of_cpu_ms: part.out_of_cpu_ms,
+            dispatched_late_ms: part.dispatched_late_ms,
+            cores: part.generator.cores,
+        }
+    }
+
+    /// That the generator was the limit, and why; none where it was not, or not for long.
+    pub(super) fn limit(&self) -> Option<String> {
+        let is_limit = self.measured_ms > 0
+            && self.overloaded_ms.saturating_mul(OVERLOADED_PART) >= self.measured_ms;
+        let part = figures::share(share(self.overloaded_ms, self.measured_ms));
+        let most = Share(share(1, OVERLOADED_PART));
+        is_limit.then(|| {
+            format!(
+                "the generator was the limit in {part} of the measured time (invalid from {most} on): {}",
+                self.why()
+            )
+        })
+    }
+
+    /// Which of the two signs there were, and for how long.
+    fn why(&self) -> String {
+        let seconds = |ms: u64| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
+        let cores = self.cores.map_or_else(String::new, |cores| format!("{cores} "));
+        let limit = Share(CPU_LIMIT);
+        let cpu = (self.out_of_cpu_ms > 0).then(|| {
+            format!("CPU above {limit} of the {cores}cores for {}", seconds(self.out_of_cpu_ms))
+        });
+        let late = (self.dispatched_late_ms > 0).then(|| {
+            format!(
+                "iterations begun late by its own fault for {}",
+                seconds(self.dispatched_late_ms)
+            )
+        });
+        let signs: Vec<_> = cpu.into_iter().chain(late).collect();
+        signs.join(", ")
+    }
 }
 
 #[cfg(test)]

@@ -171,6 +171,7 @@ fn record(ground: &Ground, undertaking: &Undertaking) -> RunRecord {
         host: host(),
         tenant_hosts: hosts(&ground.tenants),
         segments: Vec::new(),
+        parts: Vec::new(),
         flows: Vec::new(),
         plan: plan.clone(),
     }

@@ -36,6 +36,7 @@ mod progress;
 mod provisioning;
 mod repeat;
 mod report;
+mod report_merge;
 mod report_search;
 mod run;
 mod schema;

@@ -1,6 +1,7 @@
 //! `gander report`: the directory of a run or a search shown again.
 
 use super::exit::{Exit, Failure};
+use super::report_merge;
 use super::report_search;
 use super::sink::Sink;
 use super::terminal::Terminal;
@@ -16,9 +17,23 @@ use std::path::PathBuf;
 
 /// Show the result of a run or of a search for capacity again, also of one that was killed.
 #[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "gander report RUN_DIR [--format FORMAT]\n       \
+        gander report --merge DIR… [-o OUT] [--format FORMAT]",
+    after_help = "Exit codes: 0 for a run that is shown again; with --merge as those of the run itself, 4 if \
+        thresholds fail, 5 if a generator was the limit; 2 for wrong input."
+)]
 pub(super) struct ReportArgs {
     /// Directory of the run or the search, such as `reports/latest`
-    run_dir: PathBuf,
+    #[arg(required_unless_present = "merge")]
+    run_dir: Option<PathBuf>,
+    /// Make one run of the directories of its parts first: of all shares of a plan, or of runs of one plan on several
+    /// machines
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "run_dir")]
+    pub(super) merge: Vec<PathBuf>,
+    /// Where the merged run is written; without it, a new folder in `reports`
+    #[arg(short, long, value_name = "OUT", requires = "merge")]
+    pub(super) out: Option<PathBuf>,
     /// Format; without one, the summary for people. A search has `json`, `markdown` and `html`
     #[arg(long, value_parser = formats())]
     pub(super) format: Option<String>,
@@ -41,40 +56,60 @@ fn formats() -> clap::builder::PossibleValuesParser {
 }
 
 pub(super) fn report(args: &ReportArgs, terminal: &Terminal) -> Result<Exit, Failure> {
-    if let Some(search) = SearchDir::open(&args.run_dir) {
+    let Some(run_dir) = &args.run_dir else { return report_merge::report(args, terminal) };
+    if let Some(search) = SearchDir::open(run_dir) {
         return report_search::report(args, &search, terminal);
     }
-    let format = FORMATS.iter().find(|format| args.format.as_deref() == Some(format.name));
-    let scope = scope(args.of.as_deref(), format)?;
-    let dir = RunDir::open(&args.run_dir).map_err(|error| wrong(&error))?;
+    args.check()?;
+    let dir = RunDir::open(run_dir).map_err(|error| wrong(&error))?;
+    show(args, &dir, terminal)?;
+    Ok(Exit::Passed)
+}
+
+impl ReportArgs {
+    /// The format that was asked for, and the part of the run that it is to be about.
+    fn wanted(&self) -> Result<(Option<&'static Format>, Scope), Failure> {
+        let format = FORMATS.iter().find(|format| self.format.as_deref() == Some(format.name));
+        Ok((format, scope(self.of.as_deref(), format)?))
+    }
+
+    /// Whether what was asked for can be given, before anything is read for it.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        self.wanted().map(drop)
+    }
+}
+
+/// Shows a run as it was asked for.
+pub(super) fn show(args: &ReportArgs, dir: &RunDir, terminal: &Terminal) -> Result<(), Failure> {
+    let (format, scope) = args.wanted()?;
     let Some(format) = format else {
-        let summary = of_directory(&dir).map_err(|error| wrong(&error))?;
+        let summary = of_directory(dir).map_err(|error| wrong(&error))?;
         let record = dir.run().map_err(|error| wrong(&error))?;
-        let about = about(&record, &dir);
+        let about = about(&record, dir);
         let paint = terminal.paint_of_text();
         terminal.data(console::render(&summary, &about, terminal.columns(), paint).trim_end());
-        return Ok(Exit::Passed);
+        return Ok(());
     };
-    let whole = || dossier(&dir).map_err(|error| wrong(&error));
+    let whole = || dossier(dir).map_err(|error| wrong(&error));
     match format.render {
         Render::Result(render) => {
             let record = dir.run().map_err(|error| wrong(&error))?;
-            let summary = of_directory(&dir).map_err(|error| wrong(&error))?;
+            let summary = of_directory(dir).map_err(|error| wrong(&error))?;
             let text = render(&record, &summary).map_err(unfit)?;
-            Sink::open(args.to.as_deref(), &dir, terminal)?.take_all(&text)?;
+            Sink::open(args.to.as_deref(), dir, terminal)?.take_all(&text)?;
         }
         Render::Whole(render) => {
             let text = render(&whole()?).map_err(unfit)?;
-            Sink::open(args.to.as_deref(), &dir, terminal)?.take_all(&text)?;
+            Sink::open(args.to.as_deref(), dir, terminal)?.take_all(&text)?;
         }
         Render::Scoped(render) => {
             let text = render(&whole()?, &scope).map_err(unfit)?;
-            Sink::open(args.to.as_deref(), &dir, terminal)?.take_all(&text)?;
+            Sink::open(args.to.as_deref(), dir, terminal)?.take_all(&text)?;
         }
         Render::Stream { head, line } => {
             let record = dir.run().map_err(|error| wrong(&error))?;
             let head = head().map_err(unfit)?;
-            let mut sink = Sink::open(args.to.as_deref(), &dir, terminal)?;
+            let mut sink = Sink::open(args.to.as_deref(), dir, terminal)?;
             let mut outcome = sink.take(&head);
             let read = dir.each_line(TIMELINE, |interval| {
                 if outcome.is_ok() {
@@ -90,7 +125,7 @@ pub(super) fn report(args: &ReportArgs, terminal: &Terminal) -> Result<Exit, Fai
             sink.close()?;
         }
     }
-    Ok(Exit::Passed)
+    Ok(())
 }
 
 fn wrong(error: &dyn Remedy) -> Failure {

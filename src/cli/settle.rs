@@ -82,7 +82,7 @@ pub(super) fn wind_up(
 
 /// Puts the reports into the run directory that every run leaves there, rendered from its files. The
 /// result is safe by now: what keeps a report from being made is told, and the report can be made later.
-fn leave_reports(dir: &RunDir, terminal: &Terminal) {
+pub(super) fn leave_reports(dir: &RunDir, terminal: &Terminal) {
     let caution = |what: &str| {
         let again = format!("`gander report {}` makes reports again", dir.path().display());
         terminal.say(&format!("{} {what}; {again}", terminal.paint(Style::Bad, "caution")));

@@ -222,7 +222,8 @@ impl Merged {
     }
 }
 
-type Series = BTreeMap<Arc<SeriesKey>, Times>;
+/// The times of an interval, by series.
+pub(super) type Series = BTreeMap<Arc<SeriesKey>, Times>;
 
 fn journey_lines(merged: &Merged, names: &[JourneyNames], series: &Series) -> Vec<JourneyLine> {
     let mut lines: BTreeMap<(Phase, Variant, Journey), JourneyLine> = BTreeMap::new();
@@ -298,14 +299,16 @@ fn flow_lines(merged: &Merged, names: &[JourneyNames]) -> Vec<FlowLine> {
     merged.flows.iter().filter_map(line).collect()
 }
 
-fn median_of_good(series: &Series) -> Option<u64> {
+/// Median service time of the exchanges of all phases that ended well.
+pub(super) fn median_of_good(series: &Series) -> Option<u64> {
     let good = |key: &SeriesKey| {
         key.kind == Kind::Exchange && key.outcome.is_some_and(|outcome| outcome.fault().is_none())
     };
     together(series, Bounds::Exchange, good).at(super::histogram::Percentile::P50)
 }
 
-fn quick(series: &Series, kind: Kind) -> Option<Quick> {
+/// What matters of a lag.
+pub(super) fn quick(series: &Series, kind: Kind) -> Option<Quick> {
     Quick::of(&together(series, Bounds::Journey, |key| key.kind == kind))
 }
 

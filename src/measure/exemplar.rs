@@ -62,25 +62,46 @@ pub struct ExemplarExchange {
 /// The exemplars of a run that was taken up again, from those of its segments before and of the one that goes
 /// on: those that a run in one piece would have kept. The seed is that of the run.
 pub fn merged(seed: Seed, before: &[Exemplar], now: Vec<Exemplar>) -> Vec<Exemplar> {
-    let lots = Lots::new(seed);
-    let mut kept: BTreeMap<(Variant, Journey, bool), Vec<(u64, Exemplar)>> = BTreeMap::new();
-    for exemplar in before.iter().cloned().chain(now) {
-        let rank = match exemplar.slowest {
-            true => u64::MAX - exemplar.response_us,
-            false => lots.of(exemplar.iteration),
-        };
-        let key = (exemplar.variant.clone(), exemplar.journey.clone(), exemplar.slowest);
-        kept.entry(key).or_default().push((rank, exemplar));
-    }
-    let chosen = |((_, _, slowest), mut of): ((Variant, Journey, bool), Vec<(u64, Exemplar)>)| {
-        of.sort_by_key(|(rank, exemplar)| (*rank, exemplar.iteration, exemplar.due_us));
-        of.truncate(if slowest { SLOWEST } else { SAMPLED });
-        if !slowest {
-            of.sort_by_key(|(_, exemplar)| (exemplar.due_us, exemplar.iteration));
+    let mut drawn = Drawn::default();
+    drawn.add(seed, before.iter().cloned().chain(now));
+    drawn.finish()
+}
+
+/// Exemplars drawn from several samples, each by the lots of the seed that it was drawn by. Of parts of one run
+/// those that the run in one piece would have kept; of several runs a fair sample of all their iterations, for lots
+/// are even whatever the seed.
+#[derive(Debug, Default)]
+pub struct Drawn(BTreeMap<(Variant, Journey, bool), Vec<(u64, Exemplar)>>);
+
+impl Drawn {
+    /// Adds a sample, and keeps no more than belong to the whole.
+    pub fn add(&mut self, seed: Seed, sample: impl IntoIterator<Item = Exemplar>) {
+        let lots = Lots::new(seed);
+        for exemplar in sample {
+            let rank = match exemplar.slowest {
+                true => u64::MAX - exemplar.response_us,
+                false => lots.of(exemplar.iteration),
+            };
+            let key = (exemplar.variant.clone(), exemplar.journey.clone(), exemplar.slowest);
+            self.0.entry(key).or_default().push((rank, exemplar));
         }
-        of.into_iter().map(|(_, exemplar)| exemplar)
-    };
-    kept.into_iter().flat_map(chosen).collect()
+        for ((_, _, slowest), of) in &mut self.0 {
+            of.sort_by_key(|(rank, exemplar)| (*rank, exemplar.iteration, exemplar.due_us));
+            of.truncate(if *slowest { SLOWEST } else { SAMPLED });
+        }
+    }
+
+    /// All of them: of each journey the sample in order of due time, then the slowest, slowest first.
+    pub fn finish(self) -> Vec<Exemplar> {
+        let chosen =
+            |((_, _, slowest), mut of): ((Variant, Journey, bool), Vec<(u64, Exemplar)>)| {
+                if !slowest {
+                    of.sort_by_key(|(_, exemplar)| (exemplar.due_us, exemplar.iteration));
+                }
+                of.into_iter().map(|(_, exemplar)| exemplar)
+            };
+        self.0.into_iter().flat_map(chosen).collect()
+    }
 }
 
 /// An iteration as a shard keeps it: names still numbers.
@@ -278,6 +299,31 @@ mod tests {
         let taken_up = merged(seed, &merged(seed, &first, second), third);
         assert_eq!(taken_up, of(0..2000));
         assert_eq!(taken_up.len(), SAMPLED + SLOWEST);
+    }
+
+    #[test]
+    fn runs_of_other_seeds_are_drawn_from_as_fairly_as_they_are_large() {
+        let mut small = 0;
+        for seed in 0..200 {
+            let mut names = Catalogue::new(10);
+            let journey = names.journey(&"v".into(), &"j".into());
+            let mut drawn = Drawn::default();
+            for (number, size) in [(0, 100u64), (1, 900)] {
+                let seed = Seed(2 * seed + number);
+                let (lots, mut reservoir) = (Lots::new(seed), Reservoir::default());
+                // Who is of the smaller run shows by its due time.
+                (0..size).for_each(|index| {
+                    let due = Duration::from_secs(size);
+                    reservoir.offer(lots.of(index), &Iteration { due, ..iteration(index, 1) });
+                });
+                drawn.add(seed, reservoir.named(journey, &names));
+            }
+            let sample = drawn.finish();
+            let sampled = sample.iter().filter(|exemplar| !exemplar.slowest);
+            small += sampled.filter(|exemplar| exemplar.due_us == 100_000_000).count();
+        }
+        // 10,000 draws, a tenth of them expected; five standard deviations either way.
+        assert!((850..1150).contains(&small), "{small}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod failing;
 pub mod fault;
 pub mod histogram;
 pub mod limited;
+pub mod merging;
 pub mod recorder;
 pub mod sample;
 pub mod segment;
@@ -23,7 +24,7 @@ pub mod timeline;
 pub mod timetable;
 pub mod windows;
 
-pub use exemplar::{Exemplar, ExemplarExchange, SAMPLED, SLOWEST, merged};
+pub use exemplar::{Drawn, Exemplar, ExemplarExchange, SAMPLED, SLOWEST, merged};
 
 #[cfg(test)]
 mod properties;

@@ -24,9 +24,11 @@ pub fn load(record: &RunRecord) -> String {
     let warm_up =
         text("warm_up").filter(|time| time != "0s").map(|time| format!("after {time} of warm-up"));
     let share = record.share.map(|share| format!("share {share} of"));
-    let load = [share, level, at_most, number, duration, warm_up];
-    let load: Vec<_> = load.into_iter().flatten().collect();
-    load.join(" ")
+    // Parts that each ran the whole plan are as many loads.
+    let are_whole = record.parts.len() > 1 && record.parts.iter().all(|part| part.share.is_none());
+    let times = are_whole.then(|| format!("{} times", record.parts.len()));
+    let load = [share, times, level, at_most, number, duration, warm_up];
+    load.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// The hosts that were called; the embedded stand-in by its name.

@@ -3,7 +3,7 @@
 
 use super::columns::{Cell, Grid, clean, width, wrap};
 use super::paint::{Paint, Style};
-use super::{FORMATS, about, drift, faults, figures, health, timed};
+use super::{FORMATS, about, drift, faults, figures, health, parts, timed};
 use crate::measure::fault::Fault;
 use crate::result::run_dir::{FAULTS, RunRecord};
 use crate::result::summary::{Summary, Verdict, WorkloadModel};
@@ -62,6 +62,7 @@ pub fn render(summary: &Summary, about: &About, columns: usize, paint: Paint) ->
     page.thresholds(summary);
     page.drift(summary);
     page.cautions(summary);
+    page.parts(summary);
     page.generator(summary);
     page.next(summary, about);
     page.text
@@ -237,6 +238,14 @@ impl Page {
         for caution in &summary.cautions {
             self.paragraph(2, Style::Plain, &format!("! {}: {}", caution.slug, caution.text));
             self.paragraph(4, Style::Hint, &format!("→ {}", caution.advice));
+        }
+    }
+
+    /// What it was merged of.
+    fn parts(&mut self, summary: &Summary) {
+        if let Some(grid) = parts::grid(&summary.parts) {
+            self.blank();
+            self.grid(&grid);
         }
     }
 

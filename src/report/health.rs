@@ -51,9 +51,15 @@ pub fn limits(generator: &GeneratorSummary) -> Vec<Reading> {
 fn cpu(generator: &GeneratorSummary) -> Option<String> {
     let worst = generator.worst_cpu_share.map(|worst| format!(", at worst {}", share(worst)));
     let cores = generator.cores.map_or_else(|| "the cores".to_owned(), cores);
-    generator
-        .cpu_share
-        .map(|mean| format!("{} of {cores}{}", share(mean), worst.unwrap_or_default()))
+    let part = generator.part.as_ref().map(|part| format!(" (part {part}, the busiest)"));
+    generator.cpu_share.map(|mean| {
+        format!(
+            "{} of {cores}{}{}",
+            share(mean),
+            worst.unwrap_or_default(),
+            part.unwrap_or_default()
+        )
+    })
 }
 
 fn named<const N: usize>(parts: [(&'static str, Option<String>); N]) -> Vec<Reading> {

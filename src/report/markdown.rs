@@ -3,7 +3,7 @@
 
 use super::markup::{code, sentence};
 use super::timed::first_place;
-use super::{about, drift, faults, figures};
+use super::{about, drift, faults, figures, parts};
 use crate::base::names::Variant;
 use crate::measure::counts::FaultCounts;
 use crate::result::run_dir::RunRecord;
@@ -50,6 +50,7 @@ pub fn render(record: &RunRecord, summary: &Summary) -> String {
     page.list("projections", projections(summary).into_iter());
     page.table(&journeys(summary, several));
     page.list("cautions", cautions(summary).into_iter());
+    page.table(&parts::table(&summary.parts));
     page.table(&capabilities(summary, several));
     page.table(&steps(summary, several));
     page.finish("`gander report RUN_DIR --format csv`")

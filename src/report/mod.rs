@@ -21,6 +21,7 @@ pub mod markdown;
 mod markup;
 pub mod page;
 pub mod paint;
+mod parts;
 pub mod progress;
 mod timed;
 pub mod timeline;

@@ -12,6 +12,7 @@ use crate::measure::series::{Kind, Phase, SeriesKey};
 use crate::measure::tally::Tally;
 use crate::measure::timeline::{Interval, Line};
 use crate::result::dossier::Dossier;
+use crate::result::part::{Part, ShareRecord};
 use crate::result::run_dir::{FlowRecord, HostRecord, RunRecord};
 use crate::result::summary::{
     ActionSummary, CapabilitySummary, Caution, FunnelStep, GeneratorSummary, JourneySummary,
@@ -52,6 +53,8 @@ pub(super) fn dossier(summary: Summary) -> Dossier {
         host: HostRecord { name: "lab".to_owned(), system: "linux x86_64".to_owned(), cores: 2 },
         tenant_hosts: vec!["127.0.0.1".to_owned()],
         segments: Vec::new(),
+        share: None,
+        parts: Vec::new(),
         flows: Vec::new(),
         plan: serde_json::json!({ "workload": { "users": 20, "duration": "20s" } }),
     };
@@ -76,6 +79,57 @@ pub(super) fn dossier(summary: Summary) -> Dossier {
         failing,
         is_running: false,
     }
+}
+
+/// Two parts of a merged run: one that went well, and one that was killed.
+pub(super) fn parts() -> Vec<Part> {
+    let well = Part {
+        name: "agent-1".to_owned(),
+        run_id: "20261121-183441-k3f9".into(),
+        share: Some(ShareRecord { index: 1, of: 2 }),
+        host: HostRecord { name: "lab-1".to_owned(), system: "linux x86_64".to_owned(), cores: 2 },
+        gander_version: "0.1.0".to_owned(),
+        seed: "7".to_owned(),
+        clock_offset_ms: None,
+        started_at: "2026-11-21T18:34:41.120Z".to_owned(),
+        offset_ms: 0,
+        ended_at: Some("2026-11-21T18:35:06.000Z".to_owned()),
+        measured_ms: 20_000,
+        measured_from_ms: Some(3000),
+        measured_to_ms: Some(23_000),
+        due: 1010,
+        completed: 1010,
+        failed: 0,
+        dropped: 0,
+        cut_off: 0,
+        lost: 0,
+        lost_from_ms: None,
+        resumed: 0,
+        paused_ms: 0,
+        overloaded_ms: 0,
+        out_of_cpu_ms: 0,
+        dispatched_late_ms: 0,
+        generator_faults: FaultCounts::default(),
+        invalid: None,
+        generator: GeneratorSummary { lag_us: around(900), ..passing().generator },
+    };
+    let killed = Part {
+        name: "agent-2".to_owned(),
+        share: Some(ShareRecord { index: 2, of: 2 }),
+        ended_at: None,
+        due: 1010,
+        completed: 930,
+        failed: 61,
+        dropped: 12,
+        cut_off: 7,
+        generator: GeneratorSummary {
+            cpu_share: None,
+            worst_cpu_share: None,
+            ..passing().generator
+        },
+        ..well.clone()
+    };
+    vec![well, killed]
 }
 
 /// Names as somebody would choose them who wants a page to run their script.
@@ -107,6 +161,11 @@ pub(super) fn hostile() -> Dossier {
         row.actions.iter_mut().for_each(|action| action.action = name.to_owned());
     }
     summary.cautions.iter_mut().for_each(|caution| caution.text = name.to_owned());
+    summary.parts = parts();
+    for part in &mut summary.parts {
+        (part.name, part.host.name) = (name.to_owned(), name.to_owned());
+    }
+    summary.generator.part = Some(name.to_owned());
     let mut drift = drifting();
     for row in &mut drift.rows {
         (row.name, row.event, row.action) = (name.to_owned(), name.to_owned(), name.to_owned());
@@ -314,6 +373,7 @@ pub(super) fn passing() -> Summary {
             threshold("sign-on.p95 < 800ms", "179 ms", true),
         ],
         generator: GeneratorSummary {
+            part: None,
             cores: Some(2.0),
             cpu_share: Some(0.234),
             worst_cpu_share: Some(0.31),
@@ -326,6 +386,7 @@ pub(super) fn passing() -> Summary {
             max_ports_in_use: Some(42),
             ports: Some(28_232),
         },
+        parts: Vec::new(),
         cautions: Vec::new(),
     }
 }

@@ -131,58 +131,94 @@ pub enum LogError {
 
 /// Reads a log line by line, in constant memory. A last line without its line break was being
 /// written when the writer was killed; it is passed over.
-pub fn read(mut log: impl BufRead, mut each: impl FnMut(Entry)) -> Result<(), LogError> {
-    let mut keys = HashMap::new();
-    let mut unpacker = Unpacker::default();
-    let mut text = Vec::new();
-    let mut line = 0;
-    loop {
-        let next = next_line(&mut log, &mut text)?;
-        line += 1;
-        match next {
-            Next::Line => {}
-            Next::End => return Ok(()),
-            Next::TooLong => return Err(LogError::TooLong { line }),
-        }
-        let Some(found) = IntervalLogIterator::new(&text).next() else { continue };
-        match found.map_err(|_| LogError::Line { line })? {
-            LogEntry::StartTime(_) | LogEntry::BaseTime(_) => {}
-            LogEntry::Interval(found) => {
-                let key =
-                    key_of(&found, &mut keys).map_err(|source| LogError::Tag { line, source })?;
-                let times = unpacker.unpack(found.encoded_histogram(), key.bounds());
+pub fn read(log: impl BufRead, mut each: impl FnMut(Entry)) -> Result<(), LogError> {
+    let mut log = LogReader::new(log);
+    while let Some(entry) = log.next()? {
+        each(entry);
+    }
+    Ok(())
+}
+
+/// Reads a log in the same way, line by line as it is asked.
+pub struct LogReader<R> {
+    log: R,
+    keys: HashMap<String, Arc<SeriesKey>>,
+    unpacker: Unpacker,
+    text: Vec<u8>,
+    line: usize,
+}
+
+impl<R: BufRead> LogReader<R> {
+    /// From the beginning of a log.
+    pub fn new(log: R) -> Self {
+        let (keys, text) = (HashMap::new(), Vec::new());
+        Self { log, keys, unpacker: Unpacker::default(), text, line: 0 }
+    }
+
+    /// The next line; none at the end.
+    pub fn next(&mut self) -> Result<Option<Entry>, LogError> {
+        while self.next_text()? {
+            let line = self.line;
+            if let Some(found) = interval(&self.text, line)? {
+                let key = key_of(&found, &mut self.keys);
+                let key = key.map_err(|source| LogError::Tag { line, source })?;
+                let times = self.unpacker.unpack(found.encoded_histogram(), key.bounds());
                 let times = times.ok_or(LogError::Histogram { line })?;
-                let start_ms = whole_ms(found.start_timestamp());
-                let end_ms = start_ms.saturating_add(whole_ms(found.duration()));
-                each(Entry { key, start_ms, end_ms, times });
+                let (start_ms, end_ms) = span_of(&found);
+                return Ok(Some(Entry { key, start_ms, end_ms, times }));
             }
+        }
+        Ok(None)
+    }
+
+    /// Whether there is one more whole line.
+    fn next_text(&mut self) -> Result<bool, LogError> {
+        self.line += 1;
+        match next_line(&mut self.log, &mut self.text)? {
+            Next::Line => Ok(true),
+            Next::End => Ok(false),
+            Next::TooLong => Err(LogError::TooLong { line: self.line }),
         }
     }
 }
 
+/// When each line of a log begins and ends, without a look at its histogram.
+pub fn each_span(log: impl BufRead, mut each: impl FnMut((u64, u64))) -> Result<(), LogError> {
+    let mut log = LogReader::new(log);
+    while log.next_text()? {
+        if let Some(found) = interval(&log.text, log.line)? {
+            each(span_of(&found));
+        }
+    }
+    Ok(())
+}
+
+/// What is in a line, if it is one of a series.
+fn interval(text: &[u8], line: usize) -> Result<Option<IntervalLogHistogram<'_>>, LogError> {
+    let Some(found) = IntervalLogIterator::new(text).next() else { return Ok(None) };
+    Ok(match found.map_err(|_| LogError::Line { line })? {
+        LogEntry::StartTime(_) | LogEntry::BaseTime(_) => None,
+        LogEntry::Interval(found) => Some(found),
+    })
+}
+
+fn span_of(found: &IntervalLogHistogram<'_>) -> (u64, u64) {
+    let start_ms = whole_ms(found.start_timestamp());
+    (start_ms, start_ms.saturating_add(whole_ms(found.duration())))
+}
+
 /// How many bytes at the beginning of a log are whole lines of windows that ended by `until_ms`: what a writer
 /// that goes on there may keep. Windows stand in a log in the order in which they ended.
-pub fn length_until(mut log: impl BufRead, until_ms: u64) -> Result<u64, LogError> {
-    let mut text = Vec::new();
-    let (mut length, mut line) = (0, 0);
-    loop {
-        line += 1;
-        match next_line(&mut log, &mut text)? {
-            Next::Line => {}
-            Next::End => return Ok(length),
-            Next::TooLong => return Err(LogError::TooLong { line }),
+pub fn length_until(log: impl BufRead, until_ms: u64) -> Result<u64, LogError> {
+    let (mut log, mut length) = (LogReader::new(log), 0);
+    while log.next_text()? {
+        let found = interval(&log.text, log.line)?;
+        if found.is_some_and(|found| span_of(&found).1 > until_ms) {
+            break;
         }
-        if let Some(found) = IntervalLogIterator::new(&text).next()
-            && let LogEntry::Interval(found) = found.map_err(|_| LogError::Line { line })?
-        {
-            let end_ms =
-                whole_ms(found.start_timestamp()).saturating_add(whole_ms(found.duration()));
-            if end_ms > until_ms {
-                return Ok(length);
-            }
-        }
-        length += text.len() as u64;
+        length += log.text.len() as u64;
     }
+    Ok(length)
 }
 
 fn key_of(

@@ -5,6 +5,8 @@ pub mod capacity;
 pub mod dossier;
 pub mod interval_log;
 mod lines;
+pub mod merge;
+pub mod part;
 pub mod rebuild;
 pub mod reopen;
 pub mod run_dir;

@@ -44,6 +44,7 @@ fn record(planned_ms: Option<u64>) -> RunRecord {
         host: HostRecord::default(),
         tenant_hosts: Vec::new(),
         segments: Vec::new(),
+        parts: Vec::new(),
         flows: Vec::new(),
         plan: serde_json::Value::Null,
     }
@@ -176,6 +177,7 @@ fn summary(mut tally: Tally) -> Summary {
         run_id: "r1".into(),
         started_at: "2026-11-21T18:34:41.000Z".to_owned(),
         workload_model: WorkloadModel::Closed,
+        parts: Vec::new(),
     };
     let judgement = Judgement {
         verdict: Verdict::Pass,

@@ -4,12 +4,14 @@ use super::aside::Aside;
 use super::capacity::CAPACITY;
 use super::interval_log::LogError;
 use super::lines::LONGEST_LINE;
+use super::part::Part;
 use super::spread::SPREAD;
 use super::summary::{SCHEMA_VERSION, Summary, WorkloadModel};
 use crate::base::names::{Journey, RunId, Variant};
 use crate::base::remedy::Remedy;
 use crate::base::share::Share;
 use crate::measure::segment::Segment;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
@@ -97,6 +99,9 @@ pub struct RunRecord {
     /// The stretches in which it ran, once it was taken up again; none of a run in one piece.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<Segment>,
+    /// What it was merged of, in order; nothing of a run of one machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// Flow fingerprints seen, filled in at the end.
     pub flows: Vec<FlowRecord>,
     /// The profile as run, with secrets struck out.
@@ -111,7 +116,7 @@ impl RunRecord {
 }
 
 /// The machine of a run.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct HostRecord {
     /// Its name.
     pub name: String,
@@ -497,6 +502,7 @@ mod tests {
             share: None,
             host: HostRecord::default(),
             segments: Vec::new(),
+            parts: Vec::new(),
             tenant_hosts: vec!["127.0.0.1".to_owned()],
             flows: Vec::new(),
             plan: serde_json::json!({ "journeys": { "sign-on": 1 } }),

@@ -1,5 +1,6 @@
 //! The result of a run: `summary.json`, versioned, with its unit in every name.
 
+use super::part::Part;
 use super::soak::DriftSummary;
 use crate::base::names::{Capability, Journey, RunId, Step, Variant};
 use crate::base::units::Span;
@@ -9,6 +10,7 @@ use crate::measure::series::{Kind, SeriesKey};
 use crate::measure::tally::{JourneyTally, Pool, Tally, share};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,8 +50,11 @@ pub struct Summary {
     /// How it changed from beginning to end; none of a short run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftSummary>,
-    /// How gander itself fared.
+    /// How gander itself fared; of a merged run the worst of its parts.
     pub generator: GeneratorSummary,
+    /// The parts of a run that was merged of several, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// Reasons to distrust a number.
     pub cautions: Vec<Caution>,
 }
@@ -336,6 +341,9 @@ impl ThresholdSummary {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct GeneratorSummary {
+    /// Of a merged run the part that used most of its cores: whose shares these are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// Cores that the process might use: affinity and quota, fractions kept.
     pub cores: Option<f64>,
     /// Mean share of the available cores in the measured part.
@@ -381,6 +389,8 @@ pub struct Facts {
     pub started_at: String,
     /// How load was made.
     pub workload_model: WorkloadModel,
+    /// The parts of a run that was merged of several.
+    pub parts: Vec<Part>,
 }
 
 /// What was made of the numbers.
@@ -416,7 +426,8 @@ impl Summary {
             series: SERIES_KINDS.iter().filter_map(|kind| series_row(tally, *kind)).collect(),
             thresholds: judgement.thresholds,
             drift: None,
-            generator: generator(tally),
+            generator: GeneratorSummary::of(tally).worst_of(&facts.parts),
+            parts: facts.parts,
             cautions: judgement.cautions,
         }
     }
@@ -427,20 +438,42 @@ impl Summary {
     }
 }
 
-fn generator(tally: &Tally) -> GeneratorSummary {
-    let run = &tally.run;
-    GeneratorSummary {
-        cores: run.cores(),
-        cpu_share: run.cpu_share(),
-        worst_cpu_share: run.worst_cpu_share(),
-        peak_rss_bytes: run.peak_rss_bytes,
-        lag_us: TimeUs::of(&tally.of_kind(Kind::DispatchLag)),
-        scheduler_lag_us: TimeUs::of(&tally.of_kind(Kind::SchedulerLag)),
-        max_open_sockets: run.max_open_sockets,
-        max_open_files: run.max_open_files,
-        file_limit: run.file_limit,
-        max_ports_in_use: run.max_ports_in_use,
-        ports: run.ports,
+impl GeneratorSummary {
+    /// That of a run.
+    pub(super) fn of(tally: &Tally) -> Self {
+        let run = &tally.run;
+        Self {
+            part: None,
+            cores: run.cores(),
+            cpu_share: run.cpu_share(),
+            worst_cpu_share: run.worst_cpu_share(),
+            peak_rss_bytes: run.peak_rss_bytes,
+            lag_us: TimeUs::of(&tally.of_kind(Kind::DispatchLag)),
+            scheduler_lag_us: TimeUs::of(&tally.of_kind(Kind::SchedulerLag)),
+            max_open_sockets: run.max_open_sockets,
+            max_open_files: run.max_open_files,
+            file_limit: run.file_limit,
+            max_ports_in_use: run.max_ports_in_use,
+            ports: run.ports,
+        }
+    }
+
+    /// The same of a merged run: cores and their shares are those of the part that used most of them, which a mean
+    /// of all would hide.
+    fn worst_of(self, parts: &[Part]) -> Self {
+        let by_share = |part: &&Part| part.generator.cpu_share.map(|share| (share * 1e4).round());
+        let order = |a: &&Part, b: &&Part| by_share(a).partial_cmp(&by_share(b));
+        let worst = parts.iter().max_by(|a, b| order(a, b).unwrap_or(Ordering::Equal));
+        match worst {
+            None => self,
+            Some(worst) => Self {
+                part: Some(worst.name.clone()),
+                cores: worst.generator.cores,
+                cpu_share: worst.generator.cpu_share,
+                worst_cpu_share: worst.generator.worst_cpu_share,
+                ..self
+            },
+        }
     }
 }
 

@@ -138,10 +138,18 @@ impl RunWriter {
 
     /// Replaces the exemplars: by all so far, whenever there is time, and at the end.
     pub fn write_exemplars(&self, exemplars: &[Exemplar]) -> Result<(), RunDirError> {
-        let path = self.dir.file(EXEMPLARS);
+        Self::replace_exemplars(&self.dir, exemplars)
+    }
+
+    /// The same in any directory.
+    pub(super) fn replace_exemplars(
+        dir: &RunDir,
+        exemplars: &[Exemplar],
+    ) -> Result<(), RunDirError> {
+        let path = dir.file(EXEMPLARS);
         let lines: Result<Vec<_>, _> =
             exemplars.iter().map(|exemplar| json_line(&path, exemplar)).collect();
-        self.dir.replace(EXEMPLARS, &lines?.concat())
+        dir.replace(EXEMPLARS, &lines?.concat())
     }
 
     /// Closes the open window and syncs everything. The summary is written besides.

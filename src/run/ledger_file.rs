@@ -60,7 +60,7 @@ impl Remedy for LedgerFileError {
 pub const LEDGER: &str = "ledger.jsonl";
 
 /// Bytes of the longest ledger, that of some millions of accounts.
-const LONGEST: u64 = 1 << 30;
+pub(super) const LONGEST: u64 = 1 << 30;
 
 /// Reads what a ledger says, whoever is writing it.
 pub fn read(path: &Path) -> Result<Book, LedgerFileError> {

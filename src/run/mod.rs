@@ -16,6 +16,7 @@ pub mod ledger_file;
 pub mod licence;
 pub mod making;
 pub mod mending;
+pub mod merge;
 pub mod pilot;
 pub mod policies;
 pub mod players;

@@ -61,6 +61,14 @@ pub enum ResumeError {
         /// Its directory.
         path: PathBuf,
     },
+    /// It is merged of several.
+    #[error("the run in `{}` is merged of {parts} parts", path.display())]
+    OfParts {
+        /// Its directory.
+        path: PathBuf,
+        /// How many.
+        parts: usize,
+    },
     /// It is a level of a search for capacity.
     #[error("the run in `{}` is a level of the search in `{}`", path.display(), search.display())]
     OfSearch {
@@ -130,6 +138,9 @@ impl Remedy for ResumeError {
                  another `--run-id`"
                     .to_owned(),
             ),
+            Self::OfParts { .. } => Some(
+                "take up the part that was killed, and merge all of them again".to_owned(),
+            ),
             Self::Damaged { .. } => Some(
                 "put the file back as gander wrote it, or start a new run; nothing was changed"
                     .to_owned(),
@@ -165,6 +176,10 @@ pub fn take_up(path: &Path, checked: &Checked, seed: Option<Seed>) -> Result<Tak
     let record = dir.run()?;
     if let Some(share) = record.share {
         return Err(ResumeError::OfShare { path: path.to_owned(), share });
+    }
+    if !record.parts.is_empty() {
+        let parts = record.parts.len();
+        return Err(ResumeError::OfParts { path: path.to_owned(), parts });
     }
     let mut ledger = lock(&dir)?;
     if let Some(why) = end_of(&record) {
@@ -310,7 +325,7 @@ const MOST: usize = 8;
 const LONGEST: usize = 60;
 
 /// What is not the same in two plans, each with its place.
-fn differences(was: &Value, is: &Value) -> Vec<String> {
+pub(super) fn differences(was: &Value, is: &Value) -> Vec<String> {
     let mut found = Vec::new();
     compare("", was, is, &mut found);
     let more = found.len().saturating_sub(MOST);

@@ -44,6 +44,7 @@ pub fn summarise(
         run_id: record.run_id.clone(),
         started_at: record.started_at.clone(),
         workload_model: record.workload_model,
+        parts: record.parts.clone(),
     };
     let circumstances = Circumstances {
         workload_model: Some(record.workload_model),
@@ -54,6 +55,7 @@ pub fn summarise(
         by_flow: record.counts_by_flow(),
         never_looked: record.never_looked.clone(),
         started_unix_ms: record.started_unix_ms,
+        parts: record.parts.clone(),
     };
     let reply_timeout = Duration::from_millis(record.reply_timeout_ms);
     let on = Evidence { tally, windows, reply_timeout };

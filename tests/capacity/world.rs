@@ -382,6 +382,7 @@ impl Run {
             run_id: "r".into(),
             started_at: String::new(),
             workload_model: WorkloadModel::Open,
+            parts: Vec::new(),
         };
         let is_too_fast = world.generator_per_s.is_some_and(|most| order.rate_per_s > most);
         let (verdict, reasons) = if is_too_fast {

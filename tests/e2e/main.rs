@@ -23,6 +23,7 @@ mod instrument;
 mod journeys;
 mod lab;
 mod leash;
+mod merge;
 mod one_call;
 mod planted;
 mod profiles;

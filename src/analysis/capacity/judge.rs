@@ -366,6 +366,7 @@ mod tests {
             run_id: "r".into(),
             started_at: String::new(),
             workload_model: WorkloadModel::Open,
+            parts: Vec::new(),
         };
         let reasons = vec!["the generator was the limit".to_owned()];
         let judgement = Judgement { verdict, reasons, thresholds: vec![], cautions: vec![] };

@@ -7,6 +7,7 @@ mod exchanges;
 mod faulty;
 mod journeys;
 mod key_figures;
+mod parts;
 pub(in crate::report) mod prose;
 mod rest;
 mod setup;
@@ -67,6 +68,7 @@ const PARTS: &[Part] = &[
     Part { id: "drift", title: "Drift", render: drift::section },
     Part { id: "series", title: "Also timed", render: rest::series },
     Part { id: "faults", title: "Faults", render: faulty::section },
+    Part { id: "parts", title: "Parts", render: parts::section },
     Part { id: "generator", title: "Generator", render: rest::generator },
     Part { id: "glossary", title: "Glossary", render: rest::glossary },
 ];

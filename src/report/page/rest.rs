@@ -106,7 +106,7 @@ pub(super) fn generator(dossier: &Dossier) -> Markup {
     let generator = &dossier.summary.generator;
     let readings = health::readings(generator).into_iter().chain(health::limits(generator));
     let readings: Vec<_> =
-        readings.map(|reading| (reading.name, html! { (reading.value) })).collect();
+        readings.map(|reading| (reading.name, html! { (name(&reading.value)) })).collect();
     html! {
         h2 { "Generator" }
         @if readings.is_empty() {
