@@ -15,5 +15,6 @@ pub mod overlay;
 pub mod reference;
 pub mod schema;
 mod sharing;
+pub mod sent;
 pub mod supply;
 pub mod tenant;
