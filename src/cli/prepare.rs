@@ -17,6 +17,7 @@ use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::base::secret::Secret;
 use crate::base::units::Rate;
 use crate::base::word::word;
+use crate::cluster::message::Plan;
 use crate::codes::office::Office;
 use crate::codes::reach::Reach;
 use crate::codes::{CodeSource, Pickup, SourceError};
@@ -69,6 +70,24 @@ pub(super) struct Selection {
 }
 
 impl Selection {
+    /// The profile of somebody else's plan, laid out here.
+    pub(super) fn of_plan(profile: Option<PathBuf>, plan: &Plan, seed: Seed) -> Self {
+        Self {
+            profile,
+            sets: plan.sets.clone(),
+            seed: Some(seed),
+            acknowledge: plan.acknowledge.clone(),
+            environment: plan.environment.clone(),
+        }
+    }
+
+    /// Puts what was typed into a plan for others.
+    pub(super) fn tell(&self, plan: &mut Plan) {
+        plan.sets.clone_from(&self.sets);
+        plan.acknowledge.clone_from(&self.acknowledge);
+        plan.environment.clone_from(&self.environment);
+    }
+
     /// The seed that was asked for.
     pub(super) const fn seed(&self) -> Option<Seed> {
         self.seed

@@ -10,6 +10,7 @@ use super::part::PartArgs;
 use super::prepare::{self, Ground, Order, Selection};
 use super::repeat::repeat;
 use super::report::about;
+use super::run_many::{ManyArgs, run_many};
 use super::settle::{Settled, settle, wind_up};
 use super::terminal::{Style, Terminal};
 use super::tui;
@@ -79,16 +80,18 @@ pub(super) struct RunArgs {
     thresholds: Vec<String>,
     /// Stop the run as soon as a threshold does not hold; what is under way may end
     #[arg(long)]
-    abort_on_fail: bool,
+    pub(super) abort_on_fail: bool,
     /// Where the run is written; without it, a new folder in `reports`
     #[arg(short, long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Go on with a run that was killed or interrupted, in its own directory; with the profile and the flags
     /// that it was started with
     #[arg(long, value_name = "RUN_DIR", conflicts_with_all = ["out", "repeat"])]
-    resume: Option<PathBuf>,
+    pub(super) resume: Option<PathBuf>,
     #[command(flatten)]
     part: PartArgs,
+    #[command(flatten)]
+    pub(super) many: ManyArgs,
     /// Make so many whole runs, one after another, with seeds that follow each other: what differs
     /// between them is what a comparison has to be larger than
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
@@ -102,7 +105,7 @@ pub(super) struct RunArgs {
     no_walk_first: bool,
     /// Print the summary as JSON to standard output; with --repeat each on a line of its own
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Write the service time of every exchange with its call id to this file, to be held against a
     /// stand-in's own record
     #[arg(long, value_name = "FILE")]
@@ -115,6 +118,9 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
     // Nothing that is told holds up what is measured, written or ended.
     aside::begin();
     let checked = prepare::read(&args.selection, args.flags()?)?;
+    if args.many.is_wanted() {
+        return run_many(args, args.flags()?, checked, terminal);
+    }
     let checked = args.part.of(checked, &args.selection)?;
     match args.repeat {
         Some(times) => repeat(args, &checked, times, terminal),
@@ -301,7 +307,7 @@ fn undertaking(
 }
 
 /// Users in turn are all at work at once; of those who wait for arrivals as many as the tenant is slow.
-fn check_room(checked: &Checked, terminal: &Terminal) -> Result<(), Failure> {
+pub(super) fn check_room(checked: &Checked, terminal: &Terminal) -> Result<(), Failure> {
     let model = &checked.profile.workload.model;
     let users = checked.share.unwrap_or_default().count(model.users() as u64);
     let Err(error) = descriptors::check_room(users, descriptors::limit()) else {
@@ -339,7 +345,7 @@ pub(super) fn is_of_nobody(ledger: &[u8]) -> bool {
     })
 }
 
-fn make_dir(args: &RunArgs, folder: &RunId) -> Result<RunDir, Failure> {
+pub(super) fn make_dir(args: &RunArgs, folder: &RunId) -> Result<RunDir, Failure> {
     let made = match &args.out {
         Some(path) => RunDir::create_at(path),
         None => RunDir::create(&PathBuf::from("reports"), folder),
@@ -361,7 +367,7 @@ impl RunArgs {
     }
 
     /// Whether each journey is performed once before the load.
-    fn walks_first(&self, checked: &Checked) -> bool {
+    pub(super) fn walks_first(&self, checked: &Checked) -> bool {
         let is_outside = checked.profile.tenants().any(|(_, tenant)| !tenant.is_loopback);
         self.walk_first || is_outside && !self.no_walk_first
     }
