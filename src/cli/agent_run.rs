@@ -5,7 +5,7 @@ use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::prepare::{self, Order as GroundOrder, Selection};
 use super::progress::Watcher;
-use super::run::{asked_to_stop, check_room, why_not_conducted};
+use super::run::{asked_to_stop, check_room, is_of_nobody, why_not_conducted};
 use super::terminal::{Style, Terminal};
 use super::walk;
 use crate::base::clock::Clock;
@@ -21,7 +21,7 @@ use crate::cluster::teller::Teller;
 use crate::load::{ShareControl, Stop};
 use crate::profile::load::Flags;
 use crate::profile::sent::{Sent, lay_out};
-use crate::result::run_dir::RunDir;
+use crate::result::run_dir::{LEDGER, RunDir};
 use crate::run::conduct::{ConductError, Listener, conduct};
 use crate::run::starts::{Start, StartError, Starts};
 use crate::workload::share;
@@ -173,6 +173,14 @@ impl AgentRun<'_> {
         });
         self.deliver(agent, (&run, &spool), ending).await;
         drop(delivering);
+        if spool.delivered() >= spool.told() {
+            self.terminal
+                .say(&format!("run {run} is over here, and the stream has everything of it"));
+        }
+        if teller.intervals() == 0 && is_without_accounts(&self.folder) {
+            // Nothing came of it.
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
         let untold = teller.failure().map(|why| {
             let remedy = Some("make room where `--folder` is");
             Failure::new(
@@ -315,6 +323,11 @@ impl At {
     }
 }
 
+/// Whether nothing in a folder is about an account.
+fn is_without_accounts(folder: &Path) -> bool {
+    std::fs::read(folder.join(LEDGER)).map_or(true, |ledger| is_of_nobody(&ledger))
+}
+
 /// What is said of a failure to the conductor.
 fn failed(failure: &Failure) -> Stage {
     let complaints = failure.complaints.iter().map(|complaint| Complaint {
@@ -400,7 +413,8 @@ async fn load(job: Job) -> Result<(), Failure> {
     // Whatever becomes of the rest, the accounts are known.
     teller.tell_ledger();
     let ground = ground?;
-    let undertaking = Undertaking { starts, ..Undertaking::of(&ground) };
+    let has_spares = plan.shares_out;
+    let undertaking = Undertaking { starts, has_spares, ..Undertaking::of(&ground) };
     let setup = setup(&ground, undertaking, dir)?;
     let _ = prepared.send(Prepared { share: setup.plan.share.clone() });
     let watcher = Watcher::new(&terminal, &setup.plan);

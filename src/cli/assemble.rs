@@ -46,6 +46,8 @@ pub(super) struct Undertaking {
     pub(super) plan: serde_json::Value,
     /// When it begins, if it is not taken up again.
     pub(super) starts: Starts,
+    /// Whether users are launched for what others of its group may leave behind.
+    pub(super) has_spares: bool,
     /// What is on record of it, and where it stood, if it is taken up again.
     pub(super) going: Option<(RunRecord, Resumed)>,
 }
@@ -64,6 +66,7 @@ impl Undertaking {
             pauses: checked.profile.pauses_when_limited,
             plan: checked.plan.clone(),
             starts: Starts::Now,
+            has_spares: false,
             going: None,
         }
     }
@@ -78,6 +81,7 @@ pub(super) fn setup(
     let Ground { checked, opened, .. } = ground;
     let profile = &checked.profile;
     let share = checked.share.map(ShareControl::new);
+    let share = if undertaking.has_spares { share.map(ShareControl::with_spares) } else { share };
     let (choices, weights) = choices(ground);
     let named = choices.iter().map(|choice| (choice.variant.clone(), choice.script.name.clone()));
     let named = (named.collect(), profile.variant_by == VariantBy::Flow);

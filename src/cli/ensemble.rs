@@ -48,6 +48,8 @@ pub(super) struct Ensemble<'a> {
     pub(super) plan: Plan,
     /// Whether others take over from one that is lost.
     pub(super) shares_out: bool,
+    /// After so long without a sign of life an agent is given up.
+    pub(super) lost_after: Duration,
     pub(super) ending: &'a Ending,
     pub(super) clock: Clock,
     /// When the load began, or will.
@@ -104,7 +106,7 @@ impl Ensemble<'_> {
     pub(super) async fn see_through(&mut self) -> Result<(), Failure> {
         let now = self.clock.now();
         let mut course = Course {
-            pulse: Pulse::new(self.agents(), now),
+            pulse: Pulse::new(self.agents(), self.lost_after, now),
             heard: vec![None; self.agents()],
             open: BTreeMap::new(),
             synced: now,
@@ -112,6 +114,11 @@ impl Ensemble<'_> {
             quiet: 0,
             unheard: Vec::new(),
         };
+        for (agent, mirror) in self.mirrors.iter().enumerate() {
+            if mirror.is_ended() {
+                course.pulse.end(agent);
+            }
+        }
         loop {
             let fetched = self.fetch(&mut course).await?;
             let is_quiet = fetched == 0 && self.conductor.wire().is_connected();
@@ -121,7 +128,7 @@ impl Ensemble<'_> {
             self.look(&mut course).await?;
             self.pass_on_wishes(&mut course).await?;
             let is_over = (0..self.agents()).all(|agent| self.is_over(agent));
-            if is_over && course.quiet >= QUIET {
+            if is_over && self.has_all(&mut course).await? {
                 break;
             }
         }
@@ -130,6 +137,17 @@ impl Ensemble<'_> {
             self.tell(&interval);
         }
         Ok(())
+    }
+
+    /// Whether the stream has nothing more, not even what was given to a conductor that was killed, and comes again.
+    async fn has_all(&mut self, course: &mut Course) -> Result<bool, Failure> {
+        if course.quiet < QUIET {
+            return Ok(false);
+        }
+        self.sync(course).await?;
+        // Pieces of an interval that never became whole are not acknowledged.
+        let open = course.open.values().map(Vec::len).sum::<usize>() as u64;
+        Ok(self.results.left().await.is_some_and(|left| left <= open))
     }
 
     /// Takes what is there. Says how much that was.
@@ -234,13 +252,11 @@ impl Ensemble<'_> {
             if !is_new && course.quiet < QUIET {
                 continue;
             }
-            let member = &self.journal.members[agent];
-            let is_at_it = presence.run.as_ref() == Some(&self.journal.plan.run)
-                && presence.instance == member.instance;
+            let is_other = presence.instance != self.journal.members[agent].instance;
+            let is_at_it = presence.run.as_ref() == Some(&self.journal.plan.run) && !is_other;
             if !is_at_it {
                 // Another process of that name, or one that is done: what was told is all that there is.
-                let is_other = presence.instance != member.instance;
-                if !self.is_over(agent) && (is_other || course.quiet >= QUIET) {
+                if !self.is_over(agent) && (is_other || self.has_all(course).await?) {
                     let why =
                         if is_other { "it was started anew" } else { "it is at the run no more" };
                     self.lose(agent, why, course).await?;
@@ -254,7 +270,7 @@ impl Ensemble<'_> {
                 self.lose(agent, &why, course).await?;
                 continue;
             }
-            if course.pulse.beat(agent, at) == Some(Change::Back) {
+            if is_new && course.pulse.beat(agent, at) == Some(Change::Back) {
                 self.welcome_back(agent).await?;
             }
         }
@@ -305,7 +321,7 @@ impl Ensemble<'_> {
             let member = &self.journal.members[agent];
             let has_left = member.lost_from_ms.is_none() && self.mirrors[agent].is_ended();
             let Some(record) = self.mirrors[agent].record().filter(|_| has_left) else { continue };
-            let is_asked = self.ending.stop().requests() > 0;
+            let is_asked = self.journal.stops > 0 || self.ending.stop().requests() > 0;
             if let Some(why) = record.stopped.clone().filter(|_| !is_asked) {
                 let why = format!("agent `{}` stopped: {why}", member.name);
                 self.journal.stopped = Some(why.clone());

@@ -89,7 +89,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "RUN_DIR", conflicts_with_all = ["out", "repeat"])]
     pub(super) resume: Option<PathBuf>,
     #[command(flatten)]
-    part: PartArgs,
+    pub(super) part: PartArgs,
     #[command(flatten)]
     pub(super) many: ManyArgs,
     /// Make so many whole runs, one after another, with seeds that follow each other: what differs

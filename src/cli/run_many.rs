@@ -25,6 +25,7 @@ use crate::cluster::mirror::Mirror;
 use crate::cluster::name::Name;
 use crate::cluster::offset::Offset;
 use crate::cluster::order::{Order, Presence};
+use crate::cluster::pulse::LOST;
 use crate::cluster::server::Access;
 use crate::cluster::wire::{Wire, WireError};
 use crate::load;
@@ -37,7 +38,6 @@ use crate::profile::sent::gather;
 use crate::result::run_dir::{HostRecord, RunDir, RunRecord};
 use crate::result::summary::WorkloadModel;
 use crate::run::oversight::Oversight;
-use crate::run::stage::run_id;
 use crate::workload::mix::Mix;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -74,6 +74,9 @@ pub(super) struct ManyArgs {
     /// How long to wait for them
     #[arg(long, value_name = "TIME", default_value = "60s")]
     agent_wait: Span,
+    /// After so long without a sign of life an agent is lost
+    #[arg(long, value_name = "TIME", default_value_t = Span(LOST))]
+    agent_lost: Span,
     /// What becomes of the load of an agent that is lost
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = WhenLost::ShareOut)]
     when_lost: WhenLost,
@@ -135,7 +138,7 @@ pub(super) fn run_many(
     };
     let fresh = match old {
         Some(old) => Beginning::Old(Box::new(old)),
-        None => Beginning::New(Box::new(given.plan(flags, run_id(&clock))?)),
+        None => Beginning::New(Box::new(given.plan(flags, args.part.named(&clock)?.0)?)),
     };
     let doors = watch::open(&args.watch)?;
     let ending = Ending::new(terminal);
@@ -447,6 +450,7 @@ impl Given<'_> {
             oversight: Oversight::new(guards, lookouts),
             plan,
             shares_out: journal.plan.shares_out,
+            lost_after: self.args.many.agent_lost.0,
             ending,
             clock: self.clock.clone(),
             start,

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// After so long without a sign of life an agent is told of.
-pub const SUSPECTED: Duration = Duration::from_secs(5);
-
-/// After so long it is given up.
+/// After so long without a sign of life an agent is given up, unless something else is asked for. After a third of it
+/// that it is silent is told.
 pub const LOST: Duration = Duration::from_secs(15);
 
 /// What became of an agent.
@@ -33,13 +31,15 @@ enum Health {
 #[derive(Clone, Debug)]
 pub struct Pulse {
     heard: Vec<(Instant, Health)>,
+    /// After so long without a sign of life one is given up.
+    lost: Duration,
     is_deaf: bool,
 }
 
 impl Pulse {
     /// So many agents, of which all were heard just now.
-    pub fn new(agents: usize, now: Instant) -> Self {
-        Self { heard: vec![(now, Health::Well); agents], is_deaf: false }
+    pub fn new(agents: usize, lost: Duration, now: Instant) -> Self {
+        Self { heard: vec![(now, Health::Well); agents], lost, is_deaf: false }
     }
 
     /// An agent was heard.
@@ -70,12 +70,12 @@ impl Pulse {
             self.heard.iter_mut().for_each(|(heard, _)| *heard = now);
             return Vec::new();
         }
-        let mut changes = Vec::new();
+        let (mut changes, lost) = (Vec::new(), self.lost);
         for (agent, (heard, health)) in self.heard.iter_mut().enumerate() {
             let silent = now.saturating_duration_since(*heard);
             let change = match health {
-                Health::Well | Health::Suspected if silent >= LOST => Change::Lost,
-                Health::Well if silent >= SUSPECTED => Change::Suspected,
+                Health::Well | Health::Suspected if silent >= lost => Change::Lost,
+                Health::Well if silent >= lost / 3 => Change::Suspected,
                 _ => continue,
             };
             *health = if change == Change::Lost { Health::Lost } else { Health::Suspected };
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn who_is_silent_is_suspected_then_lost_and_may_come_back() {
         let clock = Clock::by_hand(SystemTime::UNIX_EPOCH);
-        let mut pulse = Pulse::new(2, clock.now());
+        let mut pulse = Pulse::new(2, LOST, clock.now());
         let mut told = Vec::new();
         for second in 1..=20u64 {
             clock.advance(SECOND);
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn while_we_hear_nobody_nobody_is_silent() {
         let clock = Clock::by_hand(SystemTime::UNIX_EPOCH);
-        let mut pulse = Pulse::new(1, clock.now());
+        let mut pulse = Pulse::new(1, LOST, clock.now());
         for is_deaf in [[true; 40], [false; 40]].concat().into_iter().take(44) {
             clock.advance(SECOND);
             assert_eq!(pulse.look(clock.now(), is_deaf), []);
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_one_that_is_done() {
         let clock = Clock::by_hand(SystemTime::UNIX_EPOCH);
-        let mut pulse = Pulse::new(1, clock.now());
+        let mut pulse = Pulse::new(1, LOST, clock.now());
         pulse.end(0);
         clock.advance(60 * SECOND);
         assert_eq!((pulse.look(clock.now(), false), pulse.beat(0, clock.now())), (vec![], None));

@@ -445,6 +445,12 @@ impl Results {
         }
     }
 
+    /// How much the stream still has of the run, fetched and not acknowledged included; none if that is not known now.
+    pub async fn left(&mut self) -> Option<u64> {
+        let info = self.consumer.info().await.ok()?;
+        Some(info.num_pending + info.num_ack_pending as u64)
+    }
+
     /// Everything of the run was fetched: nothing about it needs to be kept any more.
     pub async fn close(self) {
         let Self { run, wire, .. } = self;
