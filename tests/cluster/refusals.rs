@@ -9,6 +9,17 @@ use gander::cluster::wire::Wire;
 use serde_json::Value;
 use std::fs;
 
+/// A profile of a tenant at this address, with more about it.
+fn at_tenant(url: &str, more: &str) -> String {
+    let workload = crate::world::workload(3).replace("register = 2\n", "");
+    let workload = workload.replace("[accounts]", "[accounts]\nsource = \"provision\"");
+    format!(
+        "[tenant]\nauth_url = \"{url}\"\napi_url = \"{url}\"\nenvironment_id = \"e\"\nclient_id = \"c\"\n\
+         redirect_uri = \"https://app.example.com\"\n{more}[tenant.worker]\nclient_id = \"w\"\n\
+         client_secret = \"${{WORKER_SECRET:-hush-9z}}\"\n{workload}"
+    )
+}
+
 #[test]
 fn too_few_agents_and_those_that_cannot_get_ready_are_named() {
     let mut group = Group::new();
@@ -20,9 +31,8 @@ fn too_few_agents_and_those_that_cannot_get_ready_are_named() {
     assert!(few.told.contains("1 of 2 agents are there within the time: `a`"), "{}", few.told);
     assert!(few.told.contains("help: start more with `gander agent"), "{}", few.told);
     // One that lacks what the others have.
-    let secret = "[tenant]\nauth_url = \"http://127.0.0.1:9\"\nenvironment_id = \"e\"\nclient_id = \"c\"\n\
-                  client_secret = \"${ONLY_HERE}\"\nredirect_uri = \"https://app.example.com\"\n";
-    group.lab.file("p.toml", &format!("{secret}{}", crate::world::workload(3)));
+    let secret = "client_secret = \"${ONLY_HERE}\"\n";
+    group.lab.file("p.toml", &at_tenant("http://127.0.0.1:9", secret));
     group.set("ONLY_HERE", "hush-7f3k");
     let unready = group.run(1, &[]);
     assert_eq!(unready.code, Some(3), "{}", group.all_told());
@@ -66,10 +76,8 @@ fn what_is_wrong_with_the_server_or_who_we_are_to_it_is_told() {
 #[test]
 fn a_plan_for_a_tenant_elsewhere_does_not_go_through_a_server_that_lets_anybody_in() {
     let group = Group::new();
-    let tenant = "[tenant]\nauth_url = \"https://auth.example.com\"\nenvironment_id = \"e\"\nclient_id = \"c\"\n\
-                  redirect_uri = \"https://app.example.com\"\nhosts = [\"auth.example.com\"]\n\
-                  acknowledge = \"CASE-1\"\n";
-    group.lab.file("p.toml", &format!("{tenant}{}", crate::world::workload(3)));
+    let meant = "hosts = [\"auth.example.com\"]\nacknowledge = \"CASE-1\"\n";
+    group.lab.file("p.toml", &at_tenant("https://auth.example.com", meant));
     let arguments =
         ["run", "p.toml", "--nats", "nats://192.0.2.7:4222", "--group", "load", "--agents", "1"];
     let typed = ["--acknowledge", "CASE-1", "--environment", "e"];
