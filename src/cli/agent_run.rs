@@ -24,6 +24,7 @@ use crate::profile::sent::{Sent, lay_out};
 use crate::result::run_dir::{LEDGER, RunDir};
 use crate::run::conduct::{ConductError, Listener, conduct};
 use crate::run::starts::{Start, StartError, Starts};
+use crate::workload::agents::WhenLost;
 use crate::workload::share;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -413,7 +414,8 @@ async fn load(job: Job) -> Result<(), Failure> {
     // Whatever becomes of the rest, the accounts are known.
     teller.tell_ledger();
     let ground = ground?;
-    let has_spares = plan.shares_out;
+    // Others may leave theirs behind.
+    let has_spares = ground.checked.profile.agents.when_lost == WhenLost::ShareOut;
     let undertaking = Undertaking { starts, has_spares, ..Undertaking::of(&ground) };
     let setup = setup(&ground, undertaking, dir)?;
     let _ = prepared.send(Prepared { share: setup.plan.share.clone() });

@@ -18,6 +18,7 @@ use crate::measure::tally::Tally;
 use crate::result::run_dir::RunDir;
 use crate::run::conduct::Listener;
 use crate::run::oversight::Oversight;
+use crate::workload::agents::{Settings, WhenLost};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -46,10 +47,8 @@ pub(super) struct Ensemble<'a> {
     pub(super) oversight: Oversight,
     /// The whole plan.
     pub(super) plan: Plan,
-    /// Whether others take over from one that is lost.
-    pub(super) shares_out: bool,
-    /// After so long without a sign of life an agent is given up.
-    pub(super) lost_after: Duration,
+    /// What becomes of it when one is lost.
+    pub(super) agents: Settings,
     pub(super) ending: &'a Ending,
     pub(super) clock: Clock,
     /// When the load began, or will.
@@ -89,7 +88,7 @@ impl Ensemble<'_> {
         self.clock.now().saturating_duration_since(self.start)
     }
 
-    fn agents(&self) -> usize {
+    fn number(&self) -> usize {
         self.mirrors.len()
     }
 
@@ -106,8 +105,8 @@ impl Ensemble<'_> {
     pub(super) async fn see_through(&mut self) -> Result<(), Failure> {
         let now = self.clock.now();
         let mut course = Course {
-            pulse: Pulse::new(self.agents(), self.lost_after, now),
-            heard: vec![None; self.agents()],
+            pulse: Pulse::new(self.number(), self.agents.lost_after, now),
+            heard: vec![None; self.number()],
             open: BTreeMap::new(),
             synced: now,
             is_deaf: false,
@@ -127,7 +126,7 @@ impl Ensemble<'_> {
             self.hear(&mut course).await?;
             self.look(&mut course).await?;
             self.pass_on_wishes(&mut course).await?;
-            let is_over = (0..self.agents()).all(|agent| self.is_over(agent));
+            let is_over = (0..self.number()).all(|agent| self.is_over(agent));
             if is_over && self.has_all(&mut course).await? {
                 break;
             }
@@ -194,7 +193,7 @@ impl Ensemble<'_> {
     /// Brings everything to the disk, and acknowledges it.
     async fn sync(&mut self, course: &mut Course) -> Result<(), Failure> {
         course.synced = self.clock.now();
-        let mut safe = vec![None; self.agents()];
+        let mut safe = vec![None; self.number()];
         for (agent, _) in course.open.keys() {
             if safe[*agent].is_none() {
                 let next = self.mirrors[*agent].sync().map_err(|error| unkept(&error))?;
@@ -244,7 +243,7 @@ impl Ensemble<'_> {
 
     /// Hears how agents are.
     async fn hear(&mut self, course: &mut Course) -> Result<(), Failure> {
-        for agent in 0..self.agents() {
+        for agent in 0..self.number() {
             let name = self.name(agent);
             let Some((presence, at)) = self.conductor.latest(&name) else { continue };
             let is_new = course.heard[agent].is_none_or(|last| last < at);
@@ -317,7 +316,7 @@ impl Ensemble<'_> {
             }
         }
         // One that left before its time leaves work behind, as one that is lost does.
-        for agent in 0..self.agents() {
+        for agent in 0..self.number() {
             let member = &self.journal.members[agent];
             let has_left = member.lost_from_ms.is_none() && self.mirrors[agent].is_ended();
             let Some(record) = self.mirrors[agent].record().filter(|_| has_left) else { continue };
@@ -343,7 +342,7 @@ impl Ensemble<'_> {
         let (_, told_ms) = self.mirrors[agent].stand();
         self.journal.members[agent].lost_from_ms = Some(told_ms);
         self.live.set_done(agent, true);
-        if self.shares_out {
+        if self.agents.when_lost == WhenLost::ShareOut {
             self.share_out(agent, course).await?;
         }
         self.write_journal()
@@ -361,13 +360,13 @@ impl Ensemble<'_> {
         let is_there = |agent: &usize| {
             *agent != lost && !self.is_over(*agent) && course.pulse.is_there(*agent)
         };
-        let others: Vec<usize> = (0..self.agents()).filter(is_there).collect();
+        let others: Vec<usize> = (0..self.number()).filter(is_there).collect();
         if others.is_empty() {
             return Ok(());
         }
         let from_ms = millis(at);
         if self.journal.epochs.is_empty() {
-            self.journal.epochs.push(Epoch { from_ms: 0, agents: (0..self.agents()).collect() });
+            self.journal.epochs.push(Epoch { from_ms: 0, agents: (0..self.number()).collect() });
         }
         self.journal.epochs.push(Epoch { from_ms, agents: others.clone() });
         self.journal.members[lost].is_shared_out = true;
@@ -400,7 +399,7 @@ impl Ensemble<'_> {
             self.journal.stopped_ms.get_or_insert(millis(self.elapsed()));
             self.oversight.close();
             self.write_journal()?;
-            course.unheard = (0..self.agents()).collect();
+            course.unheard = (0..self.number()).collect();
         }
         let asked = self.ending.stop().asked();
         let who = asked.last().map_or_else(|| "the conductor".to_owned(), |(_, who)| who.clone());

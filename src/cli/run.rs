@@ -393,6 +393,7 @@ impl RunArgs {
             lines.extend(workload.into_iter().flatten());
         }
         lines.extend(self.mix.lines()?);
+        lines.extend(self.many.lines());
         let document = lines.join("\n");
         Ok(Flags { document, thresholds: self.thresholds.clone(), ..Flags::default() })
     }

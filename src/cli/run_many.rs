@@ -7,6 +7,7 @@ use super::ending::Ending;
 use super::ensemble::{Ensemble, unkept};
 use super::exit::{Complaint, Exit, Failure};
 use super::group::{CredentialArgs, name};
+use super::mix::quoted;
 use super::prepare;
 use super::run::{RunArgs, asked_to_stop, make_dir};
 use super::terminal::{Style, Terminal};
@@ -25,7 +26,6 @@ use crate::cluster::mirror::Mirror;
 use crate::cluster::name::Name;
 use crate::cluster::offset::Offset;
 use crate::cluster::order::{Order, Presence};
-use crate::cluster::pulse::LOST;
 use crate::cluster::server::Access;
 use crate::cluster::wire::{Wire, WireError};
 use crate::load;
@@ -48,15 +48,6 @@ const LEAD: Duration = Duration::from_secs(3);
 /// How long an order about the start may take to arrive.
 const ORDER: Duration = Duration::from_secs(2);
 
-/// What becomes of the load of an agent that is lost.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-pub(super) enum WhenLost {
-    /// The others take over, from a moment a few seconds later on
-    ShareOut,
-    /// Nobody performs it, and the run is marked
-    Mark,
-}
-
 /// Several machines for one run.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ManyArgs {
@@ -74,12 +65,12 @@ pub(super) struct ManyArgs {
     /// How long to wait for them
     #[arg(long, value_name = "TIME", default_value = "60s")]
     agent_wait: Span,
-    /// After so long without a sign of life an agent is lost
-    #[arg(long, value_name = "TIME", default_value_t = Span(LOST))]
-    agent_lost: Span,
-    /// What becomes of the load of an agent that is lost
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = WhenLost::ShareOut)]
-    when_lost: WhenLost,
+    /// After so long without a sign of life an agent is lost, such as `15s`
+    #[arg(long, value_name = "TIME", requires = "nats")]
+    agent_lost: Option<String>,
+    /// What becomes of the load of an agent that is lost: others take over, or nobody does and the run is marked
+    #[arg(long, value_name = "WHAT", requires = "nats", value_parser = ["share-out", "mark"])]
+    when_lost: Option<String>,
     #[command(flatten)]
     credentials: CredentialArgs,
 }
@@ -88,6 +79,14 @@ impl ManyArgs {
     /// Whether others perform the run.
     pub(super) const fn is_wanted(&self) -> bool {
         self.nats.is_some()
+    }
+
+    /// What the flags lay over the profile.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let lost = self.when_lost.iter().map(|what| format!("when_lost = {}", quoted(what)));
+        let after = self.agent_lost.iter().map(|time| format!("lost_after = {}", quoted(time)));
+        let lines: Vec<String> = lost.chain(after).collect();
+        if lines.is_empty() { lines } else { [vec!["[agents]".to_owned()], lines].concat() }
     }
 }
 
@@ -241,16 +240,11 @@ impl Given<'_> {
             acknowledge: None,
             environment: None,
             walks_first: self.args.walks_first(&self.checked),
-            shares_out: self.shares_out(),
             agents: Vec::new(),
             index: 0,
         };
         selection.tell(&mut plan);
         Ok(plan)
-    }
-
-    fn shares_out(&self) -> bool {
-        self.args.many.when_lost == WhenLost::ShareOut
     }
 
     async fn conduct(
@@ -449,8 +443,7 @@ impl Given<'_> {
             listeners,
             oversight: Oversight::new(guards, lookouts),
             plan,
-            shares_out: journal.plan.shares_out,
-            lost_after: self.args.many.agent_lost.0,
+            agents: profile.agents,
             ending,
             clock: self.clock.clone(),
             start,

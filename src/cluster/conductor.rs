@@ -5,11 +5,11 @@ use super::message::{Plan, write};
 use super::name::Name;
 use super::offset::{Asked, Offset, QUESTIONS, Uncertain};
 use super::order::{Answer, Complaint, Order, Presence, Request, Stage};
-use super::pulse::LOST;
 use super::wire::{Wire, WireError};
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
 use crate::base::remedy::{Listing, Remedy};
+use crate::workload::agents::LOST_AFTER;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -299,7 +299,7 @@ impl Conductor {
                     }
                     _ => {}
                 }
-                if silent > LOST && self.wire.is_connected() {
+                if silent > LOST_AFTER && self.wire.is_connected() {
                     return Err(GroupError::Gone { agent: agent.to_string() });
                 }
             }

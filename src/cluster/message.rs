@@ -54,8 +54,6 @@ pub struct Plan {
     pub environment: Option<String>,
     /// Whether each journey is performed once before the load, by the first agent.
     pub walks_first: bool,
-    /// Whether others take over from an agent that is lost: then each has users to spare.
-    pub shares_out: bool,
     /// All agents of the run, in the order of their shares.
     pub agents: Vec<Name>,
     /// The agent's own place among them, from 0.
@@ -250,7 +248,6 @@ mod tests {
             acknowledge: None,
             environment: None,
             walks_first: false,
-            shares_out: true,
             agents: vec!["a".parse().unwrap(), "b".parse().unwrap()],
             index: 1,
         }

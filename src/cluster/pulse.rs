@@ -2,10 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-/// After so long without a sign of life an agent is given up, unless something else is asked for. After a third of it
-/// that it is silent is told.
-pub const LOST: Duration = Duration::from_secs(15);
-
 /// What became of an agent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Change {
@@ -37,7 +33,8 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// So many agents, of which all were heard just now.
+    /// So many agents, of which all were heard just now. One that is silent for so long is given up; after a third of
+    /// that its silence is told.
     pub fn new(agents: usize, lost: Duration, now: Instant) -> Self {
         Self { heard: vec![(now, Health::Well); agents], lost, is_deaf: false }
     }
@@ -98,6 +95,7 @@ mod tests {
     use std::time::SystemTime;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const LOST: Duration = Duration::from_secs(15);
 
     #[test]
     fn who_is_silent_is_suspected_then_lost_and_may_come_back() {

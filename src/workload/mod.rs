@@ -1,5 +1,6 @@
 //! What load a run puts on: how many users, for how long, which journeys, with which pauses. Pure.
 
+pub mod agents;
 pub mod mix;
 pub mod onward;
 pub mod pacing;
