@@ -30,4 +30,5 @@ pub mod load;
 pub mod profile;
 pub mod run;
 pub mod live;
+pub mod cluster;
 pub mod cli;

@@ -102,6 +102,7 @@ const RESERVED: &[(&str, &str)] = &[
     ("TcpSocket", "src/transport/"),
     ("h2::client", "src/transport/"),
     ("goose::", "src/load/goose.rs"),
+    ("async_nats", "src/cluster/wire.rs"),
     ("println!", "src/cli/terminal.rs"),
     ("eprintln!", "src/cli/terminal.rs"),
 ];
@@ -235,6 +236,7 @@ fn planted_violations_are_found() {
         ),
         ("src/journey/perform.rs", "//! A.\nuse goose::prelude::*;\n", "only src/load/goose.rs"),
         ("src/codes/imap.rs", "//! A.\nlet c = reqwest::Client::new();\n", "only src/transport/"),
+        ("src/cluster/agent.rs", "//! A.\nuse async_nats::Client;\n", "only src/cluster/wire.rs"),
         ("src/helpers/mod.rs", "//! A.\n", "is not in the table"),
         ("src/standin/flow.rs", "//! A.\nuse crate::davinci::form;\n", "uses crate::davinci"),
     ] {

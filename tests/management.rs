@@ -7,6 +7,7 @@ use gander::base::clock::Clock;
 use gander::base::random::Seed;
 use gander::base::remedy::Remedy;
 use gander::base::secret::Secret;
+use gander::base::share::Share;
 use gander::base::units::Rate;
 use gander::identity::account::{Account, AccountState, STATES};
 use gander::identity::domain::EmailDomain;
@@ -74,6 +75,7 @@ fn logins() -> Logins {
 fn order(counts: &[(AccountState, u64)]) -> Order {
     Order {
         counts: counts.to_vec(),
+        share: Share::WHOLE,
         first_persona: 0,
         seed: Seed(7),
         locale: Locale::default(),

@@ -10,6 +10,7 @@ pub mod random;
 pub mod remedy;
 pub mod schema;
 pub mod secret;
+pub mod share;
 pub mod strike;
 pub mod units;
 pub mod word;

@@ -7,7 +7,7 @@ use crate::analysis::early::Lookout;
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
 use crate::base::random::Seed;
-use crate::load::Plan;
+use crate::load::{Plan, ShareControl};
 use crate::measure::recorder::Recorder;
 use crate::profile::document::VariantBy;
 use crate::profile::tenant::Tenant;
@@ -19,6 +19,7 @@ use crate::run::conduct::Setup;
 use crate::run::cores::cores;
 use crate::run::players::{Choice, Players};
 use crate::run::renewals::Renewals;
+use crate::run::starts::Starts;
 use crate::workload::mix::Mix;
 use crate::workload::settings::Settings;
 use std::sync::Arc;
@@ -43,6 +44,10 @@ pub(super) struct Undertaking {
     pub(super) pauses: bool,
     /// The profile as run.
     pub(super) plan: serde_json::Value,
+    /// When it begins, if it is not taken up again.
+    pub(super) starts: Starts,
+    /// Whether users are launched for what others of its group may leave behind.
+    pub(super) has_spares: bool,
     /// What is on record of it, and where it stood, if it is taken up again.
     pub(super) going: Option<(RunRecord, Resumed)>,
 }
@@ -60,6 +65,8 @@ impl Undertaking {
             lookouts: Vec::new(),
             pauses: checked.profile.pauses_when_limited,
             plan: checked.plan.clone(),
+            starts: Starts::Now,
+            has_spares: false,
             going: None,
         }
     }
@@ -73,19 +80,20 @@ pub(super) fn setup(
 ) -> Result<Setup<Players>, Failure> {
     let Ground { checked, opened, .. } = ground;
     let profile = &checked.profile;
+    let share = checked.share.map(ShareControl::new);
+    let share = if undertaking.has_spares { share.map(ShareControl::with_spares) } else { share };
     let (choices, weights) = choices(ground);
     let named = choices.iter().map(|choice| (choice.variant.clone(), choice.script.name.clone()));
     let named = (named.collect(), profile.variant_by == VariantBy::Flow);
     let mix = Mix::new(&weights, undertaking.seed)
         .map_err(|error| Failure::of(Exit::WrongInput, &error))?;
     let anew = record(ground, &undertaking);
-    let Undertaking { seed, workload, first_index, calls, lookouts, pauses, going, .. } =
+    let Undertaking { seed, workload, first_index, calls, lookouts, pauses, starts, going, .. } =
         undertaking;
     let (record, resumed) = going.map_or((anew, None), |(record, at)| (record, Some(at)));
     // The runtime's workers record, and the thread that waits for them may.
     let recorder = Recorder::new(cores() as usize + 1, seed);
     let transport = opened.transport.clone();
-    let users = workload.model.users();
     let is_open = workload.model.is_open();
     let plan = Plan::new(workload, mix, seed);
     let plan = match &resumed {
@@ -93,6 +101,8 @@ pub(super) fn setup(
         Some(resumed) => plan.clone().onward(resumed.onward.clone()).unwrap_or(plan),
         None => plan,
     };
+    let plan = plan.with_share(share);
+    let users = plan.users();
     let plan = if pauses { plan.with_pauses(Clock::system()) } else { plan };
     let first_index = first_index.saturating_sub(plan.first_number());
     let numbering = (first_index, calls);
@@ -114,6 +124,7 @@ pub(super) fn setup(
         lookouts,
         pilot: None,
         first_index,
+        starts,
         resumed,
         renewals: Renewals::of(&opened.bearers, &opened.kept),
         ledger: opened.ledger.clone(),
@@ -141,7 +152,7 @@ fn choices(ground: &Ground) -> (Vec<Choice>, Vec<f64>) {
 
 fn record(ground: &Ground, undertaking: &Undertaking) -> RunRecord {
     let Undertaking { run, seed, workload, plan, .. } = undertaking;
-    let profile = &ground.checked.profile;
+    let (profile, share) = (&ground.checked.profile, ground.checked.share);
     let is_open = workload.model.is_open();
     let planned = workload.closes_after().map(|closes| closes + workload.drain);
     RunRecord {
@@ -156,14 +167,14 @@ fn record(ground: &Ground, undertaking: &Undertaking) -> RunRecord {
         never_looked: Vec::new(),
         seed: seed.to_string(),
         workload_model: if is_open { WorkloadModel::Open } else { WorkloadModel::Closed },
-        max_users: is_open.then(|| workload.model.users() as u64),
+        max_users: is_open.then(|| share.unwrap_or_default().count(workload.model.users() as u64)),
         planned_ms: planned.map(milliseconds),
         reply_timeout_ms: milliseconds(profile.http.reply_timeout),
         thresholds: ground.checked.rules().iter().map(ToString::to_string).collect(),
+        share,
         host: host(),
         tenant_hosts: hosts(&ground.tenants),
         segments: Vec::new(),
-        share: None,
         parts: Vec::new(),
         flows: Vec::new(),
         plan: plan.clone(),

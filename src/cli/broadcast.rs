@@ -17,10 +17,9 @@ use crate::live::scraped::Scraped;
 use crate::live::token::Token;
 use crate::load::Stop;
 use crate::measure::tally::Tally;
-use crate::result::run_dir::RunRecord;
+use crate::result::run_dir::{RunDir, RunRecord};
 use crate::result::summary::Summary;
-use crate::run::conduct::{Listener, Setup};
-use crate::run::players::Players;
+use crate::run::conduct::Listener;
 use std::net::{SocketAddr, TcpListener};
 
 /// Views of a run from elsewhere.
@@ -90,19 +89,19 @@ impl Doors {
     /// Begins to serve, and says where. The listeners have to hear of every interval.
     pub(super) fn serve(
         mut self,
-        setup: &Setup<Players>,
+        of: (&RunDir, &RunRecord),
         stop: &Stop,
         terminal: &Terminal,
     ) -> Result<(Listeners, Views), Failure> {
         let mut listeners: Listeners = Vec::new();
         let mut views = Views::default();
         if let Some(listener) = self.live.take() {
-            let (page, feed) = live_page(listener, setup, stop, terminal)?;
+            let (page, feed) = live_page(listener, of, stop, terminal)?;
             listeners.push(Box::new(feed));
             views.page = Some(page);
         }
         if self.wants_metrics() {
-            let record = &setup.record;
+            let (_, record) = of;
             let board = Board::of_run(record.run_id.as_str(), &record.gander_version);
             let board = Shared::new(board);
             listeners.push(Box::new(MetricsFeed(board.clone())));
@@ -149,7 +148,7 @@ impl Doors {
 
 fn live_page(
     listener: TcpListener,
-    setup: &Setup<Players>,
+    (dir, record): (&RunDir, &RunRecord),
     stop: &Stop,
     terminal: &Terminal,
 ) -> Result<(Page, impl Listener), Failure> {
@@ -162,7 +161,7 @@ fn live_page(
             stop.request_by("the live page");
         }
     };
-    let run = (setup.dir.clone(), setup.record.clone());
+    let run = (dir.clone(), record.clone());
     let drawing = (brush::REPORT, token);
     let (page, feed) =
         Page::start(listener, run, drawing, std::sync::Arc::new(button), &brush::policy())

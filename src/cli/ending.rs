@@ -32,6 +32,8 @@ pub(super) struct Ending {
 struct Far {
     /// Wishes of the person at the terminal.
     wishes: AtomicU32,
+    /// Signals of whoever manages this process.
+    signals: AtomicU32,
     /// How often it had been asked to stop when the load was over.
     over: OnceLock<u32>,
     /// How the process ends; there once the results are on disk.
@@ -73,6 +75,7 @@ impl Ending {
     /// What a container's manager sends first, or a terminal that goes away, stops a run as a Ctrl-C
     /// does, however often it comes. Where the results are on disk it ends the process.
     async fn obey(&self, name: &str) {
+        self.far.signals.fetch_add(1, Ordering::SeqCst);
         self.stop.request_by(name);
         aside::hurry();
         if let Some(exit) = self.far.exit.get() {
@@ -126,6 +129,12 @@ impl Ending {
             }
             Answer::Die(code) => die(code),
         }
+    }
+
+    /// Whether somebody here wants it, not one of the group that it is of.
+    pub(super) fn is_wanted_here(&self) -> bool {
+        let Far { wishes, signals, .. } = &*self.far;
+        wishes.load(Ordering::SeqCst) > 0 || signals.load(Ordering::SeqCst) > 0
     }
 
     /// The load is over: who wants it to stop from now on wants to go.

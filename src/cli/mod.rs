@@ -4,6 +4,8 @@ mod accounts;
 mod accounts_clean_up;
 mod accounts_list;
 mod accounts_provision;
+mod agent;
+mod agent_run;
 mod announce;
 mod aside;
 mod assemble;
@@ -14,11 +16,14 @@ mod capacity_level;
 mod check;
 mod codes_told;
 mod compare;
+mod conclude;
 mod core_dump;
 mod dialogue;
 mod embedded;
 mod ending;
+mod ensemble;
 mod exit;
+mod group;
 mod halting;
 mod journeys;
 mod journeys_import;
@@ -29,6 +34,7 @@ mod manual;
 mod mix;
 mod narrator;
 mod panics;
+mod part;
 mod policies_told;
 mod prepare;
 mod progress;
@@ -38,6 +44,7 @@ mod report;
 mod report_merge;
 mod report_search;
 mod run;
+mod run_many;
 mod schema;
 mod settle;
 mod sink;
@@ -86,6 +93,8 @@ enum Colour {
 enum Command {
     /// Put load on a tenant, or on the embedded stand-in, and measure what comes back
     Run(Box<run::RunArgs>),
+    /// Join a group of machines that perform one plan together
+    Agent(Box<agent::AgentArgs>),
     /// Find the highest arrival rate at which all thresholds hold
     Capacity(Box<capacity::CapacityArgs>),
     /// Show the result of a run or a search again, also of one that was killed
@@ -107,7 +116,7 @@ enum Command {
     /// List and show journeys, and make more: from a recording or in the terminal
     #[command(subcommand)]
     Journeys(journeys::JourneysCommand),
-    /// Print the JSON Schema of a file format: profile, journey, summary, comparison or capacity
+    /// Print the JSON Schema of a file format: profile, journey, summary, comparison, capacity, plan or result
     Schema(schema::SchemaArgs),
     /// Print a script that completes commands and flags in a shell
     Completions(manual::CompletionsArgs),
@@ -126,6 +135,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
     let terminal = Terminal::new(arguments.manner);
     let outcome = match arguments.command {
         Command::Run(args) => run::run(&args, &terminal),
+        Command::Agent(args) => agent::agent(&args, &terminal),
         Command::Capacity(args) => capacity::capacity(&args, &terminal),
         Command::Report(args) => report::report(&args, &terminal),
         Command::Compare(args) => compare::compare(&args, &terminal),

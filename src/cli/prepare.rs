@@ -17,6 +17,7 @@ use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::base::secret::Secret;
 use crate::base::units::Rate;
 use crate::base::word::word;
+use crate::cluster::message::Plan;
 use crate::codes::office::Office;
 use crate::codes::reach::Reach;
 use crate::codes::{CodeSource, Pickup, SourceError};
@@ -69,6 +70,24 @@ pub(super) struct Selection {
 }
 
 impl Selection {
+    /// The profile of somebody else's plan, laid out here.
+    pub(super) fn of_plan(profile: Option<PathBuf>, plan: &Plan, seed: Seed) -> Self {
+        Self {
+            profile,
+            sets: plan.sets.clone(),
+            seed: Some(seed),
+            acknowledge: plan.acknowledge.clone(),
+            environment: plan.environment.clone(),
+        }
+    }
+
+    /// Puts what was typed into a plan for others.
+    pub(super) fn tell(&self, plan: &mut Plan) {
+        plan.sets.clone_from(&self.sets);
+        plan.acknowledge.clone_from(&self.acknowledge);
+        plan.environment.clone_from(&self.environment);
+    }
+
     /// The seed that was asked for.
     pub(super) const fn seed(&self) -> Option<Seed> {
         self.seed
@@ -241,7 +260,12 @@ pub(super) fn weigh(
 
 /// What the load costs, for whoever pays for it; on this machine for those who want to know.
 fn tell_cost(checked: &Checked, terminal: &Terminal) {
-    let text = budget::render(&checked.budget(), terminal.columns(), terminal.paint_of_text());
+    let cost = checked.budget();
+    let mut text = budget::render(&cost, terminal.columns(), terminal.paint_of_text());
+    if let Some(share) = checked.share {
+        let own = terminal.paint(Style::Faint, &budget::of_share(&cost, share));
+        text = format!("{}\n\n  {own}\n", text.trim_end());
+    }
     if checked.is_costly() {
         terminal.say(text.trim_end());
     } else {
@@ -311,7 +335,7 @@ pub(super) async fn ground(
         codes = Some((source, settings.pickup(&office)));
     }
     let mut embedded = None;
-    let tenants = if checked.profile.names_tenant {
+    let mut tenants: Vec<Tenant> = if checked.profile.names_tenant {
         checked.profile.tenants().map(|(_, tenant)| tenant.clone()).collect()
     } else {
         let delivery = codes.as_ref().and_then(|(source, _)| source.delivery());
@@ -321,6 +345,9 @@ pub(super) async fn ground(
         checked.profile.http.ca_pem.clone_from(&ready.ca_pem);
         as_tenants(ready, &checked.profile.variants).map_err(Failure::of_problems)?
     };
+    if let Some(share) = checked.share {
+        tenants.iter_mut().for_each(|tenant| tenant.slow_down(share));
+    }
     let (password_key, state_folder) = key_sources()?;
     let reached = stage::reach(&checked, &tenants, &order.run, &clock).await;
     let (transport, doubts) = reached.map_err(|error| not_opened(&error))?;

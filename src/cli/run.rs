@@ -6,9 +6,11 @@ use super::broadcast::Doors;
 use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::mix::{MixArgs, quoted};
+use super::part::PartArgs;
 use super::prepare::{self, Ground, Order, Selection};
 use super::repeat::repeat;
 use super::report::about;
+use super::run_many::{ManyArgs, run_many};
 use super::settle::{Settled, settle, wind_up};
 use super::terminal::{Style, Terminal};
 use super::tui;
@@ -36,8 +38,7 @@ use crate::run::descriptors;
 use crate::run::ledger_file::{self, LEDGER};
 use crate::run::players::Players;
 use crate::run::resume::{Taken, take_up};
-use crate::run::stage::run_id;
-use crate::workload::settings::Model;
+use crate::run::starts::StartError;
 use std::error::Error;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -79,14 +80,18 @@ pub(super) struct RunArgs {
     thresholds: Vec<String>,
     /// Stop the run as soon as a threshold does not hold; what is under way may end
     #[arg(long)]
-    abort_on_fail: bool,
+    pub(super) abort_on_fail: bool,
     /// Where the run is written; without it, a new folder in `reports`
     #[arg(short, long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Go on with a run that was killed or interrupted, in its own directory; with the profile and the flags
     /// that it was started with
     #[arg(long, value_name = "RUN_DIR", conflicts_with_all = ["out", "repeat"])]
-    resume: Option<PathBuf>,
+    pub(super) resume: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) part: PartArgs,
+    #[command(flatten)]
+    pub(super) many: ManyArgs,
     /// Make so many whole runs, one after another, with seeds that follow each other: what differs
     /// between them is what a comparison has to be larger than
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
@@ -100,7 +105,7 @@ pub(super) struct RunArgs {
     no_walk_first: bool,
     /// Print the summary as JSON to standard output; with --repeat each on a line of its own
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Write the service time of every exchange with its call id to this file, to be held against a
     /// stand-in's own record
     #[arg(long, value_name = "FILE")]
@@ -113,6 +118,10 @@ pub(super) fn run(args: &RunArgs, terminal: &Terminal) -> Result<Exit, Failure> 
     // Nothing that is told holds up what is measured, written or ended.
     aside::begin();
     let checked = prepare::read(&args.selection, args.flags()?)?;
+    if args.many.is_wanted() {
+        return run_many(args, args.flags()?, checked, terminal);
+    }
+    let checked = args.part.of(checked, &args.selection)?;
     match args.repeat {
         Some(times) => repeat(args, &checked, times, terminal),
         None => once(args, checked, Ending::new(terminal), terminal).map(|(exit, _)| exit),
@@ -128,7 +137,7 @@ pub(super) fn once(
 ) -> Result<(Exit, RunDir), Failure> {
     // With the runtime the limit of open files is raised.
     let runtime = super::runtime()?;
-    check_room(&checked.profile.workload.model, terminal)?;
+    check_room(&checked, terminal)?;
     prepare::check_supply(&checked, terminal)?;
     watch::check(&args.watch, terminal)?;
     let doors = watch::open(&args.watch)?;
@@ -138,6 +147,7 @@ pub(super) fn once(
     // However this ends, nothing is told behind a full-screen view.
     let _restored = tui::Restored;
     let clock = Clock::system();
+    let starts = args.part.starts(&clock)?;
     let Opening { dir, selection, mut order, going, is_done } = opening(args, &checked, &clock)?;
     if let (Some((record, resumed)), true) = (&going, is_done) {
         let killed = (record.clone(), resumed.stand.clone());
@@ -163,7 +173,8 @@ pub(super) fn once(
                 return Ok(Exit::Interrupted);
             }
         };
-        let setup = setup(&ground, undertaking(args, &ground, going)?, dir)?;
+        let undertaking = Undertaking { starts, ..undertaking(args, &ground, going)? };
+        let setup = setup(&ground, undertaking, dir)?;
         measure(args, &ground, setup, (clock, ending, doors), terminal).await
     });
     // Iterations that hang must not keep the process; everything worth keeping is on disk.
@@ -192,8 +203,8 @@ fn opening(args: &RunArgs, checked: &Checked, clock: &Clock) -> Result<Opening, 
         Order { run, folder, accounts: None, call_ids: false, continued, weigh }
     };
     let Some(path) = &args.resume else {
-        let run = run_id(clock);
-        let dir = make_dir(args, &run)?;
+        let (run, folder) = args.part.named(clock)?;
+        let dir = make_dir(args, &folder)?;
         let (order, selection) = (order(run, &dir, None), args.selection.clone());
         return Ok(Opening { dir, selection, order, going: None, is_done: false });
     };
@@ -216,7 +227,14 @@ async fn measure(
     let (listeners, views) = watch::listeners(&args.watch, doors, &setup, &ending, terminal)?;
     let conducted = conduct(setup, clock, ending.stop().clone(), listeners).await;
     ending.load_is_over();
-    let conducted = conducted.map_err(|error| why_not_conducted(&error))?;
+    let conducted = match conducted {
+        Err(ConductError::Start(StartError::Stopped)) => {
+            let outlives = ground.checked.profile.names_tenant;
+            terminal.say(&stopped(&args.selection, outlives, &ground.opened.ledger_path));
+            return Ok(Exit::Interrupted);
+        }
+        conducted => conducted.map_err(|error| why_not_conducted(&error))?,
+    };
     let Settled { dir, record, tally, summary, unwritten, unmended, .. } =
         settle(conducted, terminal);
     ending.is_settled(match unwritten {
@@ -267,7 +285,9 @@ fn without_a_code(summary: &Summary) -> u64 {
 pub(super) fn why_not_conducted(error: &ConductError) -> Failure {
     match error {
         // A disk that is full is nobody's bug; what was written can be reported.
-        ConductError::Write(_) => Failure::of(Exit::WrongInput, error),
+        ConductError::Write(_) | ConductError::Start(StartError::TooLate { .. }) => {
+            Failure::of(Exit::WrongInput, error)
+        }
         _ => Failure::of(Exit::Bug, error),
     }
 }
@@ -287,8 +307,10 @@ fn undertaking(
 }
 
 /// Users in turn are all at work at once; of those who wait for arrivals as many as the tenant is slow.
-fn check_room(model: &Model, terminal: &Terminal) -> Result<(), Failure> {
-    let Err(error) = descriptors::check_room(model.users() as u64, descriptors::limit()) else {
+pub(super) fn check_room(checked: &Checked, terminal: &Terminal) -> Result<(), Failure> {
+    let model = &checked.profile.workload.model;
+    let users = checked.share.unwrap_or_default().count(model.users() as u64);
+    let Err(error) = descriptors::check_room(users, descriptors::limit()) else {
         return Ok(());
     };
     if !model.is_open() {
@@ -323,10 +345,10 @@ pub(super) fn is_of_nobody(ledger: &[u8]) -> bool {
     })
 }
 
-fn make_dir(args: &RunArgs, run: &RunId) -> Result<RunDir, Failure> {
+pub(super) fn make_dir(args: &RunArgs, folder: &RunId) -> Result<RunDir, Failure> {
     let made = match &args.out {
         Some(path) => RunDir::create_at(path),
-        None => RunDir::create(&PathBuf::from("reports"), run),
+        None => RunDir::create(&PathBuf::from("reports"), folder),
     };
     made.map_err(|error| Failure::of(Exit::WrongInput, &error))
 }
@@ -345,7 +367,7 @@ impl RunArgs {
     }
 
     /// Whether each journey is performed once before the load.
-    fn walks_first(&self, checked: &Checked) -> bool {
+    pub(super) fn walks_first(&self, checked: &Checked) -> bool {
         let is_outside = checked.profile.tenants().any(|(_, tenant)| !tenant.is_loopback);
         self.walk_first || is_outside && !self.no_walk_first
     }
@@ -371,6 +393,7 @@ impl RunArgs {
             lines.extend(workload.into_iter().flatten());
         }
         lines.extend(self.mix.lines()?);
+        lines.extend(self.many.lines());
         let document = lines.join("\n");
         Ok(Flags { document, thresholds: self.thresholds.clone(), ..Flags::default() })
     }

@@ -5,6 +5,7 @@ use super::terminal::Terminal;
 use crate::analysis::capacity::found::Capacity;
 use crate::analysis::compare::found::Comparison;
 use crate::base::schema::identified;
+use crate::cluster::message::{Plan, Report};
 use crate::journey;
 use crate::profile;
 use crate::result::summary::Summary;
@@ -50,6 +51,18 @@ const DOCUMENTS: &[Document] = &[
         name: "capacity",
         purpose: "what a search for capacity found, `capacity.json`",
         schema: || identified(Capacity::schema(), "capacity"),
+        page: None,
+    },
+    Document {
+        name: "plan",
+        purpose: "what an agent is to do, as a conductor sends it",
+        schema: Plan::schema,
+        page: None,
+    },
+    Document {
+        name: "result",
+        purpose: "what an agent tells of its run, message by message",
+        schema: Report::schema,
         page: None,
     },
 ];
@@ -136,6 +149,8 @@ mod tests {
                 "urn:gander:schema:summary",
                 "urn:gander:schema:comparison",
                 "urn:gander:schema:capacity",
+                "urn:gander:schema:plan",
+                "urn:gander:schema:result",
             ]
         );
     }

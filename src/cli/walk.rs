@@ -135,8 +135,13 @@ pub(super) async fn discovered(ground: &Ground, clock: &Clock) -> Vec<Complaint>
 /// these.
 pub(super) async fn first(ground: &mut Ground, terminal: &Terminal) -> Result<(), Failure> {
     terminal.say("walking each journey once before the load; --no-walk-first leaves it out");
-    let (complaints, next_index) = each(ground, None).await;
-    ground.opened.next_index = next_index;
+    // Every share walks with people of its own.
+    let share = ground.checked.share.unwrap_or_default();
+    let walks = (ground.checked.profile.variants.len() * ground.checked.journeys.len()) as u64;
+    let first = ground.opened.next_index;
+    ground.opened.next_index = first + walks * u64::from(share.index());
+    let (complaints, _) = each(ground, None).await;
+    ground.opened.next_index = first + walks * u64::from(share.of());
     if complaints.is_empty() {
         Ok(())
     } else {

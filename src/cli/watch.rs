@@ -2,10 +2,12 @@
 
 use super::broadcast::{BroadcastArgs, Doors, Views};
 use super::ending::Ending;
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::progress::Watcher;
 use super::terminal::Terminal;
 use super::tui::{self, Tui};
+use crate::load::Plan;
+use crate::result::run_dir::{RunDir, RunRecord};
 use crate::run::conduct::{Listener, Setup};
 use crate::run::players::Players;
 
@@ -35,6 +37,24 @@ pub(super) fn open(args: &WatchArgs) -> Result<Doors, Failure> {
     Doors::open(&args.broadcast)
 }
 
+/// The same for a run that others perform: the full-screen view changes what its own machine does, and is not among them.
+pub(super) fn listeners_of_many(
+    args: &WatchArgs,
+    doors: Doors,
+    (plan, dir, record): (&Plan, &RunDir, &RunRecord),
+    ending: &Ending,
+    terminal: &Terminal,
+) -> Result<(Vec<Box<dyn Listener>>, Views), Failure> {
+    if args.tui {
+        let what = "`--tui` shows the run of its own machine, and this one is performed by others";
+        let remedy = Some("leave it out, or use `--live`");
+        return Err(Failure::new(Exit::WrongInput, what, remedy));
+    }
+    let (mut listeners, views) = doors.serve((dir, record), ending.stop(), terminal)?;
+    listeners.push(Box::new(Watcher::new(terminal, plan)));
+    Ok((listeners, views))
+}
+
 /// Everybody who was asked to watch, ready before the first iteration is due, and what has to be ended
 /// after the last.
 pub(super) fn listeners(
@@ -44,7 +64,8 @@ pub(super) fn listeners(
     ending: &Ending,
     terminal: &Terminal,
 ) -> Result<(Vec<Box<dyn Listener>>, Views), Failure> {
-    let (mut listeners, views) = doors.serve(setup, ending.stop(), terminal)?;
+    let (mut listeners, views) =
+        doors.serve((&setup.dir, &setup.record), ending.stop(), terminal)?;
     let progress: Box<dyn Listener> = if args.tui {
         Box::new(Tui::start(setup, ending, terminal)?)
     } else {

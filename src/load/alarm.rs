@@ -50,6 +50,11 @@ impl Alarm {
     }
 }
 
+/// Until a moment, or a moment later.
+pub async fn wait_until(clock: &Clock, moment: Instant) {
+    Alarm::new(clock.clone()).until(moment).await;
+}
+
 /// Sets a timer to ring once.
 fn set(timer: &OwnedFd, left: Duration) -> bool {
     let never = Timespec { tv_sec: 0, tv_nsec: 0 };

@@ -43,7 +43,7 @@ impl<P: Performer> Crew<P> {
     pub(super) fn new(gate: Arc<Gate>, performer: Arc<P>) -> Self {
         let seat =
             || Seat { user: Mutex::default(), ticket: Mutex::default(), waker: Mutex::default() };
-        let seats = std::iter::repeat_with(seat).take(gate.plan.workload.model.users()).collect();
+        let seats = std::iter::repeat_with(seat).take(gate.plan.users()).collect();
         let (cut, abandoned) = (AtomicBool::new(false), AtomicBool::new(false));
         Self { gate, performer, seats, cut, abandoned }
     }

@@ -7,31 +7,33 @@ use super::events::Events;
 use super::gate::EndedBy;
 use super::performer::Performer;
 use super::rate::{Changes, RateControl};
+use super::share::{ShareControl, Turns};
+use super::walk::{Step, Walk};
 use crate::measure::sample::Ending;
 use crate::measure::timeline::{RATE_CHANGE, STEERED};
-use crate::workload::schedule::Schedule;
 use crate::workload::settings::{Model, PATIENCE, WhenLate};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Brings the arrivals of a schedule to the desk until the gate closes, and then shuts the desk.
+/// Brings the arrivals of a schedule that are this machine's to the desk until the gate closes, and then shuts the desk.
 /// Nothing to do in the closed model.
 pub(super) async fn dispatch<P: Performer>(crew: Arc<Crew<P>>) {
     let gate = &crew.gate;
-    let (Model::Open { when_late, .. }, Some(schedule), Some(start)) =
-        (&gate.plan.workload.model, gate.plan.schedule(), gate.start())
+    let (Model::Open { when_late, .. }, Some(walk), Some(start)) =
+        (&gate.plan.workload.model, gate.plan.walk(), gate.start())
     else {
         return;
     };
     let _shut = Shut(&crew);
     let is_steered = gate.plan.timetable.is_some() && gate.plan.pauses.is_none();
     let slug = if is_steered { STEERED } else { RATE_CHANGE };
-    let mut pace = Pace { schedule, factor: 1.0, slug };
+    let mut pace = Pace { walk, factor: 1.0, slug };
+    let mut turns = gate.plan.share.as_ref().map(ShareControl::changes);
     let mut changes = gate.plan.rate.as_ref().map(RateControl::changes);
     let alarm = Alarm::new(gate.clock.clone());
     loop {
         let now = gate.clock.now();
-        let coming = bring(&crew, &mut pace.schedule, (start, now));
+        let coming = bring(&crew, &mut pace.walk, (start, now));
         if coming == Coming::Stopped {
             return;
         }
@@ -42,7 +44,7 @@ pub(super) async fn dispatch<P: Performer>(crew: Arc<Crew<P>>) {
             let planned = gate.after(now.min(cut(&crew.gate, now))).saturating_sub(gate.put_off());
             pace.change(changes.look(), (planned, gate.after(now)), &gate.events);
         }
-        let next = pace.schedule.peek().filter(|_| coming == Coming::More);
+        let next = pace.walk.peek().filter(|_| coming == Coming::More);
         let due = next.and_then(|after| start.checked_add(after + gate.put_off()));
         // What is due in a pause is put off to its end, and by then it may be longer.
         let due = match gate.pause() {
@@ -60,6 +62,7 @@ pub(super) async fn dispatch<P: Performer>(crew: Arc<Crew<P>>) {
             () = until(&alarm, wake) => (),
             () = gate.closed(), if coming == Coming::More => (),
             () = changed(&mut changes), if coming == Coming::More => (),
+            () = turned(&mut turns), if coming == Coming::More => (),
         }
     }
 }
@@ -80,9 +83,17 @@ async fn changed(changes: &mut Option<Changes>) {
     }
 }
 
-/// A schedule at the rate that it has now.
+/// Until the roster changes.
+async fn turned(turns: &mut Option<Turns>) {
+    match turns {
+        Some(turns) => turns.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The arrivals at the rate that they have now.
 struct Pace {
-    schedule: Schedule,
+    walk: Walk,
     factor: f64,
     /// What a change is called: whether a person made it, or the run itself.
     slug: &'static str,
@@ -95,10 +106,10 @@ impl Pace {
         if factor == self.factor {
             return;
         }
-        let before = self.schedule.rate(planned);
-        self.schedule.change(planned, factor);
+        let before = self.walk.rate(planned);
+        self.walk.change(planned, factor);
         self.factor = factor;
-        let (from, to) = (rounded(before), rounded(self.schedule.rate(planned)));
+        let (from, to) = (rounded(before), rounded(self.walk.rate(planned)));
         let how = if factor > 0.0 { format!("×{}", rounded(factor)) } else { "paused".to_owned() };
         events.note(after, self.slug, format!("rate {from}/s → {to}/s ({how})"));
     }
@@ -139,7 +150,7 @@ impl<P: Performer> Drop for Shut<'_, P> {
 /// that was due before the end is brought even if the dispatcher is late for it.
 fn bring<P: Performer>(
     crew: &Crew<P>,
-    schedule: &mut Schedule,
+    walk: &mut Walk,
     (start, now): (Instant, Instant),
 ) -> Coming {
     let gate = &crew.gate;
@@ -155,10 +166,18 @@ fn bring<P: Performer>(
         let due = start.checked_add(*after + off);
         due.is_some_and(|due| due <= cut && gate.closes_at().is_none_or(|end| due < end))
     };
-    while let Some(after) = schedule.peek().filter(is_due) {
-        let Some(ticket) = gate.arrive(after + off) else { return Coming::Nothing };
-        schedule.next();
-        crew.arrive(ticket);
+    while let Some(after) = walk.peek().filter(is_due) {
+        match walk.take() {
+            Step::Own(number) => {
+                let Some(ticket) = gate.arrive(number, after + off) else { return Coming::Nothing };
+                crew.arrive(ticket);
+            }
+            Step::Others(next) => gate.pass(next),
+            Step::Undecided => {}
+        }
+        if gate.closing().is_some_and(|closing| closing.by == EndedBy::Count) {
+            return Coming::Nothing;
+        }
     }
     if is_over { Coming::Nothing } else { Coming::More }
 }

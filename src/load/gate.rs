@@ -5,17 +5,20 @@ use super::events::Events;
 use super::pauses::Pauses;
 use super::performer::Ticket;
 use super::rate::RateControl;
+use super::share::{ShareControl, Turns};
 use super::stop::Stop;
 use super::tally::Tally;
+use super::walk::Walk;
 use crate::base::clock::Clock;
 use crate::base::random::{Seed, unit};
-use crate::measure::series::Phases;
+use crate::measure::series::{Phase, Phases};
 use crate::measure::timetable::Timetable;
 use crate::workload::mix::Mix;
 use crate::workload::onward::Onward;
 use crate::workload::pacing::ThinkTime;
 use crate::workload::schedule::Schedule;
 use crate::workload::settings::{Model, Settings, WhenLate};
+use crate::workload::share::Roster;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -41,6 +44,8 @@ pub struct Plan {
     pub timetable: Option<Timetable>,
     /// Where the tenant's wishes for a pause are heard; none where nobody heeds them. Clones of a plan share it.
     pub pauses: Option<Pauses>,
+    /// Which part of the load is this machine's; none where it puts on all of it. Clones of a plan share it.
+    pub share: Option<ShareControl>,
     /// Where the plan of an earlier load is taken up, and what it was.
     onward: Option<(Onward, Model)>,
 }
@@ -50,8 +55,8 @@ impl Plan {
     pub fn new(workload: Settings, mix: Mix, seed: Seed) -> Self {
         let rate = RateControl::of(&workload.model);
         let patience = Duration::from_secs(5);
-        let (timetable, pauses, onward) = (None, None, None);
-        Self { workload, mix, seed, patience, rate, timetable, pauses, onward }
+        let (timetable, pauses, share, onward) = (None, None, None, None);
+        Self { workload, mix, seed, patience, rate, timetable, pauses, share, onward }
     }
 
     /// What is left of such a plan from where it stood, after a warm-up of its own; none if nothing is. All
@@ -68,8 +73,52 @@ impl Plan {
         self.onward.as_ref().map_or(0, |(onward, _)| onward.next_number)
     }
 
+    /// The same, of which this machine puts on its part. A plan that is taken up where it stood has no parts.
+    #[must_use]
+    pub fn with_share(self, share: Option<ShareControl>) -> Self {
+        Self { share, ..self }
+    }
+
+    /// How many users are launched.
+    pub fn users(&self) -> usize {
+        let users = self.workload.model.users();
+        self.share.as_ref().map_or(users, |share| share.launched(users))
+    }
+
+    /// How many iterations this machine performs in all, where they are counted.
+    pub fn iterations(&self) -> Option<u64> {
+        let all = self.workload.iterations?.saturating_sub(self.first_number());
+        Some(self.share.as_ref().map_or(all, |share| share.iterations(all)))
+    }
+
+    /// By choice of the mix and by phase: how many iterations of a member were due before a moment of the plan, at the
+    /// planned rate. None in the closed model, in which users come when the tenant lets them.
+    pub fn due_until(
+        &self,
+        (roster, member): (&Roster, u32),
+        until: Duration,
+    ) -> Option<Vec<[u64; Phase::COUNT]>> {
+        let mut due = vec![[0; Phase::COUNT]; self.mix.choices()];
+        let (phases, limit) = (self.phases(), self.workload.iterations.unwrap_or(u64::MAX));
+        let ends = phases.measured_ends.map_or(until, |ends| ends.min(until));
+        let arrivals = (self.first_number()..limit).zip(self.schedule()?);
+        for (number, after) in arrivals.take_while(|(_, after)| *after < ends) {
+            let choice = due.get_mut(self.mix.pick(number));
+            if let Some(phases_due) = choice.filter(|_| roster.owns(member, number, after)) {
+                phases_due[phases.of(after) as usize] += 1;
+            }
+        }
+        Some(due)
+    }
+
+    /// Its arrivals, of which this machine takes up its own; none in the closed model.
+    pub(super) fn walk(&self) -> Option<Walk> {
+        let numbers = (self.first_number(), self.workload.iterations);
+        Some(Walk::new(self.schedule()?, numbers, self.share.clone()))
+    }
+
     /// When its iterations are due; none in the closed model.
-    pub(super) fn schedule(&self) -> Option<Schedule> {
+    fn schedule(&self) -> Option<Schedule> {
         let Model::Open { rate, arrivals, .. } = &self.workload.model else { return None };
         Some(match &self.onward {
             Some((onward, Model::Open { rate, .. })) => {
@@ -147,7 +196,7 @@ impl Gate {
         let tally = Arc::new(Tally::new(plan.mix.choices()));
         let first = plan.first_number();
         let is_paced = matches!(&plan.workload.model, Model::Closed { pacing, .. } if pacing.0 != ThinkTime::None);
-        let users = plan.workload.model.users();
+        let users = plan.users();
         let desk = Desk::new(clock.clone(), if plan.workload.model.is_open() { users } else { 0 });
         let paced = std::iter::repeat_with(Mutex::default).take(if is_paced { users } else { 0 });
         Self {
@@ -229,13 +278,17 @@ impl Gate {
     pub(super) async fn ticket(&self, user: usize) -> Option<Ticket> {
         if self.start.get().is_none() {
             let mut moved = self.moved.subscribe();
-            if self.tally.launched() >= self.plan.workload.model.users() {
+            if self.tally.launched() >= self.plan.users() {
                 self.all_here.send_replace(true);
             }
             moved.wait_for(|moved| *moved).await.ok()?;
         }
         let start = *self.start.get()?;
+        let mut turns = self.plan.share.as_ref().map(ShareControl::changes);
         if self.plan.workload.model.is_open() {
+            if let (Some(share), Some(turns)) = (&self.plan.share, &mut turns) {
+                self.seated((share, turns), start, user).await?;
+            }
             let by = self.closing().map(|closing| closing.by);
             // Whoever stops a run wants nothing new to begin; time lets those who wait be served.
             let is_stopped = matches!(by, Some(EndedBy::Stop | EndedBy::Late));
@@ -249,9 +302,39 @@ impl Gate {
             tokio::select! {
                 () = tokio::time::sleep_until(turn.into()) => (),
                 () = self.closed() => return None,
+                () = turned(turns.as_mut()) => (),
             }
         }
         self.issue(start, user)
+    }
+
+    /// Until a user of the open model is among those that this machine has for its part: others are there to take
+    /// over from machines that are lost. None once the gate is closed.
+    async fn seated(
+        &self,
+        (share, turns): (&ShareControl, &mut Turns),
+        start: Instant,
+        user: usize,
+    ) -> Option<()> {
+        loop {
+            let now = self.clock.now();
+            let at = self.of_plan(self.after(now));
+            let opens = share.opens(user, (&self.plan.workload.model, at));
+            if opens.is_some_and(|opens| opens <= at) {
+                return Some(());
+            }
+            let off = opens.unwrap_or(at + NEVER) + self.put_off();
+            tokio::select! {
+                () = tokio::time::sleep_until(start.checked_add(off)?.into()) => (),
+                () = self.closed() => return None,
+                () = turns.next() => (),
+            }
+        }
+    }
+
+    /// The moment of the plan that is so long after the start.
+    fn of_plan(&self, after: Duration) -> Duration {
+        after.saturating_sub(self.put_off())
     }
 
     /// An arrival for a user who is free, but not in a pause. What it waited for the end of one is no wait: like
@@ -333,7 +416,11 @@ impl Gate {
         let off = self.put_off();
         let after = now.saturating_duration_since(start).saturating_sub(off);
         #[expect(clippy::cast_precision_loss, reason = "at most 100,000 users")]
-        let opens = users.exceeds(user as f64, after).unwrap_or(after + NEVER);
+        let opens = match &self.plan.share {
+            None => users.exceeds(user as f64, after),
+            Some(share) => share.opens(user, (&self.plan.workload.model, after)),
+        };
+        let opens = opens.unwrap_or(after + NEVER);
         let paced = self.paced.get(user).and_then(|paced| *locked(paced));
         let turn = start.checked_add(opens)?.checked_add(off)?.max(paced.unwrap_or(start));
         (turn > now).then_some(turn)
@@ -364,15 +451,30 @@ impl Gate {
             *locked(paced) = due.checked_add(pacing.0.draw(&mut random));
         }
         let after = due.saturating_duration_since(start);
+        if let Some(share) = &self.plan.share {
+            share.walked(self.of_plan(after));
+        }
         Some(self.make(Ticket { user, ..self.blank(number, due, after) }))
     }
 
-    /// The open model: an arrival that was due so long after the start, whoever will have it. None
+    /// The open model: an arrival with its number that was due so long after the start, whoever will have it. None
     /// once there were as many as were asked for.
-    pub(super) fn arrive(&self, after: Duration) -> Option<Ticket> {
+    pub(super) fn arrive(&self, number: u64, after: Duration) -> Option<Ticket> {
         let start = *self.start.get()?;
-        let number = self.number(self.clock.now())?;
-        Some(self.make(self.blank(number, start + after, after)))
+        if self.plan.workload.iterations.is_some_and(|limit| number >= limit) {
+            return None;
+        }
+        let ticket = self.make(self.blank(number, start + after, after));
+        self.pass(number + 1);
+        Some(ticket)
+    }
+
+    /// The open model: all arrivals below this number were due, whosever they are. The last one closes the gate.
+    pub(super) fn pass(&self, next: u64) {
+        self.tally.reach(next);
+        if self.plan.workload.iterations.is_some_and(|limit| next >= limit) {
+            self.close(self.clock.now(), EndedBy::Count);
+        }
     }
 
     fn blank(&self, number: u64, due: Instant, after: Duration) -> Ticket {
@@ -387,17 +489,20 @@ impl Gate {
         ticket
     }
 
-    /// The next number, if there is one left; who takes the last one closes the gate.
+    /// The closed model: the next number of this machine, if there is one left; who takes the last one closes the
+    /// gate.
     fn number(&self, now: Instant) -> Option<u64> {
+        let share = self.plan.share.as_ref();
+        let of_plan = |own: u64| share.map_or(own, |share| share.number(own));
         let Some(limit) = self.plan.workload.iterations else {
-            return Some(self.next.fetch_add(1, Ordering::Relaxed));
+            return Some(of_plan(self.next.fetch_add(1, Ordering::Relaxed)));
         };
-        let next = |next: u64| (next < limit).then_some(next + 1);
-        let number = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()?;
-        if number + 1 == limit {
+        let next = |own: u64| (of_plan(own) < limit).then_some(own + 1);
+        let own = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok();
+        if own.is_none_or(|own| of_plan(own + 1) >= limit) {
             self.close(now, EndedBy::Count);
         }
-        Some(number)
+        own.map(of_plan)
     }
 
     /// The pause that goes on, if one does.
@@ -426,6 +531,14 @@ impl Gate {
     }
 }
 
+/// Until the roster changes; for ever where there is none.
+async fn turned(turns: Option<&mut Turns>) {
+    match turns {
+        Some(turns) => turns.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Over how long the beginnings after a pause are spread, at least.
 const SPREAD: Duration = Duration::from_secs(1);
 
@@ -442,7 +555,6 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::series::Phase;
     use std::time::SystemTime;
 
     const fn s(seconds: u64) -> Duration {
@@ -539,7 +651,7 @@ mod tests {
             let gate = Gate { plan: gate.plan.clone().with_pauses(gate.clock.clone()), ..gate };
             let pauses = gate.plan.pauses.clone().unwrap();
             pauses.begin(start);
-            gate.desk.offer(gate.arrive(Duration::ZERO).unwrap());
+            gate.desk.offer(gate.arrive(0, Duration::ZERO).unwrap());
             pauses.ask(Some(s(2)));
             gate.close(start, by);
             assert_eq!(gate.pause().is_none(), is_over, "{by:?}");

@@ -124,7 +124,7 @@ pub async fn launch<P: Performer>(
     }
     interrupt::claim();
     let _silence = engine::Silence::begin();
-    let users = plan.workload.model.users();
+    let users = plan.users();
     let gate = Arc::new(Gate::new(plan, clock, stop));
     // A stop from before the launch is known at once, not when the warden first looks.
     gate.look(gate.clock.now());

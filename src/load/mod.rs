@@ -16,13 +16,16 @@ mod launch;
 mod pauses;
 mod performer;
 mod rate;
+mod share;
 mod stop;
 mod tally;
+mod walk;
 mod warden;
 
 // A name of its own, so that what Goose itself is called is found in one file only.
 use self::goose as engine;
 
+pub use alarm::wait_until;
 pub use events::Events;
 pub use gate::{EndedBy, Plan};
 pub use interrupt::on_interrupt;
@@ -30,5 +33,6 @@ pub use launch::{Launched, LoadEnd, LoadError, launch};
 pub use pauses::Pauses;
 pub use performer::{Performer, Ticket};
 pub use rate::{MOST_FACTOR, RateControl};
+pub use share::{ShareControl, SplitError};
 pub use stop::Stop;
 pub use tally::{Counts, Ended, Progress};

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 /// The right to perform one iteration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Ticket {
-    /// Number of the iteration in the run, from 0, without gaps.
+    /// Number of the iteration in the run, from 0, without gaps. With a share that in the whole plan, of which a
+    /// machine has only its own.
     pub number: u64,
     /// When it is due. In the closed model the moment at which its user became free, so there is no
     /// lag.

@@ -89,6 +89,11 @@ impl Progress {
     pub fn by_choice(&self) -> Vec<[Counts; Phase::COUNT]> {
         self.0.snapshot()
     }
+
+    /// The number behind the last iteration that was due, or passed because it is another machine's.
+    pub fn next_number(&self) -> u64 {
+        self.0.reached.load(Ordering::Relaxed)
+    }
 }
 
 /// Counts as they are made: one cell for each choice and phase.
@@ -99,6 +104,7 @@ pub(super) struct Tally {
     faults: Box<[[AtomicU64; Fault::COUNT]]>,
     launched: AtomicUsize,
     at_work: AtomicUsize,
+    reached: AtomicU64,
     last_end_us: AtomicU64,
 }
 
@@ -130,6 +136,7 @@ impl Tally {
                 .collect(),
             launched: AtomicUsize::new(0),
             at_work: AtomicUsize::new(0),
+            reached: AtomicU64::new(0),
             last_end_us: AtomicU64::new(0),
         }
     }
@@ -147,6 +154,12 @@ impl Tally {
 
     pub(super) fn due(&self, ticket: &Ticket) {
         self.count(ticket, |cell| &cell.due);
+        self.reach(ticket.number.saturating_add(1));
+    }
+
+    /// The next number is no lower than this.
+    pub(super) fn reach(&self, next: u64) {
+        self.reached.fetch_max(next, Ordering::Relaxed);
     }
 
     /// An iteration ended, so long after the start of the run.

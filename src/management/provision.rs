@@ -3,6 +3,7 @@
 use super::call::NewUser;
 use super::keeper::{AccountsError, Keeper};
 use crate::base::random::Seed;
+use crate::base::share::Share;
 use crate::identity::account::{Account, AccountState};
 use crate::identity::ledger::LedgerEntry;
 use crate::identity::login::Logins;
@@ -14,9 +15,11 @@ use tokio::task::JoinSet;
 /// Whom to make.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// How many accounts of each state.
+    /// How many accounts of each state, those of all shares together.
     pub counts: Vec<(AccountState, u64)>,
-    /// Index of the first persona; the others follow.
+    /// Which of them are to be made.
+    pub share: Share,
+    /// Index of the first persona; the others follow, whoever makes them.
     pub first_persona: u64,
     /// Where personas come from.
     pub seed: Seed,
@@ -40,10 +43,20 @@ pub struct Provisioned {
 impl Order {
     /// The accounts to make, state by state.
     fn accounts(&self) -> impl Iterator<Item = Account> {
-        let states = self.counts.iter().flat_map(|(state, count)| (0..*count).map(|_| *state));
-        (self.first_persona..)
-            .zip(states)
-            .map(|(persona, state)| Account::new(self.logins.address(persona), state, persona))
+        let mut next = self.first_persona;
+        let of_states = self.counts.iter().map(move |(state, count)| {
+            let first = next;
+            next = next.saturating_add(*count);
+            (*state, self.share.range(*count).map(move |number| first.saturating_add(number)))
+        });
+        of_states.flat_map(move |(state, personas)| {
+            personas.map(move |persona| Account::new(self.logins.address(persona), state, persona))
+        })
+    }
+
+    /// How many are to be made.
+    pub fn wanted(&self) -> u64 {
+        self.counts.iter().map(|(_, count)| self.share.count(*count)).sum()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::accounts::AccountSource;
 use crate::base::document::{Place, Problems};
 use crate::base::remedy::Remedy;
+use crate::base::share::Share;
 use crate::identity::account::{Account, AccountState};
 use crate::identity::ledger::Book;
 use crate::identity::roster;
@@ -84,6 +85,20 @@ impl Brought {
     pub fn count_of(&self, state: AccountState, (variant, of): (usize, usize)) -> usize {
         let (all, of) = (self.count(state), of.max(1));
         all / of + usize::from(variant < all % of)
+    }
+
+    /// The rows of one of several shares of a plan with so many variants. They are dealt out so that each variant has
+    /// in all shares together what it has in one piece: with one variant every n-th row of a state.
+    #[must_use]
+    pub fn dealt(&self, share: Share, variants: usize) -> Self {
+        let mut seen = [0_usize; crate::identity::account::STATES.len()];
+        let is_own = |account: &&Account| {
+            let number = &mut seen[account.state as usize];
+            *number += 1;
+            share.has(((*number - 1) / variants.max(1)) as u64)
+        };
+        let accounts = self.accounts.iter().filter(is_own).cloned().collect();
+        Self { accounts, ..self.clone() }
     }
 
     /// The part of one of several variants: of every state each has as many as the others, or one more.

@@ -12,6 +12,7 @@ use crate::base::document::{Item, Problem, Problems, Section, Sited, Table, Valu
 use crate::base::names::{Journey, OTHER_FLOW, Step, UNKNOWN_FLOW};
 use crate::base::remedy::{Listing, Remedy, nearest};
 use crate::base::secret::{STRUCK_OUT, without_user_info};
+use crate::base::share::Share;
 use crate::journey::catalog;
 use crate::journey::perform::POLL;
 use crate::journey::script::{Script, Start};
@@ -35,6 +36,10 @@ pub struct Checked {
     pub gentle: Option<Vec<&'static str>>,
     /// The document as run, secrets struck out.
     pub plan: serde_json::Value,
+    /// Which part of it this machine performs, if it is one of several.
+    pub share: Option<Share>,
+    /// Whether what stands here is that part alone, to be held against what it takes.
+    pub(super) is_part: bool,
 }
 
 /// What the person typed to show that a tenant is meant.
@@ -79,7 +84,8 @@ pub fn check(loaded: &Loaded, typed: Typed<'_>, problems: &Problems) -> Checked 
     let registers = source.is_some_and(|source| source.value == AccountSource::RegisterFirst);
     let registering =
         registers.then(|| find(&profile.accounts.journey.0.as_str().into(), &own)).flatten();
-    let checked = Checked { profile, journeys, brought, registering, gentle: None, plan };
+    let (gentle, share, is_part) = (None, None, false);
+    let checked = Checked { profile, journeys, brought, registering, gentle, plan, share, is_part };
     let checked = checked.gentle(&loaded.table);
     checked.check_journeys(problems);
     checked.check_starts(problems);

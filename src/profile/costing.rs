@@ -42,7 +42,8 @@ impl Checked {
             provisioned,
             bunches: matches!(workload.model, Model::Open { arrivals: Arrivals::Poisson, .. }),
             walked: if self.leaves_this_machine() {
-                self.variants().saturating_mul(self.journeys.len() as u64)
+                let each = self.variants().saturating_mul(self.journeys.len() as u64);
+                each.saturating_mul(self.machines())
             } else {
                 0
             },
@@ -63,7 +64,7 @@ impl Checked {
                 iterations: None,
             },
             limits: limits.clone(),
-            addresses: self.profile.http.local_addresses.len().max(1),
+            addresses: self.addresses(),
             thinks: self.profile.think.is_some_and(|think| mean_s(&think) > 0.0),
             preflights: self.profile.tenants().any(|(_, tenant)| tenant.preflight),
             accounts: Vec::new(),
@@ -88,6 +89,17 @@ impl Checked {
         });
         let load = Load { pace, entries: Vec::new(), ends: None, iterations: Some(wanted) };
         Some(Plan { footprints: vec![footprint(script, 1.0)], load, ..self.plan_with(limits) })
+    }
+
+    /// How many machines perform the plan, each with addresses of its own.
+    fn machines(&self) -> u64 {
+        self.share.map_or(1, |share| share.of().into())
+    }
+
+    /// How many addresses the calls of all machines go out from.
+    fn addresses(&self) -> usize {
+        let each = self.profile.http.local_addresses.len().max(1);
+        usize::try_from(self.machines()).map_or(each, |machines| each.saturating_mul(machines))
     }
 
     fn variants(&self) -> u64 {

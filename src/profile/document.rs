@@ -60,6 +60,8 @@ pub struct Profile {
     pub codes: codes::settings::Settings,
     /// What the licence allows.
     pub limits: Limits,
+    /// What becomes of a run of several machines when one of them is lost.
+    pub agents: workload::agents::Settings,
 }
 
 /// What makes a variant.
@@ -131,6 +133,7 @@ impl Profile {
             identities: whole(section.section("identities"), identity::settings::Settings::read),
             codes: whole(section.section("codes"), codes::settings::Settings::read),
             limits: whole(section.section("limits"), Limits::read),
+            agents: whole(section.section("agents"), workload::agents::Settings::read),
         };
         let guards = section.section("guards");
         let Guards { guards, usual: guards_are_usual, pauses: pauses_when_limited } =

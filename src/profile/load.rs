@@ -69,8 +69,8 @@ pub fn load(
             PathBuf::new()
         }
         Origin::File(path) => {
-            for layer in with_extended(path, DEEPEST)? {
-                overlay(&mut table, layer);
+            for layer in with_extended(path)? {
+                overlay(&mut table, layer.table);
             }
             path.parent().unwrap_or(Path::new("")).to_path_buf()
         }
@@ -177,8 +177,22 @@ fn append(below: &mut Table, above: Table) {
     }
 }
 
+/// One file of a profile.
+pub(super) struct Layer {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// What it says.
+    pub(super) text: String,
+    /// The same as a document, without what it extends.
+    pub(super) table: Table,
+}
+
 /// A profile and everything it extends, lowest layer first.
-fn with_extended(path: &Path, depth: usize) -> Result<Vec<Table>, Vec<Problem>> {
+pub(super) fn with_extended(path: &Path) -> Result<Vec<Layer>, Vec<Problem>> {
+    extended(path, DEEPEST)
+}
+
+fn extended(path: &Path, depth: usize) -> Result<Vec<Layer>, Vec<Problem>> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         let remedy = "name a profile such as `profiles/quickstart.toml`".to_owned();
@@ -190,7 +204,7 @@ fn with_extended(path: &Path, depth: usize) -> Result<Vec<Table>, Vec<Problem>> 
     })?;
     let mut table = Table::parse(&name, &text)?;
     let Some(position) = table.entries.iter().position(|(key, ..)| key == "extends") else {
-        return Ok(vec![table]);
+        return Ok(vec![Layer { path: path.to_owned(), text, table }]);
     };
     let (_, place, item) = table.entries.remove(position);
     let problem = |what: &str| {
@@ -203,8 +217,8 @@ fn with_extended(path: &Path, depth: usize) -> Result<Vec<Table>, Vec<Problem>> 
         return Err(problem("`extends` goes too deep, perhaps in a circle"));
     }
     let base = path.parent().unwrap_or(Path::new("")).join(base);
-    let mut layers = with_extended(&base, depth - 1)?;
-    layers.push(table);
+    let mut layers = extended(&base, depth - 1)?;
+    layers.push(Layer { path: path.to_owned(), text, table });
     Ok(layers)
 }
 

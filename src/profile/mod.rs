@@ -14,5 +14,7 @@ pub mod manual;
 pub mod overlay;
 pub mod reference;
 pub mod schema;
+mod sharing;
+pub mod sent;
 pub mod supply;
 pub mod tenant;

@@ -16,6 +16,7 @@ use crate::journey::script::STARTS;
 use crate::profile::accounts;
 use crate::profile::document::{RATE_LIMITED, VARIANT_BY};
 use crate::transport::{CONNECTIONS, VERSIONS};
+use crate::workload::agents::WHEN_LOST;
 use crate::workload::mix::MOST_WEIGHT;
 use crate::workload::settings::MOST_USERS;
 use schemars::{JsonSchema, json_schema};
@@ -67,6 +68,9 @@ described! {
     /// What iterations are counted under: the variants that the profile names, or the flow that answers
     /// the start of each.
     VariantBy = words_or_reference(VARIANT_BY.iter().map(|(word, _)| *word));
+    /// What becomes of the load of an agent that is lost: the others take over a few seconds later
+    /// (`share-out`), or nobody does, and the run is marked (`mark`).
+    WhenLost = words_or_reference(WHEN_LOST.iter().map(|(word, _)| *word));
     /// What becomes of status 429.
     RateLimited = words_or_reference(RATE_LIMITED.iter().map(|(word, _)| *word));
     /// What is needed at the busiest time: how many iterations come on average, and how many times as many
@@ -156,6 +160,8 @@ struct Profile {
     guards: Option<Guards>,
     /// What the tenant's licence allows: a load that is sure to exceed it is refused.
     limits: Option<Limits>,
+    /// A run of several machines, `gander run --nats`.
+    agents: Option<Agents>,
     /// How the embedded stand-in behaves, if it is used.
     stand_in: Option<StandIn>,
 }
@@ -525,6 +531,16 @@ struct Limits {
     flow_timeout: Option<Duration>,
     /// Whether a load that is sure to exceed them is run all the same, to see the limits themselves.
     exceed: Option<bool>,
+}
+
+/// What becomes of a run of several machines when one of them is lost.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Agents {
+    /// What becomes of its load; `share-out` by default.
+    when_lost: Option<WhenLost>,
+    /// After so long without a sign of life an agent is lost; `15s` by default, at least `3s`.
+    lost_after: Option<Duration>,
 }
 
 // The schema of profiles against their reader, and against every profile there is.

@@ -47,6 +47,12 @@ impl Checked {
     /// What does not last: accounts of a state, of which each variant has its own, and tokens that nobody
     /// renews. `now` is the time of day.
     pub fn shortages(&self, now: SystemTime) -> Vec<Shortage> {
+        let Some((share, own)) = self.own_part() else { return self.shortages_of_all(now) };
+        let told = |it: Shortage| Shortage { what: format!("share {share}: {}", it.what), ..it };
+        own.shortages_of_all(now).into_iter().map(told).collect()
+    }
+
+    fn shortages_of_all(&self, now: SystemTime) -> Vec<Shortage> {
         let demands = self.demands();
         let accounts = demands.iter().filter_map(|demand| {
             self.too_few_at_once(demand)
@@ -85,12 +91,18 @@ impl Checked {
 
     /// How to have so many accounts of a state in all variants together.
     pub(super) fn advice(&self, accounts: f64) -> String {
+        let accounts = accounts * self.parts();
         match &self.brought {
             Some(brought) => {
                 format!("bring {} or more along in `{}`", accounts.ceil(), brought.path.display())
             }
             None => format!("set `accounts.count` to {} or more", self.count_for(accounts)),
         }
+    }
+
+    /// How many parts of a plan have to have what one lacks.
+    fn parts(&self) -> f64 {
+        self.share.filter(|_| self.is_part).map_or(1.0, |share| f64::from(share.of()))
     }
 
     /// An iteration holds its account from its beginning to its end, think time included. In the closed
@@ -151,7 +163,7 @@ impl Checked {
             advice: format!(
                 "raise `tenant.worker.rate` as far as its owner allows, or `accounts.count` to {} or \
                  more",
-                self.count_for(missing * 1.25)
+                self.count_for(missing * 1.25 * self.parts())
             ),
             is_certain: true,
         })

@@ -17,15 +17,17 @@ pub fn load(record: &RunRecord) -> String {
             Some(format!("{users} {} in turn", if users == "1" { "user" } else { "users" }))
         }
     };
-    let at_most = record.max_users.map(|users| format!("with at most {users} users at once"));
+    let here = if record.share.is_some() { " here" } else { "" };
+    let at_most = record.max_users.map(|users| format!("with at most {users} users at once{here}"));
     let number = text("iterations").map(|number| format!("{number} times"));
     let duration = text("duration").map(|duration| format!("for {duration}"));
     let warm_up =
         text("warm_up").filter(|time| time != "0s").map(|time| format!("after {time} of warm-up"));
+    let share = record.share.map(|share| format!("share {share} of"));
     // Parts that each ran the whole plan are as many loads.
     let are_whole = record.parts.len() > 1 && record.parts.iter().all(|part| part.share.is_none());
     let times = are_whole.then(|| format!("{} times", record.parts.len()));
-    let load = [times, level, at_most, number, duration, warm_up];
+    let load = [share, times, level, at_most, number, duration, warm_up];
     load.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
@@ -114,6 +116,18 @@ mod tests {
         ] {
             assert_eq!(told(workload), words);
         }
+    }
+
+    #[test]
+    fn a_share_is_told_with_the_whole_plan() {
+        let mut record = specimen::dossier(specimen::passing()).record;
+        record.plan = json!({ "workload": { "rate": "20/s", "duration": "5m" } });
+        record.max_users = Some(150);
+        record.share = crate::base::share::Share::new(1, 4);
+        assert_eq!(
+            load(&record),
+            "share 2 of 4 of 20/s with at most 150 users at once here for 5m"
+        );
     }
 
     #[test]

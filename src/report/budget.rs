@@ -5,6 +5,7 @@ use super::figures;
 use super::paint::{Paint, Style};
 use crate::analysis::budget::judge::{Budget, Cost, Fit, Row};
 use crate::base::remedy::Listing;
+use crate::base::share::Share;
 use crate::base::units::Rate;
 use std::fmt::Write;
 
@@ -34,6 +35,26 @@ pub fn render(budget: &Budget, columns: usize, paint: Paint) -> String {
         }
     }
     text
+}
+
+/// What of it all a share has: the sheet is that of the whole plan.
+pub fn of_share(budget: &Budget, share: Share) -> String {
+    let part = |whole: f64| share.part(whole);
+    let told = [
+        budget.cost.iterations.map(|all| format!("about {} iterations", number(part(all).round()))),
+        budget.peak_per_s.map(|peak| format!("{} at the peak", rate(part(peak)))),
+        budget.cost.calls_per_s.map(|calls| format!("{} of calls", rate(part(calls)))),
+        Some(budget.cost.provisioned)
+            .filter(|made| *made > 0.0)
+            .map(|made| format!("about {} accounts made", number(part(made).round()))),
+    ];
+    let told: Vec<_> = told.into_iter().flatten().collect();
+    let own = if told.is_empty() {
+        "its part of what the tenant answers".to_owned()
+    } else {
+        told.join(", ")
+    };
+    format!("share {share} of it: {own}")
 }
 
 /// The table of rate groups, after an empty line, and what is to be said of its rows.

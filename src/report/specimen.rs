@@ -49,6 +49,7 @@ pub(super) fn dossier(summary: Summary) -> Dossier {
         planned_ms: Some(25_000),
         reply_timeout_ms: 30_000,
         thresholds: summary.thresholds.iter().map(|found| found.rule.clone()).collect(),
+        share: None,
         host: HostRecord { name: "lab".to_owned(), system: "linux x86_64".to_owned(), cores: 2 },
         tenant_hosts: vec!["127.0.0.1".to_owned()],
         segments: Vec::new(),

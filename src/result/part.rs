@@ -3,6 +3,7 @@
 use super::run_dir::HostRecord;
 use super::summary::GeneratorSummary;
 use crate::base::names::RunId;
+use crate::base::share::Share;
 use crate::measure::counts::FaultCounts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,12 @@ pub struct ShareRecord {
     pub index: u64,
     /// How many there are.
     pub of: u64,
+}
+
+impl From<Share> for ShareRecord {
+    fn from(share: Share) -> Self {
+        Self { index: u64::from(share.index()) + 1, of: share.of().into() }
+    }
 }
 
 impl fmt::Display for ShareRecord {

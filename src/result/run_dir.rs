@@ -4,11 +4,12 @@ use super::aside::Aside;
 use super::capacity::CAPACITY;
 use super::interval_log::LogError;
 use super::lines::LONGEST_LINE;
-use super::part::{Part, ShareRecord};
+use super::part::Part;
 use super::spread::SPREAD;
 use super::summary::{SCHEMA_VERSION, Summary, WorkloadModel};
 use crate::base::names::{Journey, RunId, Variant};
 use crate::base::remedy::Remedy;
+use crate::base::share::Share;
 use crate::measure::segment::Segment;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -88,6 +89,9 @@ pub struct RunRecord {
     pub reply_timeout_ms: u64,
     /// The rules it is judged by.
     pub thresholds: Vec<String>,
+    /// Which part of its plan it is, if several machines performed that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
     /// The machine that ran it.
     pub host: HostRecord,
     /// The hosts that were called.
@@ -95,9 +99,6 @@ pub struct RunRecord {
     /// The stretches in which it ran, once it was taken up again; none of a run in one piece.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<Segment>,
-    /// Which share of its plan it was, if it was not all of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub share: Option<ShareRecord>,
     /// What it was merged of, in order; nothing of a run of one machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
@@ -498,9 +499,9 @@ mod tests {
             planned_ms: Some(33_000),
             reply_timeout_ms: 30_000,
             thresholds: vec!["faults < 1%".to_owned()],
+            share: None,
             host: HostRecord::default(),
             segments: Vec::new(),
-            share: None,
             parts: Vec::new(),
             tenant_hosts: vec!["127.0.0.1".to_owned()],
             flows: Vec::new(),

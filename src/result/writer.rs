@@ -180,7 +180,8 @@ impl RunWriter {
         Ok(())
     }
 
-    fn sync(&self) -> Result<(), RunDirError> {
+    /// Brings everything so far to the disk, so that it outlives the machine's power.
+    pub fn sync(&self) -> Result<(), RunDirError> {
         [&self.timeline, &self.intervals, &self.tail, &self.faults]
             .into_iter()
             .try_for_each(Growing::sync)

@@ -2,6 +2,7 @@
 
 use super::making::Making;
 use super::stage::StageError;
+use crate::base::share::Share;
 use crate::identity::account::{Account, AccountState};
 use crate::identity::ledger::Book;
 use crate::identity::login::Logins;
@@ -92,24 +93,25 @@ pub(super) fn at_risk(checked: &Checked) -> BTreeSet<AccountState> {
     at_risk.collect()
 }
 
-/// Makes the accounts that the journeys of one variant lease. Their personas begin at `first_persona`,
+/// Makes a share of the accounts that the journeys of one variant lease. Their personas begin at `first_persona`,
 /// so that no two variants have the same. Each is told to `making`.
 pub(super) async fn provision(
-    (counts, first_persona): (Vec<(AccountState, u64)>, u64),
+    (counts, share, first_persona): (Vec<(AccountState, u64)>, Share, u64),
     keeper: &Arc<Keeper<File>>,
     stage: &Stage,
     (population, making): (&str, &Making),
 ) -> Result<Vec<Account>, StageError> {
     let population = keeper.api.population(population).await?;
-    let wanted = counts.iter().map(|(_, count)| count).sum();
     let order = Order {
         counts,
+        share,
         first_persona,
         seed: stage.seed,
         locale: stage.locale,
         logins: stage.logins.clone(),
         population: Some(population.id),
     };
+    let wanted = order.wanted();
     let made = keeper.provision(&order, |_| making.made_one()).await;
     match made.stopped_by {
         None => Ok(made.accounts),

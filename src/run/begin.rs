@@ -1,5 +1,6 @@
 //! How a run begins: its first moment and its directory; and how one is taken up again.
 
+use super::starts::Start;
 use crate::base::clock::{Clock, Utc};
 use crate::base::names::{Journey, Variant};
 use crate::base::random::Seed;
@@ -57,13 +58,12 @@ impl Before {
     }
 }
 
-/// Begins the run now.
+/// Begins the run at its first moment, which may be still to come.
 pub(super) fn afresh(
     dir: RunDir,
     record: &mut RunRecord,
-    clock: &Clock,
+    Start { at: start, wall }: Start,
 ) -> Result<Begun, RunDirError> {
-    let (wall, start) = (clock.wall(), clock.now());
     record.started_at = Utc::of(wall).stamp();
     let since_epoch = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     record.started_unix_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);

@@ -151,7 +151,9 @@ fn workload_model(seen: &Seen<'_>) -> Facts {
 }
 
 fn offered_load(seen: &Seen<'_>) -> Facts {
-    under(&seen.record.plan, "workload", |key| !NO_LOAD.contains(&key))
+    let share = seen.record.share.map(|share| ("share of it".to_owned(), share.to_string()));
+    let load = under(&seen.record.plan, "workload", |key| !NO_LOAD.contains(&key));
+    load.into_iter().chain(share).collect()
 }
 
 /// Weights as parts of the whole: 7 to 3 is the same as 70 to 30.

@@ -9,6 +9,7 @@ use super::mending::Mending;
 use super::pilot::{Pilot, Turn, ahead};
 use super::renewals::{Renewals, TOKEN_RENEWAL};
 use super::sentry::Sentry;
+use super::starts::{StartError, Starts};
 use crate::analysis::early::{Broken, Lookout, moment};
 use crate::analysis::episodes::Episodes;
 use crate::analysis::guard::{Breach, Guard};
@@ -84,6 +85,8 @@ pub struct Setup<P> {
     pub pilot: Option<Box<dyn Pilot>>,
     /// Index of the persona of an iteration that had the number 0.
     pub first_index: u64,
+    /// When it begins, if it is not taken up again.
+    pub starts: Starts,
     /// Where the run stood, if it is taken up again.
     pub resumed: Option<Resumed>,
     /// Tokens that are renewed meanwhile.
@@ -122,6 +125,9 @@ pub enum ConductError {
     /// The load.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// It did not begin when it was to.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// The run directory.
     #[error(transparent)]
     Write(#[from] RunDirError),
@@ -134,6 +140,7 @@ impl Remedy for ConductError {
     fn remedy(&self) -> Option<String> {
         match self {
             Self::Load(error) => error.remedy(),
+            Self::Start(error) => error.remedy(),
             Self::Write(error) => error.remedy(),
             Self::WriterDied => None,
         }
@@ -155,7 +162,12 @@ pub async fn conduct<P: Performer>(
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let (progress, events) = (launched.progress(), launched.events());
     let begun = match setup.resumed {
-        None => begin::afresh(dir, &mut record, &clock)?,
+        None => {
+            let start = setup.starts.near(&clock, &stop).await?;
+            let begun = begin::afresh(dir, &mut record, start)?;
+            load::wait_until(&clock, start.at).await;
+            begun
+        }
         Some(resumed) => begin::again(dir, &mut record, resumed, (&clock, &events)).await?,
     };
     let Begun { start, base, interval, tally, before, writer } = begun;
@@ -487,7 +499,7 @@ impl<L: Listener> Secretary<L> {
 
     fn readings(&mut self) -> Readings {
         let (first_number, first_index) = self.first;
-        let next = first_number + self.progress.counts().due;
+        let next = self.progress.next_number().max(first_number);
         Readings {
             users: self.progress.at_work() as u64,
             next_arrival: next,

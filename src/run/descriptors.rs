@@ -26,6 +26,11 @@ pub fn limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
+/// How many users, each with a connection of its own, there is room for under a limit.
+pub const fn room(limit: u64) -> u64 {
+    limit.saturating_sub(MARGIN)
+}
+
 /// More users than the limit of open files has room for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
@@ -42,7 +47,7 @@ pub struct TooManyUsers {
 impl Remedy for TooManyUsers {
     fn remedy(&self) -> Option<String> {
         let Self { users, limit } = self;
-        let (needed, room) = (users.saturating_add(MARGIN), limit.saturating_sub(MARGIN));
+        let (needed, room) = (users.saturating_add(MARGIN), room(*limit));
         Some(format!(
             "raise the hard limit to {needed} (`ulimit -Hn {needed}` as root, `LimitNOFILE=` of a \
              service, `--ulimit nofile=` of a container), or use at most {room} users"

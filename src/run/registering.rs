@@ -5,6 +5,7 @@ use super::making::Making;
 use super::stage::StageError;
 use crate::base::clock::Clock;
 use crate::base::names::Step;
+use crate::base::share::Share;
 use crate::base::units::Rate;
 use crate::identity::account::{Account, AccountState};
 use crate::journey::cast::Stage;
@@ -69,6 +70,15 @@ const fn is_hopeless(count: u64, made: u64, failed: u64) -> bool {
 /// How many personas it takes to register so many: some registrations may fail.
 pub(super) const fn personas(count: u64) -> u64 {
     if count == 0 { 0 } else { count.saturating_add(spare(count)) }
+}
+
+/// Of how many personas that one variant's accounts take in all shares together a share's own are which: the first
+/// of its own, and the number of all.
+pub(super) fn personas_of(share: Share, count: u64) -> (u64, u64) {
+    let of = |other: Share| personas(other.count(count));
+    let before = Share::all(share.of()).take_while(|other| *other != share).map(of);
+    let all = Share::all(share.of()).map(of);
+    (before.fold(0, u64::saturating_add), all.fold(0, u64::saturating_add))
 }
 
 /// How fast accounts are registered.
@@ -172,6 +182,20 @@ mod tests {
     fn some_registrations_may_fail() {
         assert_eq!((personas(0), personas(1), personas(1000)), (0, 3, 1052));
         assert_eq!(personas(u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn no_two_shares_register_the_same_people() {
+        assert_eq!(personas_of(Share::WHOLE, 1000), (0, personas(1000)));
+        let mut next = 0;
+        for share in Share::all(3) {
+            let (first, all) = personas_of(share, 100);
+            assert_eq!((first, all), (next, 109));
+            next = first + personas(share.count(100));
+        }
+        assert_eq!(next, 109);
+        // Nobody to register takes nobody.
+        assert_eq!(personas_of(Share::new(3, 4).unwrap(), 2), (6, 6));
     }
 
     #[test]

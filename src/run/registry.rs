@@ -9,6 +9,7 @@ use crate::base::clock::{Clock, Utc};
 use crate::base::names::RunId;
 use crate::base::random::Seed;
 use crate::base::remedy::{Listing, Remedy};
+use crate::base::share::Share;
 use crate::identity::account::AccountState;
 use crate::identity::domain::EmailDomain;
 use crate::identity::ledger::{Book, Ledger, LedgerEntry};
@@ -174,6 +175,7 @@ pub async fn provision(
     let personas = book.accounts.iter().filter_map(|account| account.persona).max();
     let order = Order {
         counts: vec![(wanted.state, wanted.count)],
+        share: Share::WHOLE,
         first_persona: personas.map_or(0, |last| last.saturating_add(1)),
         seed: wanted.seed,
         locale: wanted.locale,

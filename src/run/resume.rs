@@ -3,6 +3,7 @@
 use super::begin::Resumed;
 use crate::base::random::Seed;
 use crate::base::remedy::{Listing, Remedy};
+use crate::base::share::Share;
 use crate::identity::ledger::{Book, LedgerEntry, LedgerError};
 use crate::measure::segment::{Segment, Stand};
 use crate::profile::check::Checked;
@@ -76,6 +77,14 @@ pub enum ResumeError {
         /// That of the search.
         search: PathBuf,
     },
+    /// It is one part of a plan that several machines perform together.
+    #[error("the run in `{}` is share {share} of a plan, and the others do not wait for it", path.display())]
+    OfShare {
+        /// Its directory.
+        path: PathBuf,
+        /// Which part.
+        share: Share,
+    },
     /// A file of it says what cannot be.
     #[error("`{}` is damaged: {what}", path.display())]
     Damaged {
@@ -124,6 +133,11 @@ impl Remedy for ResumeError {
                 "levels are run by their search: run the search again, or take up a run of its own"
                     .to_owned(),
             ),
+            Self::OfShare { .. } => Some(
+                "what it has is reported and merged as it is; to have all of the plan start all shares again with \
+                 another `--run-id`"
+                    .to_owned(),
+            ),
             Self::OfParts { .. } => Some(
                 "take up the part that was killed, and merge all of them again".to_owned(),
             ),
@@ -160,6 +174,9 @@ pub fn take_up(path: &Path, checked: &Checked, seed: Option<Seed>) -> Result<Tak
         return Err(ResumeError::OfSearch { path: path.to_owned(), search });
     }
     let record = dir.run()?;
+    if let Some(share) = record.share {
+        return Err(ResumeError::OfShare { path: path.to_owned(), share });
+    }
     if !record.parts.is_empty() {
         let parts = record.parts.len();
         return Err(ResumeError::OfParts { path: path.to_owned(), parts });

@@ -4,10 +4,11 @@
 use super::accounts::{Keepers, counts, of_ledger};
 use super::ledger_file;
 use super::making::Making;
-use super::registering::{self, pace, personas, rate, register};
+use super::registering::{self, pace, personas, personas_of, rate, register};
 use super::stage::{Made, Opened, StageError, logins, put_right};
 use crate::base::clock::{Clock, Utc};
 use crate::base::document::Problem;
+use crate::base::units::Rate;
 use crate::identity::account::Account;
 use crate::identity::ledger::{Ledger, LedgerEntry};
 use crate::identity::password::PasswordKey;
@@ -59,9 +60,11 @@ impl Opened {
         (checked, (wanted, making)): (&Checked, (Option<u64>, &Making)),
         (tenants, taken): (&[Tenant], Option<Made>),
     ) -> Result<(), StageError> {
+        let share = checked.share.unwrap_or_default();
         let counts = counts(checked, wanted);
-        let each: u64 = counts.iter().map(|(_, count)| count).sum();
-        let (Some(script), true) = (&checked.registering, each > 0) else { return Ok(()) };
+        let all: u64 = counts.iter().map(|(_, count)| count).sum();
+        let each = share.count(all);
+        let (Some(script), true) = (&checked.registering, all > 0) else { return Ok(()) };
         if taken.is_none() {
             making.want(each.saturating_mul(self.stages.len() as u64));
         }
@@ -69,7 +72,9 @@ impl Opened {
         let Some(clock) = self.stages.first().map(|stage| stage.clock.clone()) else {
             return Ok(());
         };
-        let pace = pace(rate(checked.profile.accounts.rate, is_loopback), &clock);
+        let Rate { per_second } = rate(checked.profile.accounts.rate, is_loopback);
+        let pace = pace(Rate { per_second: share.part(per_second) }, &clock);
+        let (offset, of_all) = personas_of(share, all);
         let mut keepers = Keepers::default();
         let stages = self.stages.clone();
         let variants = checked.profile.variants.iter().zip(tenants);
@@ -77,7 +82,8 @@ impl Opened {
             let first = self.next_index;
             match &taken {
                 None => {
-                    self.next_index = first.saturating_add(personas(each));
+                    self.next_index = first.saturating_add(of_all);
+                    let first = first.saturating_add(offset);
                     let policy = variant.policy(&script.name).map(str::to_owned);
                     let order =
                         registering::Order { script: script.clone(), policy, count: each, first };
@@ -112,8 +118,10 @@ pub(super) fn borrow(
     key: &PasswordKey,
 ) -> Result<(Ledger<File>, Option<Brought>), StageError> {
     let Some(brought) = &checked.brought else { return Ok((ledger, None)) };
+    let share = checked.share.unwrap_or_default();
+    let variants = checked.profile.variants.len();
     if !matches!(checked.source(), Some(AccountSource::Ledger(_))) {
-        return Ok((ledger, Some(brought.clone())));
+        return Ok((ledger, Some(brought.dealt(share, variants))));
     }
     let (lender, book) = ledger_file::open(&brought.path)?;
     // Somebody may have gone on with it since it was checked.
@@ -124,6 +132,7 @@ pub(super) fn borrow(
     if let Some(Problem { what, remedy, .. }) = checked.unfit(&brought) {
         return Err(StageError::Unfit { what, remedy });
     }
+    let brought = brought.dealt(share, variants);
     let logins = brought.accounts.iter().map(|account| account.login.clone()).collect();
     Ok((ledger.borrowing(logins, lender), Some(brought)))
 }

@@ -404,7 +404,7 @@ impl Opened {
         (tenants, taken): (&[Tenant], Option<Made>),
         stages: &mut [Stage],
     ) -> Result<(), StageError> {
-        let counts = counts(checked, wanted);
+        let (counts, share) = (counts(checked, wanted), checked.share.unwrap_or_default());
         let each: u64 = counts.iter().map(|(_, count)| count).sum();
         let mut keepers = Keepers::default();
         let mut keeping = Vec::new();
@@ -415,7 +415,8 @@ impl Opened {
             });
         }
         if taken.is_none() {
-            making.want(keeping.iter().flatten().map(|_| each).sum());
+            let own: u64 = counts.iter().map(|(_, count)| share.count(*count)).sum();
+            making.want(keeping.iter().flatten().map(|_| own).sum());
         }
         let population = &*checked.profile.accounts.population;
         for (number, (stage, keeper)) in (0..).zip(stages.iter_mut().zip(keeping)) {
@@ -424,7 +425,7 @@ impl Opened {
             let Some(keeper) = keeper else { continue };
             stage.pool = match &taken {
                 None => {
-                    let order = (counts.clone(), first);
+                    let order = (counts.clone(), share, first);
                     Pool::new(provision(order, &keeper, stage, (population, making)).await?)
                 }
                 Some(taken) => {

@@ -4,6 +4,7 @@ use super::onward::Onward;
 use super::shape::Shape;
 use crate::base::random::{Seed, unit};
 use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How arrivals are spread over time.
@@ -33,9 +34,9 @@ pub const ARRIVALS: &[(&str, Arrivals)] =
 ///
 /// A schedule that goes on where it stood has the points of its plan from there on, after points of its own
 /// for the area of its warm-up.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Schedule {
-    rate: Shape,
+    rate: Arc<Shape>,
     points: Points,
     /// What lies between the scale of the points and that of the area.
     offset: f64,
@@ -89,6 +90,7 @@ impl Schedule {
     fn of(rate: Shape, points: Points, (offset, least): (f64, f64), plan: Option<Points>) -> Self {
         let (due, taken, next, ends) = (None, Duration::ZERO, 0.0, f64::INFINITY);
         let (factor, planned, used) = (1.0, 0.0, 0.0);
+        let rate = Arc::new(rate);
         Self { rate, points, offset, least, ends, plan, next, due, taken, factor, planned, used }
     }
 
@@ -161,7 +163,7 @@ impl Iterator for Schedule {
 const LATEST: Duration = Duration::from_secs(1);
 
 /// The points of a process of rate 1, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Points {
     arrivals: Arrivals,
     random: ChaCha8Rng,

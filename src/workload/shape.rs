@@ -77,6 +77,18 @@ impl Shape {
         Self { pieces }
     }
 
+    /// So many times as high everywhere.
+    #[must_use]
+    pub fn times(&self, factor: f64) -> Self {
+        let higher = |piece: &Piece| Piece {
+            from: piece.from * factor,
+            to: piece.to * factor,
+            before: piece.before * factor,
+            ..*piece
+        };
+        Self { pieces: self.pieces.iter().map(higher).collect() }
+    }
+
     /// How long it lasts; none if it has no end.
     pub fn length(&self) -> Option<Duration> {
         match self.pieces.last() {
@@ -235,6 +247,17 @@ mod tests {
             assert_eq!((shape.level(s(at)), shape.area(s(at))), (level, area), "{at} s");
         }
         assert_eq!((shape.level(s(30)), shape.total(), shape.area(s(99))), (0.0, 600.0, 600.0));
+    }
+
+    #[test]
+    fn a_part_of_it_has_that_part_of_its_level_and_its_area() {
+        let shape = Shape::of(&[ramp(10.0, 10), hold(50.0, 5)]);
+        let quarter = shape.times(0.25);
+        assert_eq!(
+            (quarter.level(s(5)), quarter.level(s(12)), quarter.area(s(10))),
+            (1.25, 12.5, 12.5)
+        );
+        assert_eq!((quarter.total(), quarter.length()), (shape.total() / 4.0, shape.length()));
     }
 
     #[test]

@@ -144,11 +144,8 @@ impl Facts {
             tenant: record.tenant_hosts.join(", "),
             phases: plan.phases(),
             closes: plan.workload.closes_after(),
-            iterations: plan
-                .workload
-                .iterations
-                .map(|last| last.saturating_sub(plan.first_number())),
-            users: plan.workload.model.users(),
+            iterations: plan.iterations(),
+            users: plan.users(),
             is_open: plan.workload.model.is_open(),
         }
     }

@@ -6,6 +6,7 @@ use super::figure::{About, Dashes, Figure, Readout, Sheet, Track};
 use super::panel::{Anchor, Panel, Place, width_of};
 use super::throughput::say_rate;
 use super::timeline::{Timeline, Trace, most};
+use crate::base::share::Share;
 use crate::base::units::{Rate, Span};
 use crate::measure::segment::Segment;
 use crate::report::figures;
@@ -29,7 +30,7 @@ pub(super) fn figure(dossier: &Dossier) -> Option<Figure> {
     let is_open = dossier.summary.workload_model == WorkloadModel::Open;
     let went_ms = timeline.as_ref().map_or(0, |timeline| timeline.end_ms);
     let curve = Curve::of(dossier.record.plan.get("workload")?, is_open, real(went_ms))?;
-    let curve = curve.in_segments(&dossier.record.segments);
+    let curve = curve.in_segments(&dossier.record.segments).of_share(dossier.record.share);
     let ends = curve.places.last()?.0.max(real(went_ms));
     let real_trace = timeline.as_ref().map(|timeline| real_load(timeline, is_open));
     let peak = most(curve.places.iter().map(|(_, level)| Some(*level)))?;
@@ -132,6 +133,13 @@ impl Curve {
         };
         let ends = length_ms.unwrap_or(went_ms).max(1.0);
         Some(Self { places: vec![(0.0, level), (ends, level)], warm_up_ms, length_ms })
+    }
+
+    /// What a share has of it.
+    fn of_share(mut self, share: Option<Share>) -> Self {
+        let share = share.unwrap_or_default();
+        self.places.iter_mut().for_each(|(_, level)| *level = share.part(*level));
+        self
     }
 
     /// The curve of a run in segments: held for each warm-up where it stood, and nothing in between.

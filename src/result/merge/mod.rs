@@ -207,7 +207,7 @@ fn part(source: &Source, offset_ms: u64, counted: Counted) -> Part {
     Part {
         name: source.name.clone(),
         run_id: record.run_id.clone(),
-        share: record.share,
+        share: record.share.map(Into::into),
         host: record.host.clone(),
         gander_version: record.gander_version.clone(),
         seed: record.seed.clone(),

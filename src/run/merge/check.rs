@@ -215,6 +215,10 @@ fn opened(path: &Path) -> Result<RunDir, MergeError> {
     })
 }
 
+fn share_of(record: &RunRecord) -> Option<ShareRecord> {
+    record.share.map(Into::into)
+}
+
 /// What can be said of one by itself.
 fn alone(path: &Path, dir: &RunDir, record: &RunRecord) -> Result<(), MergeError> {
     let path = || path.to_owned();
@@ -222,7 +226,7 @@ fn alone(path: &Path, dir: &RunDir, record: &RunRecord) -> Result<(), MergeError
         return Err(MergeError::Merged { path: path(), parts: record.parts.len() });
     }
     let damaged = |what| Err(MergeError::Damaged { path: dir.file(RUN), what });
-    if let Some(share) = record.share.filter(|share| !(1..=share.of).contains(&share.index)) {
+    if let Some(share) = share_of(record).filter(|share| !(1..=share.of).contains(&share.index)) {
         return damaged(format!("it is share {share} of the plan"));
     }
     if record.started_unix_ms > LARGEST {
@@ -251,7 +255,7 @@ fn same(first: &Source, path: &Path, record: &RunRecord) -> Result<(), MergeErro
     {
         Difference::Model
     } else {
-        match (was.share, record.share) {
+        match (share_of(was), share_of(record)) {
             (None, None) => return Ok(()),
             (Some(share), None) | (None, Some(share)) => Difference::Kind(share),
             (Some(was), Some(is)) if was.of != is.of => Difference::Shares { was, is },
@@ -276,14 +280,14 @@ struct Seen {
 impl Seen {
     fn take(&mut self, path: &Path, dir: &RunDir, record: &RunRecord) -> Result<(), MergeError> {
         let other = || path.to_owned();
-        let share = record.share.map(|share| format!(", share {share}")).unwrap_or_default();
+        let share = share_of(record).map(|share| format!(", share {share}")).unwrap_or_default();
         let run = || format!("{}{share}", record.run_id);
-        let id = (record.run_id.to_string(), record.seed.clone(), record.share);
+        let id = (record.run_id.to_string(), record.seed.clone(), share_of(record));
         let known = self.directories.get(dir.path()).or_else(|| self.runs.get(&id));
         if let Some(one) = known.cloned() {
             return Err(MergeError::SameRun { one, other: other(), run: run() });
         }
-        if let Some(share) = record.share {
+        if let Some(share) = share_of(record) {
             if let Some(one) = self.shares.get(&share).cloned() {
                 return Err(MergeError::SameShare { one, other: other(), share });
             }

@@ -1,0 +1,162 @@
+//! The end of a run of several machines: what is lost is booked, the agents' directories are joined, and the whole is
+//! judged and shown.
+
+use super::broadcast::Views;
+use super::ensemble::{Ensemble, unkept};
+use super::exit::{Exit, Failure};
+use super::report::about;
+use super::run::RunArgs;
+use super::run_many::cut_of;
+use super::settle::leave_reports;
+use crate::base::clock::Utc;
+use crate::base::names::{Journey, Variant};
+use crate::cluster::journal::{CONDUCTOR, Journal};
+use crate::cluster::mirror::Mirror;
+use crate::cluster::order::Order;
+use crate::measure::timeline::{Line, Readings};
+use crate::report::{console, json};
+use crate::result::merge::Source;
+use crate::result::run_dir::TIMELINE;
+use crate::run::lost::{Told, line, planned, tell};
+use crate::run::merge::{Merged, merge};
+use crate::run::summarise::{drift, summarise, windows};
+use crate::workload::share::{Epoch, Roster};
+use std::time::Duration;
+
+/// How long an agent may take to hear that everything is safe.
+const CONFIRM: Duration = Duration::from_secs(2);
+
+/// Ends a run of which nothing more is to come.
+pub(super) async fn conclude(
+    mut ensemble: Ensemble<'_>,
+    named: (&[(Variant, Journey)], bool),
+    (args, views): (&RunArgs, Views),
+) -> Result<Exit, Failure> {
+    if ensemble.mirrors.iter().all(|mirror| mirror.record().is_none()) {
+        return nothing(ensemble).await;
+    }
+    book_lost(&mut ensemble, named)?;
+    let Ensemble { conductor, results, journal, dir, mirrors, ending, terminal, .. } = ensemble;
+    let sources = sources(&journal, &mirrors);
+    mirrors.into_iter().for_each(Mirror::close);
+    let merged = merge(&sources, dir, &journal.plan.run)
+        .map_err(|error| Failure::of(Exit::WrongInput, &error))?;
+    let Merged { dir, record, summary, .. } = judged(merged, &journal)?;
+    leave_reports(&dir, terminal);
+    ending.is_settled(Exit::of_run(summary.verdict, record.interrupted));
+    // Now nobody has to keep anything of it.
+    let confirm = |run| Order::Confirm { run };
+    let orders = journal.members.iter();
+    let orders =
+        orders.map(|member| (member.name.clone(), confirm(journal.plan.run.clone()))).collect();
+    let _ = conductor.order_all(orders, CONFIRM).await;
+    results.close().await;
+    let _ = std::fs::remove_file(dir.file(CONDUCTOR));
+    if args.json {
+        let text = json::render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;
+        terminal.data_aside(text.trim_end().to_owned());
+    }
+    let (about, paint) = (about(&record, &dir), terminal.paint_of_text());
+    let text = console::render(&summary, &about, terminal.columns(), paint);
+    terminal.say(&format!("\n{}", text.trim_end()));
+    let tally = dir.tally().map_err(|error| Failure::of(Exit::WrongInput, &error))?;
+    views.finish(&record, &summary, &tally, (ending, terminal));
+    Ok(Exit::of_run(summary.verdict, record.interrupted))
+}
+
+/// It was stopped before any load.
+async fn nothing(ensemble: Ensemble<'_>) -> Result<Exit, Failure> {
+    let Ensemble { results, dir, mirrors, terminal, .. } = ensemble;
+    mirrors.into_iter().for_each(Mirror::close);
+    results.close().await;
+    let _ = std::fs::remove_file(dir.file(CONDUCTOR));
+    terminal.say("stopped before any load");
+    Ok(Exit::Interrupted)
+}
+
+/// Books what lost agents left undone.
+fn book_lost(
+    ensemble: &mut Ensemble<'_>,
+    named: (&[(Variant, Journey)], bool),
+) -> Result<(), Failure> {
+    let roster = roster(&ensemble.journal);
+    let stopped = ensemble.journal.stopped_ms.map(Duration::from_millis);
+    let elapsed = ensemble.elapsed();
+    let until = stopped.or_else(|| ensemble.plan.workload.closes_after()).unwrap_or(elapsed);
+    let ended_at = Utc::of(ensemble.clock.wall()).stamp();
+    for (agent, member) in ensemble.journal.members.iter().enumerate() {
+        if member.lost_from_ms.is_none() || ensemble.mirrors[agent].record().is_none() {
+            continue;
+        }
+        let mirror = &mut ensemble.mirrors[agent];
+        let wrong = |error| Failure::of(Exit::WrongInput, &error);
+        mirror.pause().map_err(|error| unkept(&error))?;
+        let mut told = Told::new();
+        let mut last = Readings::default();
+        let each = |line: Line| {
+            last = line.readings;
+            tell(&mut told, &line);
+        };
+        mirror.dir().each_line(TIMELINE, each).map_err(wrong)?;
+        let of_plan = u32::try_from(agent)
+            .ok()
+            .and_then(|member| planned(&ensemble.plan, (&roster, member), until, named));
+        let (interval, end_ms) = mirror.stand();
+        let readings = Readings {
+            next_arrival: last.next_arrival,
+            next_persona: last.next_persona,
+            ..Readings::default()
+        };
+        let line =
+            line(member.name.as_str(), &told, of_plan.as_ref(), (interval, end_ms, readings));
+        mirror.give_up(line, ended_at.clone()).map_err(|error| unkept(&error))?;
+    }
+    Ok(())
+}
+
+/// Who had the load when.
+fn roster(journal: &Journal) -> Roster {
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let mut roster = Roster::of(number(journal.members.len()));
+    for epoch in journal.epochs.iter().skip(1) {
+        let members = epoch.agents.iter().map(|agent| number(*agent)).collect();
+        let epoch = Epoch::new(Duration::from_millis(epoch.from_ms), members);
+        // They were made in this order.
+        let _ = epoch.map(|epoch| roster.change(epoch));
+    }
+    roster
+}
+
+/// The parts of the whole.
+fn sources(journal: &Journal, mirrors: &[Mirror]) -> Vec<Source> {
+    let members = journal.members.iter().zip(mirrors);
+    let source = |(member, mirror): (&crate::cluster::journal::Member, &Mirror)| {
+        Some(Source {
+            name: member.name.to_string(),
+            dir: mirror.dir().clone(),
+            record: mirror.record()?.clone(),
+            clock_offset_ms: Some(member.offset_us / 1000),
+            lost_from_ms: member.lost_from_ms.map(|ms| cut_of(journal, member).unwrap_or(ms)),
+        })
+    };
+    members.filter_map(source).collect()
+}
+
+/// What ended the run is what its conductor says, besides what its parts say.
+fn judged(merged: Merged, journal: &Journal) -> Result<Merged, Failure> {
+    let is_ours = journal.stopped.is_some();
+    let is_interrupted = journal.stops > 0 && !is_ours;
+    if !is_ours && merged.record.interrupted == is_interrupted {
+        return Ok(merged);
+    }
+    let wrong = |error| Failure::of(Exit::WrongInput, &error);
+    let Merged { dir, mut record, ledgers, .. } = merged;
+    (record.stopped, record.interrupted) = (journal.stopped.clone(), is_interrupted);
+    dir.write_run(&record).map_err(wrong)?;
+    let tally = dir.tally().map_err(wrong)?;
+    let windows = windows(&dir, &record).map_err(wrong)?;
+    let mut summary = summarise(&record, &tally, Some(&windows), record.stopped.clone());
+    summary.drift = drift(&dir, &record).map_err(wrong)?;
+    dir.write_summary(&summary).map_err(wrong)?;
+    Ok(Merged { dir, record, summary, ledgers })
+}

@@ -1,0 +1,20 @@
+//! Several machines, one run: through a real NATS server, with real agents.
+
+#[path = "cluster/faults.rs"]
+mod faults;
+#[path = "e2e/lab.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod lab;
+#[path = "cluster/refusals.rs"]
+mod refusals;
+#[path = "cluster/runs.rs"]
+mod runs;
+#[path = "cluster/server.rs"]
+mod server;
+#[path = "e2e/tenant.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod tenant;
+#[path = "cluster/wire.rs"]
+mod wire;
+#[path = "cluster/world.rs"]
+mod world;
