@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_part_without_a_user_or_an_account_is_refused() {
-        let checked = checked("[accounts]\ncount = 5\n[workload]\nusers = 6\n");
+        let checked =
+            checked("[accounts]\nsource = \"provision\"\ncount = 5\n[workload]\nusers = 6\n");
         assert_eq!(refused(&checked, share(4, 5)), Vec::<String>::new());
         insta::assert_snapshot!(refused(&checked, share(5, 6)).join("\n"), @"share 6 of 6 has no account in state `ok` for each variant: there are 5 in all");
         insta::assert_snapshot!(refused(&checked, share(6, 7)).join("\n"), @r"
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn rows_that_are_brought_along_are_enough_where_each_variant_of_each_part_has_one() {
-        let two = "[[variant]]\nname = \"a\"\n[[variant]]\nname = \"b\"\n[workload]\nusers = 9\n";
+        let two = "[accounts]\nsource = \"provision\"\n[[variant]]\nname = \"a\"\n[[variant]]\nname = \"b\"\n[workload]\nusers = 9\n";
         let mut checked = checked(two);
         let accounts = (0..6).map(|n| Account::new(n.to_string(), AccountState::Ok, n)).collect();
         checked.brought = Some(Brought { accounts, ..Brought::default() });
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_does_not_last_is_told_of_the_part_and_what_to_do_of_all() {
-        let text = "[accounts]\ncount = 40\n[workload]\nusers = 60\n";
+        let text = "[accounts]\nsource = \"provision\"\ncount = 40\n[workload]\nusers = 60\n";
         let checked = checked(text).with_share(share(1, 4)).unwrap();
         let told = checked.shortages(SystemTime::UNIX_EPOCH).into_iter();
         let told: Vec<_> = told.map(|it| format!("{}; {}", it.what, it.advice)).collect();
@@ -171,7 +172,8 @@ mod tests {
 
     #[test]
     fn all_parts_together_call_the_management_api_no_faster_than_one_machine_may() {
-        let checked = checked("[accounts]\ncount = 40\n[workload]\nrate = \"8/s\"\n");
+        let checked =
+            checked("[accounts]\nsource = \"provision\"\ncount = 40\n[workload]\nrate = \"8/s\"\n");
         let (_, own) = checked.with_share(share(3, 4)).unwrap().own_part().unwrap();
         let worker = own.profile.tenants().next().unwrap().1.worker.as_ref().unwrap();
         assert_eq!(worker.rate.per_second, 2.5);
@@ -182,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_plan_is_held_against_the_addresses_of_all_machines() {
-        let text = "[accounts]\ncount = 40\n[workload]\nrate = \"30/s\"\n[limits]\ndavinci-start = \"50/s\"\n";
+        let text = "[accounts]\nsource = \"provision\"\ncount = 40\n[workload]\nrate = \"30/s\"\n[limits]\ndavinci-start = \"50/s\"\n";
         let alone = checked(text);
         let of = |checked: &Checked| {
             let budget = checked.budget();
