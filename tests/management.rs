@@ -541,6 +541,9 @@ async fn a_population_is_made_once_and_its_users_are_in_it() {
     let made = api.population("Load \"test\"").await.expect("a population");
     assert_eq!(api.population("Load \"test\"").await.expect("the same"), made);
     assert_eq!(api.populations().await.expect("populations").len(), 2);
+    // Two machines at once: who comes second takes what the first has made.
+    let (one, other) = tokio::join!(api.population("Both"), api.population("Both"));
+    assert_eq!(one.expect("a population"), other.expect("the same"));
     let order = Order { population: Some(made.id.clone()), ..order(&[(AccountState::Ok, 2)]) };
     assert!(lab.keeper.provision(&order, |_| {}).await.stopped_by.is_none());
     let found = api.find_users(&format!("population.id eq \"{}\"", made.id)).await.expect("users");

@@ -414,9 +414,13 @@ async fn load(job: Job) -> Result<(), Failure> {
     // Whatever becomes of the rest, the accounts are known.
     teller.tell_ledger();
     let ground = ground?;
-    // Others may leave theirs behind.
-    let has_spares = ground.checked.profile.agents.when_lost == WhenLost::ShareOut;
-    let undertaking = Undertaking { starts, has_spares, ..Undertaking::of(&ground) };
+    let undertaking = Undertaking::of(&ground);
+    let share = match ground.checked.profile.agents.when_lost {
+        // Others may leave theirs behind.
+        WhenLost::ShareOut => undertaking.share.map(ShareControl::with_spares),
+        WhenLost::Mark => undertaking.share,
+    };
+    let undertaking = Undertaking { starts, share, ..undertaking };
     let setup = setup(&ground, undertaking, dir)?;
     let _ = prepared.send(Prepared { share: setup.plan.share.clone() });
     let watcher = Watcher::new(&terminal, &setup.plan);

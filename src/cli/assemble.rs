@@ -44,10 +44,10 @@ pub(super) struct Undertaking {
     pub(super) pauses: bool,
     /// The profile as run.
     pub(super) plan: serde_json::Value,
+    /// Which part of the plan it performs, if not all of it.
+    pub(super) share: Option<ShareControl>,
     /// When it begins, if it is not taken up again.
     pub(super) starts: Starts,
-    /// Whether users are launched for what others of its group may leave behind.
-    pub(super) has_spares: bool,
     /// What is on record of it, and where it stood, if it is taken up again.
     pub(super) going: Option<(RunRecord, Resumed)>,
 }
@@ -65,8 +65,8 @@ impl Undertaking {
             lookouts: Vec::new(),
             pauses: checked.profile.pauses_when_limited,
             plan: checked.plan.clone(),
+            share: checked.share.map(ShareControl::new),
             starts: Starts::Now,
-            has_spares: false,
             going: None,
         }
     }
@@ -80,16 +80,24 @@ pub(super) fn setup(
 ) -> Result<Setup<Players>, Failure> {
     let Ground { checked, opened, .. } = ground;
     let profile = &checked.profile;
-    let share = checked.share.map(ShareControl::new);
-    let share = if undertaking.has_spares { share.map(ShareControl::with_spares) } else { share };
     let (choices, weights) = choices(ground);
     let named = choices.iter().map(|choice| (choice.variant.clone(), choice.script.name.clone()));
     let named = (named.collect(), profile.variant_by == VariantBy::Flow);
     let mix = Mix::new(&weights, undertaking.seed)
         .map_err(|error| Failure::of(Exit::WrongInput, &error))?;
     let anew = record(ground, &undertaking);
-    let Undertaking { seed, workload, first_index, calls, lookouts, pauses, starts, going, .. } =
-        undertaking;
+    let Undertaking {
+        seed,
+        workload,
+        first_index,
+        calls,
+        lookouts,
+        pauses,
+        share,
+        starts,
+        going,
+        ..
+    } = undertaking;
     let (record, resumed) = going.map_or((anew, None), |(record, at)| (record, Some(at)));
     // The runtime's workers record, and the thread that waits for them may.
     let recorder = Recorder::new(cores() as usize + 1, seed);

@@ -105,14 +105,22 @@ impl Api {
 
     /// The population of a name, made if there is none.
     pub async fn population(&self, name: &str) -> Result<Population, ManagementError> {
-        let call = Call::populations(&self.settings, Some(name))?;
-        let found = self.listing(call, reply::populations).await?;
-        if let Some(population) = found.into_iter().find(|population| population.name == name) {
+        if let Some(population) = self.population_named(name).await? {
             return Ok(population);
         }
         let call = Call::create_population(&self.settings, name)?;
-        let name = call.name;
-        reply::population(name, self.perform(&call).await?.reply.body())
+        match self.perform(&call).await {
+            Ok(answer) => reply::population(call.name, answer.reply.body()),
+            // Another machine with a share of the same plan has just made it.
+            Err(error) if error.is_taken("name") => self.population_named(name).await?.ok_or(error),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn population_named(&self, name: &str) -> Result<Option<Population>, ManagementError> {
+        let call = Call::populations(&self.settings, Some(name))?;
+        let found = self.listing(call, reply::populations).await?;
+        Ok(found.into_iter().find(|population| population.name == name))
     }
 
     /// Every population of the environment.

@@ -63,8 +63,13 @@ impl ManagementError {
 
     /// Whether the tenant refused because the user name is taken.
     pub fn is_name_taken(&self) -> bool {
-        let taken = |(code, target): &(String, Option<String>)| {
-            code == "UNIQUENESS_VIOLATION" && target.as_deref() == Some("username")
+        self.is_taken("username")
+    }
+
+    /// Whether the tenant refused because there is one already that has the same of this.
+    pub fn is_taken(&self, target: &str) -> bool {
+        let taken = |(code, of): &(String, Option<String>)| {
+            code == "UNIQUENESS_VIOLATION" && of.as_deref() == Some(target)
         };
         matches!(self, Self::Refused { codes, .. } if codes.details.iter().any(taken))
     }

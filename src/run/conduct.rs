@@ -162,12 +162,7 @@ pub async fn conduct<P: Performer>(
     let launched = load::launch(plan, clock.clone(), stop.clone(), performer).await?;
     let (progress, events) = (launched.progress(), launched.events());
     let begun = match setup.resumed {
-        None => {
-            let start = setup.starts.near(&clock, &stop).await?;
-            let begun = begin::afresh(dir, &mut record, start)?;
-            load::wait_until(&clock, start.at).await;
-            begun
-        }
+        None => afresh(dir, &mut record, setup.starts, (&clock, &stop)).await?,
         Some(resumed) => begin::again(dir, &mut record, resumed, (&clock, &events)).await?,
     };
     let Begun { start, base, interval, tally, before, writer } = begun;
@@ -237,6 +232,19 @@ pub async fn conduct<P: Performer>(
         None => writer.finish().and_then(|dir| dir.write_run(&record)).err(),
     };
     Ok(Conducted { dir, record, tally, load, breach, broken, unwritten, unmended })
+}
+
+/// Begins the run when it is to, which may be a while from now.
+async fn afresh(
+    dir: RunDir,
+    record: &mut RunRecord,
+    starts: Starts,
+    (clock, stop): (&Clock, &Stop),
+) -> Result<Begun, ConductError> {
+    let start = starts.near(clock, stop).await?;
+    let begun = begin::afresh(dir, record, start)?;
+    load::wait_until(clock, start.at).await;
+    Ok(begun)
 }
 
 /// Why gander itself ended a run before its time, if it did.

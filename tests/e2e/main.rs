@@ -31,6 +31,7 @@ mod repeat;
 mod resume;
 mod run;
 mod secrets;
+mod share;
 mod stand_in;
 mod tenant;
 mod versions;
