@@ -49,6 +49,7 @@ mod schema;
 mod settle;
 mod sink;
 mod stand_in;
+mod standing;
 mod terminal;
 mod tui;
 mod walk;

@@ -19,6 +19,12 @@ pub(super) struct PartArgs {
     /// --seed and --run-id all parts together are exactly the plan
     #[arg(long, value_name = "K/N", conflicts_with_all = ["resume", "repeat"])]
     share: Option<String>,
+    /// The number of that part counted from 0, as schedulers count jobs; with --shares in place of --share
+    #[arg(long, value_name = "I", requires = "shares", conflicts_with_all = ["share", "resume", "repeat"])]
+    share_index: Option<u32>,
+    /// How many parts there are
+    #[arg(long, value_name = "N", requires = "share_index")]
+    shares: Option<u32>,
     /// The id of the run, the same for all its parts; without it, a new one
     #[arg(long, value_name = "ID", conflicts_with_all = ["resume", "repeat"])]
     run_id: Option<String>,
@@ -47,7 +53,11 @@ impl PartArgs {
     }
 
     fn share(&self) -> Result<Option<Share>, Failure> {
-        let read = self.share.as_ref().map(|text| text.parse::<Share>()).transpose();
+        // A number above all says as much as one that is too high.
+        let counted = self.share_index.zip(self.shares);
+        let counted = counted.map(|(index, of)| format!("{}/{of}", u64::from(index) + 1));
+        let read = self.share.as_ref().or(counted.as_ref()).map(|text| text.parse::<Share>());
+        let read = read.transpose();
         read.map_err(|error| Failure::of(Exit::WrongInput, &error))
     }
 

@@ -12,6 +12,7 @@ use super::repeat::repeat;
 use super::report::about;
 use super::run_many::{ManyArgs, run_many};
 use super::settle::{Settled, settle, wind_up};
+use super::standing::Standing;
 use super::terminal::{Style, Terminal};
 use super::tui;
 use super::walk;
@@ -364,6 +365,15 @@ impl RunArgs {
     /// The same for one run of several.
     pub(super) fn for_one(&self, seed: Seed, out: Option<PathBuf>) -> Self {
         Self { selection: self.selection.with_seed(seed), out, ..self.clone() }
+    }
+
+    /// The same for the directory that a conductor has been given.
+    pub(super) fn standing(&self, standing: Standing) -> Self {
+        let (out, resume) = match standing {
+            Standing::Begun(path) => (None, Some(path)),
+            Standing::New(path) | Standing::Over(path, _) => (Some(path), None),
+        };
+        Self { out, resume, ..self.clone() }
     }
 
     /// Whether each journey is performed once before the load.

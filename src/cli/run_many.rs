@@ -10,6 +10,7 @@ use super::group::{CredentialArgs, name};
 use super::mix::quoted;
 use super::prepare;
 use super::run::{RunArgs, asked_to_stop, make_dir};
+use super::standing::{Standing, standing};
 use super::terminal::{Style, Terminal};
 use super::watch;
 use crate::base::clock::{Clock, Utc};
@@ -35,11 +36,11 @@ use crate::profile::check::Checked;
 use crate::profile::document::VariantBy;
 use crate::profile::load::Flags;
 use crate::profile::sent::gather;
-use crate::result::run_dir::{HostRecord, RunDir, RunRecord};
+use crate::result::run_dir::{HostRecord, RUN, RunDir, RunRecord};
 use crate::result::summary::WorkloadModel;
 use crate::run::oversight::Oversight;
 use crate::workload::mix::Mix;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// How far ahead of now a start is agreed.
@@ -71,6 +72,10 @@ pub(super) struct ManyArgs {
     /// What becomes of the load of an agent that is lost: others take over, or nobody does and the run is marked
     #[arg(long, value_name = "WHAT", requires = "nats", value_parser = ["share-out", "mark"])]
     when_lost: Option<String>,
+    /// Where the run is written: begun there, taken up where its conductor was killed, and where it is over not
+    /// performed again, but its exit code given once more. For schedulers, which start a conductor again by themselves
+    #[arg(long, value_name = "DIR", requires = "nats", conflicts_with_all = ["out", "resume"])]
+    resume_or_start: Option<PathBuf>,
     #[command(flatten)]
     credentials: CredentialArgs,
 }
@@ -108,6 +113,13 @@ pub(super) fn run_many(
     checked: Checked,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    let standing = args.many.resume_or_start.as_deref().map(standing).transpose()?;
+    if let Some(Standing::Over(path, exit)) = &standing {
+        let path = path.display();
+        terminal.say(&format!("the run in `{path}` is over, and not performed again"));
+        return Ok(*exit);
+    }
+    let args = &standing.map_or_else(|| args.clone(), |standing| args.standing(standing));
     let many = &args.many;
     let (Some(url), Some(group), Some(agents)) = (&many.nats, &many.group, many.agents) else {
         // The parser of arguments demands all three.
@@ -165,7 +177,7 @@ enum Beginning {
 fn reopen(path: &Path, checked: &Checked) -> Result<(RunDir, Journal), Failure> {
     let wrong = |error: JournalError| Failure::of(Exit::WrongInput, &error);
     let journal = Journal::open(path).map_err(wrong)?;
-    if path.join(crate::result::run_dir::RUN).exists() {
+    if path.join(RUN).exists() {
         let what = format!("the run in `{}` is over", path.display());
         let remedy = format!("`gander report {}` shows it", path.display());
         return Err(Failure::new(Exit::WrongInput, what, Some(&remedy)));
