@@ -209,6 +209,7 @@ fn record(seconds: u64) -> RunRecord {
         planned_ms: Some(seconds * 1000),
         reply_timeout_ms: 30_000,
         thresholds: vec!["faults < 1%".to_owned(), "sign-on.p95 < 800ms".to_owned()],
+        share: None,
         host: HostRecord { cores: 2, ..HostRecord::default() },
         tenant_hosts: vec!["127.0.0.1".to_owned()],
         segments: Vec::new(),

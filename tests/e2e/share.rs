@@ -3,11 +3,12 @@
 use crate::lab::{Ended, Lab};
 use crate::run::{number, signal, summary};
 use crate::tenant::Tenant;
+use gander::base::clock::Clock;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::{Child, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Who registers and who signs on, with accounts that are made before.
 const JOURNEYS: &str = "[journeys]\nregister = 3\nsign-on = 2\n[accounts]\ncount = 30\n\
@@ -129,7 +130,7 @@ fn parts_at_one_tenant_begin_at_one_instant_and_never_meet() {
     let text =
         format!("{OPEN}[journeys]\nregister = 3\nsign-on = 2\n{}count = 12\n", tenant.profile());
     lab.file("p.toml", &text);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let now = Clock::system().wall().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     let instant = now + 15;
     let at = instant.to_string();
     let parts: Vec<Child> = ["1/3", "2/3", "3/3"]
