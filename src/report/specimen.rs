@@ -53,7 +53,6 @@ pub(super) fn dossier(summary: Summary) -> Dossier {
         host: HostRecord { name: "lab".to_owned(), system: "linux x86_64".to_owned(), cores: 2 },
         tenant_hosts: vec!["127.0.0.1".to_owned()],
         segments: Vec::new(),
-        share: None,
         parts: Vec::new(),
         flows: Vec::new(),
         plan: serde_json::json!({ "workload": { "users": 20, "duration": "20s" } }),
