@@ -10,13 +10,14 @@ use super::run_many::cut_of;
 use super::settle::leave_reports;
 use crate::base::clock::Utc;
 use crate::base::names::{Journey, Variant};
-use crate::cluster::journal::{CONDUCTOR, Journal};
+use crate::base::share::Share;
+use crate::cluster::journal::{CONDUCTOR, Journal, Member};
 use crate::cluster::mirror::Mirror;
 use crate::cluster::order::Order;
 use crate::measure::timeline::{Line, Readings};
 use crate::report::{console, json};
 use crate::result::merge::Source;
-use crate::result::run_dir::TIMELINE;
+use crate::result::run_dir::{HostRecord, RunRecord, TIMELINE};
 use crate::run::lost::{Told, line, planned, tell};
 use crate::run::merge::{Merged, merge};
 use crate::run::summarise::{drift, summarise, windows};
@@ -84,9 +85,15 @@ fn book_lost(
     let elapsed = ensemble.elapsed();
     let until = stopped.or_else(|| ensemble.plan.workload.closes_after()).unwrap_or(elapsed);
     let ended_at = Utc::of(ensemble.clock.wall()).stamp();
+    let number = ensemble.journal.members.len();
+    let any = ensemble.mirrors.iter().find_map(|mirror| mirror.record().cloned());
     for (agent, member) in ensemble.journal.members.iter().enumerate() {
-        if member.lost_from_ms.is_none() || ensemble.mirrors[agent].record().is_none() {
+        if member.lost_from_ms.is_none() {
             continue;
+        }
+        if let (None, Some(any)) = (ensemble.mirrors[agent].record(), &any) {
+            let record = supposed(any, member, (agent, number));
+            ensemble.mirrors[agent].suppose(record).map_err(|error| unkept(&error))?;
         }
         let mirror = &mut ensemble.mirrors[agent];
         let wrong = |error| Failure::of(Exit::WrongInput, &error);
@@ -114,6 +121,21 @@ fn book_lost(
     Ok(())
 }
 
+/// The record of an agent that was lost before it told anything, by that of another: its whole share is lost.
+fn supposed(other: &RunRecord, member: &Member, (agent, all): (usize, usize)) -> RunRecord {
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    RunRecord {
+        share: Share::new(number(agent), number(all)),
+        host: HostRecord { name: member.host.clone(), ..HostRecord::default() },
+        ended_at: None,
+        interrupted: false,
+        stopped: None,
+        never_looked: Vec::new(),
+        flows: Vec::new(),
+        ..other.clone()
+    }
+}
+
 /// Who had the load when.
 fn roster(journal: &Journal) -> Roster {
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -130,7 +152,7 @@ fn roster(journal: &Journal) -> Roster {
 /// The parts of the whole.
 fn sources(journal: &Journal, mirrors: &[Mirror]) -> Vec<Source> {
     let members = journal.members.iter().zip(mirrors);
-    let source = |(member, mirror): (&crate::cluster::journal::Member, &Mirror)| {
+    let source = |(member, mirror): (&Member, &Mirror)| {
         Some(Source {
             name: member.name.to_string(),
             dir: mirror.dir().clone(),

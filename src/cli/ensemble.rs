@@ -163,16 +163,33 @@ impl Ensemble<'_> {
         for message in delivered {
             let report = match &message.report {
                 Ok(report) => report.clone(),
-                Err(error) => return Err(Failure::of(Exit::Bug, error)),
+                Err(error) => {
+                    // Nobody will ever be able to read it; if an agent wrote it, that one will be missed.
+                    self.caution(&format!("{error}; it is left out"));
+                    message.acknowledge().await;
+                    continue;
+                }
             };
             let members = &self.journal.members;
             let agent = members.iter().position(|member| member.name == report.agent);
             let Some(agent) = agent.filter(|_| report.run == self.journal.plan.run) else {
-                // Of nobody that we know: it is not for us to say that it is safe, and it goes by its age.
+                // Of nobody that we know.
+                message.acknowledge().await;
                 continue;
             };
             let sequence = report.sequence;
-            let took = self.mirrors[agent].take(report).map_err(|error| unkept(&error))?;
+            let took = match self.mirrors[agent].take(report) {
+                Ok(took) => took,
+                Err(error @ (MirrorError::Dir(_) | MirrorError::Ledger { .. })) => {
+                    return Err(unkept(&error));
+                }
+                Err(error) => {
+                    // What comes behind cannot be counted, but the others can.
+                    message.acknowledge().await;
+                    self.lose(agent, &error.to_string(), course).await?;
+                    continue;
+                }
+            };
             for interval in took.intervals {
                 self.live.take(agent, interval);
             }
@@ -364,7 +381,9 @@ impl Ensemble<'_> {
         if others.is_empty() {
             return Ok(());
         }
-        let from_ms = millis(at);
+        // Each epoch is later than the one before.
+        let last_ms = self.journal.epochs.last().map_or(0, |epoch| epoch.from_ms + 1);
+        let from_ms = millis(at).max(last_ms);
         if self.journal.epochs.is_empty() {
             self.journal.epochs.push(Epoch { from_ms: 0, agents: (0..self.number()).collect() });
         }

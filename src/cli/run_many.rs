@@ -359,6 +359,7 @@ impl Given<'_> {
             let _ = std::fs::remove_file(dir.file(crate::cluster::journal::CONDUCTOR));
             return Err(group_failure(error));
         }
+        terminal.say(&format!("all start at {}", Utc::of(start).stamp()));
         Ok((journal, conductor))
     }
 

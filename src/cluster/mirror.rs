@@ -161,8 +161,10 @@ impl Mirror {
         }
         self.waiting.insert(sequence, news);
         while let Some(news) = self.waiting.remove(&self.next) {
-            took.intervals.extend(self.apply(news)?);
+            let applied = self.apply(news);
+            // One that cannot be applied now cannot be later.
             self.next += 1;
+            took.intervals.extend(applied?);
         }
         Ok(took)
     }
@@ -292,6 +294,11 @@ impl Mirror {
         let text = super::message::write(&Cursor { schema_version: SCHEMA_VERSION, next });
         self.dir.replace(CURSOR, &text)?;
         Ok(next)
+    }
+
+    /// Takes for its record what another of the run has, as far as that is the same: it was lost before it told anything.
+    pub fn suppose(&mut self, record: RunRecord) -> Result<(), MirrorError> {
+        self.begin(record)
     }
 
     /// Where it is.

@@ -46,6 +46,29 @@ fn the_load_of_an_agent_that_dies_goes_to_the_others_and_what_is_missing_is_lost
 }
 
 #[test]
+fn of_an_agent_that_dies_before_it_tells_anything_all_is_lost_that_was_due_of_it() {
+    let mut group = Group::new();
+    group.lab.file("p.toml", &profile(12, "5ms"));
+    group.start_all(&NAMES);
+    let more = ["--out", "out", "--seed", "7", "--agent-lost", "4s"];
+    let conductor = group.conduct(3, &more);
+    // Three seconds before that.
+    group.wait_to_hear("conductor", "all start at");
+    group.kill("b");
+    let conducted = group.end(conductor);
+    let summary = group.summary();
+    assert_eq!(Group::due(&summary), planned(12, 7), "{}", group.all_told());
+    assert!(conducted.told.contains("agent `b` is lost"), "{}", conducted.told);
+    let own = part(&group, "b");
+    assert_eq!(
+        (number(&own["due"]), number(&own["completed"])),
+        (number(&own["lost"]), 0),
+        "{own}"
+    );
+    assert!(number(&own["lost"]) > 0, "{own}");
+}
+
+#[test]
 fn where_the_run_is_to_be_marked_the_rest_of_an_agent_that_dies_is_lost() {
     let (mut group, conductor) = under_way(10, &["--agent-lost", "4s", "--when-lost", "mark"]);
     group.kill("b");

@@ -86,6 +86,32 @@ fn a_plan_for_a_tenant_elsewhere_does_not_go_through_a_server_that_lets_anybody_
     assert!(ended.stderr.contains("lets anybody in"), "{}", ended.stderr);
 }
 
+/// The same through the command line: encrypted, with an authority of its own and a token from the environment.
+#[test]
+fn a_group_on_a_server_with_tls_and_a_token_performs_its_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let named = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]);
+    let named = named.expect("a certificate");
+    fs::write(folder.path().join("cert.pem"), named.cert.pem()).expect("a written file");
+    let key = named.signing_key.serialize_pem();
+    fs::write(folder.path().join("key.pem"), key).expect("a written file");
+    let config = "jetstream { store_dir: STORE }\ntls { cert_file: \"FOLDER/cert.pem\", key_file: \"FOLDER/key.pem\" }\n\
+                  authorization { token: hush-7f3k }\n";
+    let mut group = Group::at(NatsServer::configured_in(folder, config));
+    group.lab.file("p.toml", &profile(2, "5ms"));
+    group.set("NATS_TOKEN", "hush-7f3k");
+    let unknown = group.run(1, &[]);
+    assert_eq!(unknown.code, Some(3), "{}", unknown.told);
+    assert!(unknown.told.contains("--nats-ca"), "{}", unknown.told);
+    let authority = group.server.folder().join("cert.pem").display().to_string();
+    group.set("GANDER_NATS_CA", &authority);
+    group.start("a", &[]);
+    let conducted = group.run(1, &[]);
+    assert!([Some(0), Some(5)].contains(&conducted.code), "{}", group.all_told());
+    group.summary();
+    assert!(!group.all_told().contains("hush"), "{}", group.all_told());
+}
+
 /// One that says it is of another version.
 #[test]
 fn an_agent_of_another_version_is_refused_by_name() {

@@ -162,6 +162,25 @@ async fn what_keeps_a_connection_from_coming_about_is_told() {
     assert!(error.remedy().unwrap_or_default().contains("--jetstream"), "{error}");
 }
 
+/// A pair of the server's own documentation.
+const NKEY: (&str, &str) = (
+    "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4",
+    "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY",
+);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_opens_and_a_file_without_one_does_not() {
+    let (known, seed) = NKEY;
+    let config = format!(
+        "jetstream {{ store_dir: STORE }}\nauthorization {{ users: [ {{ nkey: {known} }} ] }}\n"
+    );
+    let server = NatsServer::configured(&config);
+    let key = Credentials::Nkey(seed.to_owned().into());
+    connected(&server.access_as(key)).await.open_stream().await.expect("a stream");
+    let told = refused(&server.access_as(Credentials::File("no key".to_owned().into()))).await;
+    assert!(told.contains("has no token and key in it") && told.contains("nsc"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_tls_is_known_by_its_authority() {
     let folder = tempfile::tempdir().expect("a temporary folder");
