@@ -213,7 +213,6 @@ fn record(seconds: u64) -> RunRecord {
         host: HostRecord { cores: 2, ..HostRecord::default() },
         tenant_hosts: vec!["127.0.0.1".to_owned()],
         segments: Vec::new(),
-        share: None,
         parts: Vec::new(),
         flows: Vec::new(),
         plan: serde_json::json!({
