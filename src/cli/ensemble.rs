@@ -154,8 +154,15 @@ impl Ensemble<'_> {
         let delivered = match self.results.fetch(FETCH).await {
             Ok(delivered) => delivered,
             Err(_) => {
-                // Without a connection this comes back at once; that there is none is told elsewhere.
+                // Without a connection this comes back at once; that there is none is told elsewhere. A server that has
+                // lost what it had is asked anew.
                 tokio::time::sleep(FETCH).await;
+                let wire = self.conductor.wire();
+                if wire.is_connected()
+                    && let Ok(results) = wire.results(&self.journal.plan.run).await
+                {
+                    self.results = results;
+                }
                 Vec::new()
             }
         };
@@ -286,24 +293,31 @@ impl Ensemble<'_> {
                 self.lose(agent, &why, course).await?;
                 continue;
             }
-            if is_new && course.pulse.beat(agent, at) == Some(Change::Back) {
-                self.welcome_back(agent).await?;
+            if is_new && self.journal.members[agent].is_shared_out {
+                self.send_away(agent, course).await;
+            } else if is_new && course.pulse.beat(agent, at) == Some(Change::Back) {
+                self.welcome_back(agent)?;
             }
         }
         Ok(())
     }
 
-    async fn welcome_back(&mut self, agent: usize) -> Result<(), Failure> {
+    /// Others have its load: what it still does counts no more.
+    async fn send_away(&self, agent: usize, course: &mut Course) {
         let name = self.name(agent);
-        let member = &mut self.journal.members[agent];
-        if member.is_shared_out {
+        if course.pulse.beat(agent, self.clock.now()) == Some(Change::Back) {
             self.caution(&format!(
                 "agent `{name}` is heard again; others have its load, and it is sent away"
             ));
-            let order = Order::StandDown { run: self.journal.plan.run.clone() };
-            let _ = self.conductor.order(&name, order, ORDER).await;
-            return Ok(());
         }
+        // Said again with its next sign of life, if it does not hear it.
+        let order = Order::StandDown { run: self.journal.plan.run.clone() };
+        let _ = self.conductor.order(&name, order, ORDER / 4).await;
+    }
+
+    fn welcome_back(&mut self, agent: usize) -> Result<(), Failure> {
+        let name = self.name(agent);
+        let member = &mut self.journal.members[agent];
         if member.lost_from_ms.take().is_some() {
             self.live.set_done(agent, false);
             self.write_journal()?;

@@ -109,6 +109,20 @@ fn an_agent_that_stands_still_for_ever_is_lost() {
 }
 
 #[test]
+fn an_agent_that_comes_back_when_others_have_its_load_is_sent_away_and_nothing_counts_twice() {
+    let (group, conductor) = under_way(24, &["--agent-lost", "4s"]);
+    group.signal("b", "STOP");
+    group.wait_to_hear("conductor", "its load goes to 2 others");
+    group.signal("b", "CONT");
+    group.wait_to_hear("conductor", "agent `b` is heard again; others have its load");
+    group.wait_to_hear("b", "the stream has everything");
+    group.end(conductor);
+    let summary = group.summary();
+    assert_eq!(Group::due(&summary), planned(24, 7), "{}", group.all_told());
+    assert!(number(&part(&group, "b")["lost"]) > 0, "{summary}");
+}
+
+#[test]
 fn a_server_that_is_started_again_costs_nothing() {
     let (mut group, mut conductor) = under_way(12, &[]);
     group.server.kill();
