@@ -174,6 +174,11 @@ impl AgentRun<'_> {
         });
         self.deliver(agent, (&run, &spool), ending).await;
         drop(delivering);
+        outcome.and(self.wind_up(&run, &spool, &teller))
+    }
+
+    /// What is left to say and to clear away.
+    fn wind_up(&self, run: &RunId, spool: &Spool, teller: &Teller) -> Result<(), Failure> {
         if spool.delivered() >= spool.told() {
             self.terminal
                 .say(&format!("run {run} is over here, and the stream has everything of it"));
@@ -182,15 +187,10 @@ impl AgentRun<'_> {
             // Nothing came of it.
             let _ = std::fs::remove_dir_all(&self.folder);
         }
-        let untold = teller.failure().map(|why| {
-            let remedy = Some("make room where `--folder` is");
-            Failure::new(
-                Exit::WrongInput,
-                format!("what was to be told could not be written: {why}"),
-                remedy,
-            )
-        });
-        outcome.and(untold.map_or(Ok(()), Err))
+        teller.failure().map_or(Ok(()), |why| {
+            let what = format!("what was to be told could not be written: {why}");
+            Err(Failure::new(Exit::WrongInput, what, Some("make room where `--folder` is")))
+        })
     }
 
     /// Makes the folder of the run with the plan in it.

@@ -238,7 +238,7 @@ impl Ensemble<'_> {
 
     /// Tells the intervals of the whole that are complete, and ends the run where one of them says so.
     fn tell_whole(&mut self) {
-        while let Some(interval) = self.live.next() {
+        while let Some(interval) = self.live.whole() {
             self.tell(&interval);
         }
     }

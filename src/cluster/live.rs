@@ -72,7 +72,7 @@ impl Live {
     }
 
     /// The next interval of the whole, if all have told of it, or nobody waits for who has not.
-    pub fn next(&mut self) -> Option<Interval> {
+    pub fn whole(&mut self) -> Option<Interval> {
         let waited = self.agents.iter().filter(|agent| !agent.is_done);
         let slowest = waited.map(|agent| agent.reached).min();
         let first = self.agents.iter().map(|agent| agent.reached).max().unwrap_or(0);
@@ -116,13 +116,13 @@ mod tests {
     fn an_interval_is_told_once_all_have_told_of_it() {
         let mut live = live();
         live.take(0, interval(0, 1, &[5, 7]));
-        assert!(live.next().is_none());
+        assert!(live.whole().is_none());
         live.take(1, interval(0, 1, &[9]));
-        let whole = live.next().unwrap();
+        let whole = live.whole().unwrap();
         assert_eq!((whole.line.interval, due(&whole)), (0, 5));
         assert_eq!((whole.line.start_ms, whole.line.end_ms), (0, 1000));
         assert_eq!(whole.series.values().map(Times::count).sum::<u64>(), 3);
-        assert!(live.next().is_none());
+        assert!(live.whole().is_none());
     }
 
     #[test]
@@ -131,12 +131,12 @@ mod tests {
         let mut told = Vec::new();
         for number in 0..8 {
             live.take(0, interval(number, 1, &[5]));
-            told.extend(std::iter::from_fn(|| live.next()));
+            told.extend(std::iter::from_fn(|| live.whole()));
         }
         assert_eq!(told.len(), 4, "those that four others followed");
         live.take(1, interval(0, 1, &[5]));
         live.set_done(1, true);
-        told.extend(std::iter::from_fn(|| live.next()));
+        told.extend(std::iter::from_fn(|| live.whole()));
         assert_eq!(told.len(), 8);
         assert_eq!(told.iter().map(due).collect::<Vec<_>>(), [2, 2, 2, 2, 4, 2, 2, 2]);
         told.iter().for_each(|interval| all.absorb(interval));
@@ -149,7 +149,7 @@ mod tests {
     fn what_is_left_is_told_at_the_end() {
         let mut live = live();
         live.take(0, interval(2, 1, &[5]));
-        assert!(live.next().is_none());
+        assert!(live.whole().is_none());
         let rest: Vec<_> = std::iter::from_fn(|| live.rest()).collect();
         assert_eq!(rest.iter().map(due).collect::<Vec<_>>(), [0, 0, 2]);
     }

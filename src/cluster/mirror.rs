@@ -480,7 +480,9 @@ mod tests {
             let home = tempfile::tempdir().unwrap();
             let path = home.path().join("a");
             let mut random = Seed(seed).stream("messages", 0);
-            let mut below = |limit: usize| (random.next_u64() % limit.max(1) as u64) as usize;
+            let mut below = |limit: usize| {
+                usize::try_from(random.next_u64() % limit.max(1) as u64).unwrap()
+            };
             // What the stream would deliver: everything that is not acknowledged.
             let mut stream = told(seconds, true);
             let mut mirror = Mirror::open(&path, "a").unwrap();

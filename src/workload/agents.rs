@@ -42,8 +42,8 @@ impl Default for Settings {
 impl Settings {
     /// Reads the table.
     pub fn read(section: &mut Section<'_>) -> Self {
-        let mut settings = Self::default();
-        settings.when_lost = section.choice("when_lost", WHEN_LOST).unwrap_or_default();
+        let when_lost = section.choice("when_lost", WHEN_LOST).unwrap_or_default();
+        let mut settings = Self { when_lost, ..Self::default() };
         if let Some(after) = section.parsed::<Span>("lost_after") {
             if after.value.0 < SHORTEST {
                 let what = format!("`agents.lost_after` is shorter than {}", Span(SHORTEST));
