@@ -81,6 +81,25 @@ fn unreadable(path: &Path, error: &impl ToString) -> Failure {
     Failure::new(Exit::WrongInput, what, None)
 }
 
+/// Why a run does not come about, agents' own words among it.
+pub(super) fn group_failure(error: GroupError) -> Failure {
+    if let GroupError::NotReady { agent, complaints } = &error {
+        let of_agent = |complaint: &order::Complaint| Complaint {
+            what: format!("agent `{agent}`: {}", complaint.what),
+            place: complaint.place.clone(),
+            remedy: complaint.remedy.clone(),
+        };
+        let complaints = complaints.iter().map(of_agent).collect();
+        return Failure { exit: Exit::TenantNotUsable, complaints };
+    }
+    Failure::of(Exit::TenantNotUsable, &error)
+}
+
+/// Why a server is of no use.
+pub(super) fn wire_failure(error: &WireError) -> Failure {
+    Failure::of(Exit::TenantNotUsable, error)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,23 +129,4 @@ mod tests {
         assert!(told.contains("NATS_USER") && !told.contains("hush"), "{told}");
         assert!(name("a b").unwrap_err().contains("letters"));
     }
-}
-
-/// Why a run does not come about, agents' own words among it.
-pub(super) fn group_failure(error: GroupError) -> Failure {
-    if let GroupError::NotReady { agent, complaints } = &error {
-        let of_agent = |complaint: &order::Complaint| Complaint {
-            what: format!("agent `{agent}`: {}", complaint.what),
-            place: complaint.place.clone(),
-            remedy: complaint.remedy.clone(),
-        };
-        let complaints = complaints.iter().map(of_agent).collect();
-        return Failure { exit: Exit::TenantNotUsable, complaints };
-    }
-    Failure::of(Exit::TenantNotUsable, &error)
-}
-
-/// Why a server is of no use.
-pub(super) fn wire_failure(error: &WireError) -> Failure {
-    Failure::of(Exit::TenantNotUsable, error)
 }
