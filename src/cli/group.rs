@@ -1,10 +1,13 @@
 //! The flags and variables by which a group of machines is found: its NATS server, its name, who we are to it.
 
 use super::environment;
-use super::exit::{Exit, Failure};
+use super::exit::{Complaint, Exit, Failure};
 use crate::base::secret::Secret;
+use crate::cluster::conductor::GroupError;
 use crate::cluster::name::{Name, NameError};
+use crate::cluster::order;
 use crate::cluster::server::{Access, Credentials, ServerUrl, ServerUrlError};
+use crate::cluster::wire::WireError;
 use crate::management::plain_file;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +79,25 @@ fn of_variables(variable: impl Fn(&'static str) -> Option<String>) -> Credential
 fn unreadable(path: &Path, error: &impl ToString) -> Failure {
     let what = format!("`{}` cannot be read: {}", path.display(), error.to_string());
     Failure::new(Exit::WrongInput, what, None)
+}
+
+/// Why a run does not come about, agents' own words among it.
+pub(super) fn group_failure(error: GroupError) -> Failure {
+    if let GroupError::NotReady { agent, complaints } = &error {
+        let of_agent = |complaint: &order::Complaint| Complaint {
+            what: format!("agent `{agent}`: {}", complaint.what),
+            place: complaint.place.clone(),
+            remedy: complaint.remedy.clone(),
+        };
+        let complaints = complaints.iter().map(of_agent).collect();
+        return Failure { exit: Exit::TenantNotUsable, complaints };
+    }
+    Failure::of(Exit::TenantNotUsable, &error)
+}
+
+/// Why a server is of no use.
+pub(super) fn wire_failure(error: &WireError) -> Failure {
+    Failure::of(Exit::TenantNotUsable, error)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::conclude::conclude;
 use super::ending::Ending;
 use super::ensemble::{Ensemble, unkept};
 use super::exit::{Complaint, Exit, Failure};
-use super::group::{CredentialArgs, name};
+use super::group::{CredentialArgs, group_failure, name, wire_failure};
 use super::mix::quoted;
 use super::prepare;
 use super::run::{RunArgs, asked_to_stop, make_dir};
@@ -19,7 +19,7 @@ use crate::base::random::Seed;
 use crate::base::share::Share;
 use crate::base::units::Span;
 use crate::cluster::agent::{of_unix_us, unix_us};
-use crate::cluster::conductor::{Conductor, GroupError};
+use crate::cluster::conductor::Conductor;
 use crate::cluster::journal::{Journal, JournalError, Member};
 use crate::cluster::live::Live;
 use crate::cluster::message::{Plan, PlanFile, SCHEMA_VERSION};
@@ -28,7 +28,7 @@ use crate::cluster::name::Name;
 use crate::cluster::offset::Offset;
 use crate::cluster::order::{Order, Presence};
 use crate::cluster::server::Access;
-use crate::cluster::wire::{Wire, WireError};
+use crate::cluster::wire::Wire;
 use crate::load;
 use crate::measure::tally::Tally;
 use crate::profile::accounts::AccountSource;
@@ -192,23 +192,6 @@ fn reopen(path: &Path, checked: &Checked) -> Result<(RunDir, Journal), Failure> 
     }
     let dir = RunDir::create_at(path).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
     Ok((dir, journal))
-}
-
-pub(super) fn group_failure(error: GroupError) -> Failure {
-    if let GroupError::NotReady { agent, complaints } = &error {
-        let of_agent = |complaint: &crate::cluster::order::Complaint| Complaint {
-            what: format!("agent `{agent}`: {}", complaint.what),
-            place: complaint.place.clone(),
-            remedy: complaint.remedy.clone(),
-        };
-        let complaints = complaints.iter().map(of_agent).collect();
-        return Failure { exit: Exit::TenantNotUsable, complaints };
-    }
-    Failure::of(Exit::TenantNotUsable, &error)
-}
-
-fn wire_failure(error: &WireError) -> Failure {
-    Failure::of(Exit::TenantNotUsable, error)
 }
 
 impl Given<'_> {

@@ -231,8 +231,10 @@ impl Counted {
         self.exchanges += row.exchanges;
         self.exchange_faults.merge(&row.exchange_faults);
         for step in row.funnel {
-            let counts = step.counts();
-            self.funnel.entry(step.step).or_default().merge(&counts);
+            let counts = self.funnel.entry(step.step).or_default();
+            counts.reached += step.reached;
+            counts.position_sum += step.position_sum;
+            counts.left.merge(&step.left);
         }
     }
 

@@ -5,8 +5,7 @@
 use crate::measure::histogram::{Bounds, Times};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::ZlibDecoder;
-use std::io::Read;
+use flate2::{Decompress, FlushDecompress, Status};
 
 /// First number of a compressed histogram of version 2, and of what is in it (`HdrHistogram`,
 /// `V2CompressedEncodingCookieBase` and `V2EncodingCookieBase`, with the bit of a word size).
@@ -17,13 +16,19 @@ const PLAIN: u32 = 0x1c84_9303 | 0x10;
 const HEAD: usize = 40;
 
 /// What a histogram of ours can take at most: nine bytes for each of its counters, and the head.
-const LONGEST: u64 = 9 * 24_000 + HEAD as u64;
+const LONGEST: usize = 9 * 24_000 + HEAD;
 
 /// Unpacks one histogram after the other in the same memory.
-#[derive(Default)]
 pub(super) struct Unpacker {
     packed: Vec<u8>,
     plain: Vec<u8>,
+    inflater: Decompress,
+}
+
+impl Default for Unpacker {
+    fn default() -> Self {
+        Self { packed: Vec::new(), plain: Vec::new(), inflater: Decompress::new(true) }
+    }
 }
 
 impl Unpacker {
@@ -35,12 +40,31 @@ impl Unpacker {
         let mut packed = Bytes(&self.packed);
         let (cookie, length) = (packed.u32()?, packed.u32()?);
         let packed = packed.take(usize::try_from(length).ok()?)?;
+        if cookie != COMPRESSED {
+            return None;
+        }
+        self.inflater.reset(true);
         self.plain.clear();
-        let mut plain = ZlibDecoder::new(packed.0).take(LONGEST);
-        plain.read_to_end(&mut self.plain).ok().filter(|_| cookie == COMPRESSED)?;
+        // Usually a few times as long; what has no room yet goes on where it was.
+        self.plain.reserve(packed.0.len().saturating_mul(4).clamp(FIRST_ROOM, LONGEST));
+        loop {
+            let read = usize::try_from(self.inflater.total_in()).ok()?;
+            let rest = packed.0.get(read..)?;
+            let finish = FlushDecompress::Finish;
+            match self.inflater.decompress_vec(rest, &mut self.plain, finish).ok()? {
+                Status::StreamEnd => break,
+                // A torn stream, or one that is longer than any histogram of ours.
+                _ if self.plain.len() < self.plain.capacity() => return None,
+                _ if self.plain.len() >= LONGEST => return None,
+                _ => self.plain.reserve(self.plain.len().max(1)),
+            }
+        }
         times(Bytes(&self.plain), bounds)
     }
 }
+
+/// Room for a histogram of usual size.
+const FIRST_ROOM: usize = 4 << 10;
 
 fn times(mut plain: Bytes<'_>, bounds: Bounds) -> Option<Times> {
     let (cookie, length, offset, digits) = (plain.u32()?, plain.u32()?, plain.u32()?, plain.u32()?);

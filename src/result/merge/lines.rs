@@ -124,9 +124,9 @@ impl PartLines {
             }
             None => None,
         };
-        let Some(line) = line else { return Ok(()) };
+        let Some(mut line) = line else { return Ok(()) };
         self.last = (line.start_ms, line.end_ms);
-        self.counted.absorb(&line);
+        self.counted.absorb(&mut line);
         // Lines stand in order, also in a file that was damaged.
         let least = self.least;
         let in_order = |(place, line): (u64, Line)| (place.max(least), line);
@@ -168,8 +168,14 @@ fn bounded(line: &Line) -> Result<(), TooLarge> {
 const MOST: u64 = 1 << 44;
 
 impl Counted {
-    fn absorb(&mut self, line: &Line) {
+    fn absorb(&mut self, line: &mut Line) {
+        // Nobody asks how far the iterations of one part came, and that is most of a line.
+        let rows = line.journeys.iter_mut();
+        let funnels: Vec<_> = rows.map(|row| std::mem::take(&mut row.funnel)).collect();
         self.tally.absorb_line(line);
+        for (row, funnel) in line.journeys.iter_mut().zip(funnels) {
+            row.funnel = funnel;
+        }
         for row in line.journeys.iter().filter(|row| row.phase == Phase::Measured) {
             self.exchange_faults.merge(&row.exchange_faults);
         }
