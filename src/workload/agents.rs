@@ -81,7 +81,7 @@ mod tests {
             problems,
             [
                 "`agents.lost_after` is shorter than 3s",
-                "`agents.when_lost` is `weep`, which it cannot be"
+                "`when_lost` is `weep`, which it cannot be"
             ]
         );
     }
