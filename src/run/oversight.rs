@@ -86,7 +86,10 @@ mod tests {
         let mut oversight = Oversight::new(vec![guard.clone()], Vec::new());
         assert_eq!(oversight.interval(&interval(0, 95, 5)), None);
         let halt = oversight.interval(&interval(1, 70, 30)).unwrap();
-        assert!(halt.now && halt.why.starts_with("guard `fault:rate-limited > 10% over 2s`"), "{halt:?}");
+        assert!(
+            halt.now && halt.why.starts_with("guard `fault:rate-limited > 10% over 2s`"),
+            "{halt:?}"
+        );
         assert_eq!(oversight.interval(&interval(2, 0, 100)), None);
         let mut over = Oversight::new(vec![guard], Vec::new());
         over.close();

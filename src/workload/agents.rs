@@ -79,10 +79,7 @@ mod tests {
         let (_, problems) = read("lost_after = \"1s\"\nwhen_lost = \"weep\"\n");
         assert_eq!(
             problems,
-            [
-                "`agents.lost_after` is shorter than 3s",
-                "`when_lost` is `weep`, which it cannot be"
-            ]
+            ["`agents.lost_after` is shorter than 3s", "`when_lost` is `weep`, which it cannot be"]
         );
     }
 }
