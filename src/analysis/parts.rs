@@ -39,8 +39,12 @@ pub(super) fn invalid(parts: &[Part]) -> Vec<String> {
     reasons
 }
 
-/// Parts without an end of which nobody took care fail the run: what they had to do was done by nobody.
+/// Parts without an end of which nobody took care fail the run: what they had to do was done by nobody. Nor is there
+/// anybody to take over where all are lost.
 pub(super) fn killed(parts: &[Part]) -> Option<String> {
+    if !parts.is_empty() && parts.iter().all(|part| part.lost_from_ms.is_some()) {
+        return Some("all parts were lost: what was left of the load nobody put on".to_owned());
+    }
     let names: Vec<_> = parts.iter().filter(|part| part.is_unfinished()).collect();
     (!names.is_empty()).then(|| {
         format!(
@@ -386,6 +390,9 @@ mod tests {
         }
         let parts = with(|part| part.lost_from_ms = Some(1));
         assert_eq!(killed(&parts), None, "who was lost was taken care of");
+        let all_lost = parts.iter().map(|part| Part { lost_from_ms: Some(1), ..part.clone() });
+        let told = killed(&all_lost.collect::<Vec<_>>());
+        assert!(told.is_some_and(|told| told.starts_with("all parts were lost")));
     }
 
     #[test]

@@ -151,7 +151,7 @@ pub(super) fn run_many(
         Some(old) => Beginning::Old(Box::new(old)),
         None => Beginning::New(Box::new(given.plan(flags, args.part.named(&clock)?.0)?)),
     };
-    let doors = watch::open(&args.watch)?;
+    let doors = watch::open_for_many(&args.watch)?;
     let ending = Ending::new(terminal);
     ending.listen().map_err(|error| {
         Failure::new(Exit::Bug, format!("signals cannot be heard: {error}"), None)
@@ -402,8 +402,7 @@ impl Given<'_> {
         let (choices, plan) = self.load_plan()?;
         let record = self.record(&journal, start_wall);
         let watched = (&plan, &dir, &record);
-        let (listeners, views) =
-            watch::listeners_of_many(&self.args.watch, doors, watched, ending, self.terminal)?;
+        let (listeners, views) = watch::listeners_of_many(doors, watched, ending, self.terminal)?;
         let mirrors = journal.members.iter().map(|member| {
             let path = Journal::mirror(&dir, &member.name);
             let mut mirror = Mirror::open(&path, member.name.as_str())?;

@@ -38,18 +38,22 @@ pub(super) fn open(args: &WatchArgs) -> Result<Doors, Failure> {
 }
 
 /// The same for a run that others perform: the full-screen view changes what its own machine does, and is not among them.
-pub(super) fn listeners_of_many(
-    args: &WatchArgs,
-    doors: Doors,
-    (plan, dir, record): (&Plan, &RunDir, &RunRecord),
-    ending: &Ending,
-    terminal: &Terminal,
-) -> Result<(Vec<Box<dyn Listener>>, Views), Failure> {
+pub(super) fn open_for_many(args: &WatchArgs) -> Result<Doors, Failure> {
     if args.tui {
         let what = "`--tui` shows the run of its own machine, and this one is performed by others";
         let remedy = Some("leave it out, or use `--live`");
         return Err(Failure::new(Exit::WrongInput, what, remedy));
     }
+    open(args)
+}
+
+/// Everybody who was asked to watch a run that others perform.
+pub(super) fn listeners_of_many(
+    doors: Doors,
+    (plan, dir, record): (&Plan, &RunDir, &RunRecord),
+    ending: &Ending,
+    terminal: &Terminal,
+) -> Result<(Vec<Box<dyn Listener>>, Views), Failure> {
     let (mut listeners, views) = doors.serve((dir, record), ending.stop(), terminal)?;
     listeners.push(Box::new(Watcher::new(terminal, plan)));
     Ok((listeners, views))
