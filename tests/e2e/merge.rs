@@ -189,7 +189,7 @@ fn what_cannot_be_merged_is_refused_by_name_and_leaves_nothing() {
         (&["s1", "s1-again"], "are both share 1/3 of the plan", "count twice"),
         (&["s1", "s2-of-2"], "it is share 2/2, and the other 1/3", "the shares of one run"),
         (&["s1", "s2-other-seed"], "it has 6, not 5", "the shares of one run"),
-        (&["s4-of-3"], "it is share 4/3 of the plan", "run.json"),
+        (&["s4-of-3"], "`4/3` is no share of a plan", "run.json"),
     ] {
         let ended = merge(&lab, &[given, &["-o", "out"]].concat());
         assert_eq!(ended.code, 2, "{given:?}: {}{}", ended.stdout, ended.stderr);

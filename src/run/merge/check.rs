@@ -225,12 +225,9 @@ fn alone(path: &Path, dir: &RunDir, record: &RunRecord) -> Result<(), MergeError
     if !record.parts.is_empty() {
         return Err(MergeError::Merged { path: path(), parts: record.parts.len() });
     }
-    let damaged = |what| Err(MergeError::Damaged { path: dir.file(RUN), what });
-    if let Some(share) = share_of(record).filter(|share| !(1..=share.of).contains(&share.index)) {
-        return damaged(format!("it is share {share} of the plan"));
-    }
     if record.started_unix_ms > LARGEST {
-        return damaged(format!("`started_unix_ms` is {}", record.started_unix_ms));
+        let what = format!("`started_unix_ms` is {}", record.started_unix_ms);
+        return Err(MergeError::Damaged { path: dir.file(RUN), what });
     }
     match ledger_file::hold(dir.path()) {
         Err(LedgerFileError::InUse { .. }) => Err(MergeError::GoingOn { path: path() }),
