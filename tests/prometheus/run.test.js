@@ -36,8 +36,9 @@ const last = (metric) => `last_over_time(${metric}[5m])`;
 
 /** The bucket that a time lies in; times are told to one part in a thousand. */
 function bucketOf(seconds) {
-  const place = bounds.findIndex((bound) => seconds <= bound * 1.001);
-  return { low: bounds[place - 1] ?? 0, high: bounds[place] ?? Infinity };
+  // The summary's own resolution is a thousandth: what lies that near to a bound may be on either side of it.
+  const place = (factor) => bounds.findIndex((bound) => seconds <= bound * factor);
+  return { low: bounds[place(1.001) - 1] ?? 0, high: bounds[place(0.999)] ?? Infinity };
 }
 
 /** `histogram_quantile` places the percentile somewhere in its bucket. */
