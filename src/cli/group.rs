@@ -2,12 +2,14 @@
 
 use super::environment;
 use super::exit::{Complaint, Exit, Failure};
+use crate::base::clock::Clock;
+use crate::base::remedy::Listing;
 use crate::base::secret::Secret;
 use crate::cluster::conductor::GroupError;
 use crate::cluster::name::{Name, NameError};
 use crate::cluster::order;
 use crate::cluster::server::{Access, Credentials, ServerUrl, ServerUrlError};
-use crate::cluster::wire::WireError;
+use crate::cluster::wire::{WireError, check_credentials};
 use crate::management::plain_file;
 use std::path::{Path, PathBuf};
 
@@ -46,39 +48,64 @@ impl CredentialArgs {
         if let Some(path) = &authorities {
             plain_file::read(path, 16 * LONGEST).map_err(|error| unreadable(path, &error))?;
         }
-        let credentials = match self.nats_creds.clone().or_else(|| file("GANDER_NATS_CREDS")) {
-            Some(path) => {
-                let text = plain_file::read(&path, LONGEST);
-                let text = text.map_err(|error| unreadable(&path, &error))?;
-                let text = String::from_utf8(text)
-                    .map_err(|_| unreadable(&path, &"it is not text".to_owned()))?;
-                Credentials::File(Secret::new(text))
-            }
-            None => of_variables(variable),
-        };
-        Ok(Access { server, credentials, authorities })
+        let named = self.nats_creds.clone().map(|path| ("--nats-creds", path));
+        let named =
+            named.or_else(|| file("GANDER_NATS_CREDS").map(|path| ("GANDER_NATS_CREDS", path)));
+        let others = of_variables(named.as_ref().map(|(by, _)| *by), variable)?;
+        let credentials = named.map_or(Ok(others), |(_, path)| of_file(&path))?;
+        let access = Access { server, credentials, authorities };
+        let checked = check_credentials(&access)
+            .and_then(|()| access.credentials.check_time(Clock::system().wall()));
+        checked.map_err(|error| Failure::of(Exit::WrongInput, &error))?;
+        Ok(access)
     }
 }
 
-fn of_variables(variable: impl Fn(&'static str) -> Option<String>) -> Credentials {
-    if let Some(seed) = variable("NATS_NKEY") {
-        return Credentials::Nkey(Secret::new(seed.trim().to_owned()));
+/// Credentials as `nsc` writes them.
+fn of_file(path: &Path) -> Result<Credentials, Failure> {
+    let text = plain_file::read(path, LONGEST).map_err(|error| unreadable(path, &error))?;
+    let text = String::from_utf8(text);
+    let text = text.map_err(|_| unreadable(path, &"it is not text".to_owned()))?;
+    Ok(Credentials::File(Secret::new(text)))
+}
+
+/// Credentials that stand in variables. Whoever says who we are in two ways, this other way perhaps, or only half of it,
+/// means something that we would have to guess.
+fn of_variables(
+    other: Option<&'static str>,
+    variable: impl Fn(&'static str) -> Option<String>,
+) -> Result<Credentials, Failure> {
+    let (seed, token) = (variable("NATS_NKEY"), variable("NATS_TOKEN"));
+    let (user, password) = (variable("NATS_USER"), variable("NATS_PASSWORD"));
+    let of_user = match (&user, &password) {
+        (None, Some(_)) => Some("NATS_PASSWORD"),
+        (user, _) => user.as_ref().map(|_| "NATS_USER"),
+    };
+    let of_seed = seed.as_ref().map(|_| "NATS_NKEY");
+    let of_token = token.as_ref().map(|_| "NATS_TOKEN");
+    let given: Vec<_> = [other, of_seed, of_token, of_user].into_iter().flatten().collect();
+    if given.len() > 1 {
+        let given: Listing = given.into_iter().collect();
+        let what = format!("who we are to the NATS server is said more than once: {given}");
+        return Err(Failure::new(Exit::WrongInput, what, Some("leave one of them")));
     }
-    if let Some(token) = variable("NATS_TOKEN") {
-        return Credentials::Token(Secret::new(token));
-    }
-    match variable("NATS_USER") {
-        Some(user) => {
-            let password = variable("NATS_PASSWORD").unwrap_or_default();
-            Credentials::User(user, Secret::new(password))
-        }
-        None => Credentials::None,
-    }
+    let half = |there: &str, missing: &str| {
+        let what = format!("{there} is set, and {missing} is not");
+        Failure::new(Exit::WrongInput, what, Some("set both, or neither"))
+    };
+    Ok(match (seed, token, user, password) {
+        (Some(seed), ..) => Credentials::Nkey(Secret::new(seed.trim().to_owned())),
+        (_, Some(token), ..) => Credentials::Token(Secret::new(token)),
+        (.., Some(user), Some(password)) => Credentials::User(user, Secret::new(password)),
+        (.., Some(_), None) => return Err(half("NATS_USER", "NATS_PASSWORD")),
+        (.., None, Some(_)) => return Err(half("NATS_PASSWORD", "NATS_USER")),
+        (None, None, None, None) => Credentials::None,
+    })
 }
 
 fn unreadable(path: &Path, error: &impl ToString) -> Failure {
     let what = format!("`{}` cannot be read: {}", path.display(), error.to_string());
-    Failure::new(Exit::WrongInput, what, None)
+    Failure::new(Exit::WrongInput, what, Some("name a plain file that is there and may be read"))
 }
 
 /// Why a run does not come about, agents' own words among it.
@@ -104,22 +131,47 @@ pub(super) fn wire_failure(error: &WireError) -> Failure {
 mod tests {
     use super::*;
 
+    fn of(other: Option<&'static str>, set: &[(&str, &str)]) -> Result<Credentials, String> {
+        let credentials = of_variables(other, |name| {
+            let found = set.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        });
+        credentials.map_err(|failure| format!("{failure:?}"))
+    }
+
     #[test]
     fn who_we_are_is_told_by_one_kind_of_variable() {
-        let of = |set: &[(&str, &str)]| {
-            of_variables(|name| {
-                let found = set.iter().find(|(known, _)| *known == name);
-                found.map(|(_, value)| (*value).to_owned())
-            })
-        };
-        assert_eq!(of(&[]), Credentials::None);
-        assert_eq!(of(&[("NATS_PASSWORD", "p")]), Credentials::None);
-        let user = of(&[("NATS_USER", "u"), ("NATS_PASSWORD", "hush-7f3k")]);
+        assert_eq!(of(None, &[]), Ok(Credentials::None));
+        assert_eq!(of(Some("--nats-creds"), &[]), Ok(Credentials::None));
+        let user = of(None, &[("NATS_USER", "u"), ("NATS_PASSWORD", "hush-7f3k")]).unwrap();
         assert_eq!(user, Credentials::User("u".to_owned(), "hush-7f3k".to_owned().into()));
         assert!(!format!("{user:?}").contains("hush"));
-        let token = of(&[("NATS_TOKEN", "t"), ("NATS_USER", "u")]);
-        assert!(matches!(token, Credentials::Token(_)));
-        assert!(matches!(of(&[("NATS_NKEY", "SU…")]), Credentials::Nkey(_)));
+        assert!(matches!(of(None, &[("NATS_TOKEN", "t")]), Ok(Credentials::Token(_))));
+        assert_eq!(
+            of(None, &[("NATS_NKEY", " SU…\n")]),
+            Ok(Credentials::Nkey("SU…".to_owned().into()))
+        );
+    }
+
+    #[test]
+    fn who_says_who_we_are_twice_or_by_half_is_asked_what_is_meant() {
+        let secret = "hush-7f3k";
+        let (user, password) = (("NATS_USER", secret), ("NATS_PASSWORD", secret));
+        let (token, seed) = (("NATS_TOKEN", secret), ("NATS_NKEY", secret));
+        for (other, set, told) in [
+            (None, vec![user], "NATS_USER is set, and NATS_PASSWORD is not"),
+            (None, vec![password], "NATS_PASSWORD is set, and NATS_USER is not"),
+            (None, vec![token, user], "more than once: `NATS_TOKEN`, `NATS_USER`"),
+            (None, vec![token, password], "more than once: `NATS_TOKEN`, `NATS_PASSWORD`"),
+            (None, vec![seed, user, password], "more than once: `NATS_NKEY`, `NATS_USER`"),
+            (None, vec![seed, token], "more than once: `NATS_NKEY`, `NATS_TOKEN`"),
+            (Some("--nats-creds"), vec![token], "more than once: `--nats-creds`, `NATS_TOKEN`"),
+            (Some("GANDER_NATS_CREDS"), vec![user], "`GANDER_NATS_CREDS`, `NATS_USER`"),
+        ] {
+            let refused = of(other, &set).unwrap_err();
+            assert!(refused.contains(told) && refused.contains("WrongInput"), "{refused}");
+            assert!(!refused.contains("hush"), "{refused}");
+        }
     }
 
     #[test]

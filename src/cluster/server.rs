@@ -3,12 +3,16 @@
 //! The server is the operator's own infrastructure and no tenant: the guard, which keeps load from reaching anybody who
 //! did not ask for it, is not asked about it. What is asked instead is whether plan and results may go there as they are.
 
+use crate::base::clock::Utc;
 use crate::base::remedy::Remedy;
-use crate::base::secret::{Secret, without_user_info};
+use crate::base::secret::{STRUCK_OUT, Secret, without_user_info};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::{Duration, SystemTime};
 use url::{Host, Url};
 
 /// The port where none is named.
@@ -35,6 +39,12 @@ pub enum ServerUrlError {
         /// What was written, without that.
         text: String,
     },
+    /// It says more than where the server is.
+    #[error("`{text}` says more than where a NATS server is, behind its `?` or `#`")]
+    SaysMore {
+        /// What was written, without that.
+        text: String,
+    },
 }
 
 impl Remedy for ServerUrlError {
@@ -44,7 +54,9 @@ impl Remedy for ServerUrlError {
                 "write `nats://HOST:PORT`, or `tls://HOST:PORT` for an encrypted connection"
                     .to_owned()
             }
-            Self::NamesSomebody { .. } => format!("leave that out of the address and {GIVE}"),
+            Self::NamesSomebody { .. } | Self::SaysMore { .. } => {
+                format!("leave that out of the address and {GIVE}")
+            }
         })
     }
 }
@@ -57,22 +69,43 @@ impl FromStr for ServerUrl {
     type Err = ServerUrlError;
 
     fn from_str(text: &str) -> Result<Self, ServerUrlError> {
-        let shown = || without_user_info(text);
         // `localhost:4222` is no address of that scheme to anybody but a parser.
         let whole = if text.contains("://") { text.to_owned() } else { format!("nats://{text}") };
-        let no_address = || ServerUrlError::NoAddress { text: shown() };
+        let no_address = || ServerUrlError::NoAddress { text: shown(text, &whole) };
         let url = Url::parse(&whole).map_err(|_| no_address())?;
         if !url.username().is_empty() || url.password().is_some() {
-            let text = without_user_info(&whole);
-            return Err(ServerUrlError::NamesSomebody { text });
+            return Err(ServerUrlError::NamesSomebody { text: shown(text, &whole) });
         }
-        let is_bare =
-            url.query().is_none() && url.fragment().is_none() && ["", "/"].contains(&url.path());
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(ServerUrlError::SaysMore { text: shown(text, &whole) });
+        }
+        let is_bare = ["", "/"].contains(&url.path());
         let is_known = ["nats", "tls"].contains(&url.scheme());
         if !is_known || !is_bare || url.host_str().is_none_or(str::is_empty) {
             return Err(no_address());
         }
         Ok(Self { url })
+    }
+}
+
+/// An address as it may be repeated: without who somebody is, and without what stands behind `?` or `#`, which may be the
+/// same. Where it cannot be said what is what, nothing of it is left but its scheme.
+fn shown(text: &str, whole: &str) -> String {
+    let (scheme, rest) = whole.split_once("://").unwrap_or_default();
+    match Url::parse(whole) {
+        Ok(mut url) if url.has_host() && !url.path().contains('@') => {
+            let behind = url.query().into_iter().chain(url.fragment());
+            // A password with one of these in it is torn apart there.
+            if behind.into_iter().any(|part| part.contains('@')) {
+                return format!("{scheme}://{STRUCK_OUT}");
+            }
+            url.set_query(None);
+            url.set_fragment(None);
+            without_user_info(url.as_str())
+        }
+        // `user:password` without a host is none with a port.
+        _ if rest.contains(['@', ':', '?', '#']) => format!("{scheme}://{STRUCK_OUT}"),
+        _ => text.to_owned(),
     }
 }
 
@@ -116,6 +149,60 @@ pub enum Credentials {
     Nkey(Secret),
     /// A user of an operator, with the key for it, as `nsc` writes them.
     File(Secret),
+}
+
+/// Why credentials are none.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum CredentialsError {
+    /// A seed that is none.
+    #[error("what was given as the seed of a user's key is none")]
+    Seed,
+    /// A file without what it is for.
+    #[error("the file of credentials has no token and key in it")]
+    File,
+    /// They were good once.
+    #[error("the credentials ended at {at}")]
+    Ended {
+        /// When.
+        at: String,
+    },
+}
+
+impl Remedy for CredentialsError {
+    fn remedy(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::Seed => {
+                    "NATS_NKEY holds the whole seed of a user's key: 58 letters and digits that begin with `SU`"
+                }
+                Self::File => "take the file that `nsc generate creds` writes",
+                Self::Ended { .. } => {
+                    "make new ones (`nsc generate creds`), or set the clock of this machine"
+                }
+            }
+            .to_owned(),
+        )
+    }
+}
+
+impl Credentials {
+    /// Whether they have ended by now, as far as they say so themselves.
+    pub fn check_time(&self, now: SystemTime) -> Result<(), CredentialsError> {
+        let Self::File(text) = self else { return Ok(()) };
+        match end_of(text.expose()) {
+            Some(end) if end <= now => Err(CredentialsError::Ended { at: Utc::of(end).stamp() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// When the token in a file of credentials ends, if it does.
+fn end_of(text: &str) -> Option<SystemTime> {
+    let token = text.lines().map(str::trim).find(|line| line.split('.').count() == 3)?;
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+    let end = claims["exp"].as_u64().filter(|end| *end > 0)?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(end))
 }
 
 /// What is needed to get to the server.
@@ -205,11 +292,61 @@ mod tests {
             let url: ServerUrl = text.parse().unwrap();
             assert_eq!((url.to_string().as_str(), url.is_loopback()), (shown, here), "{text}");
         }
-        for wrong in
-            ["", "http://a", "nats://", "nats://a/b", "nats://a?b=c", "ws://a", "nats://a b"]
-        {
-            assert!(wrong.parse::<ServerUrl>().is_err(), "{wrong}");
+        for (wrong, shown) in [
+            ("", "``"),
+            ("http://a", "`http://a/`"),
+            ("nats://", "`nats://`"),
+            ("nats://a/b", "`nats://a/b`"),
+            ("ws://a", "`ws://a/`"),
+            ("nats://a b", "`nats://a b`"),
+        ] {
+            let error = wrong.parse::<ServerUrl>().unwrap_err();
+            assert!(matches!(error, ServerUrlError::NoAddress { .. }), "{error}");
+            assert!(error.to_string().starts_with(shown), "{error}");
         }
+    }
+
+    #[test]
+    fn what_an_address_says_beyond_where_the_server_is_is_not_repeated() {
+        for (text, shown) in [
+            ("nats://a:1?token=hush-7f3k", "`nats://a:1` says more"),
+            ("a?hush-7f3k", "`nats://a` says more"),
+            ("nats://a:1/#hush-7f3k", "`nats://a:1/` says more"),
+            // Whose password has a letter in it that parts an address.
+            ("nats://a:1?token=u@hush-7f3k", "`nats://***` says more"),
+            ("nats://u:1#hush@7f3k:1", "`nats://***` says more"),
+            ("nats://u:hush/7f3k@a:1", "`nats://***` is no address"),
+            ("nats://u:1/hush-7f3k@a:1", "`nats://***` is no address"),
+            ("nats://u:hush#7f3k@a:1", "`nats://***` is no address"),
+            ("u:hush-7f3k", "`nats://***` is no address"),
+        ] {
+            let error = text.parse::<ServerUrl>().unwrap_err();
+            let told = format!("{error}; {}", error.remedy().unwrap());
+            assert!(told.starts_with(shown), "{text}: {told}");
+            assert!(!told.contains("hush") && !told.contains("7f3k"), "{told}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_good_until_the_end_that_they_name() {
+        let of = |claims: &str| {
+            let token = format!("h.{}.s", BASE64_URL_SAFE_NO_PAD.encode(claims));
+            Credentials::File(format!("-----BEGIN-----\n{token}\n-----END-----\n").into())
+        };
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        for (credentials, now, good) in [
+            (of("{\"exp\":1000}"), 999, true),
+            (of("{\"exp\":1000}"), 1000, false),
+            (of("{\"exp\":0}"), 1000, true),
+            (of("{}"), 1000, true),
+            (of("no JSON"), 1000, true),
+            (Credentials::File("nothing at all".to_owned().into()), 1000, true),
+            (Credentials::None, 1000, true),
+        ] {
+            assert_eq!(credentials.check_time(at(now)).is_ok(), good, "{now}");
+        }
+        let ended = of("{\"exp\":1000}").check_time(at(1001)).unwrap_err();
+        assert_eq!(ended.to_string(), "the credentials ended at 1970-01-01T00:16:40.000Z");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::message::{self, LARGEST, MessageError, Report};
 use super::name::{Name, NameError};
 use super::order::{Answer, Presence, Reply, Request};
-use super::server::{Access, Credentials};
+use super::server::{Access, Credentials, CredentialsError};
 use crate::base::names::RunId;
 use crate::base::remedy::Remedy;
 use async_nats::connection::State;
@@ -17,6 +17,7 @@ use async_nats::{
 };
 use bytes::Bytes;
 use futures_util::StreamExt;
+use nkeys::{KeyPair, KeyPairType};
 use std::time::Duration;
 
 /// How long a result is kept that nobody fetches.
@@ -137,10 +138,10 @@ impl Wire {
     /// Connects once. What keeps that from coming about is told; later connections are tried for ever.
     pub async fn connect(access: &Access, group: &Name, who: &str) -> Result<Self, WireError> {
         let server = access.server.to_string();
-        let options = options(access, who).map_err(|(why, remedy)| WireError::NotConnected {
+        let options = options(access, who).map_err(|error| WireError::NotConnected {
             server: server.clone(),
-            why,
-            remedy: Some(remedy),
+            why: error.to_string(),
+            remedy: error.remedy(),
         })?;
         let client = options.connect(&server).await.map_err(|error| {
             let (why, remedy) = not_connected(&error, access);
@@ -463,8 +464,13 @@ impl Results {
     }
 }
 
+/// Whether what was given as credentials could be any. Whether they are good only the server knows.
+pub fn check_credentials(access: &Access) -> Result<(), CredentialsError> {
+    options(access, "").map(drop)
+}
+
 /// How a connection is made.
-fn options(access: &Access, who: &str) -> Result<ConnectOptions, (String, String)> {
+fn options(access: &Access, who: &str) -> Result<ConnectOptions, CredentialsError> {
     let options = ConnectOptions::new()
         .name(format!("gander {who}"))
         .ping_interval(PING)
@@ -487,11 +493,16 @@ fn options(access: &Access, who: &str) -> Result<ConnectOptions, (String, String
             options.user_and_password(user.clone(), password.expose().clone())
         }
         Credentials::Token(token) => options.token(token.expose().clone()),
-        Credentials::Nkey(seed) => options.nkey(seed.expose().clone()),
-        Credentials::File(text) => options.credentials(text.expose()).map_err(|_| {
-            let what = "the file of credentials has no token and key in it".to_owned();
-            (what, "take the file that `nsc generate creds` writes".to_owned())
-        })?,
+        Credentials::Nkey(seed) => {
+            let pair = KeyPair::from_seed(seed.expose()).map_err(|_| CredentialsError::Seed)?;
+            if pair.key_pair_type() != KeyPairType::User {
+                return Err(CredentialsError::Seed);
+            }
+            options.nkey(seed.expose().clone())
+        }
+        Credentials::File(text) => {
+            options.credentials(text.expose()).map_err(|_| CredentialsError::File)?
+        }
     })
 }
 
@@ -501,12 +512,16 @@ fn not_connected(error: &async_nats::ConnectError, access: &Access) -> (String, 
     let of = |why: &str, remedy: &str| (why.to_owned(), Some(remedy.to_owned()));
     match error.kind() {
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
-            let nobody = access.credentials == Credentials::None;
-            let remedy = if nobody {
-                "it wants to know who we are: give `--nats-creds FILE`, or set NATS_USER and NATS_PASSWORD, NATS_TOKEN or \
-                 NATS_NKEY"
-            } else {
-                "look at the credentials, and at the permissions of the user"
+            let remedy = match &access.credentials {
+                Credentials::None => {
+                    "it wants to know who we are: give `--nats-creds FILE`, or set NATS_USER and NATS_PASSWORD, NATS_TOKEN \
+                     or NATS_NKEY"
+                }
+                Credentials::File(_) => {
+                    "does it know the account that these credentials are of, and were they revoked? `nsc push` tells it of \
+                     accounts"
+                }
+                _ => "look at the credentials, and at the permissions of the user",
             };
             of("it does not let us in", remedy)
         }

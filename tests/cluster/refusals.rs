@@ -1,11 +1,13 @@
 //! What keeps a run of a group from coming about is told with its way out, and nothing of it is left.
 
+use crate::lab::Ended;
 use crate::server::NatsServer;
 use crate::world::{Group, profile};
 use gander::cluster::agent::presence;
 use gander::cluster::name::Name;
 use gander::cluster::order::{Answer, Order};
 use gander::cluster::wire::Wire;
+use nkeys::{KeyPair, KeyPairType};
 use serde_json::Value;
 use std::fs;
 
@@ -71,6 +73,75 @@ fn what_is_wrong_with_the_server_or_who_we_are_to_it_is_told() {
     let nowhere = group.lab.run(&["run", "p.toml", "--nats", "nats://127.0.0.1:1"]);
     assert_eq!(nowhere.code, 2, "{}", nowhere.stderr);
     assert!(!group.out().exists());
+}
+
+/// What a conductor and an agent say to an address and variables that are none, before anybody is called.
+fn refused_at_once(group: &Group, url: &str, (set, more): (&[(&str, &str)], &[&str])) -> String {
+    let conductor = ["run", "p.toml", "--nats", url, "--group", "load", "--agents", "1"];
+    let agent = ["agent", "--nats", url, "--group", "load"];
+    let told = [&conductor[..], &agent[..]].map(|own| {
+        let mut command = group.lab.command(&[own, more].concat());
+        let ended = Ended::of(command.envs(set.iter().copied()).output().expect("a binary"));
+        assert_eq!(ended.code, 2, "{set:?} {more:?}: {}", ended.stderr);
+        let error = ended.stderr.split_once("error: ").map(|(_, error)| error.to_owned());
+        let error = error.unwrap_or_else(|| panic!("no error: {}", ended.stderr));
+        assert!(error.contains("help:"), "{error}");
+        assert!(
+            ![&ended.stderr, &ended.stdout].iter().any(|text| text.contains("hush")),
+            "{error}"
+        );
+        error
+    });
+    assert_eq!(told[0], told[1], "agent and conductor say the same");
+    told.into_iter().next().unwrap_or_default()
+}
+
+#[test]
+fn who_says_by_half_or_twice_who_we_are_is_told_so_at_once() {
+    let group = Group::new();
+    group.lab.file("p.toml", &profile(3, "5ms"));
+    let file = ["--nats-creds", &group.lab.file("empty.creds", "no token, hush-7f3k")];
+    let (url, secret) = (group.server.url(), "hush-7f3k");
+    let (user, password) = (("NATS_USER", secret), ("NATS_PASSWORD", secret));
+    let (token, seed) = (("NATS_TOKEN", secret), ("NATS_NKEY", secret));
+    // That of an account, which is nobody who may connect.
+    let account = KeyPair::new_from_raw(KeyPairType::Account, [2; 32]).and_then(|key| key.seed());
+    let account = account.expect("a seed");
+    let account = ("NATS_NKEY", account.as_str());
+    let none: [&str; 0] = [];
+    for (set, more, told) in [
+        (vec![user], &none[..], "NATS_USER is set, and NATS_PASSWORD is not"),
+        (vec![password], &none, "NATS_PASSWORD is set, and NATS_USER is not"),
+        (vec![user, ("NATS_PASSWORD", "")], &none, "NATS_USER is set, and NATS_PASSWORD is not"),
+        (vec![user, password, token], &none, "said more than once: `NATS_TOKEN`, `NATS_USER`"),
+        (vec![token], &file, "said more than once: `--nats-creds`, `NATS_TOKEN`"),
+        (vec![seed], &none, "what was given as the seed of a user's key is none"),
+        (vec![account], &none, "what was given as the seed of a user's key is none"),
+        (vec![], &file, "the file of credentials has no token and key in it"),
+        (vec![("GANDER_NATS_CREDS", "missing.creds")], &none, "`missing.creds` cannot be read"),
+    ] {
+        let error = refused_at_once(&group, &url, (&set, more));
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[test]
+fn nothing_secret_in_an_address_is_repeated() {
+    let group = Group::new();
+    group.lab.file("p.toml", &profile(3, "5ms"));
+    for (url, told) in [
+        ("nats://127.0.0.1:1?token=hush-7f3k", "`nats://127.0.0.1:1` says more than where"),
+        ("tls://127.0.0.1:1/?tls_ca=hush-7f3k#hush", "`tls://127.0.0.1:1/` says more than where"),
+        ("nats://load:hush-7f3k@127.0.0.1:1", "`nats://***@127.0.0.1:1` says who you are"),
+        ("nats://hush-7f3k@127.0.0.1:1", "`nats://***@127.0.0.1:1` says who you are"),
+        ("load:hush-7f3k@127.0.0.1:1", "`nats://***@127.0.0.1:1` says who you are"),
+        ("nats://load:hush/7f3k@127.0.0.1:1", "`nats://***` is no address of a NATS server"),
+        ("nats://load:hush-7f3k", "`nats://***` is no address of a NATS server"),
+    ] {
+        let error = refused_at_once(&group, url, (&[], &[]));
+        assert!(error.starts_with(told), "{error}");
+        assert!(!error.contains("7f3k"), "{error}");
+    }
 }
 
 #[test]
