@@ -1,10 +1,18 @@
 //! Several machines, one run: through a real NATS server, with real agents.
 
+#[path = "cluster/creds.rs"]
+mod creds;
 #[path = "cluster/faults.rs"]
 mod faults;
+#[path = "cluster/kills.rs"]
+mod kills;
 #[path = "e2e/lab.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod lab;
+#[path = "cluster/namespaces.rs"]
+mod namespaces;
+#[path = "cluster/network.rs"]
+mod network;
 #[path = "cluster/refusals.rs"]
 mod refusals;
 #[path = "cluster/runs.rs"]

@@ -1,5 +1,6 @@
 //! A NATS server of the test's own, on a free port and with a folder of its own.
 
+use crate::namespaces::Place;
 use gander::cluster::server::{Access, Credentials};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ pub(crate) struct NatsServer {
     child: Option<Child>,
     port: u16,
     config: String,
+    place: Option<Place>,
 }
 
 impl NatsServer {
@@ -25,15 +27,17 @@ impl NatsServer {
 
     /// One with this configuration, in which `STORE` and `FOLDER` are folders of its own.
     pub(crate) fn configured(config: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut server = Self { folder, child: None, port: 0, config: config.to_owned() };
-        server.go("-1");
-        server
+        Self::configured_in(tempfile::tempdir().expect("a temporary folder"), config)
     }
 
     /// The same in a folder that is there already, for files that the configuration names.
     pub(crate) fn configured_in(folder: tempfile::TempDir, config: &str) -> Self {
-        let mut server = Self { folder, child: None, port: 0, config: config.to_owned() };
+        Self::placed(None, folder, config)
+    }
+
+    /// The same on a machine of a network of the test's own.
+    pub(crate) fn placed(place: Option<Place>, folder: tempfile::TempDir, config: &str) -> Self {
+        let mut server = Self { folder, child: None, port: 0, config: config.to_owned(), place };
         server.go("-1");
         server
     }
@@ -50,8 +54,11 @@ impl NatsServer {
         fs::create_dir(&ports).expect("a folder");
         let log = fs::File::create(path.join("log")).expect("a log");
         let mut command = Command::new(PROGRAM);
-        command.args(["-a", "127.0.0.1", "-p", port, "-c", &of("nats.conf")]);
+        command.args(["-a", self.address(), "-p", port, "-c", &of("nats.conf")]);
         command.args(["--ports_file_dir", &of("ports")]);
+        if let Some(place) = &self.place {
+            command = place.inside(&command);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let mut child = command.spawn().expect("`nats-server`, which `scripts/test` installs");
         self.port = loop {
@@ -66,9 +73,13 @@ impl NatsServer {
         self.child = Some(child);
     }
 
+    fn address(&self) -> &str {
+        self.place.as_ref().map_or("127.0.0.1", |place| &place.address)
+    }
+
     /// Where it listens.
     pub(crate) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}:{}", self.address(), self.port)
     }
 
     /// How one gets to it with nobody's credentials.

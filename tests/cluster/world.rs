@@ -1,6 +1,7 @@
 //! A group: a server, a lab, agents in processes of their own, and a conductor; and what has to add up in the end.
 
 use crate::lab::Lab;
+use crate::namespaces::Place;
 use crate::server::NatsServer;
 use gander::base::random::Seed;
 use gander::load::Plan;
@@ -26,6 +27,7 @@ pub(crate) struct Group {
     pub(crate) lab: Lab,
     agents: BTreeMap<String, Child>,
     variables: Vec<(String, String)>,
+    places: BTreeMap<String, Place>,
 }
 
 /// What a conductor left behind.
@@ -77,7 +79,18 @@ impl Group {
     }
 
     pub(crate) fn at(server: NatsServer) -> Self {
-        Self { server, lab: Lab::new(), agents: BTreeMap::new(), variables: Vec::new() }
+        Self {
+            server,
+            lab: Lab::new(),
+            agents: BTreeMap::new(),
+            variables: Vec::new(),
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// Whoever has this name is started there from now on.
+    pub(crate) fn put(&mut self, who: &str, place: Place) {
+        self.places.insert(who.to_owned(), place);
     }
 
     /// Whoever is started from now on has this variable.
@@ -85,9 +98,13 @@ impl Group {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    fn command(&self, arguments: &[&str], log: &str) -> std::process::Command {
+    fn command(&self, arguments: &[&str], who: &str) -> std::process::Command {
         let mut command = self.lab.command(arguments);
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.lab.path(log));
+        if let Some(place) = self.places.get(who) {
+            command = place.inside(&command);
+        }
+        let log = self.lab.path(&format!("{who}.log"));
+        let log = fs::OpenOptions::new().create(true).append(true).open(log);
         let log = log.expect("a log");
         for (name, value) in &self.variables {
             command.env(name, value);
@@ -101,8 +118,13 @@ impl Group {
         let url = self.server.url();
         let own =
             ["agent", "--nats", &url, "--group", "load", "--name", name, "--folder", "agents"];
-        let child = self.command(&[&own, more].concat(), &format!("{name}.log")).spawn();
-        self.agents.insert(name.to_owned(), child.expect("a binary that starts"));
+        self.spawn(name, &[&own, more].concat());
+    }
+
+    /// Starts somebody with these arguments, who ends with the group.
+    pub(crate) fn spawn(&mut self, who: &str, arguments: &[&str]) {
+        let child = self.command(arguments, who).spawn();
+        self.agents.insert(who.to_owned(), child.expect("a binary that starts"));
     }
 
     /// Starts several.
@@ -114,7 +136,7 @@ impl Group {
     pub(crate) fn conduct(&self, agents: usize, more: &[&str]) -> Child {
         let (url, agents) = (self.server.url(), agents.to_string());
         let own = ["run", "p.toml", "--nats", &url, "--group", "load", "--agents", &agents];
-        let child = self.command(&[&own, more].concat(), "conductor.log").spawn();
+        let child = self.command(&[&own, more].concat(), "conductor").spawn();
         child.expect("a binary that starts")
     }
 
@@ -165,6 +187,20 @@ impl Group {
         while !self.told(who).contains(text) {
             attempts += 1;
             assert!(attempts < 3000, "`{text}` was not told: {}", self.all_told());
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until there is a whole line in a file of the lab.
+    pub(crate) fn wait_for_line(&self, name: &str) -> String {
+        let mut attempts = 0;
+        loop {
+            let text = fs::read_to_string(self.lab.path(name)).unwrap_or_default();
+            if text.ends_with('\n') {
+                return text;
+            }
+            attempts += 1;
+            assert!(attempts < 3000, "`{name}` was not written: {}", self.all_told());
             std::thread::park_timeout(Duration::from_millis(20));
         }
     }
