@@ -1,0 +1,98 @@
+//! A conductor that is killed again and again, at moments that nobody chose, and right between writing and
+//! acknowledging: what was delivered counts once.
+
+use crate::world::{Group, number, planned, profile, total};
+use gander::base::random::Seed;
+use gander::cluster::message::{News, Report, read};
+use rand::RngExt;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// Measured seconds of the run: enough for all kills on a machine that is twice as slow.
+const SECONDS: u64 = 30;
+
+const KILLS: u32 = 10;
+
+/// Where the moments come from.
+const SEED: Seed = Seed(20_261_123);
+
+/// For each agent the first interval that the stream still has, as a conductor does not acknowledge what it has taken
+/// before that is on its disk.
+fn in_stream(group: &Group) -> BTreeMap<String, u64> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let client = async_nats::connect(group.server.url()).await.expect("a connection");
+        let streams = async_nats::jetstream::new(client);
+        let mut stream = streams.get_stream("gander-load").await.expect("a stream");
+        let state = stream.info().await.expect("its state").state.clone();
+        let mut first = BTreeMap::new();
+        for place in state.first_sequence..=state.last_sequence {
+            // Those that were acknowledged are gone.
+            let Ok(message) = stream.get_raw_message(place).await else { continue };
+            let report: Report = read(Report::WHAT, &message.payload).expect("a report");
+            if let News::Interval(piece) = report.news {
+                first.entry(report.agent.to_string()).or_insert(piece.interval);
+            }
+        }
+        first
+    })
+}
+
+/// Whether somebody's intervals are on the conductor's disk that the stream still has: it was killed between the two.
+fn was_between(group: &Group, in_stream: &BTreeMap<String, u64>) -> bool {
+    in_stream.iter().any(|(agent, first)| group.intervals(agent) as u64 > *first)
+}
+
+#[test]
+fn a_conductor_killed_ten_times_at_any_moment_counts_everything_once() {
+    eprintln!("moments of {SEED:?}");
+    let mut random = SEED.stream("kills", 0);
+    let mut group = Group::new();
+    group.lab.file("p.toml", &profile(SECONDS, "5ms"));
+    group.start_all(&NAMES);
+    let mut conductor = group.conduct(3, &["--out", "out", "--seed", "7"]);
+    group.wait_for("c", 3, &mut conductor);
+    let (mut between, mut acknowledged) = (0, 0);
+    for kill in 0..KILLS {
+        if kill % 2 == 0 {
+            // It has just written: what it acknowledges once a second is still to come.
+            let agent = NAMES[random.random_range(0..NAMES.len())];
+            let before = group.intervals(agent);
+            group.wait_for(agent, before + 1, &mut conductor);
+        } else {
+            // Any moment, that of its own beginning among them.
+            std::thread::sleep(Duration::from_millis(random.random_range(0..1500)));
+        }
+        conductor.kill().expect("a kill");
+        conductor.wait().expect("an end");
+        let first = in_stream(&group);
+        between += u32::from(was_between(&group, &first));
+        acknowledged = acknowledged.max(first.values().copied().max().unwrap_or(0));
+        conductor = group.conduct(3, &["--resume", "out", "--seed", "7"]);
+    }
+    eprintln!(
+        "{between} of {KILLS} between writing and acknowledging, {acknowledged} acknowledged"
+    );
+    assert!(between > 0, "none of {KILLS} kills came between writing and acknowledging");
+    assert!(acknowledged > 0, "and nothing was ever acknowledged before one");
+    let conducted = group.end(conductor);
+    let summary = group.summary();
+    assert_eq!(Group::due(&summary), planned(SECONDS, 7), "{}", group.all_told());
+    for key in ["lost", "failed", "cut_off"] {
+        assert_eq!(total(&summary, key), 0, "{key}: {summary}");
+    }
+    assert!([Some(0), Some(5)].contains(&conducted.code), "{}", group.all_told());
+    for name in NAMES {
+        let path = group.out().join("agents").join(name).join("timeline.jsonl");
+        let text = fs::read_to_string(path).expect("a timeline");
+        let told: Vec<u64> = text
+            .lines()
+            .map(|line| number(&serde_json::from_str::<Value>(line).expect("a line")["interval"]))
+            .collect();
+        assert_eq!(told, (0..told.len() as u64).collect::<Vec<_>>(), "{name}");
+    }
+}
