@@ -18,14 +18,14 @@ use crate::cluster::order::{Complaint, Epoch, Order, Stage};
 use crate::cluster::server::Access;
 use crate::cluster::spool::Spool;
 use crate::cluster::teller::Teller;
-use crate::load::{ShareControl, Stop};
+use crate::load::{ShareControl, Stop, Turn, TurnError};
 use crate::profile::load::Flags;
 use crate::profile::sent::{Sent, lay_out};
 use crate::result::run_dir::{LEDGER, RunDir};
 use crate::run::conduct::{ConductError, Listener, conduct};
 use crate::run::starts::{Start, StartError, Starts};
 use crate::workload::agents::WhenLost;
-use crate::workload::share;
+use crate::workload::share::{self, RosterError};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -172,7 +172,7 @@ impl AgentRun<'_> {
         let outcome = outcome.unwrap_or_else(|_| {
             Err(Failure::new(Exit::Bug, "the thread of the load ended by itself", None))
         });
-        self.deliver(agent, (&run, &spool), ending).await;
+        self.deliver(agent, (&stage, &spool), ending).await;
         drop(delivering);
         outcome.and(self.wind_up(&run, &spool, &teller))
     }
@@ -226,14 +226,21 @@ impl AgentRun<'_> {
     }
 
     /// Until the stream has everything, or somebody here wants to go all the same.
-    async fn deliver(&self, agent: &mut Agent, (run, spool): (&RunId, &Spool), ending: &Ending) {
+    async fn deliver(&self, agent: &mut Agent, (stage, spool): (&At, &Spool), ending: &Ending) {
         loop {
             tokio::select! {
                 () = spool.all_delivered() => return,
                 wish = agent.next() => {
                     let Some(Wish { order, back }) = wish else { return };
+                    let run = &stage.run;
                     let is_own = of_run(&order).is_none_or(|of| of == run);
-                    back.answer(if is_own { Ok(()) } else { Err(format!("it is at run `{run}`")) }).await;
+                    let answer = match order {
+                        _ if !is_own => Err(format!("it is at run `{run}`")),
+                        // What it took in time it has taken; for more it is too late.
+                        Order::Share { epochs, .. } => stage.change(&epochs),
+                        _ => Ok(()),
+                    };
+                    back.answer(answer).await;
                 }
                 () = tokio::time::sleep(LOOK) => {
                     if ending.is_to_go() {
@@ -311,16 +318,14 @@ impl At {
 
     fn change(&self, epochs: &[Epoch]) -> Result<(), String> {
         let Some(control) = &self.share else { return Err("it is not ready".to_owned()) };
-        for Epoch { from_ms, agents } in epochs.iter().skip(1) {
+        let turn = |Epoch { from_ms, agents, more }: &Epoch| {
             let members = agents.iter().filter_map(|agent| u32::try_from(*agent).ok()).collect();
-            let epoch = share::Epoch::new(Duration::from_millis(*from_ms), members);
-            let known = |epoch: &share::Epoch| control.roster().epochs().any(|of| of == epoch);
-            let epoch = epoch.map_err(|error| error.to_string())?;
-            if !known(&epoch) {
-                control.change(epoch).map_err(|error| error.to_string())?;
-            }
-        }
-        Ok(())
+            let epoch = share::Epoch::new(Duration::from_millis(*from_ms), members)?;
+            Ok(Turn { epoch, more: *more })
+        };
+        let turns = epochs.iter().skip(1).map(turn).collect::<Result<Vec<_>, RosterError>>();
+        let changed = turns.map_err(Into::into).and_then(|turns| control.change_to(&turns));
+        changed.map_err(|error: TurnError| error.to_string())
     }
 }
 

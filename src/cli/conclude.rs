@@ -18,10 +18,9 @@ use crate::measure::timeline::{Line, Readings};
 use crate::report::{console, json};
 use crate::result::merge::Source;
 use crate::result::run_dir::{HostRecord, RunRecord, TIMELINE};
-use crate::run::lost::{Told, line, planned, tell};
+use crate::run::lost::{begun, counted, line, planned};
 use crate::run::merge::{Merged, merge};
 use crate::run::summarise::{drift, summarise, windows};
-use crate::workload::share::{Epoch, Roster};
 use std::time::Duration;
 
 /// How long an agent may take to hear that everything is safe.
@@ -80,34 +79,43 @@ fn book_lost(
     ensemble: &mut Ensemble<'_>,
     named: (&[(Variant, Journey)], bool),
 ) -> Result<(), Failure> {
-    let roster = roster(&ensemble.journal);
+    ensemble.settle_handovers();
+    let number = ensemble.journal.members.len();
+    let roster = ensemble.journal.epochs.roster(number);
     let stopped = ensemble.journal.stopped_ms.map(Duration::from_millis);
     let elapsed = ensemble.elapsed();
     let until = stopped.or_else(|| ensemble.plan.workload.closes_after()).unwrap_or(elapsed);
     let ended_at = Utc::of(ensemble.clock.wall()).stamp();
-    let number = ensemble.journal.members.len();
     let any = ensemble.mirrors.iter().find_map(|mirror| mirror.record().cloned());
-    for (agent, member) in ensemble.journal.members.iter().enumerate() {
+    let mut missing = missing_of_count(ensemble)?;
+    for agent in 0..number {
+        let member = ensemble.journal.members[agent].clone();
         if member.lost_from_ms.is_none() {
             continue;
         }
         if let (None, Some(any)) = (ensemble.mirrors[agent].record(), &any) {
-            let record = supposed(any, member, (agent, number));
+            let record = supposed(any, &member, (agent, number));
             ensemble.mirrors[agent].suppose(record).map_err(|error| unkept(&error))?;
         }
-        let mirror = &mut ensemble.mirrors[agent];
-        let wrong = |error| Failure::of(Exit::WrongInput, &error);
-        mirror.pause().map_err(|error| unkept(&error))?;
-        let mut told = Told::new();
-        let mut last = Readings::default();
-        let each = |line: Line| {
-            last = line.readings;
-            tell(&mut told, &line);
+        let told = ensemble.told_by(agent)?;
+        let plan = &ensemble.plan;
+        let place = u32::try_from(agent).unwrap_or(u32::MAX);
+        let of_plan = match plan.count_of_closed() {
+            None => planned(plan, (&roster, place), until, named),
+            Some(count) => {
+                let kept = ensemble.journal.epochs.keeps(agent, (number, count));
+                let left = missing.min(kept.saturating_sub(begun(&told)));
+                missing -= left;
+                let of = u32::try_from(number).unwrap_or(u32::MAX);
+                Some(counted(plan, (&roster, place, of), (&told, left), named))
+            }
         };
-        mirror.dir().each_line(TIMELINE, each).map_err(wrong)?;
-        let of_plan = u32::try_from(agent)
-            .ok()
-            .and_then(|member| planned(&ensemble.plan, (&roster, member), until, named));
+        let mirror = &mut ensemble.mirrors[agent];
+        let mut last = Readings::default();
+        mirror
+            .dir()
+            .each_line(TIMELINE, |line: Line| last = line.readings)
+            .map_err(|error| Failure::of(Exit::WrongInput, &error))?;
         let (interval, end_ms) = mirror.stand();
         let readings = Readings {
             next_arrival: last.next_arrival,
@@ -119,6 +127,21 @@ fn book_lost(
         mirror.give_up(line, ended_at.clone()).map_err(|error| unkept(&error))?;
     }
     Ok(())
+}
+
+/// What nobody performed of a count of the closed model; nothing where the run was to end before.
+fn missing_of_count(ensemble: &mut Ensemble<'_>) -> Result<u64, Failure> {
+    let Some(count) = ensemble.plan.count_of_closed() else { return Ok(0) };
+    let closes = ensemble.plan.workload.closes_after();
+    let is_over = closes.is_some_and(|closes| ensemble.elapsed() >= closes);
+    if is_over || ensemble.journal.stops > 0 {
+        return Ok(0);
+    }
+    let mut all = 0;
+    for agent in 0..ensemble.journal.members.len() {
+        all += begun(&ensemble.told_by(agent)?);
+    }
+    Ok(count.saturating_sub(all))
 }
 
 /// The record of an agent that was lost before it told anything, by that of another: its whole share is lost.
@@ -134,19 +157,6 @@ fn supposed(other: &RunRecord, member: &Member, (agent, all): (usize, usize)) ->
         flows: Vec::new(),
         ..other.clone()
     }
-}
-
-/// Who had the load when.
-fn roster(journal: &Journal) -> Roster {
-    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let mut roster = Roster::of(number(journal.members.len()));
-    for epoch in journal.epochs.iter().skip(1) {
-        let members = epoch.agents.iter().map(|agent| number(*agent)).collect();
-        let epoch = Epoch::new(Duration::from_millis(epoch.from_ms), members);
-        // They were made in this order.
-        let _ = epoch.map(|epoch| roster.change(epoch));
-    }
-    roster
 }
 
 /// The parts of the whole.

@@ -10,7 +10,7 @@ use crate::cluster::journal::Journal;
 use crate::cluster::live::Live;
 use crate::cluster::mirror::{Mirror, MirrorError};
 use crate::cluster::name::Name;
-use crate::cluster::order::{Epoch, Order, Stage};
+use crate::cluster::order::{Order, Stage};
 use crate::cluster::pulse::{Change, Pulse};
 use crate::cluster::wire::{Delivered, Results};
 use crate::load::Plan;
@@ -27,9 +27,6 @@ const FETCH: Duration = Duration::from_millis(300);
 
 /// How often what was told is brought to the disk and acknowledged.
 const SYNC: Duration = Duration::from_secs(1);
-
-/// How far ahead of now others take over from one that is lost.
-const AHEAD: Duration = Duration::from_secs(3);
 
 /// How long an order may take to arrive.
 const ORDER: Duration = Duration::from_secs(2);
@@ -75,11 +72,11 @@ struct Course {
 const QUIET: u32 = 3;
 
 impl Ensemble<'_> {
-    fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         self.terminal.say(text);
     }
 
-    fn caution(&self, text: &str) {
+    pub(super) fn caution(&self, text: &str) {
         self.say(&format!("{} {text}", self.terminal.paint(Style::Bad, "caution")));
     }
 
@@ -88,16 +85,16 @@ impl Ensemble<'_> {
         self.clock.now().saturating_duration_since(self.start)
     }
 
-    fn number(&self) -> usize {
+    pub(super) fn number(&self) -> usize {
         self.mirrors.len()
     }
 
-    fn name(&self, agent: usize) -> Name {
+    pub(super) fn name(&self, agent: usize) -> Name {
         self.journal.members[agent].name.clone()
     }
 
     /// Whether nothing more is to come from an agent.
-    fn is_over(&self, agent: usize) -> bool {
+    pub(super) fn is_over(&self, agent: usize) -> bool {
         self.mirrors[agent].is_ended() || self.journal.members[agent].lost_from_ms.is_some()
     }
 
@@ -125,6 +122,7 @@ impl Ensemble<'_> {
             self.tell_whole();
             self.hear(&mut course).await?;
             self.look(&mut course).await?;
+            self.hand_over().await?;
             self.pass_on_wishes(&mut course).await?;
             let is_over = (0..self.number()).all(|agent| self.is_over(agent));
             if is_over && self.has_all(&mut course).await? {
@@ -193,7 +191,7 @@ impl Ensemble<'_> {
                 Err(error) => {
                     // What comes behind cannot be counted, but the others can.
                     message.acknowledge().await;
-                    self.lose(agent, &error.to_string(), course).await?;
+                    self.lose(agent, &error.to_string()).await?;
                     continue;
                 }
             };
@@ -282,7 +280,7 @@ impl Ensemble<'_> {
                 if !self.is_over(agent) && (is_other || self.has_all(course).await?) {
                     let why =
                         if is_other { "it was started anew" } else { "it is at the run no more" };
-                    self.lose(agent, why, course).await?;
+                    self.lose(agent, why).await?;
                 }
                 continue;
             }
@@ -290,7 +288,7 @@ impl Ensemble<'_> {
                 && !self.is_over(agent)
             {
                 let why = complaints.first().map_or_else(String::new, |it| it.what.clone());
-                self.lose(agent, &why, course).await?;
+                self.lose(agent, &why).await?;
                 continue;
             }
             if is_new && self.journal.members[agent].is_shared_out {
@@ -342,7 +340,7 @@ impl Ensemble<'_> {
             let name = self.name(agent);
             match change {
                 Change::Suspected => self.caution(&format!("nothing is heard of agent `{name}`")),
-                Change::Lost => self.lose(agent, "nothing is heard of it", course).await?,
+                Change::Lost => self.lose(agent, "nothing is heard of it").await?,
                 Change::Back => {}
             }
         }
@@ -357,14 +355,14 @@ impl Ensemble<'_> {
                 self.journal.stopped = Some(why.clone());
                 self.stop_by_itself(&why, true);
             } else if record.interrupted && !is_asked {
-                self.lose(agent, "it was interrupted", course).await?;
+                self.lose(agent, "it was interrupted").await?;
             }
         }
         Ok(())
     }
 
     /// An agent is lost: others take over, or the run is marked.
-    async fn lose(&mut self, agent: usize, why: &str, course: &mut Course) -> Result<(), Failure> {
+    async fn lose(&mut self, agent: usize, why: &str) -> Result<(), Failure> {
         let name = self.name(agent);
         if self.journal.members[agent].lost_from_ms.is_some() {
             return Ok(());
@@ -374,54 +372,9 @@ impl Ensemble<'_> {
         self.journal.members[agent].lost_from_ms = Some(told_ms);
         self.live.set_done(agent, true);
         if self.agents.when_lost == WhenLost::ShareOut {
-            self.share_out(agent, course).await?;
+            self.share_out(agent).await?;
         }
         self.write_journal()
-    }
-
-    /// Gives the rest of a lost agent's load to the others, from a moment on that is still to come.
-    async fn share_out(&mut self, lost: usize, course: &Course) -> Result<(), Failure> {
-        let at = self.elapsed() + AHEAD;
-        let closes = self.plan.workload.closes_after();
-        let is_closing = closes.is_some_and(|closes| at >= closes);
-        let is_open = self.plan.workload.model.is_open();
-        if is_closing || !is_open || self.ending.stop().requests() > 0 {
-            return Ok(());
-        }
-        let is_there = |agent: &usize| {
-            *agent != lost && !self.is_over(*agent) && course.pulse.is_there(*agent)
-        };
-        let others: Vec<usize> = (0..self.number()).filter(is_there).collect();
-        if others.is_empty() {
-            return Ok(());
-        }
-        // Each epoch is later than the one before.
-        let last_ms = self.journal.epochs.last().map_or(0, |epoch| epoch.from_ms + 1);
-        let from_ms = millis(at).max(last_ms);
-        if self.journal.epochs.is_empty() {
-            self.journal.epochs.push(Epoch { from_ms: 0, agents: (0..self.number()).collect() });
-        }
-        self.journal.epochs.push(Epoch { from_ms, agents: others.clone() });
-        self.journal.members[lost].is_shared_out = true;
-        self.mirrors[lost].cut(from_ms);
-        // Whoever takes up the run after a kill has to know it as the agents do.
-        self.write_journal()?;
-        let order = Order::Share {
-            run: self.journal.plan.run.clone(),
-            epochs: self.journal.epochs.clone(),
-        };
-        for agent in &others {
-            let name = self.name(*agent);
-            if let Err(error) = self.conductor.order(&name, order.clone(), ORDER).await {
-                self.caution(&format!(
-                    "agent `{name}` may not have heard in time that it has more to do: {error}"
-                ));
-            }
-        }
-        let seconds = at.as_secs_f64();
-        let number = others.len();
-        self.say(&format!("its load goes to {number} others from {seconds:.1} s of the run on"));
-        Ok(())
     }
 
     /// Passes on what somebody here wants, until everybody has heard it.

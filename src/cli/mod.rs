@@ -50,6 +50,7 @@ mod settle;
 mod sink;
 mod stand_in;
 mod standing;
+mod takeover;
 mod terminal;
 mod tui;
 mod walk;

@@ -20,6 +20,7 @@ use crate::base::share::Share;
 use crate::base::units::Span;
 use crate::cluster::agent::{of_unix_us, unix_us};
 use crate::cluster::conductor::Conductor;
+use crate::cluster::handover::Handovers;
 use crate::cluster::journal::{Journal, JournalError, Member};
 use crate::cluster::live::Live;
 use crate::cluster::message::{Plan, PlanFile, SCHEMA_VERSION};
@@ -325,7 +326,7 @@ impl Given<'_> {
             checked: self.checked.plan.clone(),
             members: there.iter().zip(&offsets).map(member).collect(),
             start_unix_us: Some(unix_us(start)),
-            epochs: Vec::new(),
+            epochs: Handovers::default(),
             stops: 0,
             stopped_ms: None,
             stopped: None,
@@ -506,12 +507,8 @@ impl Given<'_> {
     }
 }
 
-/// From which moment on others have the load of a lost agent: the epoch in which it is missing first.
+/// From which moment on what a lost agent tells counts no more, if others have its load.
 pub(super) fn cut_of(journal: &Journal, member: &Member) -> Option<u64> {
-    if !member.is_shared_out {
-        return None;
-    }
     let place = journal.members.iter().position(|of| of.name == member.name)?;
-    let epoch = journal.epochs.iter().find(|epoch| !epoch.agents.contains(&place));
-    epoch.map(|epoch| epoch.from_ms)
+    journal.epochs.counts_until(place)
 }

@@ -1,9 +1,9 @@
 //! What a conductor has to know when it is started again: `conductor.json` in the directory of the run.
 
+use super::handover::Handovers;
 use super::message::{MessageError, Plan, SCHEMA_VERSION, read, write};
 use super::name::Name;
 use super::offset::Offset;
-use super::order::Epoch;
 use crate::base::remedy::Remedy;
 use crate::result::run_dir::{RunDir, RunDirError};
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,8 @@ pub struct Journal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_unix_us: Option<u64>,
     /// Who has the load from when on, where that was changed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub epochs: Vec<Epoch>,
+    #[serde(default, skip_serializing_if = "Handovers::is_empty")]
+    pub epochs: Handovers,
     /// How often it was asked to stop.
     #[serde(default)]
     pub stops: u32,

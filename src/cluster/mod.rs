@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod conductor;
+pub mod handover;
 pub mod journal;
 pub mod live;
 pub mod mirror;

@@ -66,6 +66,9 @@ pub struct Epoch {
     pub from_ms: u64,
     /// Places of the agents among those of the plan.
     pub agents: Vec<usize>,
+    /// Of a count of the closed model: how many iterations whoever hears it has more.
+    #[serde(default)]
+    pub more: u64,
 }
 
 /// What an agent answers.
@@ -205,7 +208,7 @@ mod tests {
             Order::Start { run: run.clone(), at_unix_us: 1_795_286_081_000_000 },
             Order::Share {
                 run: run.clone(),
-                epochs: vec![Epoch { from_ms: 0, agents: vec![0, 2] }],
+                epochs: vec![Epoch { from_ms: 0, agents: vec![0, 2], more: 7 }],
             },
             Order::Stop { run: run.clone(), now: true, who: "Ctrl-C".to_owned() },
             Order::StandDown { run: run.clone() },

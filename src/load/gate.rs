@@ -91,6 +91,11 @@ impl Plan {
         Some(self.share.as_ref().map_or(all, |share| share.iterations(all)))
     }
 
+    /// How many iterations there are in all, where users in turn perform as many as are counted.
+    pub const fn count_of_closed(&self) -> Option<u64> {
+        if self.workload.model.is_open() { None } else { self.workload.iterations }
+    }
+
     /// By choice of the mix and by phase: how many iterations of a member were due before a moment of the plan, at the
     /// planned rate. None in the closed model, in which users come when the tenant lets them.
     pub fn due_until(
@@ -451,9 +456,6 @@ impl Gate {
             *locked(paced) = due.checked_add(pacing.0.draw(&mut random));
         }
         let after = due.saturating_duration_since(start);
-        if let Some(share) = &self.plan.share {
-            share.walked(self.of_plan(after));
-        }
         Some(self.make(Ticket { user, ..self.blank(number, due, after) }))
     }
 
@@ -497,12 +499,20 @@ impl Gate {
         let Some(limit) = self.plan.workload.iterations else {
             return Some(of_plan(self.next.fetch_add(1, Ordering::Relaxed)));
         };
-        let next = |own: u64| (of_plan(own) < limit).then_some(own + 1);
-        let own = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok();
-        if own.is_none_or(|own| of_plan(own + 1) >= limit) {
-            self.close(now, EndedBy::Count);
+        loop {
+            let count = share.map_or(limit, |share| share.iterations(limit));
+            let next = |own: u64| (own < count).then_some(own + 1);
+            let own = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+            let begun = own.map_or_else(|begun| begun, |own| own + 1);
+            let is_used_up = share.map_or(begun >= limit, |share| share.is_used_up(begun, limit));
+            if is_used_up {
+                self.close(now, EndedBy::Count);
+            }
+            // Where there is more than a moment ago, by others who were lost, there may be one for this user.
+            if own.is_ok() || is_used_up {
+                return own.ok().map(of_plan);
+            }
         }
-        own.map(of_plan)
     }
 
     /// The pause that goes on, if one does.

@@ -33,6 +33,6 @@ pub use launch::{Launched, LoadEnd, LoadError, launch};
 pub use pauses::Pauses;
 pub use performer::{Performer, Ticket};
 pub use rate::{MOST_FACTOR, RateControl};
-pub use share::{ShareControl, SplitError};
+pub use share::{ShareControl, SplitError, Turn, TurnError};
 pub use stop::Stop;
 pub use tally::{Counts, Ended, Progress};

@@ -1,6 +1,7 @@
 //! One machine's part of a load that several put on: what is its own, also when others are lost meanwhile.
 
 use crate::base::remedy::Remedy;
+use crate::workload::places::Places;
 use crate::workload::settings::{Model, Settings};
 use crate::workload::share::{Epoch, Roster, RosterError, Share};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,8 +27,34 @@ struct State {
     roster: Arc<Roster>,
     /// Counts its changes.
     version: u64,
-    /// Up to which moment of the plan it was decided what is whose.
+    /// Up to which moment of the plan it was decided whose arrivals are.
     walked: Option<Duration>,
+    /// Its users of the closed model by this roster, where so many were asked for.
+    places: Option<(usize, Arc<Places>)>,
+    /// Iterations of the closed model that it was given on top of its part of the count.
+    more: u64,
+    /// Whether the last of its count was begun: it takes no more.
+    is_used_up: bool,
+}
+
+/// One more epoch for a part, with what it is given of the count of the closed model on top of its own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Turn {
+    /// Who performs the plan from when on.
+    pub epoch: Epoch,
+    /// How many iterations it has more.
+    pub more: u64,
+}
+
+/// Why a part is not changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum TurnError {
+    /// The roster cannot be so.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+    /// Its count is used up: it does no more.
+    #[error("its load is over already")]
+    Over,
 }
 
 /// Why a plan cannot be split so.
@@ -72,7 +99,15 @@ impl ShareControl {
     }
 
     fn of(own: Share, roster: Roster, has_spares: bool) -> Self {
-        let state = Mutex::new(State { roster: Arc::new(roster), version: 0, walked: None });
+        let state = State {
+            roster: Arc::new(roster),
+            version: 0,
+            walked: None,
+            places: None,
+            more: 0,
+            is_used_up: false,
+        };
+        let state = Mutex::new(state);
         Self(Arc::new(Inner { own, has_spares, state, changed: watch::Sender::new(()) }))
     }
 
@@ -97,10 +132,44 @@ impl ShareControl {
             return Err(RosterError::TooLate { from: epoch.from(), at });
         }
         Arc::make_mut(&mut state.roster).change(epoch)?;
+        self.changed(state);
+        Ok(())
+    }
+
+    /// All epochs but the first, in order: those that are new hold all or, where one cannot, none. What is refused once
+    /// because it comes too late, or because its count is used up, is refused for ever.
+    pub fn change_to(&self, turns: &[Turn]) -> Result<(), TurnError> {
+        let mut state = self.lock();
+        let known = state.roster.epochs().skip(1).zip(turns);
+        if let Some((known, turn)) = { known }.find(|(known, turn)| **known != turn.epoch) {
+            let (from, last) = (turn.epoch.from(), known.from());
+            return Err(RosterError::NotLater { from, last }.into());
+        }
+        let new = turns.get(state.roster.epochs().count() - 1..).unwrap_or_default();
+        let Some(first) = new.first() else { return Ok(()) };
+        if state.is_used_up {
+            return Err(TurnError::Over);
+        }
+        let from = first.epoch.from();
+        if let Some(at) = state.walked.filter(|at| from <= *at) {
+            return Err(RosterError::TooLate { from, at }.into());
+        }
+        let mut roster = (*state.roster).clone();
+        for turn in new {
+            roster.change(turn.epoch.clone())?;
+        }
+        state.roster = Arc::new(roster);
+        state.more += new.iter().map(|turn| turn.more).sum::<u64>();
+        self.changed(state);
+        Ok(())
+    }
+
+    /// What was looked up by the roster before holds no more.
+    fn changed(&self, mut state: MutexGuard<'_, State>) {
         state.version += 1;
+        state.places = None;
         drop(state);
         self.0.changed.send_replace(());
-        Ok(())
     }
 
     /// How many users are launched for its part of so many.
@@ -126,8 +195,14 @@ impl ShareControl {
 
     /// How many iterations are its own, where so many are asked for of all.
     pub fn iterations(&self, all: u64) -> u64 {
-        let share = self.lock().roster.at(Duration::ZERO).share(self.0.own.index());
-        share.map_or(0, |share| share.count(all))
+        self.lock().iterations(self.0.own, all)
+    }
+
+    /// Whether its count is used up where it has begun so many of the closed model. Then it is given no more.
+    pub(super) fn is_used_up(&self, begun: u64, all: u64) -> bool {
+        let mut state = self.lock();
+        state.is_used_up |= begun >= state.iterations(self.0.own, all);
+        state.is_used_up
     }
 
     /// The roster as it stands, and which version of it that is.
@@ -146,12 +221,6 @@ impl ShareControl {
         holds
     }
 
-    /// What is whose is decided up to a moment of the plan, whatever the roster says.
-    pub(super) fn walked(&self, moment: Duration) {
-        let mut state = self.lock();
-        state.walked = state.walked.max(Some(moment));
-    }
-
     /// When one of its users is let in, from a moment of the plan on; none if it never is as the roster stands. In the
     /// open model a user is let in while there are not more of them than its part of all.
     pub(super) fn opens(
@@ -159,11 +228,20 @@ impl ShareControl {
         local: usize,
         (model, after): (&Model, Duration),
     ) -> Option<Duration> {
-        let (roster, member, local) = (&self.lock().roster, self.0.own.index(), local as u64);
+        let (mut state, member) = (self.lock(), self.0.own.index());
         match model {
-            Model::Closed { users, .. } => roster.opens(member, local, (users, after)),
+            Model::Closed { users, .. } => {
+                let all = model.users();
+                let known = state.places.take().filter(|(of, _)| *of == all);
+                let of = || (all, Arc::new(Places::of(&state.roster, member, all as u64)));
+                let known = known.unwrap_or_else(of);
+                let places = known.1.clone();
+                state.places = Some(known);
+                drop(state);
+                places.opens(local, (users, after))
+            }
             Model::Open { max_users, .. } => {
-                roster.seats(member, local, (*max_users as u64, after))
+                state.roster.seats(member, local as u64, (*max_users as u64, after))
             }
         }
     }
@@ -180,6 +258,13 @@ impl ShareControl {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn iterations(&self, own: Share, all: u64) -> u64 {
+        let share = self.roster.at(Duration::ZERO).share(own.index());
+        share.map_or(0, |share| share.count(all)).saturating_add(self.more)
     }
 }
 

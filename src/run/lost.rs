@@ -26,6 +26,43 @@ pub fn tell(told: &mut Told, line: &Line) {
     }
 }
 
+/// How many iterations it told to have begun.
+pub fn begun(told: &Told) -> u64 {
+    told.values().map(|(due, _)| due).sum()
+}
+
+/// What was due of a member that left so many iterations of a count of the closed model undone, by phase, variant and
+/// journey. They are those that it would have begun next; when, nobody knows: they count as measured.
+pub fn counted(
+    plan: &Plan,
+    (roster, member, of): (&Roster, u32, u32),
+    (told, left): (&Told, u64),
+    (choices, by_flow): (&[(Variant, Journey)], bool),
+) -> BTreeMap<(Phase, Variant, Journey), u64> {
+    let mut counted: BTreeMap<_, u64> = BTreeMap::new();
+    let next = begun(told);
+    for number in (next..next.saturating_add(left)).map(|local| roster.number(member, local, of)) {
+        let Some((variant, journey)) = choices.get(plan.mix.pick(number)) else { continue };
+        let variant = if by_flow { UNKNOWN_FLOW.into() } else { variant.clone() };
+        *counted.entry((Phase::Measured, variant, journey.clone())).or_default() += 1;
+    }
+    for (key, number) in &mut counted {
+        *number += known(told, key);
+    }
+    counted
+}
+
+/// How many of them were told to be due. By flow, variants of what was told are those that were met: what is missing of a
+/// journey is missing of all.
+fn known(told: &Told, (phase, variant, journey): &(Phase, Variant, Journey)) -> u64 {
+    let is_same = |key: &(Phase, Variant, Journey)| {
+        key.0 == *phase
+            && key.2 == *journey
+            && (key.1 == *variant || variant.as_str() == UNKNOWN_FLOW)
+    };
+    told.iter().filter(|(key, _)| is_same(key)).map(|(_, (due, _))| due).sum()
+}
+
 /// What was due of a member before a moment of the plan, by phase, variant and journey; none in the closed model, in
 /// which nothing is due but what was begun. `choices` are those of the mix, and whether they are known only by flow.
 pub fn planned(
@@ -55,18 +92,11 @@ pub fn line(
     planned: Option<&BTreeMap<(Phase, Variant, Journey), u64>>,
     (interval, at_ms, readings): (u64, u64, Readings),
 ) -> Line {
-    // By flow, variants of what was told are those that were met: what is missing of a journey is missing of all.
     let mut missing: BTreeMap<(Phase, Variant, Journey), u64> = BTreeMap::new();
-    for ((phase, variant, journey), number) in planned.into_iter().flatten() {
-        let is_same = |key: &(Phase, Variant, Journey)| {
-            key.0 == *phase
-                && key.2 == *journey
-                && (key.1 == *variant || variant.as_str() == UNKNOWN_FLOW)
-        };
-        let known: u64 = told.iter().filter(|(key, _)| is_same(key)).map(|(_, (due, _))| due).sum();
-        let rest = number.saturating_sub(known);
+    for (key, number) in planned.into_iter().flatten() {
+        let rest = number.saturating_sub(known(told, key));
         if rest > 0 {
-            missing.insert((*phase, variant.clone(), journey.clone()), rest);
+            missing.insert(key.clone(), rest);
         }
     }
     let mut rows: BTreeMap<(Phase, Variant, Journey), (u64, u64)> = BTreeMap::new();
@@ -121,6 +151,9 @@ fn row(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::random::Seed;
+    use crate::workload::mix::Mix;
+    use crate::workload::settings::{Model, Settings};
 
     fn key(variant: &str, journey: &str) -> (Phase, Variant, Journey) {
         (Phase::Measured, variant.into(), journey.into())
@@ -153,6 +186,37 @@ mod tests {
         let planned = [(key(UNKNOWN_FLOW, "a"), 12)].into();
         let line = line("x", &told, Some(&planned), (0, 0, Readings::default()));
         assert_eq!(books(&line), ["f2/a 0 1", "unknown/a 3 3"]);
+    }
+
+    #[test]
+    fn of_a_count_what_was_not_begun_is_lost_as_it_would_have_come_next() {
+        let mut workload = Settings { model: Model::closed(4), ..Settings::default() };
+        workload.iterations = Some(40);
+        let mix = Mix::new(&[2.0, 1.0], Seed(3)).unwrap();
+        let plan = Plan::new(workload, mix, Seed(3));
+        let choices = [("v1".into(), "a".into()), ("v1".into(), "b".into())];
+        let told: Told = [(key("v1", "a"), (4, 3)), (key("v1", "b"), (1, 1))].into();
+        let roster = Roster::of(2);
+        for by_flow in [false, true] {
+            let own = counted(&plan, (&roster, 1, 2), (&told, 15), (&choices, by_flow));
+            let line = line("x", &told, Some(&own), (0, 0, Readings::default()));
+            // Numbers 11, 13, … 39 of the plan.
+            let of = |choice| (5..20).filter(|own| plan.mix.pick(own * 2 + 1) == choice).count();
+            let (variant, [a, b]) = (if by_flow { UNKNOWN_FLOW } else { "v1" }, [of(0), of(1)]);
+            let expected = match by_flow {
+                false => vec![format!("v1/a {a} {}", a + 1), format!("v1/b {b} {b}")],
+                true => vec![
+                    format!("{variant}/a {a} {a}"),
+                    format!("{variant}/b {b} {b}"),
+                    "v1/a 0 1".to_owned(),
+                ],
+            };
+            let mut found = books(&line);
+            found.sort();
+            assert_eq!(found, expected);
+            assert_eq!(line.journeys.iter().map(|row| row.lost).sum::<u64>(), 16);
+        }
+        assert!(counted(&plan, (&roster, 1, 2), (&told, 0), (&choices, false)).is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod agents;
 pub mod mix;
 pub mod onward;
 pub mod pacing;
+pub mod places;
 pub mod schedule;
 pub mod settings;
 pub mod shape;

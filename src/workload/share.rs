@@ -1,9 +1,9 @@
 //! One plan performed by several: which arrivals and users are whose, also when some are lost meanwhile. Pure.
 
-use super::shape::Shape;
 use crate::base::remedy::Remedy;
 pub use crate::base::share::{Share, ShareError};
 use crate::base::units::Span;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Who performs a plan from a moment on.
@@ -11,14 +11,18 @@ use std::time::Duration;
 pub struct Epoch {
     from: Duration,
     members: Vec<u32>,
+    /// Members who take over what is theirs by it later than that, and from when on.
+    late: BTreeMap<u32, Duration>,
 }
 
 /// Who performs a plan when: epochs, one after the other. Moments are those of the plan: counted from its start, and
 /// in the open model without the pauses that put it off.
 ///
-/// What is due in an epoch is dealt out among its members in their order: the arrival with the number k goes to the one
-/// at k mod their number, and so does the user k of the closed model. Everybody who has the same roster and walks the
-/// same plan takes each arrival to be the same member's, so that all of them together perform exactly the plan.
+/// At first the arrival with the number k goes to the member at k mod their number, and so does the user k of the closed
+/// model ([`Places`](super::places::Places)). Where members are missing in the next epoch the others keep what is theirs,
+/// and what was of the missing is dealt out among them: so one that hears of it late takes nothing that is another's. Where
+/// somebody new is in an epoch all is dealt out anew. Everybody who has the same roster and walks the same plan takes each
+/// arrival to be the same member's, so that all of them together perform exactly the plan.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Roster {
     first: Epoch,
@@ -26,7 +30,7 @@ pub struct Roster {
 }
 
 /// Why a roster cannot be so.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum RosterError {
     /// An epoch without anybody.
     #[error("nobody is left to perform the plan")]
@@ -70,7 +74,15 @@ impl Epoch {
     pub fn new(from: Duration, mut members: Vec<u32>) -> Result<Self, RosterError> {
         members.sort_unstable();
         members.dedup();
-        if members.is_empty() { Err(RosterError::Nobody) } else { Ok(Self { from, members }) }
+        let late = BTreeMap::new();
+        if members.is_empty() { Err(RosterError::Nobody) } else { Ok(Self { from, members, late }) }
+    }
+
+    /// The same, where a member takes over what was of the missing later than the others. Until then nobody performs it.
+    #[must_use]
+    pub fn with_late(mut self, member: u32, from: Duration) -> Self {
+        self.late.insert(member, from);
+        self
     }
 
     /// When it begins.
@@ -83,6 +95,19 @@ impl Epoch {
         &self.members
     }
 
+    /// Whether somebody is in it who was not in the one before.
+    pub(super) fn has_new(&self, before: &Self) -> bool {
+        self.members.iter().any(|member| before.members.binary_search(member).is_err())
+    }
+
+    /// Deals out what is numbered in a row: who has the next of so many, by their places from one on; and the number
+    /// among those of that one.
+    fn deal(&self, number: u64, from: u32) -> (u32, u64) {
+        let all = self.members.len() as u64;
+        let place = usize::try_from((number + u64::from(from)) % all).unwrap_or(0);
+        (self.members.get(place).copied().unwrap_or(0), number / all)
+    }
+
     /// The share of a member; none for anybody else.
     pub fn share(&self, member: u32) -> Option<Share> {
         let place = self.members.binary_search(&member).ok()?;
@@ -93,7 +118,8 @@ impl Epoch {
 impl Roster {
     /// All of so many from the beginning.
     pub fn of(parts: u32) -> Self {
-        let first = Epoch { from: Duration::ZERO, members: (0..parts.max(1)).collect() };
+        let members = (0..parts.max(1)).collect();
+        let first = Epoch { from: Duration::ZERO, members, late: BTreeMap::new() };
         Self { first, later: Vec::new() }
     }
 
@@ -130,30 +156,38 @@ impl Roster {
         self.epochs().rev().find(|epoch| epoch.from <= moment).unwrap_or(&self.first)
     }
 
-    /// Whether an arrival with this number, due at this moment of the plan, is a member's own.
-    pub fn owns(&self, member: u32, number: u64, due: Duration) -> bool {
-        self.at(due).share(member).is_some_and(|share| share.has(number))
+    /// Whose an arrival with this number is that is due at this moment of the plan. One of which a member takes over too
+    /// late is of the one that is missing.
+    pub fn owner(&self, number: u64, due: Duration) -> u32 {
+        let (mut owner, mut rest) = self.first.deal(number, 0);
+        let (mut before, mut taken) = (owner, &self.first);
+        let mut last = &self.first;
+        for epoch in self.later.iter().take_while(|epoch| epoch.from <= due) {
+            let is_missing = epoch.members.binary_search(&owner).is_err();
+            let is_new = epoch.has_new(last);
+            if is_missing || is_new {
+                (before, taken) = (owner, epoch);
+                (owner, rest) =
+                    if is_new { epoch.deal(number, 0) } else { epoch.deal(rest, owner) };
+            }
+            last = epoch;
+        }
+        let is_late = taken.late.get(&owner).is_some_and(|from| due < *from);
+        if is_late { before } else { owner }
     }
 
-    /// How many of so many users are a member's own at a moment of the plan.
+    /// Whether an arrival with this number, due at this moment of the plan, is a member's own.
+    pub fn owns(&self, member: u32, number: u64, due: Duration) -> bool {
+        self.owner(number, due) == member
+    }
+
+    /// How many of so many users of the open model are a member's own at a moment of the plan.
     pub fn users(&self, member: u32, users: u64, at: Duration) -> u64 {
         self.at(at).share(member).map_or(0, |share| share.count(users))
     }
 
-    /// When the closed model lets a user of a member in, from `after` on; none if it never does again as it stands.
-    /// `users` is the level of all members together, and `local` counts the member's own users. All of them together
-    /// are at every moment as many as the level says.
-    pub fn opens(
-        &self,
-        member: u32,
-        local: u64,
-        (users, after): (&Shape, Duration),
-    ) -> Option<Duration> {
-        #[expect(clippy::cast_precision_loss, reason = "at most 100,000 users")]
-        self.first(member, after, |share, from| users.exceeds(share.nth(local) as f64, from))
-    }
-
-    /// The same of the open model, where a member has its part of so many users in each epoch.
+    /// When the open model lets a user of a member in, from `after` on; none if it never does again as it stands. A member
+    /// has its part of so many users in each epoch, and `local` counts its own.
     pub fn seats(
         &self,
         member: u32,
@@ -196,7 +230,6 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
-    use super::super::shape::Stage;
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
@@ -218,7 +251,22 @@ mod tests {
         let roster = roster(&[0, 1, 2], &[(10, &[0, 2])]);
         let owner = |number, due| (0..3).find(|member| roster.owns(*member, number, s(due)));
         assert_eq!([6, 7, 8].map(|number| owner(number, 9)), [Some(0), Some(1), Some(2)]);
-        assert_eq!([6, 7, 8].map(|number| owner(number, 10)), [Some(0), Some(2), Some(0)]);
+        // Others keep theirs, and have those of the lost in turn.
+        assert_eq!([6, 7, 8].map(|number| owner(number, 10)), [Some(0), Some(2), Some(2)]);
+        assert_eq!([1, 4, 7, 10].map(|it| owner(it, 10)), [Some(2), Some(0), Some(2), Some(0)]);
+    }
+
+    #[test]
+    fn what_a_member_takes_over_too_late_is_of_the_lost_until_then() {
+        let mut known = roster(&[0, 1, 2], &[]);
+        let epoch = Epoch::new(s(10), vec![0, 2]).unwrap();
+        known.change(epoch.with_late(2, s(15))).unwrap();
+        known.change(Epoch::new(s(12), vec![2]).unwrap()).unwrap();
+        let owners = |due| [3, 4, 5, 6, 7, 8].map(|number| known.owner(number, s(due)));
+        assert_eq!(owners(9), [0, 1, 2, 0, 1, 2]);
+        assert_eq!(owners(10), [0, 0, 2, 0, 1, 2], "4 is taken over in time, 7 is not");
+        assert_eq!(owners(13), [2, 2, 2, 2, 1, 2]);
+        assert_eq!(owners(15), [2; 6]);
     }
 
     #[test]
@@ -239,17 +287,8 @@ mod tests {
     }
 
     #[test]
-    fn users_of_the_lost_are_let_in_elsewhere_when_the_new_roster_holds() {
-        let level = Shape::constant(6.0);
+    fn users_of_the_open_model_are_let_in_when_the_new_roster_holds() {
         let roster = roster(&[0, 1, 2], &[(10, &[1, 2])]);
-        let opens = |member, local, after| roster.opens(member, local, (&level, s(after)));
-        // Two each at first, three each afterwards.
-        assert_eq!(
-            [0, 1, 2, 3].map(|local| opens(1, local, 0)),
-            [Some(s(0)), Some(s(0)), Some(s(10)), None]
-        );
-        assert_eq!([0, 1].map(|local| opens(0, local, 0)), [Some(s(0)); 2]);
-        assert_eq!([0, 1].map(|local| opens(0, local, 10)), [None; 2]);
         assert_eq!([0, 1, 2].map(|member| roster.users(member, 7, s(10))), [0, 4, 3]);
         let seats = [0, 1, 2, 3, 4].map(|local| roster.seats(1, local, (7, s(2))));
         assert_eq!(seats, [Some(s(2)), Some(s(2)), Some(s(10)), Some(s(10)), None]);
@@ -302,24 +341,30 @@ mod tests {
         }
 
         #[test]
-        fn users_of_all_members_are_as_many_as_the_level_at_every_moment(
-            (of, roster) in rosters(),
-            stages in proptest::collection::vec((0u32..30, 1u64..20, any::<bool>()), 1..5),
-            moments in proptest::collection::vec(0u64..100_000, 1..30),
+        fn only_arrivals_of_the_missing_move_and_the_others_have_equally_many_of_them(
+            of in 2u32..12,
+            bits in any::<u32>(),
+            late in 0u64..10,
         ) {
-            let stages: Vec<_> = stages
-                .into_iter()
-                .map(|(level, seconds, ramps)| Stage { level: f64::from(level), lasts: s(seconds), ramps })
-                .collect();
-            let shape = Shape::of(&stages);
-            for at in moments.into_iter().map(Duration::from_millis) {
-                let inside = |member, local| roster.opens(member, local, (&shape, at)) == Some(at);
-                let count: usize =
-                    (0..of).map(|member| (0..40).filter(|local| inside(member, *local)).count()).sum();
-                // As in one piece: users with a number below the level are let in.
-                let alone = (0..40).filter(|user| shape.exceeds(f64::from(*user), at) == Some(at));
-                prop_assert_eq!(count, alone.count(), "{:?}", at);
+            let mut roster = Roster::of(of);
+            let left = members(of, bits);
+            let slow = *left.last().unwrap();
+            let epoch = Epoch::new(s(10), left.clone()).unwrap();
+            roster.change(epoch.with_late(slow, s(10 + late))).unwrap();
+            let mut taken = BTreeMap::new();
+            for number in 0..u64::from(of) * 100 {
+                let (before, after) = (roster.owner(number, s(9)), roster.owner(number, s(20)));
+                let meanwhile = roster.owner(number, s(10));
+                if left.contains(&before) {
+                    prop_assert_eq!((before, before), (meanwhile, after));
+                } else {
+                    let waits = late > 0 && after == slow;
+                    prop_assert_eq!(meanwhile, if waits { before } else { after });
+                    *taken.entry((before, after)).or_insert(0u64) += 1;
+                }
             }
+            let most = taken.values().max().unwrap_or(&0);
+            prop_assert!(taken.values().all(|number| most - number <= 1), "{:?}", taken);
         }
 
         #[test]

@@ -2,7 +2,7 @@
 
 use super::{Work, arrivals, drive, in_time, launched, ms, plan};
 use gander::base::clock::Clock;
-use gander::load::{EndedBy, Plan, ShareControl, Stop, Ticket};
+use gander::load::{EndedBy, Plan, ShareControl, Stop, Ticket, Turn, TurnError};
 use gander::measure::sample::Ending;
 use gander::measure::series::Phase;
 use gander::workload::settings::{Model, WhenLate};
@@ -166,6 +166,63 @@ async fn users_of_a_lost_machine_are_let_in_elsewhere_while_the_load_is_on() {
     }
     assert_eq!(first.len(), 3);
     assert!(first[&0] < ms(300) && first[&1] < ms(300) && first[&2] >= ms(300), "{first:?}");
+}
+
+/// One epoch with what a part has more by it.
+fn turn(from: Duration, members: &[u32], more: u64) -> Turn {
+    Turn { epoch: Epoch::new(from, members.to_vec()).expect("members"), more }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_lost_machine_leaves_of_a_count_is_performed_by_the_others_on_numbers_of_their_own()
+{
+    let mut seen = BTreeSet::new();
+    // Forty-one iterations of three, of which the third has begun four: ten are left.
+    for (index, (own, more)) in [(14, 5), (14, 5)].into_iter().enumerate() {
+        let work = Work::new(|_| async {
+            tokio::time::sleep(ms(5)).await;
+            Ending::Completed
+        });
+        let of = u32::try_from(index).expect("few");
+        let control = ShareControl::new(share(of, 3)).with_spares();
+        let plan = plan(4, |workload| {
+            (workload.duration, workload.iterations) = (None, Some(41));
+        });
+        let plan = plan.with_share(Some(control.clone()));
+        let changing = async {
+            work.started(4).await;
+            let turns = [turn(ms(1), &[0, 1], more)];
+            assert_eq!(control.change_to(&turns), Ok(()), "late makes no difference");
+            assert_eq!(control.change_to(&turns), Ok(()), "told again");
+            let other = control.change_to(&[turn(ms(2), &[0, 1], more)]);
+            assert!(matches!(other, Err(TurnError::Roster(RosterError::NotLater { .. }))));
+        };
+        let stop = Stop::default();
+        let (end, ()) = in_time(async { tokio::join!(drive(plan, &stop, &work), changing) }).await;
+        assert_eq!((end.by, end.total().due), (EndedBy::Count, own + more));
+        assert!(work.tickets().iter().all(|ticket| seen.insert(ticket.number)));
+        assert!(work.tickets().iter().all(|ticket| ticket.number % 3 == index as u64));
+        let users: BTreeSet<usize> = work.tickets().iter().map(|ticket| ticket.user).collect();
+        assert_eq!(users.len(), 2, "four users of two machines");
+        // Once the last was begun there is nobody for more.
+        let more = [turn(ms(1), &[0, 1], more), turn(ms(3), &[of], 1)];
+        assert_eq!(control.change_to(&more), Err(TurnError::Over));
+        assert_eq!(control.change_to(&more[..1]), Ok(()), "what it took it has taken");
+    }
+    assert_eq!(seen.len(), 41 - 3);
+}
+
+#[test]
+fn several_changes_hold_all_or_none() {
+    let control = ShareControl::new(share(1, 3));
+    let turns = [turn(ms(10), &[1, 2], 0), turn(ms(10), &[1], 0)];
+    assert!(matches!(
+        control.change_to(&turns),
+        Err(TurnError::Roster(RosterError::NotLater { .. }))
+    ));
+    assert_eq!(control.roster(), Roster::of(3));
+    assert_eq!(control.change_to(&[turns[0].clone(), turn(ms(11), &[1], 4)]), Ok(()));
+    assert_eq!((control.roster().epochs().count(), control.iterations(10)), (3, 3 + 4));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
