@@ -1,9 +1,13 @@
 //! Several machines, one run: through a real NATS server, with real agents.
 
+#[path = "cluster/closed.rs"]
+mod closed;
 #[path = "cluster/creds.rs"]
 mod creds;
 #[path = "cluster/faults.rs"]
 mod faults;
+#[path = "cluster/joins.rs"]
+mod joins;
 #[path = "cluster/kills.rs"]
 mod kills;
 #[path = "e2e/lab.rs"]

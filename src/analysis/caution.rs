@@ -5,6 +5,7 @@ use super::verdict::OVERLOADED_PART;
 use crate::base::clock::Utc;
 use crate::base::figures;
 use crate::base::names::{Journey, MOST_FLOW_VARIANTS, OTHER_FLOW, UNKNOWN_FLOW, Variant};
+use crate::base::share::Share;
 use crate::base::units::Span;
 use crate::measure::catalogue::MOST_SERIES;
 use crate::measure::histogram::{Percentile, Times};
@@ -39,6 +40,8 @@ pub struct Circumstances {
     pub started_unix_ms: u64,
     /// The parts of a run that was merged of several.
     pub parts: Vec<Part>,
+    /// Of a run that is one part of a plan: which.
+    pub share: Option<Share>,
 }
 
 /// One reason of the table: when it applies, with its text.
@@ -52,6 +55,7 @@ struct Reason {
 const REASONS: &[Reason] = &[
     Reason { slug: "unfinished", advice: KILLED, text: unfinished },
     Reason { slug: "interrupted", advice: KILLED, text: interrupted },
+    Reason { slug: "one-share", advice: WHOLE, text: one_share },
     Reason { slug: "shares-missing", advice: MISSING, text: |_, of| parts::missing(&of.parts) },
     Reason { slug: "part-lost", advice: LOST, text: |_, of| parts::lost(&of.parts) },
     Reason { slug: "apart", advice: APART, text: |_, of| parts::apart(&of.parts) },
@@ -81,6 +85,8 @@ const REASONS: &[Reason] = &[
 ];
 
 const KILLED: &str = "repeat the run to its end before you rely on it";
+const WHOLE: &str =
+    "merge the directories of all shares: `gander report --merge DIR…` judges the whole";
 const MISSING: &str =
     "merge the directories of all shares; rates are those of the shares that are there";
 const LOST: &str = "see why the machine went away; what its iterations would have met nobody knows";
@@ -140,6 +146,14 @@ pub fn all(tally: &Tally, circumstances: &Circumstances) -> Vec<Caution> {
         Some(Caution { slug: reason.slug.to_owned(), text, advice: reason.advice.to_owned() })
     };
     REASONS.iter().filter_map(caution).collect()
+}
+
+fn one_share(_: &Tally, of: &Circumstances) -> Option<String> {
+    of.share.map(|share| {
+        format!(
+            "this is share {share} of a plan: thresholds are for the whole, and shown as this share saw them"
+        )
+    })
 }
 
 fn unfinished(tally: &Tally, circumstances: &Circumstances) -> Option<String> {

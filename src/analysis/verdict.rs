@@ -73,7 +73,8 @@ const UNFINISHED: &str = "the run has no end on record: it is still under way, w
 /// Why a run that ended in its warm-up is no passed one: no rule was broken, and none was kept.
 const UNMEASURED: &str = "nothing was measured: the run ended in its warm-up";
 
-/// Judges a run. `stopped` is a reason for which it was ended early, such as a guard's: it fails the run.
+/// Judges a run. `stopped` is a reason for which it was ended early, such as a guard's: it fails the run. One share of a
+/// plan fails by no threshold: those are for the whole.
 pub fn judge(
     on: &Evidence<'_>,
     rules: &[Rule],
@@ -93,8 +94,9 @@ pub fn judge(
     let is_told = |found: &&ThresholdSummary| {
         stopped.as_ref().is_some_and(|stopped| was_stopped_for(&found.rule, stopped))
     };
-    let broken: Vec<_> =
-        thresholds.iter().filter(|found| !found.holds && !is_told(found)).collect();
+    let is_whole = circumstances.share.is_none();
+    let broken = thresholds.iter().filter(|found| is_whole && !found.holds && !is_told(found));
+    let broken: Vec<_> = broken.collect();
     reasons.extend(stopped);
     reasons.extend(circumstances.unfinished.then(|| UNFINISHED.to_owned()));
     reasons.extend(parts::killed(&circumstances.parts));
@@ -207,6 +209,7 @@ impl Strain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::share::Share as PartOfPlan;
     use crate::measure::tally::JourneyTally;
     use std::time::Duration;
 
@@ -337,5 +340,22 @@ mod tests {
             let (verdict, _) = judged(&tally(0, Some(fault)), &[], None);
             assert_eq!(verdict == Verdict::Invalid, fault.side() == Side::Generator, "{fault}");
         }
+    }
+
+    #[test]
+    fn a_share_is_not_failed_by_what_is_asked_of_the_whole() {
+        let rules: Vec<Rule> = vec!["completed-rate > 900/s".parse().unwrap()];
+        let judged = |share, stopped: Option<&str>| {
+            let circumstances = Circumstances { share, ..Circumstances::default() };
+            let on = tally(0, None);
+            let judged = judge(&all_of(&on), &rules, stopped.map(str::to_owned), &circumstances);
+            let slugs: Vec<_> = judged.cautions.into_iter().map(|caution| caution.slug).collect();
+            (judged.verdict, judged.thresholds[0].holds, slugs.contains(&"one-share".to_owned()))
+        };
+        let share = PartOfPlan::new(1, 4);
+        assert_eq!(judged(None, None), (Verdict::Fail, false, false));
+        assert_eq!(judged(share, None), (Verdict::Pass, false, true));
+        // What a guard of its own ended has failed all the same.
+        assert_eq!(judged(share, Some("a guard")), (Verdict::Fail, false, true));
     }
 }

@@ -4,12 +4,13 @@ use super::aside;
 use super::exit::Exit;
 use super::terminal::Terminal;
 use super::tui;
+use crate::base::clock::Clock;
 use crate::load::{Stop, on_interrupt};
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long one who dies at once may take to give the terminal back.
@@ -34,6 +35,8 @@ struct Far {
     wishes: AtomicU32,
     /// Signals of whoever manages this process.
     signals: AtomicU32,
+    /// Until when everybody waits for the load to begin, if it begins at an agreed instant.
+    waits_until: OnceLock<SystemTime>,
     /// How often it had been asked to stop when the load was over.
     over: OnceLock<u32>,
     /// How the process ends; there once the results are on disk.
@@ -111,6 +114,9 @@ impl Ending {
             (DEADLY.., None, _) => Answer::Die(130),
             (_, Some(_), _) => Answer::Say("\nthe run is over; nothing more is waited for"),
             (_, None, Some(_)) => Answer::Say("\nthe load is over; its results are being written"),
+            (_, None, None) if self.is_awaited() => {
+                Answer::Say("\nnothing is under way yet: the run ends before any load")
+            }
             (1, None, None) => Answer::Say(
                 "\nno new iterations; those under way may finish (Ctrl-C again to stop now)",
             ),
@@ -135,6 +141,15 @@ impl Ending {
     pub(super) fn is_wanted_here(&self) -> bool {
         let Far { wishes, signals, .. } = &*self.far;
         wishes.load(Ordering::SeqCst) > 0 || signals.load(Ordering::SeqCst) > 0
+    }
+
+    /// The load begins at an agreed instant, and until then nothing is under way.
+    pub(super) fn waits_until(&self, at: SystemTime) {
+        let _ = self.far.waits_until.set(at);
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.far.waits_until.get().is_some_and(|at| Clock::system().wall() < *at)
     }
 
     /// The load is over: who wants it to stop from now on wants to go.
@@ -225,6 +240,17 @@ mod tests {
         assert!(says(&ending, "stopping now"));
         let wishes = ending.wish("Ctrl-C");
         assert_eq!((ending.answer(wishes), ending.stop.requests()), (Answer::Die(130), 3));
+    }
+
+    #[test]
+    fn before_the_agreed_instant_nothing_is_under_way() {
+        let (waiting, begun) = (ending(), ending());
+        waiting.waits_until(Clock::system().wall() + Duration::from_secs(3600));
+        begun.waits_until(SystemTime::UNIX_EPOCH);
+        assert!(says(&waiting, "the run ends before any load"));
+        assert!(says(&begun, "no new iterations"));
+        assert!(says(&waiting, "the run ends before any load"));
+        assert_eq!(waiting.answer(waiting.wish("Ctrl-C")), Answer::Die(130));
     }
 
     #[test]

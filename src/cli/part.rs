@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::prepare::Selection;
-use crate::base::clock::Clock;
+use crate::base::clock::{Clock, Utc};
 use crate::base::names::RunId;
 use crate::base::share::Share;
 use crate::base::units::Span;
@@ -10,7 +10,7 @@ use crate::identity::login::Logins;
 use crate::profile::check::Checked;
 use crate::run::stage::run_id;
 use crate::run::starts::{self, Starts};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// One part of a plan, or all of it.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -80,19 +80,79 @@ impl PartArgs {
         Ok((text.as_str().into(), folder.into()))
     }
 
-    /// When the load starts. What is over already is found before anything is put in place.
+    /// When the load starts. What is over already, or too far ahead, is found before anything is put in place.
     pub(super) fn starts(&self, clock: &Clock) -> Result<Starts, Failure> {
         let Some(text) = &self.start_at else { return Ok(Starts::Now) };
         let now = clock.wall();
         let at = starts::read(text, now).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
-        match now.duration_since(at) {
-            Err(_) => Ok(Starts::At(at)),
-            Ok(over) => {
-                let over = Span(Duration::from_secs(over.as_secs()));
-                let what = format!("`--start-at {text}` has been over for {over}");
-                let remedy = "agree on a later instant for all parts, in UTC";
-                Err(Failure::new(Exit::WrongInput, what, Some(remedy)))
-            }
-        }
+        let (what, remedy) = match now.duration_since(at) {
+            Err(ahead) if ahead.duration() <= FARTHEST => return Ok(Starts::At(at)),
+            Err(ahead) => (
+                format!(
+                    "`--start-at {text}` is {} ahead, and {} are the most",
+                    roughly(ahead.duration()),
+                    Span(FARTHEST)
+                ),
+                "give a nearer instant, in UTC; a scheduler can start gander itself shortly before",
+            ),
+            Ok(over) => (
+                format!("`--start-at {text}` has been over for {}", roughly(over)),
+                "agree on a later instant for all parts, in UTC",
+            ),
+        };
+        Err(Failure::new(Exit::WrongInput, what, Some(remedy)))
+    }
+}
+
+/// The farthest ahead that a load starts: accounts and connections that are made before do not last longer.
+const FARTHEST: Duration = Duration::from_secs(24 * 3600);
+
+/// As one says it: to the second, and what is longer than two days in days.
+pub(super) fn roughly(time: Duration) -> String {
+    match time.as_secs() / (24 * 3600) {
+        0 | 1 => Span(Duration::from_secs(time.as_secs())).to_string(),
+        days => format!("{days} days"),
+    }
+}
+
+/// What is said while the load is waited for: when it starts, and how long that is.
+pub(super) fn awaited(starts: &Starts, clock: &Clock) -> Option<(SystemTime, String)> {
+    let Starts::At(at) = starts else { return None };
+    let left = at.duration_since(clock.wall()).ok()?;
+    Some((*at, format!("the load starts at {}, in {}", Utc::of(*at).stamp(), roughly(left))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str, clock: &Clock) -> Result<Starts, Failure> {
+        PartArgs { start_at: Some(text.to_owned()), ..PartArgs::default() }.starts(clock)
+    }
+
+    #[test]
+    fn an_instant_is_within_a_day_and_long_times_are_told_in_days() {
+        let clock = Clock::by_hand(crate::base::clock::moment("2026-12-01T10:00:00Z").unwrap());
+        let wrong = |text| at(text, &clock).unwrap_err().complaints[0].what.clone();
+        assert_eq!(
+            wrong("9999-12-31T23:59:59Z"),
+            "`--start-at 9999-12-31T23:59:59Z` is 2912123 days ahead, and 24h are the most"
+        );
+        assert_eq!(
+            wrong("2020-01-01T00:00Z"),
+            "`--start-at 2020-01-01T00:00Z` has been over for 2526 days"
+        );
+        assert_eq!(
+            wrong("2026-12-01T09:58:57Z"),
+            "`--start-at 2026-12-01T09:58:57Z` has been over for 1m3s"
+        );
+        assert!(
+            at("2026-12-02T10:00:00Z", &clock).is_ok()
+                && at("2026-12-02T10:00:01Z", &clock).is_err()
+        );
+        let starts = at("+90s", &clock).unwrap();
+        let (_, text) = awaited(&starts, &clock).unwrap();
+        assert_eq!(text, "the load starts at 2026-12-01T10:01:30.000Z, in 1m30s");
+        assert!(awaited(&Starts::Now, &clock).is_none());
     }
 }

@@ -6,7 +6,7 @@ use super::broadcast::Doors;
 use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::mix::{MixArgs, quoted};
-use super::part::PartArgs;
+use super::part::{PartArgs, awaited};
 use super::prepare::{self, Ground, Order, Selection};
 use super::repeat::repeat;
 use super::report::about;
@@ -174,6 +174,10 @@ pub(super) fn once(
                 return Ok(Exit::Interrupted);
             }
         };
+        if let Some((at, text)) = awaited(&starts, &clock) {
+            terminal.say(&text);
+            ending.waits_until(at);
+        }
         let undertaking = Undertaking { starts, ..undertaking(args, &ground, going)? };
         let setup = setup(&ground, undertaking, dir)?;
         measure(args, &ground, setup, (clock, ending, doors), terminal).await

@@ -54,17 +54,28 @@ impl Ensemble<'_> {
         }
         let (mut left, mut has_changed) = (0, false);
         let is_wanted = self.ending.stop().requests() == 0;
-        let orders = behind.into_iter().filter(|(agent, _)| !self.is_over(*agent) && is_wanted);
+        let (over, orders): (Vec<_>, Vec<_>) =
+            behind.into_iter().partition(|(agent, _)| self.is_over(*agent));
+        for (agent, place) in over {
+            if self.journal.members[agent].lost_from_ms.is_none() && is_wanted {
+                left += self.is_refused((agent, place), "its run is over");
+                has_changed = true;
+            }
+        }
+        let orders = orders.into_iter().filter(|_| is_wanted);
         let told = orders.map(|(agent, place)| {
             let epochs = self.journal.epochs.told_to(agent, place, self.number());
             let order = Order::Share { run: self.journal.plan.run.clone(), epochs };
             let (name, conductor) = (self.name(agent), &self.conductor);
             async move { (agent, place, conductor.order(&name, order, ORDER).await) }
         });
-        for (agent, place, answer) in join_all(told).await {
+        let answers = join_all(told).await;
+        for (agent, place, answer) in answers {
             match answer {
                 Ok(()) => self.journal.epochs.take(agent, place),
-                Err(GroupError::Refused { why, .. }) => left += self.is_refused(agent, place, &why),
+                Err(GroupError::Refused { why, .. }) => {
+                    left += self.is_refused((agent, place), &why)
+                }
                 // Whether it has heard is not known; it is told the same again.
                 Err(_) => continue,
             }
@@ -77,22 +88,18 @@ impl Ensemble<'_> {
     }
 
     /// What others have to do of what one refuses.
-    fn is_refused(&mut self, agent: usize, place: usize, why: &str) -> u64 {
+    fn is_refused(&mut self, (agent, place): (usize, usize), why: &str) -> u64 {
         let name = self.name(agent);
         if !self.plan.workload.model.is_open() {
-            self.say(&format!("agent `{name}` takes nothing of it: {why}"));
+            self.say(&format!("agent `{name}` takes nothing over: {why}"));
             return self.journal.epochs.refuse(agent, place);
         }
-        let next = self.next_handover();
-        self.journal.epochs.put_off(agent, place, next);
-        let part = match next {
-            Some(at) => {
-                let seconds = Duration::from_millis(at).as_secs_f64();
-                format!("its part of that is lost up to {seconds:.1} s of the run")
-            }
-            None => "its part of that is lost".to_owned(),
-        };
-        self.caution(&format!("agent `{name}` heard too late that it has more to do: {part}"));
+        let next = self.next_handover().filter(|_| !self.is_over(agent));
+        if self.journal.epochs.put_off(agent, place, next) {
+            self.caution(&format!(
+                "agent `{name}` heard too late that it has more to do ({why}): what is due of that meanwhile is lost"
+            ));
+        }
         0
     }
 

@@ -95,13 +95,14 @@ impl Handovers {
         self.0.get_mut(place).map(|it| it.taken.insert(agent));
     }
 
-    /// One comes too late for an agent: it takes over from another moment on, or, with none, never.
-    pub fn put_off(&mut self, agent: usize, place: usize, from_ms: Option<u64>) {
-        let Some(it) = self.0.get_mut(place) else { return };
-        it.late.insert(agent, from_ms.unwrap_or(NEVER));
+    /// One comes too late for an agent: it takes over from another moment on, or, with none, never. Says whether it is the
+    /// first time.
+    pub fn put_off(&mut self, agent: usize, place: usize, from_ms: Option<u64>) -> bool {
+        let Some(it) = self.0.get_mut(place) else { return false };
         if from_ms.is_none() {
             it.taken.insert(agent);
         }
+        it.late.insert(agent, from_ms.unwrap_or(NEVER)).is_none()
     }
 
     /// An agent was through with its load when it was to have more: what others have to do of that.

@@ -302,6 +302,10 @@ pub(super) fn in_short(summary: &Summary) -> String {
         (0, _) => String::new(),
         // Something else than a threshold failed it; the reasons say what.
         (_, 0) if summary.verdict == Verdict::Fail => String::new(),
+        // That of a share, of which others judge the whole.
+        (all, 1..) if summary.verdict == Verdict::Pass => {
+            format!("{missed} of {all} thresholds do not hold here, and are judged by the whole")
+        }
         (1, 0) => "the threshold holds".to_owned(),
         (1, _) => "the threshold does not hold".to_owned(),
         (all, 0) => format!("{all} of {all} thresholds hold"),

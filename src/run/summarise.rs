@@ -56,6 +56,7 @@ pub fn summarise(
         never_looked: record.never_looked.clone(),
         started_unix_ms: record.started_unix_ms,
         parts: record.parts.clone(),
+        share: record.share,
     };
     let reply_timeout = Duration::from_millis(record.reply_timeout_ms);
     let on = Evidence { tally, windows, reply_timeout };

@@ -1,6 +1,6 @@
 //! What can happen to a group: agents that die or stand still, a server that is started again, a conductor that is killed.
 
-use crate::world::{Group, number, planned, profile, signal_to, total};
+use crate::world::{Group, number, part, planned, profile, signal_to, total};
 use serde_json::Value;
 use std::fs;
 use std::process::Child;
@@ -15,14 +15,6 @@ fn under_way(seconds: u64, more: &[&str]) -> (Group, Child) {
     let mut conductor = group.conduct(3, &[&["--out", "out", "--seed", "7"], more].concat());
     group.wait_for("b", 3, &mut conductor);
     (group, conductor)
-}
-
-/// The row of a part.
-fn part(group: &Group, name: &str) -> Value {
-    let text = fs::read(group.out().join("run.json")).expect("a record");
-    let record: Value = serde_json::from_slice(&text).expect("JSON");
-    let parts = record["parts"].as_array().expect("parts").clone();
-    parts.into_iter().find(|part| part["name"] == name).expect("the part")
 }
 
 #[test]

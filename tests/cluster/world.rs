@@ -275,6 +275,14 @@ pub(crate) fn signal_to(process: u32, signal: &str) {
     assert!(status.success());
 }
 
+/// The row of a part.
+pub(crate) fn part(group: &Group, name: &str) -> Value {
+    let text = fs::read(group.out().join("run.json")).expect("a record");
+    let record: Value = serde_json::from_slice(&text).expect("JSON");
+    let parts = record["parts"].as_array().expect("parts").clone();
+    parts.into_iter().find(|part| part["name"] == name).expect("the part")
+}
+
 pub(crate) fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
 }

@@ -7,6 +7,7 @@ use gander::base::clock::Clock;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -210,6 +211,7 @@ fn what_a_share_lacks_or_cannot_go_with_is_refused_with_a_way_out() {
         (&["--run-id", "No Such"], "`No Such` cannot be the id of a run"),
         (&["--start-at", "soon"], "`soon` is no instant to start at"),
         (&["--start-at", "2020-01-01T00:00Z"], "has been over for"),
+        (&["--start-at", "9999-12-31T23:59Z"], "days ahead, and 24h are the most"),
         (&["--share", "1/2", "--repeat", "2"], "cannot be used with"),
         (&["--share", "1/2", "--resume", "x"], "cannot be used with"),
         (
@@ -242,18 +244,46 @@ fn an_instant_that_is_over_when_everything_is_in_place_ends_it_before_any_load()
 fn who_waits_for_the_instant_can_be_interrupted() {
     let lab = Lab::new();
     lab.file("p.toml", &format!("{OPEN}{JOURNEYS}"));
-    let child = start(&lab, None, "1/2", &["--start-at", "+1h"]);
+    let mut child = start(&lab, None, "1/2", &["--start-at", "+1h"]);
     let ledger = lab.path("reports/one-1/ledger.jsonl");
-    // Its accounts are made: soon it waits.
+    // Its accounts are made: soon it says that it waits, and for how long.
     let made = || fs::read_to_string(&ledger).unwrap_or_default().matches("\"made\"").count();
     while made() < 15 {
         std::thread::park_timeout(Duration::from_millis(20));
     }
+    let mut told = BufReader::new(child.stderr.take().expect("what it says"));
+    let mut all = String::new();
+    while !all.contains("the load starts at ") {
+        assert!(told.read_line(&mut all).expect("text") > 0, "{all}");
+    }
     signal(child.id(), "INT");
-    let ended = Ended::of(child.wait_with_output().expect("an end"));
+    told.read_to_string(&mut all).expect("text");
+    let ended = Ended { stderr: all, ..Ended::of(child.wait_with_output().expect("an end")) };
+    assert!(ended.stderr.contains("Z, in 59m"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the run ends before any load"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("may finish"), "{}", ended.stderr);
     assert_eq!(ended.code, 130, "{}", ended.stderr);
     assert!(ended.stderr.contains("stopped before any load"), "{}", ended.stderr);
     assert!(!lab.path("reports/one-1/run.json").exists());
+}
+
+#[test]
+fn thresholds_are_judged_by_the_whole_and_fail_no_share() {
+    let lab = Lab::new();
+    let rule = "[[threshold]]\nrule = \"completed-rate > 10/s\"\n";
+    lab.file("p.toml", &format!("{OPEN}{rule}{JOURNEYS}"));
+    for share in ["1/2", "2/2"] {
+        let ended = start(&lab, None, share, &[]).wait_with_output().expect("an end");
+        let ended = Ended::of(ended);
+        assert_performed(&ended);
+        assert!(ended.stderr.contains("thresholds are for the whole"), "{}", ended.stderr);
+        let found = summary(&lab.path(&format!("reports/one-{}", &share[..1])));
+        assert_eq!(found["thresholds"][0]["holds"], false, "{found}");
+        assert_eq!(found["cautions"][0]["slug"], "one-share", "{found}");
+    }
+    let merged = lab.run(&["report", "--merge", "reports/one-1", "reports/one-2", "-o", "whole"]);
+    assert_performed(&merged);
+    assert_eq!(summary(&lab.path("whole"))["thresholds"][0]["holds"], true);
 }
 
 #[test]

@@ -244,6 +244,7 @@ impl Gatherer {
             max_users: record.max_users,
             by_flow: record.counts_by_flow(),
             started_unix_ms: record.started_unix_ms,
+            share: record.share,
             ..Circumstances::default()
         };
         Self::new(rules, Duration::from_millis(record.reply_timeout_ms), circumstances)
