@@ -1,36 +1,31 @@
 //! What it costs to merge many parts: makes the directories of an hour of a thousand generators (unless told
 //! otherwise) as they would have left them, and has the real binary merge and report them.
 //!
-//! `cargo bench --bench merge -- [--parts 1000] [--minutes 60] [--keep DIR]`
+//! `cargo bench --bench merge -- [--parts 1000] [--minutes 60] [--line-s 1] [--keep DIR]`
+
+mod support;
 
 use gander::base::clock::Clock;
 use gander::base::random::{Seed, unit};
 use gander::measure::catalogue::Row;
 use gander::measure::collector::Collector;
 use gander::measure::fault::Fault;
-use gander::measure::histogram::Times;
 use gander::measure::recorder::Recorder;
 use gander::measure::sample::{Ending, Iteration, Sample, Traced};
-use gander::measure::series::{Kind, Outcome, Phase, Phases, SeriesKey};
-use gander::measure::timeline::{Interval, Readings};
-use gander::result::interval_log::LogText;
+use gander::measure::series::{Kind, Outcome, Phase, Phases};
+use gander::measure::timeline::Readings;
 use gander::result::run_dir::{
     EXEMPLARS, FAULTS, HostRecord, INTERVALS, LEDGER, RunDir, RunRecord, TAIL, TIMELINE,
 };
 use gander::result::summary::WorkloadModel;
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+use support::{Files, STARTED_UNIX_MS, number, say, spent, value};
 
 /// Iterations of a generator in each second.
 const RATE: u64 = 20;
-
-/// A line of the interval log is about so many seconds, as in any run of more than three hours.
-const WINDOW_S: u64 = 60;
 
 /// So many are made; the others are copies under another name.
 const DIFFERENT: u64 = 8;
@@ -51,40 +46,26 @@ const WAITS: &[Kind] = &[
     Kind::ConnectTls,
 ];
 
-/// The moment at which the first part seems to have started.
-const STARTED_UNIX_MS: u64 = 1_795_286_081_000;
-
 fn main() {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let value = |flag: &str| {
-        let place = arguments.iter().position(|argument| argument == flag)?;
-        arguments.get(place + 1).cloned()
-    };
-    let number = |flag: &str, otherwise: u64| {
-        value(flag).and_then(|number| number.parse().ok()).unwrap_or(otherwise)
-    };
     let (parts, minutes) = (number("--parts", 1000), number("--minutes", 60));
+    // How long an interval is: a second in any run of gander.
+    let line_s = number("--line-s", 1);
     let home = tempfile::tempdir().expect("a temporary folder");
     let folder = value("--keep").map_or_else(|| home.path().join("parts"), PathBuf::from);
     let clock = Clock::system();
     let begun = clock.now();
     if !folder.exists() {
-        make_all(&folder, parts, minutes * 60);
+        make_all(&folder, parts, (minutes * 60, line_s));
     }
     let seconds = (clock.now() - begun).as_secs_f64();
     let lines = parts * minutes * 20;
     say(&format!(
         "{parts} directories of {minutes} minutes made in {seconds:.0} s: {lines} histogram lines, {} timeline lines, \
          {} MiB",
-        parts * minutes * 60,
+        parts * minutes * 60 / line_s,
         size_of(&folder) >> 20,
     ));
-    merge(&folder, &home.path().join("whole"), &clock);
-}
-
-#[expect(clippy::print_stdout, reason = "a benchmark's figures")]
-fn say(text: &str) {
-    println!("{text}");
+    merge(&folder, &home.path().join("whole"));
 }
 
 fn size_of(folder: &Path) -> u64 {
@@ -98,34 +79,14 @@ fn size_of(folder: &Path) -> u64 {
 }
 
 /// Has the binary merge them, and says what that took.
-fn merge(folder: &Path, into: &Path, clock: &Clock) {
+fn merge(folder: &Path, into: &Path) {
     let entries = fs::read_dir(folder).expect("a listing");
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
-    let begun = clock.now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gander"))
-        .args(["report", "--merge"])
-        .args(&paths)
-        .arg("-o")
-        .arg(into)
-        .args(["--format", "json", "--to"])
-        .arg(into.with_extension("json"))
-        .spawn()
-        .expect("gander");
-    let (mut peak_kib, mut cpu_s) = (0, 0.0);
-    let code = loop {
-        peak_kib = peak_kib.max(high_water_kib(child.id()).unwrap_or(0));
-        cpu_s = cpu_time_s(child.id()).unwrap_or(cpu_s);
-        if let Some(code) = child.try_wait().expect("a child") {
-            break code;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    let seconds = (clock.now() - begun).as_secs_f64();
-    let peak = peak_kib / 1024;
-    say(&format!(
-        "merged and reported in {seconds:.2} s ({cpu_s:.2} s of CPU time), peak memory {peak} MiB, {code}"
-    ));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gander"));
+    command.args(["report", "--merge"]).args(&paths).arg("-o").arg(into);
+    let spent = spent(command.args(["--format", "json", "--to"]).arg(into.with_extension("json")));
+    say(&format!("merged and reported in {spent}"));
     let summary = fs::read(into.join("summary.json")).expect("a summary");
     let summary: serde_json::Value = serde_json::from_slice(&summary).expect("a summary");
     let row = &summary["journeys"][0];
@@ -135,27 +96,12 @@ fn merge(folder: &Path, into: &Path, clock: &Clock) {
     ));
 }
 
-/// Highest resident memory of a process so far.
-fn high_water_kib(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
-}
-
-/// User and system time of a process so far, in hundredths of a second as Linux has them.
-fn cpu_time_s(process: u32) -> Option<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit(')').next()?.split_ascii_whitespace().collect();
-    let ticks = |place: usize| fields.get(place)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / 100.0)
-}
-
-fn make_all(folder: &Path, parts: u64, seconds: u64) {
+fn make_all(folder: &Path, parts: u64, (seconds, line_s): (u64, u64)) {
     for number in 0..parts {
         let path = folder.join(format!("part-{number:04}"));
         let from = number % DIFFERENT;
         if number < DIFFERENT {
-            make(&path, number, seconds);
+            make(&path, number, (seconds, line_s));
             continue;
         }
         let dir = RunDir::create_at(&path).expect("a new directory");
@@ -167,9 +113,8 @@ fn make_all(folder: &Path, parts: u64, seconds: u64) {
     }
 }
 
-/// Writes the directory of a part. The interval log gets its windows at once: a run keeps the open one in
-/// `tail.hlog` second by second, which this does without.
-fn make(path: &Path, number: u64, seconds: u64) {
+/// Writes the directory of a part.
+fn make(path: &Path, number: u64, (seconds, line_s): (u64, u64)) {
     let dir = RunDir::create_at(path).expect("a new directory");
     dir.write_run(&record(number, seconds)).expect("a record");
     let recorder = Recorder::new(1, Seed(number));
@@ -185,7 +130,7 @@ fn make(path: &Path, number: u64, seconds: u64) {
         .collect();
     let steps: Vec<_> = known.iter().map(|(step, _)| *step).collect();
     let mut random = Seed(number).stream("part", 0);
-    let (mut timeline, mut log) = (file(&dir, TIMELINE), Log::new(&dir));
+    let mut files = Files::new(&dir);
     let mut index = 0;
     for second in 0..seconds {
         let due = Duration::from_secs(second);
@@ -219,6 +164,9 @@ fn make(path: &Path, number: u64, seconds: u64) {
                 Iteration { index, due, response, service, elapsed, ending, steps, exchanges };
             recorder.iteration(Phase::Measured, journey, &ended);
         }
+        if (second + 1) % line_s != 0 {
+            continue;
+        }
         let readings = Readings {
             users: 12,
             next_arrival: index,
@@ -230,21 +178,10 @@ fn make(path: &Path, number: u64, seconds: u64) {
             ..Readings::default()
         };
         let interval = collector.close(Duration::from_secs(second + 1), readings);
-        serde_json::to_writer(&mut timeline, &interval.line).expect("a line");
-        timeline.write_all(b"\n").expect("a line");
-        log.add(&interval);
+        files.add(&interval);
         collector.recycle(interval);
     }
-    log.close();
-    timeline.flush().expect("a timeline");
-    let mut exemplars = file(&dir, EXEMPLARS);
-    for exemplar in recorder.exemplars() {
-        serde_json::to_writer(&mut exemplars, &exemplar).expect("an exemplar");
-        exemplars.write_all(b"\n").expect("an exemplar");
-    }
-    exemplars.flush().expect("exemplars");
-    file(&dir, FAULTS).flush().expect("faults");
-    file(&dir, LEDGER).flush().expect("a ledger");
+    files.close(&recorder);
 }
 
 /// Parts begin within half a second of one another, as those do that were told the moment.
@@ -277,50 +214,4 @@ fn record(number: u64, seconds: u64) -> RunRecord {
             "journeys": { "sign-on": 1 },
         }),
     }
-}
-
-/// The interval log, window by window.
-struct Log {
-    text: LogText,
-    file: BufWriter<File>,
-    window: BTreeMap<Arc<SeriesKey>, Times>,
-    start_ms: u64,
-    end_ms: u64,
-}
-
-impl Log {
-    fn new(dir: &RunDir) -> Self {
-        let mut text = LogText::default();
-        let started = SystemTime::UNIX_EPOCH + Duration::from_millis(STARTED_UNIX_MS);
-        let head = text.head(started);
-        let mut intervals = file(dir, INTERVALS);
-        intervals.write_all(&head).expect("a head");
-        file(dir, TAIL).write_all(&head).expect("a head");
-        Self { text, file: intervals, window: BTreeMap::new(), start_ms: 0, end_ms: 0 }
-    }
-
-    fn add(&mut self, interval: &Interval) {
-        self.end_ms = interval.line.end_ms;
-        for (key, times) in &interval.series {
-            let all = self.window.entry(Arc::clone(key));
-            all.or_insert_with(|| Times::new(key.bounds())).add(times);
-        }
-        if self.end_ms >= self.start_ms + WINDOW_S * 1000 {
-            self.close();
-        }
-    }
-
-    fn close(&mut self) {
-        let mut lines = Vec::new();
-        for (key, times) in std::mem::take(&mut self.window) {
-            self.text.line(&key, &times, (self.start_ms, self.end_ms), &mut lines);
-        }
-        self.start_ms = self.end_ms;
-        self.file.write_all(&lines).expect("a window");
-        self.file.flush().expect("a window");
-    }
-}
-
-fn file(dir: &RunDir, name: &str) -> BufWriter<File> {
-    BufWriter::new(File::create(dir.file(name)).expect("a file"))
 }

@@ -3,39 +3,28 @@
 //!
 //! `cargo bench --bench report -- [--hours 24] [--keep DIR]`
 
+mod support;
+
 use gander::base::clock::Clock;
 use gander::base::names::RunId;
 use gander::base::random::{Seed, unit};
 use gander::measure::catalogue::{JourneyId, Row, RowId, StepId};
 use gander::measure::collector::Collector;
 use gander::measure::fault::Fault;
-use gander::measure::histogram::Times;
 use gander::measure::recorder::Recorder;
 use gander::measure::sample::{Ending, Iteration, Sample, Traced};
-use gander::measure::series::{Kind, Outcome, Phase, Phases, SeriesKey};
-use gander::measure::timeline::{Interval, Readings};
-use gander::result::interval_log::LogText;
-use gander::result::run_dir::{
-    EXEMPLARS, FAULTS, HostRecord, INTERVALS, RunDir, RunRecord, TAIL, TIMELINE,
-};
+use gander::measure::series::{Kind, Outcome, Phase, Phases};
+use gander::measure::timeline::Readings;
+use gander::result::run_dir::{HostRecord, RunDir, RunRecord};
 use gander::result::summary::WorkloadModel;
 use gander::run::summarise::{summarise, windows};
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+use support::{Files, STARTED_UNIX_MS, number, say, spent, value};
 
 /// Iterations due in each second.
 const RATE: u64 = 20;
-
-/// A line of the interval log is about so many seconds, as in any run of more than three hours.
-const WINDOW_S: u64 = 60;
-
-/// The moment at which the run seems to have started.
-const STARTED_UNIX_MS: u64 = 1_795_286_081_000;
 
 /// Journeys, their weights of ten, and their steps: name, capability, event, action, milliseconds.
 const JOURNEYS: &[(&str, u64, &[StepOf])] = &[
@@ -82,12 +71,7 @@ struct Known {
 }
 
 fn main() {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let value = |flag: &str| {
-        let place = arguments.iter().position(|argument| argument == flag)?;
-        arguments.get(place + 1).cloned()
-    };
-    let hours = value("--hours").and_then(|hours| hours.parse().ok()).unwrap_or(24u64);
+    let hours = number("--hours", 24);
     let home = tempfile::tempdir().expect("a temporary folder");
     let folder = value("--keep").map_or_else(|| home.path().join("run"), PathBuf::from);
     let clock = Clock::system();
@@ -95,48 +79,20 @@ fn main() {
     make(&folder, hours * 3600);
     say(&format!("a run of {hours} h made in {:.0} s", (clock.now() - begun).as_secs_f64()));
     for format in ["html", "json", "csv-timeline"] {
-        render(&folder, format, &home.path().join(format), &clock);
+        render(&folder, format, &home.path().join(format));
     }
 }
 
-#[expect(clippy::print_stdout, reason = "a benchmark's figures")]
-fn say(text: &str) {
-    println!("{text}");
-}
-
 /// Has the binary render it, and says what that took.
-fn render(folder: &Path, format: &str, to: &Path, clock: &Clock) {
-    let begun = clock.now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gander"))
-        .arg("report")
-        .arg(folder)
-        .args(["--format", format, "--to"])
-        .arg(to)
-        .spawn()
-        .expect("gander");
-    let mut peak_kib = 0;
-    let code = loop {
-        peak_kib = peak_kib.max(high_water_kib(child.id()).unwrap_or(0));
-        if let Some(code) = child.try_wait().expect("a child") {
-            break code;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    let (seconds, length) =
-        ((clock.now() - begun).as_secs_f64(), to.metadata().map_or(0, |m| m.len()));
-    let (peak, size) = (peak_kib / 1024, length / 1024);
-    say(&format!("{format}: {seconds:.2} s, peak memory {peak} MiB, {size} KiB, {code}"));
+fn render(folder: &Path, format: &str, to: &Path) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gander"));
+    let command = command.arg("report").arg(folder).args(["--format", format, "--to"]).arg(to);
+    let spent = spent(command);
+    let size = to.metadata().map_or(0, |found| found.len()) / 1024;
+    say(&format!("{format}: {spent}, {size} KiB"));
 }
 
-/// Highest resident memory of a process so far.
-fn high_water_kib(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
-}
-
-/// Writes the directory. The interval log gets its windows at once: a run keeps the open one in
-/// `tail.hlog` second by second, which this does without.
+/// Writes the directory.
 fn make(folder: &Path, seconds: u64) {
     let dir = RunDir::create_at(folder).expect("a new directory");
     let mut record = record(seconds);
@@ -150,8 +106,7 @@ fn make(folder: &Path, seconds: u64) {
     let known: Vec<_> = JOURNEYS.iter().map(|journey| known(&recorder, journey)).collect();
     let mut random = Seed(7).stream("day", 0);
     let mut tally = gander::measure::tally::Tally::default();
-    let mut timeline = file(&dir, TIMELINE);
-    let mut log = Log::new(&dir);
+    let mut files = Files::new(&dir);
     let mut index = 0;
     for second in 0..seconds {
         let moment = Duration::from_secs(second);
@@ -170,21 +125,11 @@ fn make(folder: &Path, seconds: u64) {
             ..Readings::default()
         };
         let interval = collector.close(Duration::from_secs(second + 1), readings);
-        serde_json::to_writer(&mut timeline, &interval.line).expect("a line");
-        timeline.write_all(b"\n").expect("a line");
-        log.add(&interval);
+        files.add(&interval);
         tally.absorb(&interval);
         collector.recycle(interval);
     }
-    log.close();
-    timeline.flush().expect("a timeline");
-    let mut exemplars = file(&dir, EXEMPLARS);
-    for exemplar in recorder.exemplars() {
-        serde_json::to_writer(&mut exemplars, &exemplar).expect("an exemplar");
-        exemplars.write_all(b"\n").expect("an exemplar");
-    }
-    exemplars.flush().expect("exemplars");
-    file(&dir, FAULTS).flush().expect("faults");
+    files.close(&recorder);
     tally.settle();
     record.ended_at = Some("2026-11-22T18:34:41.000Z".to_owned());
     dir.write_run(&record).expect("a record");
@@ -277,50 +222,4 @@ fn perform(
         journey.id,
         &Iteration { index, due, response, service, elapsed, ending, steps, exchanges },
     );
-}
-
-/// The interval log, window by window.
-struct Log {
-    text: LogText,
-    file: BufWriter<File>,
-    window: BTreeMap<Arc<SeriesKey>, Times>,
-    start_ms: u64,
-    end_ms: u64,
-}
-
-impl Log {
-    fn new(dir: &RunDir) -> Self {
-        let mut text = LogText::default();
-        let started = SystemTime::UNIX_EPOCH + Duration::from_millis(STARTED_UNIX_MS);
-        let head = text.head(started);
-        let mut intervals = file(dir, INTERVALS);
-        intervals.write_all(&head).expect("a head");
-        file(dir, TAIL).write_all(&head).expect("a head");
-        Self { text, file: intervals, window: BTreeMap::new(), start_ms: 0, end_ms: 0 }
-    }
-
-    fn add(&mut self, interval: &Interval) {
-        self.end_ms = interval.line.end_ms;
-        for (key, times) in &interval.series {
-            let all = self.window.entry(Arc::clone(key));
-            all.or_insert_with(|| Times::new(key.bounds())).add(times);
-        }
-        if self.end_ms >= self.start_ms + WINDOW_S * 1000 {
-            self.close();
-        }
-    }
-
-    fn close(&mut self) {
-        let mut lines = Vec::new();
-        for (key, times) in std::mem::take(&mut self.window) {
-            self.text.line(&key, &times, (self.start_ms, self.end_ms), &mut lines);
-        }
-        self.start_ms = self.end_ms;
-        self.file.write_all(&lines).expect("a window");
-        self.file.flush().expect("a window");
-    }
-}
-
-fn file(dir: &RunDir, name: &str) -> BufWriter<File> {
-    BufWriter::new(File::create(dir.file(name)).expect("a file"))
 }
