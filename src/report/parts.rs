@@ -24,20 +24,20 @@ pub(super) fn shown(parts: &[Part], most: usize) -> (Vec<&Part>, usize) {
     if left_out == 0 {
         return (parts.iter().collect(), 0);
     }
+    let busiest = parts.iter().map(Part::busyness).max().unwrap_or_default();
     let mut worst: Vec<(usize, &Part)> = parts.iter().enumerate().collect();
-    worst.sort_by_key(|(place, part)| (Reverse(gravity(part)), *place));
+    worst.sort_by_key(|(place, part)| (Reverse(gravity(part, busiest)), *place));
     worst.truncate(most);
     worst.sort_by_key(|(place, _)| *place);
     (worst.into_iter().map(|(_, part)| part).collect(), left_out)
 }
 
-/// The larger, the worse it went.
-fn gravity(part: &Part) -> (u64, u64, u64) {
-    let busy = part.generator.cpu_share.unwrap_or(0.0).clamp(0.0, 1.0);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
-    let busy = (busy * 1e4) as u64;
+/// The larger, the worse it went. The busiest of all is named elsewhere, and so has a row in any case but that of many
+/// that went much worse.
+fn gravity(part: &Part, busiest: (u64, u64)) -> (u64, u64, bool, u64, (u64, u64)) {
     let undone = part.lost.saturating_add(u64::from(part.is_unfinished()));
-    (undone, part.overloaded_ms, part.failed.saturating_add(busy))
+    let busyness = part.busyness();
+    (undone, part.overloaded_ms, busyness == busiest, part.failed, busyness)
 }
 
 /// The figures of a part, in the order of [`HEADINGS`].

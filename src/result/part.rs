@@ -119,6 +119,18 @@ impl Part {
         let lag = self.generator.lag_us.or(self.generator.scheduler_lag_us)?;
         Some(lag.p99)
     }
+
+    /// How busy its generator was: in its worst second, then on average, in ten-thousandths of its cores. Wherever
+    /// the busiest part is named, it is the one with the most.
+    pub fn busyness(&self) -> (u64, u64) {
+        let generator = &self.generator;
+        (ten_thousandths(generator.worst_cpu_share), ten_thousandths(generator.cpu_share))
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
+fn ten_thousandths(share: Option<f64>) -> u64 {
+    (share.unwrap_or(0.0).clamp(0.0, 1e6) * 1e4).round() as u64
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

@@ -10,7 +10,6 @@ use crate::measure::series::{Kind, SeriesKey};
 use crate::measure::tally::{JourneyTally, Pool, Tally, share};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -458,12 +457,11 @@ impl GeneratorSummary {
         }
     }
 
-    /// The same of a merged run: cores and their shares are those of the part that used most of them, which a mean
-    /// of all would hide.
+    /// The same of a merged run: cores and their shares are those of the busiest part, which a mean of all would
+    /// hide.
     fn worst_of(self, parts: &[Part]) -> Self {
-        let by_share = |part: &&Part| part.generator.cpu_share.map(|share| (share * 1e4).round());
-        let order = |a: &&Part, b: &&Part| by_share(a).partial_cmp(&by_share(b));
-        let worst = parts.iter().max_by(|a, b| order(a, b).unwrap_or(Ordering::Equal));
+        // The first of equals.
+        let worst = parts.iter().rev().max_by_key(|part| part.busyness());
         match worst {
             None => self,
             Some(worst) => Self {
@@ -611,10 +609,11 @@ mod tests {
 
     #[test]
     fn the_generator_of_a_merged_run_is_the_busiest_of_its_parts() {
-        let generator = |cpu_share| GeneratorSummary {
-            cpu_share,
-            worst_cpu_share: cpu_share,
-            cores: cpu_share.map(|share| share * 10.0),
+        // The busiest is the one with the worst second, whatever its mean.
+        let generator = |worst_cpu_share: Option<f64>| GeneratorSummary {
+            cpu_share: worst_cpu_share.map(|share| (1.0 - share) / 10.0),
+            worst_cpu_share,
+            cores: worst_cpu_share.map(|share| share * 10.0),
             ..GeneratorSummary::of(&Tally::default())
         };
         let part = |name: &str, cpu_share| {
