@@ -86,13 +86,21 @@ impl Counters {
         self.lost += times.saturating_sub(room);
     }
 
-    /// Counts so many times of one place. None if there is none, or its counter is full.
+    /// Counts so many times of one place, and what a full counter cannot take as lost. None if there is no such
+    /// place, or no counter could take as many.
+    #[inline]
     pub(super) fn count_at(&mut self, place: usize, times: u64) -> Option<()> {
-        let is_place = place <= self.layout.place(self.layout.high);
-        let page = self.pages.get_mut(place / PAGE).filter(|_| is_place)?;
-        let counter = &mut page.get_or_insert_with(empty)[place % PAGE];
-        *counter = counter.checked_add(u32::try_from(times).ok()?)?;
-        self.total += times;
+        let times = u32::try_from(times).ok()?;
+        let (number, last) = (place / PAGE, self.pages.len() - 1);
+        // Only the last page has places that are none.
+        if number >= last && place > self.layout.place(self.layout.high) {
+            return None;
+        }
+        let counter = &mut self.pages[number].get_or_insert_with(empty)[place % PAGE];
+        let taken = times.min(u32::MAX - *counter);
+        *counter += taken;
+        self.total += u64::from(taken);
+        self.lost += u64::from(times - taken);
         Some(())
     }
 

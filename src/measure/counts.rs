@@ -3,37 +3,46 @@
 use super::catalogue::StepId;
 use super::fault::Fault;
 use super::sample::Ending;
-use std::collections::BTreeMap;
+use serde::de::{MapAccess, Visitor};
+use std::fmt;
 
-/// A counter for each fault.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct FaultCounts([u64; Fault::COUNT]);
+/// A counter for each fault. Takes no room before the first one: most steps of most intervals know none.
+#[derive(Clone, Debug, Default)]
+pub struct FaultCounts(Option<Box<[u64; Fault::COUNT]>>);
 
-impl Default for FaultCounts {
-    fn default() -> Self {
-        Self([0; Fault::COUNT])
-    }
-}
+const NONE: [u64; Fault::COUNT] = [0; Fault::COUNT];
 
 impl FaultCounts {
     /// Counts `number` more of one fault.
     pub fn add(&mut self, fault: Fault, number: u64) {
-        self.0[fault as usize] += number;
+        if number > 0 {
+            self.counters()[fault as usize] += number;
+        }
+    }
+
+    fn counters(&mut self) -> &mut [u64; Fault::COUNT] {
+        self.0.get_or_insert_with(|| Box::new(NONE))
+    }
+
+    fn numbers(&self) -> &[u64; Fault::COUNT] {
+        self.0.as_deref().unwrap_or(&NONE)
     }
 
     /// Adds all of another set.
     pub fn merge(&mut self, other: &Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);
+        if let Some(theirs) = &other.0 {
+            self.counters().iter_mut().zip(&**theirs).for_each(|(mine, theirs)| *mine += theirs);
+        }
     }
 
     /// How many of one fault.
-    pub const fn of(&self, fault: Fault) -> u64 {
-        self.0[fault as usize]
+    pub fn of(&self, fault: Fault) -> u64 {
+        self.numbers()[fault as usize]
     }
 
     /// How many in all.
     pub fn total(&self) -> u64 {
-        self.0.iter().sum()
+        self.0.as_ref().map_or(0, |numbers| numbers.iter().sum())
     }
 
     /// How many of those that percentiles that judge count as slower than any limit.
@@ -48,9 +57,29 @@ impl FaultCounts {
 
     /// The faults that occurred, in the order of the table.
     pub fn iter(&self) -> impl Iterator<Item = (Fault, u64)> {
-        Fault::all().map(|fault| (fault, self.of(fault))).filter(|(_, number)| *number > 0)
+        let numbers = self.0.as_deref().into_iter().flatten();
+        Fault::all()
+            .zip(numbers)
+            .map(|(fault, number)| (fault, *number))
+            .filter(|(_, number)| *number > 0)
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        if let Some(numbers) = &mut self.0 {
+            **numbers = NONE;
+        }
     }
 }
+
+/// Equal if the same was counted, whether there is room for more or not.
+impl PartialEq for FaultCounts {
+    fn eq(&self, other: &Self) -> bool {
+        self.numbers() == other.numbers()
+    }
+}
+
+impl Eq for FaultCounts {}
 
 impl FromIterator<(Fault, u64)> for FaultCounts {
     fn from_iter<I: IntoIterator<Item = (Fault, u64)>>(faults: I) -> Self {
@@ -69,7 +98,26 @@ impl serde::Serialize for FaultCounts {
 
 impl<'de> serde::Deserialize<'de> for FaultCounts {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(BTreeMap::<Fault, u64>::deserialize(deserializer)?.into_iter().collect())
+        struct Map;
+
+        impl<'de> Visitor<'de> for Map {
+            type Value = FaultCounts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FaultCounts, A::Error> {
+                let mut counts = FaultCounts::default();
+                // Of a slug that is there twice, the last counts, as in any map.
+                while let Some((fault, number)) = map.next_entry::<Fault, u64>()? {
+                    counts.counters()[fault as usize] = number;
+                }
+                Ok(counts)
+            }
+        }
+
+        deserializer.deserialize_map(Map)
     }
 }
 
@@ -168,9 +216,14 @@ impl Counts {
 
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
-        let mut steps = std::mem::take(&mut self.steps);
-        steps.iter_mut().for_each(|step| *step = StepCounts::default());
-        *self = Self { steps, ..Self::default() };
+        let (mut steps, mut faults) =
+            (std::mem::take(&mut self.steps), std::mem::take(&mut self.faults));
+        for step in &mut steps {
+            (step.reached, step.position_sum) = (0, 0);
+            step.left.clear();
+        }
+        faults.clear();
+        *self = Self { steps, faults, ..Self::default() };
     }
 }
 
@@ -212,5 +265,19 @@ mod tests {
         assert_eq!(json, r#"{"http-5xx":1,"reset":2}"#);
         assert_eq!(serde_json::from_str::<FaultCounts>(&json).unwrap(), counts);
         assert_eq!(counts.beyond_any_limit(), 2);
+        let twice: FaultCounts = serde_json::from_str(r#"{"reset":7,"dns":0,"reset":2}"#).unwrap();
+        assert_eq!(twice, [(Fault::Reset, 2)].into_iter().collect());
+        for wrong in ["[]", r#"{"reset":-1}"#, r#"{"http-6xx":1}"#] {
+            assert!(serde_json::from_str::<FaultCounts>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn nothing_counted_is_the_same_with_and_without_room() {
+        let mut counts: FaultCounts = [(Fault::Reset, 2)].into_iter().collect();
+        assert_ne!(counts, FaultCounts::default());
+        counts.clear();
+        assert_eq!(counts, FaultCounts::default());
+        assert!(counts.is_empty() && counts.iter().next().is_none());
     }
 }

@@ -220,8 +220,21 @@ impl serde::Serialize for Fault {
 
 impl<'de> serde::Deserialize<'de> for Fault {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let slug = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        slug.parse().map_err(serde::de::Error::custom)
+        struct Slug;
+
+        impl serde::de::Visitor<'_> for Slug {
+            type Value = Fault;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, slug: &str) -> Result<Fault, E> {
+                slug.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Slug)
     }
 }
 

@@ -64,7 +64,8 @@ impl Times {
     }
 
     /// Counts so many times of one place of the layout, as an interval log holds it. None if there is no
-    /// such place, or its counter cannot take them.
+    /// such place, or no counter could take as many.
+    #[inline]
     pub fn count_at(&mut self, place: usize, count: u64) -> Option<()> {
         self.counters.count_at(place, count)
     }

@@ -2,12 +2,11 @@
 //! worst of all, and what only merged histograms can tell.
 
 use super::collector::{Series, median_of_good, quick};
-use super::counts::{FaultCounts, StepCounts};
 use super::series::{Kind, Phase};
 use super::timeline::{
-    Event, FlowLine, FunnelLine, JourneyLine, Line, Percentiles, Quick, Readings, SCHEMA_VERSION,
+    Event, FlowLine, JourneyLine, Line, Percentiles, Quick, Readings, SCHEMA_VERSION,
 };
-use crate::base::names::{Journey, Step, Variant};
+use crate::base::names::{Journey, Variant};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -53,40 +52,32 @@ pub fn covered((start_ms, end_ms): (u64, u64)) -> Range<u64> {
 /// A line of a part cut up into the intervals of the whole that it covers, in order, each with its number. All that
 /// was counted in it belongs to the one in its middle; that it was measured, to all. Its moments are those of the
 /// whole: `offset_ms` is how much later the part began, in whole intervals.
-pub fn cut(line: Line, offset_ms: u64) -> Vec<(u64, Line)> {
+pub fn cut(line: Line, offset_ms: u64) -> impl Iterator<Item = (u64, Line)> {
     let later = |at_ms: u64| at_ms.saturating_add(offset_ms);
     let span = (later(line.start_ms), later(line.end_ms));
     let covered = covered(span);
-    let line = Line {
-        start_ms: span.0,
-        end_ms: span.1,
-        events: line
-            .events
-            .into_iter()
-            .map(|event| Event { at_ms: later(event.at_ms), ..event })
-            .collect(),
-        ..line
-    };
-    let number = covered.end - covered.start;
-    if number == 1 {
-        return vec![(covered.start, line)];
-    }
-    let home = (middle(span) / INTERVAL_MS).clamp(covered.start, covered.end - 1);
+    let mut line = line;
+    (line.start_ms, line.end_ms) = span;
+    line.events.iter_mut().for_each(|event| event.at_ms = later(event.at_ms));
+    let (number, first) = (covered.end - covered.start, covered.start);
+    let home = (middle(span) / INTERVAL_MS).clamp(first, covered.end - 1);
     let (measured_ms, paused_ms, readings) = (line.measured_ms, line.paused_ms, line.readings);
     // Whole milliseconds, all of them.
-    let part = |of: u64, place: u64| {
+    let part = move |of: u64, place: u64| {
         let up_to = |place: u64| u128::from(of) * u128::from(place) / u128::from(number);
         u64::try_from(up_to(place + 1) - up_to(place)).unwrap_or(of)
     };
     let mut counted = Some(line);
-    let piece = |slot: u64| {
-        let place = slot - covered.start;
+    covered.map(move |slot| {
+        if number == 1 {
+            return (slot, counted.take().unwrap_or_default());
+        }
         let of = if slot == home { counted.take() } else { None };
         let of = of.unwrap_or_else(|| Line { readings, ..Line::default() });
-        let (measured_ms, paused_ms) = (part(measured_ms, place), part(paused_ms, place));
+        let (measured_ms, paused_ms) =
+            (part(measured_ms, slot - first), part(paused_ms, slot - first));
         (slot, Line { measured_ms, paused_ms, ..of })
-    };
-    covered.clone().map(piece).collect()
+    })
 }
 
 /// What all parts told of one interval. Adding is the same in any order and in any grouping.
@@ -96,7 +87,7 @@ pub struct Together {
     measured_ms: u64,
     /// That of the part that paused least: the whole is paused where all of it is. None before the first part.
     paused_ms: Option<u64>,
-    journeys: BTreeMap<(Phase, Variant, Journey), Counted>,
+    journeys: BTreeMap<(Phase, Variant, Journey), JourneyLine>,
     flows: BTreeMap<(Variant, Journey, String), u64>,
     dispatched: u64,
     dispatched_late: u64,
@@ -104,21 +95,6 @@ pub struct Together {
     other: u64,
     events: BTreeMap<(String, String), Told>,
     readings: Readings,
-}
-
-/// One journey in it.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Counted {
-    due: u64,
-    late: u64,
-    completed: u64,
-    dropped: u64,
-    cut_off: u64,
-    lost: u64,
-    faults: FaultCounts,
-    exchanges: u64,
-    exchange_faults: FaultCounts,
-    funnel: BTreeMap<Step, StepCounts>,
 }
 
 /// One event, and who told it.
@@ -133,10 +109,7 @@ impl Together {
     pub fn take(&mut self, part: &Arc<str>, line: Line) {
         self.measured_ms = self.measured_ms.max(line.measured_ms);
         self.paused_ms = Some(self.paused_ms.map_or(line.paused_ms, |ms| ms.min(line.paused_ms)));
-        for row in line.journeys {
-            let key = (row.phase, row.variant.clone(), row.journey.clone());
-            self.journeys.entry(key).or_default().take(row);
-        }
+        line.journeys.into_iter().for_each(|row| self.count(row));
         for flow in line.flows {
             let key = (flow.variant, flow.journey, flow.fingerprint);
             *self.flows.entry(key).or_default() += flow.starts;
@@ -156,9 +129,7 @@ impl Together {
     pub fn add(&mut self, other: Self) {
         self.measured_ms = self.measured_ms.max(other.measured_ms);
         self.paused_ms = self.paused_ms.into_iter().chain(other.paused_ms).min();
-        for (key, counted) in other.journeys {
-            self.journeys.entry(key).or_default().add(counted);
-        }
+        other.journeys.into_values().for_each(|row| self.count(row));
         for (key, starts) in other.flows {
             *self.flows.entry(key).or_default() += starts;
         }
@@ -168,6 +139,12 @@ impl Together {
         self.other += other.other;
         other.events.into_iter().for_each(|(what, told)| self.hear(what, told));
         self.readings = both(self.readings, other.readings);
+    }
+
+    fn count(&mut self, row: JourneyLine) {
+        let (phase, variant, journey) = (row.phase, row.variant.clone(), row.journey.clone());
+        let all = self.journeys.entry((phase, variant.clone(), journey.clone()));
+        all.or_insert_with(|| JourneyLine::new(phase, variant, journey)).absorb(row);
     }
 
     fn hear(&mut self, what: (String, String), told: Told) {
@@ -186,9 +163,9 @@ impl Together {
         let length_ms = span.1.saturating_sub(span.0);
         let paused_ms = self.paused_ms.unwrap_or(0).min(length_ms);
         let response = figures.map(|figures| &figures.response);
-        let journeys = self.journeys.into_iter().map(|(key, counted)| {
+        let journeys = self.journeys.into_iter().map(|(key, row)| {
             let response_us = response.and_then(|of| of.get(&key)).copied();
-            counted.line(key, response_us)
+            JourneyLine { response_us, ..row }
         });
         let flow = |((variant, journey, fingerprint), starts)| FlowLine {
             variant,
@@ -215,70 +192,6 @@ impl Together {
             other: self.other,
             events: in_order(self.events),
             readings: self.readings,
-        }
-    }
-}
-
-impl Counted {
-    fn take(&mut self, row: JourneyLine) {
-        self.due += row.due;
-        self.late += row.late;
-        self.completed += row.completed;
-        self.dropped += row.dropped;
-        self.cut_off += row.cut_off;
-        self.lost += row.lost;
-        self.faults.merge(&row.faults);
-        self.exchanges += row.exchanges;
-        self.exchange_faults.merge(&row.exchange_faults);
-        for step in row.funnel {
-            let counts = self.funnel.entry(step.step).or_default();
-            counts.reached += step.reached;
-            counts.position_sum += step.position_sum;
-            counts.left.merge(&step.left);
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.due += other.due;
-        self.late += other.late;
-        self.completed += other.completed;
-        self.dropped += other.dropped;
-        self.cut_off += other.cut_off;
-        self.lost += other.lost;
-        self.faults.merge(&other.faults);
-        self.exchanges += other.exchanges;
-        self.exchange_faults.merge(&other.exchange_faults);
-        for (step, counts) in other.funnel {
-            self.funnel.entry(step).or_default().merge(&counts);
-        }
-    }
-
-    fn line(
-        self,
-        (phase, variant, journey): (Phase, Variant, Journey),
-        response_us: Option<Percentiles>,
-    ) -> JourneyLine {
-        let step = |(step, counts): (Step, StepCounts)| FunnelLine {
-            step,
-            reached: counts.reached,
-            position_sum: counts.position_sum,
-            left: counts.left,
-        };
-        JourneyLine {
-            phase,
-            variant,
-            journey,
-            due: self.due,
-            late: self.late,
-            completed: self.completed,
-            dropped: self.dropped,
-            cut_off: self.cut_off,
-            lost: self.lost,
-            faults: self.faults,
-            exchanges: self.exchanges,
-            exchange_faults: self.exchange_faults,
-            response_us,
-            funnel: self.funnel.into_iter().map(step).collect(),
         }
     }
 }
@@ -357,6 +270,7 @@ impl Figures {
 
 #[cfg(test)]
 mod tests {
+    use super::super::timeline::FunnelLine;
     use super::*;
     use crate::measure::fault::Fault;
     use crate::measure::tally::Tally;
@@ -463,7 +377,7 @@ mod tests {
         ) {
             let end_ms = start_ms + length_ms;
             let line = Line { start_ms, end_ms, measured_ms: length_ms, paused_ms: 0, ..line };
-            let pieces = cut(line.clone(), offset * INTERVAL_MS);
+            let pieces: Vec<_> = cut(line.clone(), offset * INTERVAL_MS).collect();
             let mut joined = Together::default();
             let mut measured_ms = 0;
             for (number, (slot, piece)) in (pieces[0].0..).zip(pieces) {

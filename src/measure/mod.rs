@@ -14,6 +14,7 @@ pub mod fault;
 pub mod histogram;
 pub mod limited;
 pub mod merging;
+pub mod placing;
 pub mod recorder;
 pub mod sample;
 pub mod segment;

@@ -1,6 +1,5 @@
 //! The segments of a run that was taken up again, and where its plan stood when the last one ended.
 
-use super::counts::FaultCounts;
 use super::series::Phase;
 use super::timeline::{JourneyLine, KILLED, Line, RATE_CHANGE};
 use crate::base::names::{Journey, Variant};
@@ -173,22 +172,8 @@ impl Stand {
             &(Phase, Variant, Journey),
             &(u64, u64),
         )| {
-            JourneyLine {
-                phase: *phase,
-                variant: variant.clone(),
-                journey: journey.clone(),
-                due: 0,
-                late: 0,
-                completed: 0,
-                dropped: 0,
-                cut_off: due.saturating_sub(*ended),
-                lost: 0,
-                faults: FaultCounts::default(),
-                exchanges: 0,
-                exchange_faults: FaultCounts::default(),
-                response_us: None,
-                funnel: Vec::new(),
-            }
+            let cut_off = due.saturating_sub(*ended);
+            JourneyLine { cut_off, ..JourneyLine::new(*phase, variant.clone(), journey.clone()) }
         };
         self.under_way.iter().map(row).filter(|row| row.cut_off > 0).collect()
     }

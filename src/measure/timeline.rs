@@ -203,7 +203,56 @@ pub struct FunnelLine {
     pub left: FaultCounts,
 }
 
+impl JourneyLine {
+    /// One of which nothing was counted yet.
+    pub fn new(phase: Phase, variant: Variant, journey: Journey) -> Self {
+        Self {
+            phase,
+            variant,
+            journey,
+            due: 0,
+            late: 0,
+            completed: 0,
+            dropped: 0,
+            cut_off: 0,
+            lost: 0,
+            faults: FaultCounts::default(),
+            exchanges: 0,
+            exchange_faults: FaultCounts::default(),
+            response_us: None,
+            funnel: Vec::new(),
+        }
+    }
+
+    /// Adds what was counted elsewhere of the same journey. Percentiles cannot be added, and are left out. The funnel
+    /// of one that was only added to is in the order of its steps' names.
+    pub fn absorb(&mut self, other: Self) {
+        self.due += other.due;
+        self.late += other.late;
+        self.completed += other.completed;
+        self.dropped += other.dropped;
+        self.cut_off += other.cut_off;
+        self.lost += other.lost;
+        self.faults.merge(&other.faults);
+        self.exchanges += other.exchanges;
+        self.exchange_faults.merge(&other.exchange_faults);
+        self.response_us = None;
+        for step in other.funnel {
+            match self.funnel.binary_search_by(|known| known.step.cmp(&step.step)) {
+                Ok(place) => self.funnel[place].absorb(&step),
+                Err(place) => self.funnel.insert(place, step),
+            }
+        }
+    }
+}
+
 impl FunnelLine {
+    fn absorb(&mut self, other: &Self) {
+        self.reached += other.reached;
+        self.position_sum += other.position_sum;
+        self.left.merge(&other.left);
+    }
+
     /// The counters without the name.
     pub fn counts(&self) -> StepCounts {
         StepCounts {
@@ -314,20 +363,8 @@ mod tests {
     #[test]
     fn a_pause_takes_nothing_off_what_completed() {
         let journey = |phase, completed| JourneyLine {
-            phase,
-            variant: "v1".into(),
-            journey: "sign-on".into(),
-            due: 0,
-            late: 0,
             completed,
-            dropped: 0,
-            cut_off: 0,
-            lost: 0,
-            faults: FaultCounts::default(),
-            exchanges: 0,
-            exchange_faults: FaultCounts::default(),
-            response_us: None,
-            funnel: Vec::new(),
+            ..JourneyLine::new(phase, "v1".into(), "sign-on".into())
         };
         for (end_ms, measured_ms, paused_ms, completed_m) in [
             (1000, 1000, 0, 12_000),

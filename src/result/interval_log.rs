@@ -132,43 +132,76 @@ pub enum LogError {
 /// Reads a log line by line, in constant memory. A last line without its line break was being
 /// written when the writer was killed; it is passed over.
 pub fn read(log: impl BufRead, mut each: impl FnMut(Entry)) -> Result<(), LogError> {
-    let mut log = LogReader::new(log);
-    while let Some(entry) = log.next_entry()? {
-        each(entry);
+    let (mut log, mut tools) = (LogReader::new(log), Tools::default());
+    while let Some(Packed { key, start_ms, end_ms }) = log.next_packed(&mut tools)? {
+        let mut times = Times::new(key.bounds());
+        log.unpack(&key, &mut tools, &mut times)?;
+        each(Entry { key, start_ms, end_ms, times });
     }
     Ok(())
 }
 
-/// Reads a log in the same way, line by line as it is asked.
-pub struct LogReader<R> {
-    log: R,
+/// One line of a log whose histogram is still packed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Packed {
+    /// What it is about.
+    pub(super) key: Arc<SeriesKey>,
+    /// Start of the window, from the start of the run.
+    pub(super) start_ms: u64,
+    /// Its end.
+    pub(super) end_ms: u64,
+}
+
+/// What it takes to read logs: those that are read in turn share it.
+#[derive(Default)]
+pub(super) struct Tools {
     keys: HashMap<String, Arc<SeriesKey>>,
     unpacker: Unpacker,
+}
+
+/// Reads a log in the same way, line by line as it is asked.
+pub(super) struct LogReader<R> {
+    log: R,
     text: Vec<u8>,
     line: usize,
 }
 
 impl<R: BufRead> LogReader<R> {
     /// From the beginning of a log.
-    pub fn new(log: R) -> Self {
-        let (keys, text) = (HashMap::new(), Vec::new());
-        Self { log, keys, unpacker: Unpacker::default(), text, line: 0 }
+    pub(super) const fn new(log: R) -> Self {
+        Self { log, text: Vec::new(), line: 0 }
     }
 
     /// The next line; none at the end.
-    pub fn next_entry(&mut self) -> Result<Option<Entry>, LogError> {
+    pub(super) fn next_packed(&mut self, tools: &mut Tools) -> Result<Option<Packed>, LogError> {
         while self.next_text()? {
             let line = self.line;
             if let Some(found) = interval(&self.text, line)? {
-                let key = key_of(&found, &mut self.keys);
+                let key = key_of(&found, &mut tools.keys);
                 let key = key.map_err(|source| LogError::Tag { line, source })?;
-                let times = self.unpacker.unpack(found.encoded_histogram(), key.bounds());
-                let times = times.ok_or(LogError::Histogram { line })?;
                 let (start_ms, end_ms) = span_of(&found);
-                return Ok(Some(Entry { key, start_ms, end_ms, times }));
+                return Ok(Some(Packed { key, start_ms, end_ms }));
             }
         }
         Ok(None)
+    }
+
+    /// Adds what the last line counted to times of its series.
+    pub(super) fn unpack(
+        &self,
+        key: &SeriesKey,
+        tools: &mut Tools,
+        times: &mut Times,
+    ) -> Result<(), LogError> {
+        let line = self.line;
+        // Tag, start, length, maximum, and the histogram; no tag has a comma.
+        let packed = self.text.splitn(5, |byte| *byte == b',').nth(4);
+        let packed = packed.and_then(|packed| std::str::from_utf8(packed).ok());
+        let unpacked = packed.and_then(|packed| {
+            let packed = packed.trim_end_matches(['\r', '\n']);
+            tools.unpacker.unpack_into(packed, key.bounds(), times)
+        });
+        unpacked.ok_or(LogError::Histogram { line })
     }
 
     /// Whether there is one more whole line.

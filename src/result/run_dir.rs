@@ -457,8 +457,9 @@ pub(super) fn check_version(path: &Path, text: &[u8], known: u32) -> Result<(), 
     }
     // As gander writes its lines; they are many, and need not be read twice.
     let usual = text.strip_prefix(b"{\"schema_version\":");
-    let usual = usual.and_then(|rest| rest.strip_prefix(known.to_string().as_bytes()));
-    if usual.is_some_and(|rest| rest.starts_with(b",")) {
+    let number = usual.and_then(|rest| rest.split(|byte| *byte == b',').next());
+    let number = number.and_then(|number| std::str::from_utf8(number).ok()?.parse::<u32>().ok());
+    if number == Some(known) {
         return Ok(());
     }
     match serde_json::from_slice(text) {

@@ -32,9 +32,14 @@ impl Default for Unpacker {
 }
 
 impl Unpacker {
-    /// The times of a line's last column; none for anything but a compressed histogram with these
-    /// bounds.
-    pub(super) fn unpack(&mut self, text: &str, bounds: Bounds) -> Option<Times> {
+    /// Adds the times of a line's last column to others of the same bounds, as [`Times::add`] would. None for anything
+    /// but a compressed histogram with these bounds; then a part of it may have been added.
+    pub(super) fn unpack_into(
+        &mut self,
+        text: &str,
+        bounds: Bounds,
+        times: &mut Times,
+    ) -> Option<()> {
         self.packed.clear();
         STANDARD.decode_vec(text, &mut self.packed).ok()?;
         let mut packed = Bytes(&self.packed);
@@ -59,19 +64,18 @@ impl Unpacker {
                 _ => self.plain.reserve(self.plain.len().max(1)),
             }
         }
-        times(Bytes(&self.plain), bounds)
+        count(Bytes(&self.plain), bounds, times)
     }
 }
 
 /// Room for a histogram of usual size.
 const FIRST_ROOM: usize = 4 << 10;
 
-fn times(mut plain: Bytes<'_>, bounds: Bounds) -> Option<Times> {
+fn count(mut plain: Bytes<'_>, bounds: Bounds, times: &mut Times) -> Option<()> {
     let (cookie, length, offset, digits) = (plain.u32()?, plain.u32()?, plain.u32()?, plain.u32()?);
     let (low, high, _ratio) = (plain.u64()?, plain.u64()?, plain.u64()?);
     let fits = cookie == PLAIN && offset == 0 && bounds.are(low, high, digits);
     let mut counts = plain.take(usize::try_from(length).ok()?).filter(|_| fits)?;
-    let mut times = Times::new(bounds);
     let mut place = 0usize;
     while !counts.0.is_empty() {
         let number = counts.zigzag()?;
@@ -85,7 +89,7 @@ fn times(mut plain: Bytes<'_>, bounds: Bounds) -> Option<Times> {
             Err(_) => place = place.checked_add(usize::try_from(number.unsigned_abs()).ok()?)?,
         }
     }
-    Some(times)
+    Some(())
 }
 
 /// Bytes that are still to be read.
@@ -113,7 +117,13 @@ impl<'b> Bytes<'b> {
 
     /// A signed number in groups of seven bits, the lowest first, the ninth byte whole (`HdrHistogram`
     /// calls it ZigZag LEB128-64b9B).
+    #[inline]
     fn zigzag(&mut self) -> Option<i64> {
+        // Most of them are one byte long.
+        if let Some((byte, rest)) = self.0.split_first().filter(|(byte, _)| **byte < 0x80) {
+            self.0 = rest;
+            return Some(i64::from(byte >> 1) ^ -i64::from(byte & 1));
+        }
         let mut number = 0u64;
         for group in 0..9 {
             let [byte] = self.chunk()?;
@@ -142,6 +152,11 @@ mod tests {
         STANDARD.encode(bytes)
     }
 
+    fn unpack(text: &str, bounds: Bounds) -> Option<Times> {
+        let mut times = Times::new(bounds);
+        Unpacker::default().unpack_into(text, bounds, &mut times).map(|()| times)
+    }
+
     fn any_bounds() -> impl Strategy<Value = Bounds> {
         prop::sample::select(vec![Bounds::Exchange, Bounds::Journey, Bounds::Coarse])
     }
@@ -156,8 +171,27 @@ mod tests {
             for (value, count) in values {
                 (0..count).for_each(|_| times.record(value));
             }
-            let unpacked = Unpacker::default().unpack(&packed(&times, bounds), bounds);
+            let unpacked = unpack(&packed(&times, bounds), bounds);
             prop_assert_eq!(unpacked, Some(times));
+        }
+
+        #[test]
+        fn unpacking_into_others_is_adding(
+            bounds in any_bounds(),
+            one in prop::collection::vec((1u64..119_000_000, 1u64..50), 0..60),
+            other in prop::collection::vec((1u64..119_000_000, 1u64..50), 0..60),
+        ) {
+            let of = |values: &[(u64, u64)]| {
+                let mut times = Times::new(bounds);
+                values.iter().for_each(|(value, count)| (0..*count).for_each(|_| times.record(*value)));
+                times
+            };
+            let (one, other) = (of(&one), of(&other));
+            let (mut sum, mut unpacked) = (one.clone(), one);
+            sum.add(&other);
+            Unpacker::default().unpack_into(&packed(&other, bounds), bounds, &mut unpacked).unwrap();
+            prop_assert_eq!(unpacked.count(), sum.count());
+            prop_assert_eq!(unpacked, sum);
         }
 
         #[test]
@@ -172,7 +206,7 @@ mod tests {
             let mut bytes = STANDARD.decode(packed(&times, bounds)).unwrap();
             let length = bytes.len();
             bytes[place % length] = byte;
-            let _ = Unpacker::default().unpack(&STANDARD.encode(&bytes), bounds);
+            let _ = unpack(&STANDARD.encode(&bytes), bounds);
             let mut plain = Vec::new();
             for number in [PLAIN, u32::try_from(counts.len()).unwrap(), 0, 3] {
                 plain.extend(number.to_be_bytes());
@@ -181,7 +215,7 @@ mod tests {
                 plain.extend(number.to_be_bytes());
             }
             plain.extend(&counts);
-            let _ = super::times(Bytes(&plain), Bounds::Exchange);
+            let _ = count(Bytes(&plain), bounds, &mut Times::new(bounds));
         }
     }
 
@@ -199,7 +233,7 @@ mod tests {
     #[test]
     fn a_histogram_with_other_bounds_is_none() {
         let text = packed(&Times::new(Bounds::Exchange), Bounds::Exchange);
-        assert!(Unpacker::default().unpack(&text, Bounds::Exchange).is_some());
-        assert!(Unpacker::default().unpack(&text, Bounds::Journey).is_none());
+        assert!(unpack(&text, Bounds::Exchange).is_some());
+        assert!(unpack(&text, Bounds::Journey).is_none());
     }
 }

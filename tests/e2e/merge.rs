@@ -244,6 +244,72 @@ fn what_cannot_be_merged_is_refused_by_name_and_leaves_nothing() {
 }
 
 #[test]
+fn a_finished_part_that_came_incomplete_is_refused_by_file_and_a_killed_one_is_not() {
+    let lab = Lab::new();
+    for (name, seed) in [("whole", "1"), ("torn", "2")] {
+        leave(&lab, name, seed, (USUAL, &[]));
+    }
+    for (name, figure) in
+        [("timeline.jsonl", "iterations due"), ("intervals.hlog", "timed exchanges")]
+    {
+        let path = lab.path("torn").join(name);
+        let sound = fs::read(&path).expect("a file");
+        // To the middle of a line, and to the end of the one before; without anything; not there at all.
+        let half = sound.len() / 2;
+        let line = sound[..half].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let lengths = [Some(half), Some(line), Some(0), None];
+        for length in lengths {
+            match length {
+                Some(length) => fs::write(&path, &sound[..length]).expect("a shorter file"),
+                None => fs::remove_file(&path).expect("a removed file"),
+            }
+            let ended = merge(&lab, &["whole", "torn", "-o", "out"]);
+            assert_eq!(ended.code, 2, "{name} {length:?}: {}{}", ended.stdout, ended.stderr);
+            let said = ended.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+            let state = if length.is_none() { "is missing" } else { "is not whole" };
+            for told in [&format!("torn/{name}` {state}"), figure, "part `torn`", "leave it out"] {
+                assert!(said.contains(told), "{name} {length:?}: {said}");
+            }
+            assert!(!lab.path("out").exists());
+        }
+        fs::write(&path, sound).expect("the file again");
+    }
+    // The same of a run that was killed: nobody knows what is missing, and it has no end on record.
+    fs::remove_file(lab.path("torn/summary.json")).expect("a removed summary");
+    fs::write(lab.path("torn/intervals.hlog"), "").expect("an empty file");
+    record(&lab, "torn", |record| record["ended_at"] = Value::Null);
+    let ended = merge(&lab, &["whole", "torn", "-o", "out"]);
+    assert!([4, 5].contains(&ended.code), "{}{}", ended.stdout, ended.stderr);
+}
+
+#[test]
+fn one_directory_becomes_the_same_run_with_one_part() {
+    let lab = Lab::new();
+    leave(&lab, "alone", "1", (USUAL, &[]));
+    let ended = merge(&lab, &["alone", "-o", "whole"]);
+    let (alone, whole) = (summary(&lab.path("alone")), summary(&lab.path("whole")));
+    assert!([0, 5].contains(&ended.code), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 part merged into whole"), "{}", ended.stderr);
+    for key in ["steps", "capabilities", "series"] {
+        assert_eq!(whole[key], alone[key], "{key}");
+    }
+    let measured_s = |summary: &Value| summary["measured_s"].as_f64().expect("a number");
+    assert!((measured_s(&whole) - measured_s(&alone)).abs() < 0.05, "{whole}");
+    for key in
+        ["due", "late", "completed", "failed", "faults", "funnel", "response_time_us", "elapsed_us"]
+    {
+        assert_eq!(row(&whole)[key], row(&alone)[key], "{key}");
+    }
+    assert_eq!(whole["parts"].as_array().map(Vec::len), Some(1));
+    assert_eq!(samples(&lab, "whole"), samples(&lab, "alone"));
+    let cautions = whole["cautions"].to_string();
+    assert!(
+        !cautions.contains("whole-plans") && !ended.stdout.contains("times 20/s"),
+        "{cautions}"
+    );
+}
+
+#[test]
 fn a_killed_part_is_merged_up_to_its_last_interval_and_fails_the_whole() {
     let lab = Lab::new();
     leave(&lab, "well", "1", (("20/s", "4s"), &[]));

@@ -2,6 +2,7 @@
 //! to be in memory as a whole.
 
 use crate::result::run_dir::RunDirError;
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -9,35 +10,39 @@ use std::thread;
 /// Most threads that read.
 const MOST_THREADS: usize = 8;
 
-/// How far a thread may be ahead, in sums.
+/// How far a thread may be ahead, in batches of sums.
 const AHEAD: usize = 4;
 
 /// What one part tells, in order of place.
 pub(super) trait Stream: Send {
-    /// What it tells.
-    type Item;
+    /// What several of them told of one place, added up.
+    type Sum: Joined;
+
+    /// What all streams of a thread use in turn.
+    type Tools: Default;
+
+    /// So many places are added up at a time, stream by stream: what a stream has at hand need not be fetched
+    /// for each of them again.
+    const AT_ONCE: u64;
 
     /// Where the next item belongs; none at the end. Never less than before.
-    fn place(&mut self) -> Result<Option<u64>, RunDirError>;
+    fn place(&mut self, tools: &mut Self::Tools) -> Result<Option<u64>, RunDirError>;
 
-    /// The next item.
-    fn take(&mut self) -> Option<Self::Item>;
+    /// Adds the next item to what was told of its place.
+    fn add_to(&mut self, sum: &mut Self::Sum, tools: &mut Self::Tools) -> Result<(), RunDirError>;
 }
 
-/// What several parts told of one place, added up.
-pub(super) trait Sum<S: Stream>: Default + Send {
-    /// Adds an item of a stream.
-    fn take(&mut self, from: &S, item: S::Item);
-
+/// A sum of what some streams told of a place.
+pub(super) trait Joined: Default + Send {
     /// Adds what others told of the same place.
     fn add(&mut self, other: Self);
 }
 
 /// Reads all streams to their ends. `each` gets the sum of each place where there is something, in order. Gives the
 /// streams back, as they were ordered.
-pub(super) fn in_step<S: Stream, A: Sum<S>>(
+pub(super) fn in_step<S: Stream>(
     streams: Vec<S>,
-    mut each: impl FnMut(u64, A) -> Result<(), RunDirError>,
+    mut each: impl FnMut(u64, S::Sum) -> Result<(), RunDirError>,
 ) -> Result<Vec<S>, RunDirError> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
     let share = streams.len().div_ceil(threads).max(1);
@@ -50,8 +55,8 @@ pub(super) fn in_step<S: Stream, A: Sum<S>>(
                 break;
             }
             let (to, from) = sync_channel(AHEAD);
-            workers.push(scope.spawn(move || work::<S, A>(streams, &to)));
-            heard.push(Heard { from, next: None });
+            workers.push(scope.spawn(move || work(streams, &to)));
+            heard.push(Heard { from, next: BTreeMap::new() });
         }
         let outcome = join(&mut heard, &mut each);
         // Who still has something to say finds nobody who listens, and ends.
@@ -67,58 +72,59 @@ pub(super) fn in_step<S: Stream, A: Sum<S>>(
     })
 }
 
-type Told<A> = Result<(u64, A), RunDirError>;
+/// Some sums by their places; none at the end.
+type Batch<A> = BTreeMap<u64, A>;
 
-/// Adds up what some of the streams tell, place by place.
-fn work<S: Stream, A: Sum<S>>(mut streams: Vec<S>, to: &SyncSender<Told<A>>) -> Vec<S> {
+type Told<A> = Result<Batch<A>, RunDirError>;
+
+/// Adds up what some of the streams tell, batch by batch.
+fn work<S: Stream>(mut streams: Vec<S>, to: &SyncSender<Told<S::Sum>>) -> Vec<S> {
+    let mut tools = S::Tools::default();
     loop {
-        let next = next_sum(&mut streams).transpose();
-        let Some(told) = next else { break };
-        let is_over = told.is_err();
-        if to.send(told).is_err() || is_over {
+        let told = next_batch(&mut streams, &mut tools);
+        let is_over = told.as_ref().is_ok_and(BTreeMap::is_empty);
+        let is_last = is_over || told.is_err();
+        if is_over || to.send(told).is_err() || is_last {
             break;
         }
     }
     streams
 }
 
-fn next_sum<S: Stream, A: Sum<S>>(streams: &mut [S]) -> Result<Option<(u64, A)>, RunDirError> {
+fn next_batch<S: Stream>(streams: &mut [S], tools: &mut S::Tools) -> Told<S::Sum> {
     let mut first = None;
     for stream in streams.iter_mut() {
-        first = first.into_iter().chain(stream.place()?).min();
+        first = first.into_iter().chain(stream.place(tools)?).min();
     }
-    let Some(place) = first else { return Ok(None) };
-    let mut sum = A::default();
+    let mut batch = BTreeMap::new();
+    let Some(first) = first else { return Ok(batch) };
     for stream in streams {
-        while stream.place()? == Some(place) {
-            let Some(item) = stream.take() else { break };
-            sum.take(stream, item);
+        while let Some(place) = stream.place(tools)?.filter(|place| *place - first < S::AT_ONCE) {
+            stream.add_to(batch.entry(place).or_default(), tools)?;
         }
     }
-    Ok(Some((place, sum)))
+    Ok(batch)
 }
 
-/// A thread, and the next that it has told.
+/// A thread, and what it has told that was not its turn yet.
 struct Heard<A> {
     from: Receiver<Told<A>>,
-    next: Option<(u64, A)>,
+    next: Batch<A>,
 }
 
-fn join<S: Stream, A: Sum<S>>(
+fn join<A: Joined>(
     heard: &mut [Heard<A>],
     each: &mut impl FnMut(u64, A) -> Result<(), RunDirError>,
 ) -> Result<(), RunDirError> {
     loop {
-        for one in heard.iter_mut().filter(|one| one.next.is_none()) {
-            one.next = one.from.recv().ok().transpose()?;
+        for one in heard.iter_mut().filter(|one| one.next.is_empty()) {
+            one.next = one.from.recv().ok().transpose()?.unwrap_or_default();
         }
-        let places = heard.iter().filter_map(|one| Some(one.next.as_ref()?.0));
-        let Some(place) = places.min() else { return Ok(()) };
+        let places = heard.iter().filter_map(|one| one.next.keys().next());
+        let Some(place) = places.min().copied() else { return Ok(()) };
         let mut sum = A::default();
-        for one in heard.iter_mut() {
-            if let Some((_, told)) = one.next.take_if(|(at, _)| *at == place) {
-                sum.add(told);
-            }
+        for told in heard.iter_mut().filter_map(|one| one.next.remove(&place)) {
+            sum.add(told);
         }
         each(place, sum)?;
     }
@@ -128,33 +134,32 @@ fn join<S: Stream, A: Sum<S>>(
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
 
     struct Numbers(std::vec::IntoIter<(u64, u64)>, bool);
 
     impl Stream for Numbers {
-        type Item = u64;
+        type Sum = Total;
+        type Tools = ();
 
-        fn place(&mut self) -> Result<Option<u64>, RunDirError> {
+        const AT_ONCE: u64 = 3;
+
+        fn place(&mut self, (): &mut ()) -> Result<Option<u64>, RunDirError> {
             match self.0.as_slice().first() {
                 None if self.1 => Err(RunDirError::NotARun { path: "x".into() }),
                 first => Ok(first.map(|(place, _)| *place)),
             }
         }
 
-        fn take(&mut self) -> Option<u64> {
-            self.0.next().map(|(_, number)| number)
+        fn add_to(&mut self, sum: &mut Total, (): &mut ()) -> Result<(), RunDirError> {
+            sum.0 += self.0.next().map_or(0, |(_, number)| number);
+            Ok(())
         }
     }
 
     #[derive(Default)]
     struct Total(u64);
 
-    impl Sum<Numbers> for Total {
-        fn take(&mut self, _: &Numbers, item: u64) {
-            self.0 += item;
-        }
-
+    impl Joined for Total {
         fn add(&mut self, other: Self) {
             self.0 += other.0;
         }

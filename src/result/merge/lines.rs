@@ -1,11 +1,12 @@
 //! The timelines of all parts: read in step, line by line, and what each part counted on the way.
 
-use super::in_step::{Stream, Sum};
+use super::in_step::{Joined, Stream};
 use super::paged::Paged;
 use super::{Source, Span};
 use crate::measure::counts::FaultCounts;
 use crate::measure::fault::{Fault, Side};
-use crate::measure::merging::{Together, cut};
+use crate::measure::merging::Together;
+use crate::measure::placing::Placing;
 use crate::measure::segment::{Segment, Stand, TooLarge};
 use crate::measure::series::Phase;
 use crate::measure::tally::Tally;
@@ -13,7 +14,6 @@ use crate::measure::timeline::{Event, KILLED, Line, SCHEMA_VERSION};
 use crate::result::lines::{LONGEST_LINE, Next, next_line};
 use crate::result::run_dir::{RunDir, RunDirError, TIMELINE, check_version, io_error};
 use serde::de::Error;
-use std::collections::VecDeque;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,16 +23,12 @@ pub(super) struct PartLines {
     name: Arc<str>,
     path: PathBuf,
     file: Option<BufReader<Paged>>,
-    text: Vec<u8>,
     number: usize,
-    offset_ms: u64,
     segments: Vec<Segment>,
     was_killed: bool,
     /// What comes next.
-    pieces: VecDeque<(u64, Line)>,
+    pieces: Placing,
     last: Span,
-    /// Where the last piece belongs.
-    least: u64,
     stand: Stand,
     /// What was counted so far.
     pub(super) counted: Counted,
@@ -57,32 +53,29 @@ impl PartLines {
             name: source.name.as_str().into(),
             path: source.dir.file(TIMELINE),
             file: Paged::open(&source.dir, TIMELINE)?,
-            text: Vec::new(),
             number: 0,
-            offset_ms,
             segments: source.record.segments.clone(),
             was_killed: source.record.ended_at.is_none() && source.lost_from_ms.is_none(),
-            pieces: VecDeque::new(),
+            pieces: Placing::new(offset_ms),
             last: (0, 0),
-            least: 0,
             stand: Stand::default(),
             counted: Counted { tally, ..Counted::default() },
         })
     }
 
     /// The next line; none at the end.
-    fn line(&mut self) -> Result<Option<Line>, RunDirError> {
+    fn line(&mut self, text: &mut Vec<u8>) -> Result<Option<Line>, RunDirError> {
         let Some(file) = &mut self.file else { return Ok(None) };
         self.number += 1;
-        match next_line(file, &mut self.text).map_err(io_error("read", &self.path))? {
+        match next_line(file, text).map_err(io_error("read", &self.path))? {
             Next::Line => {}
             Next::End => return Ok(None),
             Next::TooLong => {
                 return Err(RunDirError::TooLong { path: self.path.clone(), line: self.number });
             }
         }
-        check_version(&self.path, &self.text, SCHEMA_VERSION)?;
-        let line: Line = serde_json::from_slice(&self.text).map_err(|error| self.wrong(error))?;
+        check_version(&self.path, text, SCHEMA_VERSION)?;
+        let line = parsed(text).map_err(|error| self.wrong(error))?;
         self.stand
             .absorb_line(&line, &self.segments)
             .and_then(|()| bounded(&line))
@@ -111,28 +104,31 @@ impl PartLines {
         is_some.then(|| Line { start_ms, end_ms, journeys, events, ..Line::default() })
     }
 
-    fn fill(&mut self) -> Result<(), RunDirError> {
-        if !self.pieces.is_empty() {
-            return Ok(());
-        }
-        let line = match self.line()? {
-            Some(line) => Some(line),
-            None if self.file.is_some() => {
-                let rest = self.rest();
-                self.file = None;
-                rest
+    /// Reads until the place of the next piece is known.
+    fn fill(&mut self, text: &mut Vec<u8>) -> Result<(), RunDirError> {
+        while self.pieces.place().is_none() && !self.pieces.is_over() {
+            let line = self.line(text)?;
+            let is_over = line.is_none();
+            if let Some(mut line) = line.or_else(|| self.rest()) {
+                self.last = (line.start_ms, line.end_ms);
+                self.counted.absorb(&mut line);
+                self.pieces.take(line);
             }
-            None => None,
-        };
-        let Some(mut line) = line else { return Ok(()) };
-        self.last = (line.start_ms, line.end_ms);
-        self.counted.absorb(&mut line);
-        // Lines stand in order, also in a file that was damaged.
-        let least = self.least;
-        let in_order = |(place, line): (u64, Line)| (place.max(least), line);
-        self.pieces = cut(line, self.offset_ms).into_iter().map(in_order).collect();
-        self.least = self.pieces.back().map_or(least, |(place, _)| *place);
+            if is_over {
+                self.file = None;
+                self.pieces.end();
+            }
+        }
         Ok(())
+    }
+}
+
+/// That it is text is looked at once for all of it, and not for each name in it.
+fn parsed(text: &[u8]) -> serde_json::Result<Line> {
+    match std::str::from_utf8(text) {
+        Ok(text) => serde_json::from_str(text),
+        // Says where it is none.
+        Err(_) => serde_json::from_slice(text),
     }
 }
 
@@ -199,23 +195,27 @@ impl Counted {
 }
 
 impl Stream for PartLines {
-    type Item = Line;
+    type Sum = Together;
 
-    fn place(&mut self) -> Result<Option<u64>, RunDirError> {
-        self.fill()?;
-        Ok(self.pieces.front().map(|(place, _)| *place))
+    /// The line that is read.
+    type Tools = Vec<u8>;
+
+    const AT_ONCE: u64 = 16;
+
+    fn place(&mut self, text: &mut Vec<u8>) -> Result<Option<u64>, RunDirError> {
+        self.fill(text)?;
+        Ok(self.pieces.place())
     }
 
-    fn take(&mut self) -> Option<Line> {
-        self.pieces.pop_front().map(|(_, line)| line)
+    fn add_to(&mut self, sum: &mut Together, _: &mut Vec<u8>) -> Result<(), RunDirError> {
+        if let Some(line) = self.pieces.next_piece() {
+            sum.take(&self.name, line);
+        }
+        Ok(())
     }
 }
 
-impl Sum<PartLines> for Together {
-    fn take(&mut self, from: &PartLines, line: Line) {
-        Self::take(self, &from.name, line);
-    }
-
+impl Joined for Together {
     fn add(&mut self, other: Self) {
         Self::add(self, other);
     }

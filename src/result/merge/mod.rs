@@ -24,7 +24,9 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
-use windows::{PartWindows, Window};
+use windows::{PartWindows, Timed, Window};
+
+pub use windows::Samples;
 
 /// From when to when, in milliseconds.
 type Span = (u64, u64);
@@ -102,13 +104,24 @@ impl Layout {
     }
 }
 
+/// What the files of a part told.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// What it did, and how its generator fared.
+    pub part: Part,
+    /// How many times its histograms have.
+    pub samples: Samples,
+}
+
 /// Writes the files of the whole into an empty directory, all but its record, and tells of the parts in their order.
-pub fn write(sources: &[Source], layout: &Layout, into: &RunDir) -> Result<Vec<Part>, RunDirError> {
-    let (lags, figures) = write_windows(sources, layout, into)?;
+pub fn write(sources: &[Source], layout: &Layout, into: &RunDir) -> Result<Vec<Told>, RunDirError> {
+    let (timed, figures) = write_windows(sources, layout, into)?;
+    let (lags, samples): (_, Vec<_>) = timed.into_iter().map(|of| (of.lags, of.samples)).unzip();
     let counted = write_lines(sources, layout, into, lags, &figures)?;
     write_samples(sources, layout, into)?;
     let parts = sources.iter().zip(&layout.offsets_ms).zip(counted);
-    Ok(parts.map(|((source, offset_ms), counted)| part(source, *offset_ms, counted)).collect())
+    let parts = parts.map(|((source, offset_ms), counted)| part(source, *offset_ms, counted));
+    Ok(parts.zip(samples).map(|(part, samples)| Told { part, samples }).collect())
 }
 
 /// What the histograms of single intervals tell; nothing where windows are longer.
@@ -118,7 +131,7 @@ fn write_windows(
     sources: &[Source],
     layout: &Layout,
     into: &RunDir,
-) -> Result<(Vec<Tally>, FiguresOf), RunDirError> {
+) -> Result<(Vec<Timed>, FiguresOf), RunDirError> {
     let mut streams = Vec::new();
     for ((source, offset_ms), finished_ms) in
         sources.iter().zip(&layout.offsets_ms).zip(&layout.finished_ms)
@@ -147,7 +160,7 @@ fn write_windows(
         log.append(&lines)
     })?;
     log.close()?;
-    Ok((streams.into_iter().map(|stream| stream.lags).collect(), figures))
+    Ok((streams.into_iter().map(|stream| stream.timed).collect(), figures))
 }
 
 fn write_lines(

@@ -127,7 +127,7 @@ impl Made {
 fn merged(sources: &[Source], into: &Path) -> (RunDir, Vec<Part>, Layout) {
     let dir = RunDir::create_at(into).unwrap();
     let layout = Layout::of(sources).unwrap();
-    let parts = write(sources, &layout, &dir).unwrap();
+    let parts = write(sources, &layout, &dir).unwrap().into_iter().map(|told| told.part).collect();
     let planned_ms = sources.iter().filter_map(|source| source.record.planned_ms).max();
     dir.write_run(&record("whole", layout.started_unix_ms, planned_ms)).unwrap();
     (dir, parts, layout)
@@ -234,6 +234,26 @@ fn parts_that_began_within_half_a_second_fall_together_and_others_later() {
     ahead[2].clock_offset_ms = Some(9_000);
     let (_, parts, layout) = merged(&ahead, &home.path().join("right"));
     assert_eq!((layout.elapsed_ms, parts[2].offset_ms), (20_000, 0));
+}
+
+#[test]
+fn an_interval_that_ended_late_makes_the_measured_time_of_the_whole_no_longer() {
+    let home = tempfile::tempdir().unwrap();
+    let part = |lengths: &[u64], name: &str| {
+        let seconds = lengths.iter().map(|length| (*length, 3, 0)).collect();
+        let made = Made { offset_ms: 0, seconds, was_killed: false };
+        made.leave(home.path(), name, Some(60_000))
+    };
+    // Both are measured from the second second on.
+    let sources = [
+        part(&[1000; 8], "steady"),
+        part(&[1000, 1400, 600, 1000, 1000, 1000, 1000, 1000], "starved"),
+    ];
+    let (dir, parts, _) = merged(&sources, &home.path().join("whole"));
+    assert_eq!(dir.tally().unwrap().run.measured_ms, 6000);
+    assert!(parts.iter().all(|part| part.measured_ms == 6000));
+    let alone = merged(&sources[1..], &home.path().join("alone")).0;
+    assert_eq!(alone.tally().unwrap().run.measured_ms, 6000);
 }
 
 #[test]

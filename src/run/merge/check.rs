@@ -88,6 +88,25 @@ pub enum MergeError {
         /// What it says.
         what: String,
     },
+    /// Its files do not hold what its own summary tells of.
+    #[error(
+        "`{}` is {}: it has {there} {what}, and the `summary.json` of part `{part}` tells of {expected}",
+        path.display(), if *is_missing { "missing" } else { "not whole" }
+    )]
+    Incomplete {
+        /// The file.
+        path: PathBuf,
+        /// The part.
+        part: String,
+        /// Whether there is no such file at all.
+        is_missing: bool,
+        /// What is counted.
+        what: &'static str,
+        /// How many there are.
+        there: u64,
+        /// How many there should be.
+        expected: u64,
+    },
     /// Two that are no parts of one run.
     #[error("`{}` is no part of the same run as `{}`: {what}", other.display(), one.display())]
     Other {
@@ -163,6 +182,9 @@ impl Remedy for MergeError {
             Self::SameRun { .. } => "name each run once".to_owned(),
             Self::SameShare { .. } => {
                 "name one of them: added up, their iterations would count twice".to_owned()
+            }
+            Self::Incomplete { .. } => {
+                "copy the directory once more from the machine that ran it, or leave it out".to_owned()
             }
             Self::Damaged { .. } => "put the file back as gander wrote it, or leave the run out".to_owned(),
             Self::Other { what: Difference::Schema { .. }, .. } => {

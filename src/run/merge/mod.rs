@@ -2,6 +2,7 @@
 //! alone, without any server.
 
 pub mod check;
+mod complete;
 mod ledgers;
 mod record;
 
@@ -62,9 +63,13 @@ fn merged(
     }
     let aside = RunDir::create_at(&path)?;
     let layout = Layout::of(sources)?;
-    let mut parts = write(sources, &layout, &aside)?;
-    for (part, source) in parts.iter_mut().zip(sources) {
-        part.invalid = invalid_of(source)?;
+    let mut parts = Vec::new();
+    for (told, source) in write(sources, &layout, &aside)?.into_iter().zip(sources) {
+        let summary = source.dir.summary()?;
+        if let Some(summary) = &summary {
+            complete::check(source, &told, summary)?;
+        }
+        parts.push(Part { invalid: summary.and_then(invalid_of), ..told.part });
     }
     let mut record = record::of(sources, &layout, run_id, parts);
     // What is made of the files asks what they are of.
@@ -82,12 +87,10 @@ fn merged(
 }
 
 /// Why a part was judged invalid when it ended. Its counters tell most of it, but not all.
-fn invalid_of(source: &Source) -> Result<Option<String>, RunDirError> {
-    let summary = source.dir.summary()?.filter(|summary| summary.verdict == Verdict::Invalid);
-    Ok(summary.map(|summary| {
-        let reason = summary.reasons.into_iter().next();
-        reason.unwrap_or_else(|| "its own result is invalid".to_owned())
-    }))
+fn invalid_of(summary: Summary) -> Option<String> {
+    let reason = summary.reasons.into_iter().next();
+    (summary.verdict == Verdict::Invalid)
+        .then(|| reason.unwrap_or_else(|| "its own result is invalid".to_owned()))
 }
 
 /// Moves what was made to where it belongs, the record last: with it the directory is a run.
@@ -115,9 +118,4 @@ fn put_in_place(aside: &RunDir, into: &RunDir) -> Result<(), MergeError> {
 
 fn refused<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> MergeError + 'a {
     move |source| RunDirError::Io { action, path: path.to_owned(), source }.into()
-}
-
-/// Whether each part ran the whole plan.
-pub fn are_whole_plans(parts: &[Part]) -> bool {
-    parts.iter().all(|part| part.share.is_none())
 }
