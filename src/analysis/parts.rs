@@ -106,7 +106,13 @@ pub(super) fn missing(parts: &[Part]) -> Option<String> {
 pub(super) fn lost(parts: &[Part]) -> Option<String> {
     each(parts, |part| {
         let from = seconds(part.lost_from_ms?);
-        Some(format!("lost from {from} on, with {} iterations that nobody performed", part.lost))
+        let taken_over = part.taken_over_from_ms.map_or_else(String::new, |ms| {
+            format!(", until others had its load from {} on", seconds(ms))
+        });
+        Some(format!(
+            "lost from {from} on, with {} iterations that nobody performed{taken_over}",
+            part.lost
+        ))
     })
 }
 
@@ -343,6 +349,11 @@ mod tests {
                 |part| (part.lost_from_ms, part.lost, part.ended_at) = (Some(20_400), 7, None),
                 lost,
                 "part `b`: lost from 20s on, with 7 iterations that nobody performed",
+            ),
+            (
+                |part| (part.lost_from_ms, part.taken_over_from_ms) = (Some(8000), Some(17_075)),
+                lost,
+                "part `b`: lost from 8s on, with 0 iterations that nobody performed, until others had its load from 17s on",
             ),
             (|part| part.resumed = 1, resumed, "part `b`: taken up again once after a kill"),
             (

@@ -168,7 +168,8 @@ fn sources(journal: &Journal, mirrors: &[Mirror]) -> Vec<Source> {
             dir: mirror.dir().clone(),
             record: mirror.record()?.clone(),
             clock_offset_ms: Some(member.offset_us / 1000),
-            lost_from_ms: member.lost_from_ms.map(|ms| cut_of(journal, member).unwrap_or(ms)),
+            lost_from_ms: member.lost_from_ms,
+            taken_over_from_ms: member.lost_from_ms.and_then(|_| cut_of(journal, member)),
         })
     };
     members.filter_map(source).collect()

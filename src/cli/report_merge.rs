@@ -7,14 +7,14 @@ use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
 use crate::result::run_dir::RunDir;
 use crate::run::merge::check::look_at;
-use crate::run::merge::{Given, Ledgers, MergeError, Merged, merge};
+use crate::run::merge::{Ledgers, MergeError, Merged, merge};
 use crate::run::stage::run_id;
 use std::path::Path;
 
 pub(super) fn report(args: &ReportArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     args.check()?;
     let wrong = |error: &MergeError| Failure::of(Exit::WrongInput, error);
-    let sources = look_at(args.merge.iter().cloned().map(Given::from).collect());
+    let sources = look_at(&args.merge);
     let sources = sources.map_err(|error| wrong(&error))?;
     let run_id = run_id(&Clock::system());
     let into = match &args.out {

@@ -7,6 +7,7 @@ use super::markup::code;
 use super::paint::Style;
 use crate::result::part::Part;
 use std::cmp::Reverse;
+use std::time::Duration;
 
 /// Most rows on a terminal.
 const MOST_ON_TERMINAL: usize = 20;
@@ -58,10 +59,18 @@ fn cells(part: &Part) -> [String; 7] {
 pub(super) fn remarks(part: &Part) -> Option<String> {
     let number = |number: u64, what: &str| (number > 0).then(|| format!("{number} {what}"));
     let killed = part.is_unfinished().then(|| "no end on record".to_owned());
-    let lost = part
-        .lost_from_ms
-        .map(|ms| format!("lost from {} on", figures::clock(std::time::Duration::from_millis(ms))));
-    let told = [killed, lost, number(part.dropped, "dropped"), number(part.cut_off, "cut off")];
+    let from = |what: &str, ms: Option<u64>| {
+        ms.map(|ms| format!("{what} from {} on", figures::clock(Duration::from_millis(ms))))
+    };
+    let lost = from("lost", part.lost_from_ms);
+    let taken_over = from("its load with others", part.taken_over_from_ms);
+    let told = [
+        killed,
+        lost,
+        taken_over,
+        number(part.dropped, "dropped"),
+        number(part.cut_off, "cut off"),
+    ];
     let told: Vec<_> = told.into_iter().flatten().collect();
     (!told.is_empty()).then(|| told.join(", "))
 }

@@ -103,6 +103,7 @@ pub(super) fn parts() -> Vec<Part> {
         cut_off: 0,
         lost: 0,
         lost_from_ms: None,
+        taken_over_from_ms: None,
         resumed: 0,
         paused_ms: 0,
         overloaded_ms: 0,

@@ -85,6 +85,9 @@ pub struct Part {
     /// From when on it was lost, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_from_ms: Option<u64>,
+    /// From when on others had its load, where it was lost and they had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_over_from_ms: Option<u64>,
     /// How often it was taken up again after a kill.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub resumed: u64,

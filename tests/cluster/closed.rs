@@ -66,7 +66,12 @@ fn users_of_an_agent_that_dies_go_on_at_the_others() {
     assert!(conducted.told.contains("its load goes to 2 others"), "{}", conducted.told);
     let at = group.taken_over_ms();
     let of_both = |between| users(&group, "a", between) + users(&group, "c", between);
-    assert_eq!((of_both((0, at - 100)), users(&group, "b", (0, at))), (6, 3), "{}", group.all_told());
+    assert_eq!(
+        (of_both((0, at - 100)), users(&group, "b", (0, at))),
+        (6, 3),
+        "{}",
+        group.all_told()
+    );
     assert_eq!(of_both((at, u64::MAX)), 9, "{}", group.all_told());
     assert_distinct_people(&group);
 }

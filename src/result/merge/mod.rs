@@ -44,6 +44,8 @@ pub struct Source {
     pub clock_offset_ms: Option<i64>,
     /// From when on it was lost, from its own start, if it was.
     pub lost_from_ms: Option<u64>,
+    /// From when on others had its load, from its own start, if they had.
+    pub taken_over_from_ms: Option<u64>,
 }
 
 impl Source {
@@ -238,6 +240,7 @@ fn part(source: &Source, offset_ms: u64, counted: Counted) -> Part {
         cut_off: sum(|counts| counts.cut_off),
         lost: sum(|counts| counts.lost),
         lost_from_ms: source.lost_from_ms.map(later),
+        taken_over_from_ms: source.taken_over_from_ms.map(later),
         resumed: record.segments.len().saturating_sub(1) as u64,
         paused_ms: run.paused_ms,
         overloaded_ms: run.overloaded_ms,

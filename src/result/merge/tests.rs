@@ -119,8 +119,15 @@ impl Made {
         }
         writer.write_exemplars(&recorder.exemplars()).unwrap();
         let dir = if self.was_killed { writer.dir().clone() } else { writer.finish().unwrap() };
-        let (clock_offset_ms, lost_from_ms) = (None, None);
-        Source { name: name.to_owned(), dir, record, clock_offset_ms, lost_from_ms }
+        let (clock_offset_ms, lost_from_ms, taken_over_from_ms) = (None, None, None);
+        Source {
+            name: name.to_owned(),
+            dir,
+            record,
+            clock_offset_ms,
+            lost_from_ms,
+            taken_over_from_ms,
+        }
     }
 }
 

@@ -10,25 +10,6 @@ use crate::run::resume::differences;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// A directory that is to be merged, and what is known of its part besides.
-#[derive(Clone, Debug, Default)]
-pub struct Given {
-    /// Where it is.
-    pub path: PathBuf,
-    /// What it is called; without one, as its directory.
-    pub name: Option<String>,
-    /// How much its clock was ahead of the others', where that was measured.
-    pub clock_offset_ms: Option<i64>,
-    /// From when on it was lost, from its own start, if it was.
-    pub lost_from_ms: Option<u64>,
-}
-
-impl From<PathBuf> for Given {
-    fn from(path: PathBuf) -> Self {
-        Self { path, ..Self::default() }
-    }
-}
-
 /// Why directories cannot be merged.
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
@@ -202,24 +183,31 @@ impl Remedy for MergeError {
 }
 
 /// Looks at what is to be merged, in the order given.
-pub fn look_at(given: Vec<Given>) -> Result<Vec<Source>, MergeError> {
+pub fn look_at(given: &[PathBuf]) -> Result<Vec<Source>, MergeError> {
     let mut sources: Vec<Source> = Vec::new();
     let mut seen = Seen::default();
-    let names = names(&given);
-    for (given, name) in given.into_iter().zip(names) {
-        let dir = opened(&given.path)?;
+    for (path, name) in given.iter().zip(names(given)) {
+        let dir = opened(path)?;
         let record = dir.run()?;
-        alone(&given.path, &dir, &record)?;
+        alone(path, &dir, &record)?;
         if let Some(first) = sources.first() {
-            same(first, &given.path, &record)?;
+            same(first, path, &record)?;
         }
-        seen.take(&given.path, &dir, &record)?;
+        seen.take(path, &dir, &record)?;
         let is_first = sources.is_empty();
         // All have the same plan, which need not be kept a thousand times.
         let plan = if is_first { record.plan } else { serde_json::Value::Null };
         let record = RunRecord { plan, ..record };
-        let Given { clock_offset_ms, lost_from_ms, .. } = given;
-        sources.push(Source { name, dir, record, clock_offset_ms, lost_from_ms });
+        // Only a conductor knows more of a part.
+        let (clock_offset_ms, lost_from_ms, taken_over_from_ms) = (None, None, None);
+        sources.push(Source {
+            name,
+            dir,
+            record,
+            clock_offset_ms,
+            lost_from_ms,
+            taken_over_from_ms,
+        });
     }
     if sources.is_empty() { Err(MergeError::Nothing) } else { Ok(sources) }
 }
@@ -318,9 +306,9 @@ impl Seen {
     }
 }
 
-/// What each is called: as it was said, else by as much of the end of its path as tells all apart.
-fn names(given: &[Given]) -> Vec<String> {
-    let path = |given: &Given| given.path.canonicalize().unwrap_or_else(|_| given.path.clone());
+/// What each is called: by as much of the end of its path as tells all apart.
+fn names(given: &[PathBuf]) -> Vec<String> {
+    let path = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
     let paths: Vec<PathBuf> = given.iter().map(path).collect();
     let end = |path: &Path, length: usize| {
         let parts: Vec<_> =
@@ -333,8 +321,7 @@ fn names(given: &[Given]) -> Vec<String> {
     let are_apart =
         |names: &Vec<String>| names.iter().collect::<BTreeSet<_>>().len() == names.len();
     let found = (1..=longest).map(of_length).find(are_apart);
-    let found = found.unwrap_or_else(|| of_length(longest));
-    given.iter().zip(found).map(|(given, name)| given.name.clone().unwrap_or(name)).collect()
+    found.unwrap_or_else(|| of_length(longest))
 }
 
 #[cfg(test)]
@@ -349,10 +336,8 @@ mod tests {
             (vec!["/0/x/run", "/1/x/run", "/1/y/ran"], vec!["0/x/run", "1/x/run", "1/y/ran"]),
             (vec!["/a", "/a"], vec!["/a", "/a"]),
         ] {
-            let given: Vec<_> = paths.iter().map(|path| Given::from(PathBuf::from(path))).collect();
+            let given: Vec<_> = paths.iter().map(PathBuf::from).collect();
             assert_eq!(names(&given), expected);
         }
-        let agent = Given { name: Some("agent-1".to_owned()), ..PathBuf::from("/a").into() };
-        assert_eq!(names(&[agent]), ["agent-1"]);
     }
 }

@@ -6,7 +6,7 @@ mod complete;
 mod ledgers;
 mod record;
 
-pub use check::{Given, MergeError};
+pub use check::MergeError;
 pub use ledgers::Ledgers;
 
 use super::begin::flows;
