@@ -177,12 +177,12 @@ enum Beginning {
 /// The directory of a run that is taken up again.
 fn reopen(path: &Path, checked: &Checked) -> Result<(RunDir, Journal), Failure> {
     let wrong = |error: JournalError| Failure::of(Exit::WrongInput, &error);
-    let journal = Journal::open(path).map_err(wrong)?;
-    if path.join(RUN).exists() {
+    if path.join(RUN).exists() && !path.join(crate::cluster::journal::CONDUCTOR).exists() {
         let what = format!("the run in `{}` is over", path.display());
         let remedy = format!("`gander report {}` shows it", path.display());
         return Err(Failure::new(Exit::WrongInput, what, Some(&remedy)));
     }
+    let journal = Journal::open(path).map_err(wrong)?;
     if journal.start_unix_us.is_none() {
         return Err(wrong(JournalError::NotBegun { path: path.to_owned() }));
     }
@@ -190,6 +190,14 @@ fn reopen(path: &Path, checked: &Checked) -> Result<(RunDir, Journal), Failure> 
         let what = "this is another plan than that of the run";
         let remedy = "give the profile and the flags that the run was started with";
         return Err(Failure::new(Exit::WrongInput, what, Some(remedy)));
+    }
+    // Killed while it ended the run, it left both. It is ended again, out of what the agents told.
+    match std::fs::remove_file(path.join(RUN)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let what = format!("`{}` cannot be removed: {error}", path.join(RUN).display());
+            return Err(Failure::new(Exit::WrongInput, what, None));
+        }
+        _ => {}
     }
     let dir = RunDir::create_at(path).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
     Ok((dir, journal))

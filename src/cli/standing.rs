@@ -20,7 +20,8 @@ pub(super) enum Standing {
 pub(super) fn standing(path: &Path) -> Result<Standing, Failure> {
     let wrong = |error| Failure::of(Exit::WrongInput, &error);
     let at = path.to_owned();
-    if path.join(CONDUCTOR).exists() && !path.join(RUN).exists() {
+    // It goes last: until then something is left to be done, were it only to tell the agents that all is safe.
+    if path.join(CONDUCTOR).exists() {
         return Ok(Standing::Begun(at));
     }
     if !path.join(RUN).exists() {

@@ -160,6 +160,6 @@ fn users_of_other_accounts_are_told_what_keeps_them_out() {
     let other = group.run(1, &["--nats-creds", &file]);
     assert_eq!(other.code, Some(3), "{}", other.told);
     assert!(other.told.contains("keeps no streams"), "{}", other.told);
-    eprintln!("{}", other.told);
+    assert!(other.told.contains("not enabled for account"), "{}", other.told);
     assert!(!group.out().exists());
 }

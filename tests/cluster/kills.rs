@@ -49,7 +49,6 @@ fn was_between(group: &Group, in_stream: &BTreeMap<String, u64>) -> bool {
 
 #[test]
 fn a_conductor_killed_ten_times_at_any_moment_counts_everything_once() {
-    eprintln!("moments of {SEED:?}");
     let mut random = SEED.stream("kills", 0);
     let mut group = Group::new();
     group.lab.file("p.toml", &profile(SECONDS, "5ms"));
@@ -74,16 +73,14 @@ fn a_conductor_killed_ten_times_at_any_moment_counts_everything_once() {
         acknowledged = acknowledged.max(first.values().copied().max().unwrap_or(0));
         conductor = group.conduct(3, &["--resume", "out", "--seed", "7"]);
     }
-    eprintln!(
-        "{between} of {KILLS} between writing and acknowledging, {acknowledged} acknowledged"
-    );
-    assert!(between > 0, "none of {KILLS} kills came between writing and acknowledging");
+    assert!(between > 0, "none of {KILLS} kills by {SEED:?} came between the two");
     assert!(acknowledged > 0, "and nothing was ever acknowledged before one");
     let conducted = group.end(conductor);
     let summary = group.summary();
-    assert_eq!(Group::due(&summary), planned(SECONDS, 7), "{}", group.all_told());
+    let what = format!("moments of {SEED:?}, {between} of {KILLS} between the two");
+    assert_eq!(Group::due(&summary), planned(SECONDS, 7), "{what}: {}", group.all_told());
     for key in ["lost", "failed", "cut_off"] {
-        assert_eq!(total(&summary, key), 0, "{key}: {summary}");
+        assert_eq!(total(&summary, key), 0, "{what}, {key}: {summary}");
     }
     assert!([Some(0), Some(5)].contains(&conducted.code), "{}", group.all_told());
     for name in NAMES {
@@ -94,5 +91,33 @@ fn a_conductor_killed_ten_times_at_any_moment_counts_everything_once() {
             .map(|line| number(&serde_json::from_str::<Value>(line).expect("a line")["interval"]))
             .collect();
         assert_eq!(told, (0..told.len() as u64).collect::<Vec<_>>(), "{name}");
+    }
+}
+
+/// A scheduler starts a conductor again by itself, with the same words as the first time.
+#[test]
+fn a_conductor_killed_while_it_ends_the_run_ends_it_the_next_time() {
+    let mut group = Group::new();
+    group.lab.file("p.toml", &profile(2, "5ms"));
+    group.start_all(&["a", "b"]);
+    for file in ["timeline.jsonl", "run.json", "summary.json", "report.html"] {
+        let words = ["--resume-or-start", "out", "--seed", "7"];
+        let mut conductor = group.conduct(2, &words);
+        let path = group.out().join(file);
+        while !path.exists() && conductor.try_wait().expect("a process").is_none() {
+            std::thread::yield_now();
+        }
+        let _ = conductor.kill();
+        conductor.wait().expect("an end");
+        let conducted = group.end(group.conduct(2, &words));
+        assert!([Some(0), Some(5)].contains(&conducted.code), "{file}: {}", group.all_told());
+        let summary = group.summary();
+        assert_eq!(Group::due(&summary), planned(2, 7), "{file}: {}", group.all_told());
+        assert_eq!(total(&summary, "lost"), 0, "{file}: {summary}");
+        assert!(group.out().join("report.html").exists(), "{file}: {}", group.all_told());
+        assert!(!group.out().join("conductor.json").exists(), "{file}: it is over");
+        let kept = fs::read_dir(group.lab.path("agents")).map_or(0, Iterator::count);
+        assert_eq!(kept, 0, "{file}: agents keep what the conductor has: {}", group.all_told());
+        fs::remove_dir_all(group.out()).expect("a removed directory");
     }
 }

@@ -33,14 +33,7 @@ impl Network {
         let prefix = format!("{OURS}{}-{number}", std::process::id());
         let hub = format!("{prefix}-hub");
         if let Some(missing) = missing(&hub) {
-            let what = format!("a network of the test's own needs {missing}");
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "a test is run by a person as a command is"
-            )]
-            let is_demanded = std::env::var_os("CI").is_some_and(|value| value == "true");
-            assert!(!is_demanded, "{what}");
-            eprintln!("SKIPPED, and nothing is shown: {what}");
+            skip(&format!("a network of the test's own needs {missing}"));
             return None;
         }
         // Whatever fails from here on, what is there already is removed.
@@ -120,6 +113,14 @@ fn address(place: usize) -> String {
 
 fn ip() -> Option<&'static str> {
     PROGRAMS.into_iter().find(|path| Path::new(path).exists())
+}
+
+/// Says that a test shows nothing, and why. Whoever demands it all has it fail.
+#[expect(clippy::print_stderr, reason = "whoever runs the test has to see it")]
+#[expect(clippy::disallowed_methods, reason = "a test is run by a person as a command is")]
+fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{why}");
+    eprintln!("SKIPPED, and nothing is shown: {why}");
 }
 
 /// What is not there that a network needs, unless its hub can be made.

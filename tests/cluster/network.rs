@@ -92,7 +92,9 @@ fn an_agent_that_is_away_for_longer_than_it_may_be_does_nothing_twice_that_other
     let (group, conductor) = under_way(&network, &["--agent-lost", "6s"]);
     // It goes on with the plan, as far as it knows: its tenant is on its own machine.
     take_and_give_back(&network, &group);
-    group.wait_to_hear("conductor", "agent `b` is heard again; others have its load");
+    group
+        .wait_to_hear("conductor", "`b` is heard again; others have its load, and it is sent away");
+    group.wait_to_hear("b", "the stream has everything");
     let conducted = group.end(conductor);
     let summary = group.summary();
     let told = &conducted.told;
