@@ -138,7 +138,7 @@ mod tests {
     fn who_has_fewest_takes_over_first() {
         // A user each, and one after the other goes.
         let later: Vec<(u64, Vec<u32>)> =
-            (1..6).map(|lost| (lost, (0..12 - lost as u32).collect())).collect();
+            (1u32..6).map(|lost| (lost.into(), (0..12 - lost).collect())).collect();
         let later: Vec<(u64, &[u32])> =
             later.iter().map(|(at, members)| (*at, &members[..])).collect();
         let roster = roster(&(0..12).collect::<Vec<_>>(), &later);

@@ -4,7 +4,12 @@ use crate::world::{Group, number, part, signal_to, total};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 /// A closed load of nine users, which lasts for a time or for a count.
@@ -155,6 +160,35 @@ fn an_agent_that_stands_still_while_others_take_over_takes_over_later_and_all_is
 }
 
 #[test]
+fn what_is_due_until_an_agent_hears_that_it_has_more_to_do_is_lost_of_the_one_that_left_it() {
+    let mut group = Group::new();
+    group.lab.file("p.toml", &crate::world::profile(26, "5ms"));
+    let relay = Relay::start(&group.server.url());
+    group.start_all(&["a", "b"]);
+    group.start_through(&relay.url, "c", &[]);
+    let more = ["--out", "out", "--seed", "7", "--agent-lost", "60s"];
+    let mut conductor = group.conduct(3, &more);
+    group.wait_for("b", 3, &mut conductor);
+    relay.hold(true);
+    group.signal("b", "INT");
+    group.wait_to_hear("conductor", "its load goes to 2 others");
+    let at = usize::try_from(group.taken_over_ms()).expect("a moment") / 1000;
+    group.wait_for("a", at + 2, &mut conductor);
+    relay.hold(false);
+    let conducted = group.end(conductor);
+    let told = "agent `c` heard too late that it has more to do";
+    assert!(conducted.told.contains(told), "{}", group.all_told());
+    let (summary, planned) = (group.summary(), crate::world::planned(26, 7));
+    assert_eq!(Group::due(&summary), planned, "{}", group.all_told());
+    let lost = ["a", "b", "c"].map(|name| number(&part(&group, name)["lost"]));
+    // A sixth of twelve a second, for five seconds at least, and for no more than fifteen.
+    assert_eq!((lost[0], lost[2]), (0, 0), "{lost:?}");
+    assert!((8..40).contains(&lost[1]), "{lost:?}: {}", group.all_told());
+    let own = number(&part(&group, "c")["due"]);
+    assert!(own > planned.values().sum::<u64>() / 3, "{own}: {}", group.all_told());
+}
+
+#[test]
 fn whoever_stops_a_count_after_an_agent_was_lost_is_owed_nothing_more() {
     let text = profile("iterations = 9000", "pacing = \"600ms\"");
     let (mut group, mut conductor) = under_way(&text, 3, &["--agent-lost", "4s"]);
@@ -177,4 +211,48 @@ impl Group {
         let at = Duration::from_secs_f64(seconds.parse().expect("seconds"));
         u64::try_from(at.as_millis()).expect("a moment")
     }
+}
+
+/// A way to the server on which nothing gets through for a while.
+struct Relay {
+    url: String,
+    is_held: Arc<AtomicBool>,
+}
+
+impl Relay {
+    fn start(to: &str) -> Self {
+        let to = to.trim_start_matches("nats://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("nats://{}", listener.local_addr().expect("an address"));
+        let is_held = Arc::new(AtomicBool::new(false));
+        let held = is_held.clone();
+        thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let Ok(far) = TcpStream::connect(&to) else { continue };
+                let ways = [(near.try_clone(), far.try_clone()), (Ok(far), Ok(near))];
+                for (from, to) in ways {
+                    let (held, from, to) = (held.clone(), from.expect("one"), to.expect("another"));
+                    thread::spawn(move || pass(from, to, &held));
+                }
+            }
+        });
+        Self { url, is_held }
+    }
+
+    fn hold(&self, is_held: bool) {
+        self.is_held.store(is_held, Ordering::SeqCst);
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, is_held: &AtomicBool) {
+    let mut bytes = [0; 4096];
+    while let Ok(length @ 1..) = from.read(&mut bytes) {
+        while is_held.load(Ordering::SeqCst) {
+            thread::park_timeout(Duration::from_millis(10));
+        }
+        if to.write_all(&bytes[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
 }

@@ -116,8 +116,12 @@ impl Group {
     /// Starts an agent.
     pub(crate) fn start(&mut self, name: &str, more: &[&str]) {
         let url = self.server.url();
-        let own =
-            ["agent", "--nats", &url, "--group", "load", "--name", name, "--folder", "agents"];
+        self.start_through(&url, name, more);
+    }
+
+    /// Starts one that has its server by this address.
+    pub(crate) fn start_through(&mut self, url: &str, name: &str, more: &[&str]) {
+        let own = ["agent", "--nats", url, "--group", "load", "--name", name, "--folder", "agents"];
         self.spawn(name, &[&own, more].concat());
     }
 
