@@ -645,8 +645,8 @@ mod tests {
         };
         let (text, number) = told(false, false);
         // Neither interrupted nor unfinished, and where the CPU is unknown nothing is said of it. Two are
-        // for variants that are flows, and five for runs of parts.
-        assert_eq!(number, REASONS.len() - 10);
+        // for variants that are flows, five for runs of parts, and one for a part.
+        assert_eq!(number, REASONS.len() - 11);
         insta::assert_snapshot!(text, @r#"
 resumed: the run was taken up again once: nothing was measured from 1m2s to 3m5s; 1 iteration was under way when gander was killed
   nothing is told of the gaps; what came back right after one met a tenant that had rested, and what was cut off by a kill counts as slower than any limit
@@ -685,6 +685,6 @@ counter-full: 2 samples are not counted because their counter is full
 too-many-series: 4 samples beyond the first 2000 series are in `other`
   look for an action or capability name that changes with every iteration
 "#);
-        assert_eq!(told(true, true).1, REASONS.len() - 9, "an interrupted run cuts off");
+        assert_eq!(told(true, true).1, REASONS.len() - 10, "an interrupted run cuts off");
     }
 }
