@@ -17,30 +17,30 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// The moment at which the first run seems to have started.
-pub const STARTED_UNIX_MS: u64 = 1_795_286_081_000;
+pub(crate) const STARTED_UNIX_MS: u64 = 1_795_286_081_000;
 
 /// A line of the interval log is about so many seconds, as in any run of more than three hours.
 const WINDOW_S: u64 = 60;
 
 /// The value of a flag.
-pub fn value(flag: &str) -> Option<String> {
+pub(crate) fn value(flag: &str) -> Option<String> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let place = arguments.iter().position(|argument| argument == flag)?;
     arguments.get(place + 1).cloned()
 }
 
 /// The number that a flag has, or another one.
-pub fn number(flag: &str, otherwise: u64) -> u64 {
+pub(crate) fn number(flag: &str, otherwise: u64) -> u64 {
     value(flag).and_then(|number| number.parse().ok()).unwrap_or(otherwise)
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark's figures")]
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     println!("{text}");
 }
 
 /// What a process took.
-pub struct Spent {
+pub(crate) struct Spent {
     seconds: f64,
     cpu_s: f64,
     peak_kib: u64,
@@ -56,7 +56,7 @@ impl fmt::Display for Spent {
 }
 
 /// Runs a command to its end.
-pub fn spent(command: &mut Command) -> Spent {
+pub(crate) fn spent(command: &mut Command) -> Spent {
     let clock = Clock::system();
     let begun = clock.now();
     let mut child = command.spawn().expect("gander");
@@ -89,7 +89,7 @@ fn cpu_time_s(process: u32) -> Option<f64> {
 
 /// The files of a run, interval by interval. The interval log gets its windows at once: a run keeps the open one in
 /// `tail.hlog` second by second, which this does without.
-pub struct Files<'d> {
+pub(crate) struct Files<'d> {
     dir: &'d RunDir,
     timeline: BufWriter<File>,
     text: LogText,
@@ -100,7 +100,7 @@ pub struct Files<'d> {
 }
 
 impl<'d> Files<'d> {
-    pub fn new(dir: &'d RunDir) -> Self {
+    pub(crate) fn new(dir: &'d RunDir) -> Self {
         let mut text = LogText::default();
         let started = SystemTime::UNIX_EPOCH + Duration::from_millis(STARTED_UNIX_MS);
         let head = text.head(started);
@@ -111,7 +111,7 @@ impl<'d> Files<'d> {
         Self { dir, timeline, text, log, window, start_ms: 0, end_ms: 0 }
     }
 
-    pub fn add(&mut self, interval: &Interval) {
+    pub(crate) fn add(&mut self, interval: &Interval) {
         serde_json::to_writer(&mut self.timeline, &interval.line).expect("a line");
         self.timeline.write_all(b"\n").expect("a line");
         self.end_ms = interval.line.end_ms;
@@ -134,7 +134,7 @@ impl<'d> Files<'d> {
     }
 
     /// The rest, and what else a run leaves.
-    pub fn close(mut self, recorder: &Recorder) {
+    pub(crate) fn close(mut self, recorder: &Recorder) {
         self.close_window();
         self.log.flush().expect("a log");
         self.timeline.flush().expect("a timeline");

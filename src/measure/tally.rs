@@ -268,8 +268,9 @@ fn fewest(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     a.into_iter().chain(b).min()
 }
 
+/// A share in whole ten-thousandths, which can be ordered and added up.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
-fn ten_thousandths(share: f64) -> u64 {
+pub(crate) fn ten_thousandths(share: f64) -> u64 {
     (share.clamp(0.0, 1e6) * 10_000.0).round() as u64
 }
 

@@ -5,6 +5,7 @@ use super::summary::GeneratorSummary;
 use crate::base::names::RunId;
 use crate::base::share::Share;
 use crate::measure::counts::FaultCounts;
+use crate::measure::tally::ten_thousandths;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -126,14 +127,9 @@ impl Part {
     /// How busy its generator was: in its worst second, then on average, in ten-thousandths of its cores. Wherever
     /// the busiest part is named, it is the one with the most.
     pub fn busyness(&self) -> (u64, u64) {
-        let generator = &self.generator;
-        (ten_thousandths(generator.worst_cpu_share), ten_thousandths(generator.cpu_share))
+        let of = |share: Option<f64>| share.map_or(0, ten_thousandths);
+        (of(self.generator.worst_cpu_share), of(self.generator.cpu_share))
     }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
-fn ten_thousandths(share: Option<f64>) -> u64 {
-    (share.unwrap_or(0.0).clamp(0.0, 1e6) * 1e4).round() as u64
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
