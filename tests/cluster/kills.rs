@@ -121,3 +121,36 @@ fn a_conductor_killed_while_it_ends_the_run_ends_it_the_next_time() {
         fs::remove_dir_all(group.out()).expect("a removed directory");
     }
 }
+
+/// What a lost agent left undone is booked once, however often the run is ended.
+#[test]
+fn a_conductor_killed_while_it_ends_a_run_that_lost_an_agent_books_that_once() {
+    let mut group = Group::new();
+    group.lab.file("p.toml", &profile(10, "5ms"));
+    group.start_all(&NAMES);
+    let words = ["--resume-or-start", "out", "--seed", "7", "--agent-lost", "4s"];
+    let mut conductor = group.conduct(3, &words);
+    group.wait_for("b", 3, &mut conductor);
+    group.kill("b");
+    let mut lost = Vec::new();
+    for _ in 0..2 {
+        let path = group.out().join("run.json");
+        while !path.exists() && conductor.try_wait().expect("a process").is_none() {
+            std::thread::yield_now();
+        }
+        let _ = conductor.kill();
+        conductor.wait().expect("an end");
+        let summary = group.summary();
+        assert_eq!(Group::due(&summary), planned(10, 7), "{}", group.all_told());
+        lost.push(total(&summary, "lost"));
+        conductor = group.conduct(3, &words);
+        // It is taken away before it is made again.
+        group.wait_to_hear("conductor", "taken up again");
+    }
+    let conducted = group.end(conductor);
+    assert!([Some(0), Some(4), Some(5)].contains(&conducted.code), "{}", group.all_told());
+    let summary = group.summary();
+    assert_eq!(Group::due(&summary), planned(10, 7), "{}", group.all_told());
+    lost.push(total(&summary, "lost"));
+    assert!(lost[0] > 0 && lost.iter().all(|count| *count == lost[0]), "{lost:?}");
+}
