@@ -1,5 +1,7 @@
 //! Several machines, one run: through a real NATS server, with real agents.
 
+#[path = "cluster/beginnings.rs"]
+mod beginnings;
 #[path = "cluster/closed.rs"]
 mod closed;
 #[path = "cluster/creds.rs"]
@@ -17,6 +19,8 @@ mod lab;
 mod namespaces;
 #[path = "cluster/network.rs"]
 mod network;
+#[path = "cluster/poison.rs"]
+mod poison;
 #[path = "cluster/refusals.rs"]
 mod refusals;
 #[path = "cluster/runs.rs"]
@@ -26,6 +30,8 @@ mod server;
 #[path = "e2e/tenant.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod tenant;
+#[path = "cluster/wiped.rs"]
+mod wiped;
 #[path = "cluster/wire.rs"]
 mod wire;
 #[path = "cluster/world.rs"]

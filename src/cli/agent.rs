@@ -2,6 +2,7 @@
 
 use super::agent_run::{AgentRun, Left};
 use super::aside;
+use super::convene::reach;
 use super::ending::Ending;
 use super::exit::{Exit, Failure};
 use super::group::{CredentialArgs, name};
@@ -14,7 +15,6 @@ use crate::cluster::agent::{Agent, Wish, presence};
 use crate::cluster::name::Name;
 use crate::cluster::order::{Order, Stage};
 use crate::cluster::server::Access;
-use crate::cluster::wire::Wire;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -70,7 +70,7 @@ async fn serve(args: &AgentArgs, access: Access, terminal: &Terminal) -> Result<
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = host.trim().to_owned();
     let own = args.name.clone().unwrap_or_else(|| invented(&host));
-    let wire = Wire::connect(&access, &args.group, &format!("agent {own}")).await;
+    let wire = reach((&access, &args.group), &format!("agent {own}"), None, terminal).await;
     let wire = wire.map_err(|error| Failure::of(Exit::TenantNotUsable, &error))?;
     let presence = presence(own.clone(), Seed::unforeseen().0, host);
     let agent = Agent::join(wire, presence, Clock::system()).await;
@@ -123,7 +123,8 @@ async fn idle(agent: &mut Agent, terminal: &Terminal) -> Result<Option<Wish>, Fa
 struct Kept(BTreeMap<RunId, PathBuf>);
 
 impl Kept {
-    fn confirm(&mut self, run: &RunId) {
+    fn confirm(&mut self, run: &RunId, agent: &Agent) {
+        agent.forget(run);
         if let Some(folder) = self.0.remove(run) {
             // What cannot be removed is only in the way.
             let _ = std::fs::remove_dir_all(folder);
@@ -140,8 +141,14 @@ async fn heed(
 ) -> Option<Left> {
     match order {
         Order::Prepare(plan) => {
-            back.answer(Ok(())).await;
+            // It names a folder.
+            if let Err(error) = plan.run.as_str().parse::<Name>() {
+                back.answer(Err(error.to_string())).await;
+                return None;
+            }
             let run = plan.run.clone();
+            agent.set(Some(run.clone()), Stage::Preparing);
+            back.answer(Ok(())).await;
             let folder = args.folder.join(format!("{run}-{}", agent.name()));
             let at = AgentRun { folder: folder.clone(), access, silence: args.silence.0, terminal };
             let left = at.perform(agent, *plan).await;
@@ -156,7 +163,7 @@ async fn heed(
             Some(left)
         }
         Order::Confirm { run } => {
-            kept.confirm(&run);
+            kept.confirm(&run, agent);
             back.answer(Ok(())).await;
             None
         }
@@ -199,7 +206,7 @@ async fn confirmed(
         while kept.0.contains_key(run) {
             let Some(Wish { order, back }) = idle(agent, terminal).await? else { break };
             if let Order::Confirm { run } = &order {
-                kept.confirm(run);
+                kept.confirm(run, agent);
             }
             back.answer(Ok(())).await;
         }

@@ -80,7 +80,6 @@ impl AgentRun<'_> {
     /// Performs the agent's share of a plan.
     pub(super) async fn perform(&self, agent: &mut Agent, plan: Plan) -> Left {
         let run = plan.run.clone();
-        agent.set(Some(run.clone()), Stage::Preparing);
         let (own, all) = (plan.index + 1, plan.agents.len());
         self.terminal.say(&format!(
             "{} {run}, share {own} of {all}",
@@ -112,14 +111,16 @@ impl AgentRun<'_> {
     ) -> Result<(), Failure> {
         let run = plan.run.clone();
         let (dir, profile) = self.lay_out(&plan)?;
+        let laid_out = profile.clone();
         let spool = Spool::create(&self.folder.join("told.spool"))
             .map_err(|error| unwritten(&self.folder, &error))?;
-        let teller = Teller::new((run.clone(), agent.name()), dir.clone(), spool.clone());
+        let teller =
+            Teller::new((run.clone(), agent.name(), agent.instance()), dir.clone(), spool.clone());
         let wire = agent.wire();
         wire.open_stream().await.map_err(|error| Failure::of(Exit::TenantNotUsable, &error))?;
         let ear = agent.listen_for(&run).await;
         let ear = ear.map_err(|error| Failure::of(Exit::TenantNotUsable, &error))?;
-        let delivering = agent.deliver(run.clone(), spool.clone());
+        agent.deliver(run.clone(), spool.clone());
 
         let (prepared, mut is_prepared) = oneshot::channel();
         let (ready, mut is_ready) = oneshot::channel();
@@ -137,8 +138,7 @@ impl AgentRun<'_> {
             starts: Starts::WhenTold { ready, told },
         };
         let mut done = start(job)?;
-        let mut stage =
-            At { run: run.clone(), share: None, tell: Some(tell), stop: ending.stop().clone() };
+        let mut stage = At::new(run.clone(), tell, ending.stop().clone());
         let (mut is_silent, mut asks_prepared, mut asks_ready) = (false, true, true);
         let outcome = loop {
             tokio::select! {
@@ -157,6 +157,11 @@ impl AgentRun<'_> {
                 wish = agent.next() => {
                     let Some(Wish { order, back }) = wish else { break Ok(Ok(())) };
                     let begins = matches!(&order, Order::Start { run: of, .. } if *of == run);
+                    if is_other_plan(&order, &run) {
+                        back.is_busy(run.clone()).await;
+                        continue;
+                    }
+                    self.tell_why(&order, &mut stage);
                     let answer = stage.heed(order);
                     if begins && answer.is_ok() {
                         agent.set_running(&run, teller.clone(), spool.clone());
@@ -173,24 +178,46 @@ impl AgentRun<'_> {
             Err(Failure::new(Exit::Bug, "the thread of the load ended by itself", None))
         });
         self.deliver(agent, (&stage, &spool), ending).await;
-        drop(delivering);
-        outcome.and(self.wind_up(&run, &spool, &teller))
+        outcome.and(self.wind_up(agent, &run, (&spool, &teller), laid_out.as_deref()))
     }
 
     /// What is left to say and to clear away.
-    fn wind_up(&self, run: &RunId, spool: &Spool, teller: &Teller) -> Result<(), Failure> {
-        if spool.delivered() >= spool.told() {
+    fn wind_up(
+        &self,
+        agent: &Agent,
+        run: &RunId,
+        (spool, teller): (&Spool, &Teller),
+        profile: Option<&Path>,
+    ) -> Result<(), Failure> {
+        if !teller.has_begun() {
+            // Nobody asks for what it did not do.
+            agent.forget(run);
+            self.clear_away(run, profile);
+        } else if spool.delivered() >= spool.told() {
             self.terminal
                 .say(&format!("run {run} is over here, and the stream has everything of it"));
-        }
-        if teller.intervals() == 0 && is_without_accounts(&self.folder) {
-            // Nothing came of it.
-            let _ = std::fs::remove_dir_all(&self.folder);
         }
         teller.failure().map_or(Ok(()), |why| {
             let what = format!("what was to be told could not be written: {why}");
             Err(Failure::new(Exit::WrongInput, what, Some("make room where `--folder` is")))
         })
+    }
+
+    /// The run never began. What was made for it at a tenant stays on its ledger, and how that goes is said.
+    fn clear_away(&self, run: &RunId, profile: Option<&Path>) {
+        let ledger = self.folder.join(LEDGER);
+        if is_without_accounts(&self.folder) {
+            let _ = std::fs::remove_dir_all(&self.folder);
+            self.terminal.say(&format!("nothing came of run {run} here"));
+            return;
+        }
+        let profile =
+            profile.map_or_else(|| "PROFILE".to_owned(), |path| path.display().to_string());
+        let ledger = ledger.display();
+        self.terminal.say(&format!(
+            "nothing came of run {run} here; accounts made for it are on {ledger}: \
+             `gander accounts clean-up {profile} --ledger {ledger}` removes them"
+        ));
     }
 
     /// Makes the folder of the run with the plan in it.
@@ -225,6 +252,23 @@ impl AgentRun<'_> {
         }
     }
 
+    /// Says why the conductor wants an end, each reason once.
+    fn tell_why(&self, order: &Order, stage: &mut At) {
+        let text = match order {
+            Order::StandDown { run, why } if *run == stage.run && !why.is_empty() => {
+                format!("the conductor wants nothing more of run {run} here: {why}")
+            }
+            Order::Stop { run, who, .. } if *run == stage.run => {
+                format!("the conductor ends run {run}: {who}")
+            }
+            _ => return,
+        };
+        if stage.said.as_ref() != Some(&text) {
+            self.terminal.say(&text);
+            stage.said = Some(text);
+        }
+    }
+
     /// Until the stream has everything, or somebody here wants to go all the same.
     async fn deliver(&self, agent: &mut Agent, (stage, spool): (&At, &Spool), ending: &Ending) {
         loop {
@@ -233,6 +277,10 @@ impl AgentRun<'_> {
                 wish = agent.next() => {
                     let Some(Wish { order, back }) = wish else { return };
                     let run = &stage.run;
+                    if is_other_plan(&order, run) {
+                        back.is_busy(run.clone()).await;
+                        continue;
+                    }
                     let is_own = of_run(&order).is_none_or(|of| of == run);
                     let answer = match order {
                         _ if !is_own => Err(format!("it is at run `{run}`")),
@@ -264,6 +312,13 @@ struct At {
     /// Where the start is told; none once it is.
     tell: Option<oneshot::Sender<Start>>,
     stop: Stop,
+    /// What was said last of why it ends.
+    said: Option<String>,
+}
+
+/// Whether it is the plan of a run while there is another.
+fn is_other_plan(order: &Order, run: &RunId) -> bool {
+    matches!(order, Order::Prepare(plan) if plan.run != *run)
 }
 
 /// The run that an order is about.
@@ -274,12 +329,17 @@ fn of_run(order: &Order) -> Option<&RunId> {
         Order::Start { run, .. }
         | Order::Share { run, .. }
         | Order::Stop { run, .. }
-        | Order::StandDown { run }
+        | Order::StandDown { run, .. }
+        | Order::Tell { run, .. }
         | Order::Confirm { run } => Some(run),
     }
 }
 
 impl At {
+    const fn new(run: RunId, tell: oneshot::Sender<Start>, stop: Stop) -> Self {
+        Self { run, share: None, tell: Some(tell), stop, said: None }
+    }
+
     fn heed(&mut self, order: Order) -> Result<(), String> {
         if of_run(&order).is_some_and(|run| *run != self.run) {
             return Err(format!("it is at run `{}`", self.run));
@@ -301,7 +361,11 @@ impl At {
                 self.stop.now();
                 Ok(())
             }
-            Order::Prepare(_) | Order::Present | Order::Time | Order::Confirm { .. } => Ok(()),
+            Order::Prepare(_)
+            | Order::Present
+            | Order::Time
+            | Order::Tell { .. }
+            | Order::Confirm { .. } => Ok(()),
         }
     }
 

@@ -6,12 +6,13 @@ use super::ensemble::{Ensemble, unkept};
 use super::exit::{Exit, Failure};
 use super::report::about;
 use super::run::RunArgs;
-use super::run_many::cut_of;
+use super::see_through::cut_of;
 use super::settle::leave_reports;
 use crate::base::clock::Utc;
 use crate::base::names::{Journey, Variant};
 use crate::base::share::Share;
 use crate::cluster::journal::{CONDUCTOR, Journal, Member};
+use crate::cluster::keep::Standing;
 use crate::cluster::mirror::Mirror;
 use crate::cluster::order::Order;
 use crate::measure::timeline::{Line, Readings};
@@ -38,7 +39,7 @@ pub(super) async fn conclude(
     book_lost(&mut ensemble, named)?;
     let Ensemble { conductor, results, journal, dir, mirrors, ending, terminal, .. } = ensemble;
     let sources = sources(&journal, &mirrors);
-    mirrors.into_iter().for_each(Mirror::close);
+    drop(mirrors);
     let merged = merge(&sources, dir, &journal.plan.run)
         .map_err(|error| Failure::of(Exit::WrongInput, &error))?;
     let Merged { dir, record, summary, .. } = judged(merged, &journal)?;
@@ -52,6 +53,7 @@ pub(super) async fn conclude(
     let _ = conductor.order_all(orders, CONFIRM).await;
     results.close().await;
     let _ = std::fs::remove_file(dir.file(CONDUCTOR));
+    Standing::remove(&dir);
     if args.json {
         let text = json::render(&summary).map_err(|error| Failure::of(Exit::Bug, &error))?;
         terminal.data_aside(text.trim_end().to_owned());
@@ -66,10 +68,10 @@ pub(super) async fn conclude(
 
 /// It was stopped before any load.
 async fn nothing(ensemble: Ensemble<'_>) -> Result<Exit, Failure> {
-    let Ensemble { results, dir, mirrors, terminal, .. } = ensemble;
-    mirrors.into_iter().for_each(Mirror::close);
+    let Ensemble { results, dir, terminal, .. } = ensemble;
     results.close().await;
     let _ = std::fs::remove_file(dir.file(CONDUCTOR));
+    Standing::remove(&dir);
     terminal.say("stopped before any load");
     Ok(Exit::Interrupted)
 }

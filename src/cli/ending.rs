@@ -7,7 +7,7 @@ use super::tui;
 use crate::base::clock::Clock;
 use crate::load::{Stop, on_interrupt};
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -37,6 +37,8 @@ struct Far {
     signals: AtomicU32,
     /// Until when everybody waits for the load to begin, if it begins at an agreed instant.
     waits_until: OnceLock<SystemTime>,
+    /// Whether nothing is under way yet that could finish.
+    waits: AtomicBool,
     /// How often it had been asked to stop when the load was over.
     over: OnceLock<u32>,
     /// How the process ends; there once the results are on disk.
@@ -117,6 +119,9 @@ impl Ending {
             (_, None, None) if self.is_awaited() => {
                 Answer::Say("\nnothing is under way yet: the run ends before any load")
             }
+            (_, None, None) if far.waits.load(Ordering::SeqCst) => {
+                Answer::Say("\nnothing has begun; agents that have the plan are told to forget it")
+            }
             (1, None, None) => Answer::Say(
                 "\nno new iterations; those under way may finish (Ctrl-C again to stop now)",
             ),
@@ -135,6 +140,16 @@ impl Ending {
             }
             Answer::Die(code) => die(code),
         }
+    }
+
+    /// Others perform the load, and none of it has begun.
+    pub(super) fn waits_for_agents(&self) {
+        self.far.waits.store(true, Ordering::SeqCst);
+    }
+
+    /// What waited for others goes on.
+    pub(super) fn load_begins(&self) {
+        self.far.waits.store(false, Ordering::SeqCst);
     }
 
     /// Whether somebody here wants it, not one of the group that it is of.
@@ -240,6 +255,15 @@ mod tests {
         assert!(says(&ending, "stopping now"));
         let wishes = ending.wish("Ctrl-C");
         assert_eq!((ending.answer(wishes), ending.stop.requests()), (Answer::Die(130), 3));
+    }
+
+    #[test]
+    fn before_a_load_of_others_nothing_is_under_way() {
+        let ending = ending();
+        ending.waits_for_agents();
+        assert!(says(&ending, "nothing has begun"));
+        ending.load_begins();
+        assert!(says(&ending, "stopping now"));
     }
 
     #[test]

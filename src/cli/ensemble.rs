@@ -3,6 +3,8 @@
 
 use super::ending::Ending;
 use super::exit::{Exit, Failure};
+use super::intake::Intake;
+use super::missing::Missing;
 use super::terminal::{Style, Terminal};
 use crate::base::clock::Clock;
 use crate::cluster::conductor::{Conductor, GroupError};
@@ -12,24 +14,18 @@ use crate::cluster::mirror::{Mirror, MirrorError};
 use crate::cluster::name::Name;
 use crate::cluster::order::{Order, Stage};
 use crate::cluster::pulse::{Change, Pulse};
-use crate::cluster::wire::{Delivered, Results};
+use crate::cluster::wire::Results;
 use crate::load::Plan;
 use crate::measure::tally::Tally;
 use crate::result::run_dir::RunDir;
 use crate::run::conduct::Listener;
 use crate::run::oversight::Oversight;
 use crate::workload::agents::{Settings, WhenLost};
-use std::collections::BTreeMap;
+use futures_util::future::join_all;
 use std::time::{Duration, Instant};
 
-/// How long one look for results takes.
-const FETCH: Duration = Duration::from_millis(300);
-
-/// How often what was told is brought to the disk and acknowledged.
-const SYNC: Duration = Duration::from_secs(1);
-
 /// How long an order may take to arrive.
-const ORDER: Duration = Duration::from_secs(2);
+pub(super) const ORDER: Duration = Duration::from_secs(2);
 
 /// A run in progress, with everything that has to be known of it.
 pub(super) struct Ensemble<'a> {
@@ -54,22 +50,24 @@ pub(super) struct Ensemble<'a> {
 }
 
 /// What is noted while it goes on.
-struct Course {
+pub(super) struct Course {
     pulse: Pulse,
+    pub(super) missing: Missing,
     /// When each was heard last.
     heard: Vec<Option<Instant>>,
-    /// Messages that are not acknowledged yet, by agent and number.
-    open: BTreeMap<(usize, u64), Vec<Delivered>>,
-    synced: Instant,
     is_deaf: bool,
-    /// How many looks for results in a row have found none.
-    quiet: u32,
     /// Who may not have heard that it is to stop.
     unheard: Vec<usize>,
 }
 
 /// After so many looks that found nothing there is nothing more.
 const QUIET: u32 = 3;
+
+/// After so many looks that found nothing it is looked whether there still is a stream.
+const OFTEN_QUIET: u32 = 5;
+
+/// What brought nothing for so long is not waited for, all agents being done or lost.
+const STALE: Duration = Duration::from_secs(12);
 
 impl Ensemble<'_> {
     pub(super) fn say(&self, text: &str) {
@@ -101,137 +99,69 @@ impl Ensemble<'_> {
     /// Until every agent's run has ended, or it is lost.
     pub(super) async fn see_through(&mut self) -> Result<(), Failure> {
         let now = self.clock.now();
+        let mut intake = Intake::new(now);
         let mut course = Course {
             pulse: Pulse::new(self.number(), self.agents.lost_after, now),
+            missing: Missing::new(self.number(), now),
             heard: vec![None; self.number()],
-            open: BTreeMap::new(),
-            synced: now,
             is_deaf: false,
-            quiet: 0,
             unheard: Vec::new(),
         };
+        loop {
+            self.take_in(&mut intake).await?;
+            self.note_ends(&mut course);
+            self.tell_whole();
+            self.hear(&mut course).await?;
+            self.look((&mut course, &mut intake)).await?;
+            self.hand_over().await?;
+            self.mind_missing(&mut course).await?;
+            self.pass_on_wishes(&mut course).await?;
+            let is_over = (0..self.number()).all(|agent| self.is_over(agent));
+            if is_over && self.has_all(&mut intake).await? {
+                break;
+            }
+            if intake.quiet > 0
+                && intake.quiet.is_multiple_of(OFTEN_QUIET)
+                && self.results.left().await.is_none()
+            {
+                self.open_results().await;
+            }
+        }
+        self.keep_all(&mut intake).await?;
+        while let Some(interval) = self.live.rest() {
+            self.tell(&interval);
+        }
+        if let Some(left_out) = intake.left_out() {
+            self.caution(&format!(
+                "{left_out} came through the group's stream, and is left out; look who may publish `gander.{}.>`",
+                self.journal.group
+            ));
+        }
+        Ok(())
+    }
+
+    /// Of whom nothing more is to come.
+    fn note_ends(&self, course: &mut Course) {
         for (agent, mirror) in self.mirrors.iter().enumerate() {
             if mirror.is_ended() {
                 course.pulse.end(agent);
             }
         }
-        loop {
-            let fetched = self.fetch(&mut course).await?;
-            let is_quiet = fetched == 0 && self.conductor.wire().is_connected();
-            course.quiet = if is_quiet { course.quiet.saturating_add(1) } else { 0 };
-            self.tell_whole();
-            self.hear(&mut course).await?;
-            self.look(&mut course).await?;
-            self.hand_over().await?;
-            self.pass_on_wishes(&mut course).await?;
-            let is_over = (0..self.number()).all(|agent| self.is_over(agent));
-            if is_over && self.has_all(&mut course).await? {
-                break;
-            }
-        }
-        self.sync(&mut course).await?;
-        while let Some(interval) = self.live.rest() {
-            self.tell(&interval);
-        }
-        Ok(())
     }
 
-    /// Whether the stream has nothing more, not even what was given to a conductor that was killed, and comes again.
-    async fn has_all(&mut self, course: &mut Course) -> Result<bool, Failure> {
-        if course.quiet < QUIET {
+    /// Whether nothing more is to come, all being over. What one that is lost told before may be on its way.
+    async fn has_all(&mut self, intake: &mut Intake) -> Result<bool, Failure> {
+        if self.mirrors.iter().all(Mirror::is_ended) {
+            return Ok(true);
+        }
+        let stale = self.clock.now().saturating_duration_since(intake.progress);
+        if !self.conductor.wire().is_connected() || (intake.quiet < QUIET && stale < STALE) {
             return Ok(false);
         }
-        self.sync(course).await?;
-        // Pieces of an interval that never became whole are not acknowledged.
-        let open = course.open.values().map(Vec::len).sum::<usize>() as u64;
-        Ok(self.results.left().await.is_some_and(|left| left <= open))
-    }
-
-    /// Takes what is there. Says how much that was.
-    async fn fetch(&mut self, course: &mut Course) -> Result<usize, Failure> {
-        let delivered = match self.results.fetch(FETCH).await {
-            Ok(delivered) => delivered,
-            Err(_) => {
-                // Without a connection this comes back at once; that there is none is told elsewhere. A server that has
-                // lost what it had is asked anew.
-                tokio::time::sleep(FETCH).await;
-                let wire = self.conductor.wire();
-                if wire.is_connected()
-                    && let Ok(results) = wire.results(&self.journal.plan.run).await
-                {
-                    self.results = results;
-                }
-                Vec::new()
-            }
-        };
-        let fetched = delivered.len();
-        for message in delivered {
-            let report = match &message.report {
-                Ok(report) => report.clone(),
-                Err(error) => {
-                    // Nobody will ever be able to read it; if an agent wrote it, that one will be missed.
-                    self.caution(&format!("{error}; it is left out"));
-                    message.acknowledge().await;
-                    continue;
-                }
-            };
-            let members = &self.journal.members;
-            let agent = members.iter().position(|member| member.name == report.agent);
-            let Some(agent) = agent.filter(|_| report.run == self.journal.plan.run) else {
-                // Of nobody that we know.
-                message.acknowledge().await;
-                continue;
-            };
-            let sequence = report.sequence;
-            let took = match self.mirrors[agent].take(report) {
-                Ok(took) => took,
-                Err(error @ (MirrorError::Dir(_) | MirrorError::Ledger { .. })) => {
-                    return Err(unkept(&error));
-                }
-                Err(error) => {
-                    // What comes behind cannot be counted, but the others can.
-                    message.acknowledge().await;
-                    self.lose(agent, &error.to_string()).await?;
-                    continue;
-                }
-            };
-            for interval in took.intervals {
-                self.live.take(agent, interval);
-            }
-            if !took.later {
-                course.open.entry((agent, sequence)).or_default().push(message);
-            }
-            if self.mirrors[agent].is_ended() {
-                course.pulse.end(agent);
-                self.live.set_done(agent, true);
-            }
-        }
-        if self.clock.now().saturating_duration_since(course.synced) >= SYNC {
-            self.sync(course).await?;
-        }
-        Ok(fetched)
-    }
-
-    /// Brings everything to the disk, and acknowledges it.
-    async fn sync(&mut self, course: &mut Course) -> Result<(), Failure> {
-        course.synced = self.clock.now();
-        let mut safe = vec![None; self.number()];
-        for (agent, _) in course.open.keys() {
-            if safe[*agent].is_none() {
-                let next = self.mirrors[*agent].sync().map_err(|error| unkept(&error))?;
-                safe[*agent] = Some(next);
-            }
-        }
-        let is_safe = |(agent, sequence): &(usize, u64)| {
-            safe.get(*agent).copied().flatten().is_some_and(|next| *sequence < next)
-        };
-        let keys: Vec<_> = course.open.keys().filter(|key| is_safe(key)).copied().collect();
-        for key in keys {
-            for message in course.open.remove(&key).unwrap_or_default() {
-                message.acknowledge().await;
-            }
-        }
-        Ok(())
+        self.keep_all(intake).await?;
+        // Pieces of an interval that never became whole are not acknowledged, nor what is behind a gap.
+        let left = self.results.left().await;
+        Ok(left.is_some_and(|left| left <= intake.open()) || stale >= STALE)
     }
 
     /// Tells the intervals of the whole that are complete, and ends the run where one of them says so.
@@ -267,33 +197,30 @@ impl Ensemble<'_> {
     async fn hear(&mut self, course: &mut Course) -> Result<(), Failure> {
         for agent in 0..self.number() {
             let name = self.name(agent);
-            let Some((presence, at)) = self.conductor.latest(&name) else { continue };
-            let is_new = course.heard[agent].is_none_or(|last| last < at);
-            course.heard[agent] = Some(at);
-            if !is_new && course.quiet < QUIET {
-                continue;
-            }
-            let is_other = presence.instance != self.journal.members[agent].instance;
-            let is_at_it = presence.run.as_ref() == Some(&self.journal.plan.run) && !is_other;
-            if !is_at_it {
-                // Another process of that name, or one that is done: what was told is all that there is.
-                if !self.is_over(agent) && (is_other || self.has_all(course).await?) {
-                    let why =
-                        if is_other { "it was started anew" } else { "it is at the run no more" };
-                    self.lose(agent, why).await?;
+            if self.conductor.is_replaced(&name) {
+                if !self.is_over(agent) {
+                    self.lose(agent, "its process was started anew").await?;
                 }
                 continue;
             }
+            let Some((presence, at)) = self.conductor.latest(&name) else { continue };
+            let is_new = course.heard[agent].is_none_or(|last| last < at);
+            course.heard[agent] = Some(at);
+            if !is_new {
+                continue;
+            }
+            let is_at_it = presence.run.as_ref() == Some(&self.journal.plan.run);
             if let Stage::Failed { complaints, .. } = presence.stage
+                && is_at_it
                 && !self.is_over(agent)
             {
                 let why = complaints.first().map_or_else(String::new, |it| it.what.clone());
                 self.lose(agent, &why).await?;
-                continue;
-            }
-            if is_new && self.journal.members[agent].is_shared_out {
-                self.send_away(agent, course).await;
-            } else if is_new && course.pulse.beat(agent, at) == Some(Change::Back) {
+            } else if self.journal.members[agent].is_shared_out {
+                if is_at_it {
+                    self.send_away(agent, course).await;
+                }
+            } else if course.pulse.beat(agent, at) == Some(Change::Back) {
                 self.welcome_back(agent)?;
             }
         }
@@ -309,7 +236,8 @@ impl Ensemble<'_> {
             ));
         }
         // Said again with its next sign of life, if it does not hear it.
-        let order = Order::StandDown { run: self.journal.plan.run.clone() };
+        let why = "others have its load".to_owned();
+        let order = Order::StandDown { run: self.journal.plan.run.clone(), why };
         let _ = self.conductor.order(&name, order, ORDER / 4).await;
     }
 
@@ -325,10 +253,11 @@ impl Ensemble<'_> {
     }
 
     /// Looks who is not heard any more.
-    async fn look(&mut self, course: &mut Course) -> Result<(), Failure> {
+    async fn look(&mut self, (course, intake): (&mut Course, &mut Intake)) -> Result<(), Failure> {
         let is_deaf = !self.conductor.wire().is_connected();
         if is_deaf != course.is_deaf {
             course.is_deaf = is_deaf;
+            intake.progress = self.clock.now();
             match is_deaf {
                 true => self.caution(
                     "there is no connection to the NATS server; it is tried again and again",
@@ -362,7 +291,7 @@ impl Ensemble<'_> {
     }
 
     /// An agent is lost: others take over, or the run is marked.
-    async fn lose(&mut self, agent: usize, why: &str) -> Result<(), Failure> {
+    pub(super) async fn lose(&mut self, agent: usize, why: &str) -> Result<(), Failure> {
         let name = self.name(agent);
         if self.journal.members[agent].lost_from_ms.is_some() {
             return Ok(());
@@ -389,18 +318,20 @@ impl Ensemble<'_> {
         }
         let asked = self.ending.stop().asked();
         let who = asked.last().map_or_else(|| "the conductor".to_owned(), |(_, who)| who.clone());
-        for agent in std::mem::take(&mut course.unheard) {
-            if self.is_over(agent) {
-                continue;
-            }
+        let unheard = std::mem::take(&mut course.unheard);
+        let told = unheard.into_iter().filter(|agent| !self.is_over(*agent)).map(|agent| {
             let run = self.journal.plan.run.clone();
             let order = Order::Stop { run, now: self.journal.stops > 1, who: who.clone() };
-            match self.conductor.order(&self.name(agent), order, ORDER / 4).await {
-                // One that is at the run no more has nothing to stop.
-                Ok(()) | Err(GroupError::Refused { .. }) => {}
-                Err(_) => course.unheard.push(agent),
+            let (name, conductor) = (self.name(agent), &self.conductor);
+            async move {
+                match conductor.order(&name, order, ORDER / 4).await {
+                    // One that is at the run no more has nothing to stop.
+                    Ok(()) | Err(GroupError::Refused { .. } | GroupError::Busy { .. }) => None,
+                    Err(_) => Some(agent),
+                }
             }
-        }
+        });
+        course.unheard = join_all(told).await.into_iter().flatten().collect();
         Ok(())
     }
 
@@ -416,7 +347,7 @@ fn millis(time: Duration) -> u64 {
 
 pub(super) fn unkept(error: &MirrorError) -> Failure {
     let exit = match error {
-        MirrorError::Dir(_) | MirrorError::Ledger { .. } => Exit::WrongInput,
+        MirrorError::Dir(_) | MirrorError::File { .. } => Exit::WrongInput,
         MirrorError::Pieces { .. } | MirrorError::Gap { .. } => Exit::Bug,
     };
     Failure::of(exit, error)

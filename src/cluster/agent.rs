@@ -1,5 +1,6 @@
 //! An agent in its group: says who and how it is, hands orders on, and delivers what is told.
 
+use super::delivery::{Author, Delivery};
 use super::message::SCHEMA_VERSION;
 use super::name::Name;
 use super::order::{Answer, Order, Presence, Stage};
@@ -10,6 +11,7 @@ use crate::base::clock::Clock;
 use crate::base::names::RunId;
 use crate::run::cores::cores;
 use crate::run::descriptors::{limit, room};
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -18,9 +20,6 @@ use tokio::task::JoinHandle;
 
 /// How often an agent says how it is.
 pub const BEAT: Duration = Duration::from_secs(1);
-
-/// Between two attempts to deliver what the stream did not take.
-const AGAIN: Duration = Duration::from_millis(500);
 
 /// Orders that are not looked at yet.
 const ORDERS: usize = 16;
@@ -38,6 +37,8 @@ struct Own {
     presence: Mutex<Presence>,
     /// What it tells and delivers, while it is at a run.
     telling: Mutex<Option<(Teller, Spool)>>,
+    /// What goes into the stream, by run.
+    deliveries: Mutex<BTreeMap<RunId, Delivery>>,
     changed: Notify,
     clock: Clock,
 }
@@ -58,6 +59,11 @@ impl Back {
     pub async fn answer(self, done: Result<(), String>) {
         let answer = done.map_or_else(|why| Answer::Refused { why }, |()| Answer::Taken);
         self.0.answer(answer).await;
+    }
+
+    /// Says that the agent is at this run, which is another one.
+    pub async fn is_busy(self, run: RunId) {
+        self.0.answer(Answer::Busy { run }).await;
     }
 }
 
@@ -95,6 +101,7 @@ impl Agent {
         let own = Arc::new(Own {
             presence: Mutex::new(presence),
             telling: Mutex::default(),
+            deliveries: Mutex::default(),
             changed: Notify::new(),
             clock,
         });
@@ -117,7 +124,12 @@ impl Agent {
 
     /// What it is called.
     pub fn name(&self) -> Name {
-        locked(&self.own.presence).agent.clone()
+        self.own.author().0
+    }
+
+    /// Which process of that name it is.
+    pub fn instance(&self) -> u64 {
+        self.own.author().1
     }
 
     /// How far it is with which run, from now on.
@@ -137,20 +149,18 @@ impl Agent {
         self.own.changed.notify_one();
     }
 
-    /// Delivers what is in a spool, in order, for as long as it takes, until the returned handle is dropped.
-    pub fn deliver(&self, run: RunId, spool: Spool) -> Delivering {
-        let (wire, agent) = (self.wire.clone(), self.name());
-        Delivering(tokio::spawn(async move {
-            for number in 0.. {
-                spool.has(number).await;
-                let id = format!("{run}/{agent}/{number}");
-                // A disk that cannot be read now may be later; nothing is left out.
-                while !deliver_one(&wire, (&run, &agent), &spool, (number, &id)).await {
-                    tokio::time::sleep(AGAIN).await;
-                }
-                spool.note_delivered(number + 1);
-            }
-        }))
+    /// Delivers what is in a spool, in order, for as long as it takes, and again where a conductor wants that, until it is
+    /// told to [`Agent::forget`] the run.
+    pub fn deliver(&self, run: RunId, spool: Spool) {
+        let (agent, instance) = self.own.author();
+        let author = Author { run: run.clone(), agent, instance };
+        let delivery = Delivery::begin(self.wire.clone(), author, spool);
+        locked(&self.own.deliveries).insert(run, delivery);
+    }
+
+    /// Nothing of a run is to be delivered any more.
+    pub fn forget(&self, run: &RunId) {
+        locked(&self.own.deliveries).remove(run);
     }
 
     /// Listens for the conductor of a run from now on.
@@ -174,15 +184,6 @@ impl Drop for Agent {
     }
 }
 
-/// Delivers until it is dropped.
-pub struct Delivering(JoinHandle<()>);
-
-impl Drop for Delivering {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 /// Hears whether a run has a conductor, until it is dropped.
 pub struct Ear {
     heard: Arc<Mutex<Instant>>,
@@ -203,24 +204,6 @@ impl Drop for Ear {
     }
 }
 
-async fn deliver_one(
-    wire: &Wire,
-    (run, agent): (&RunId, &Name),
-    spool: &Spool,
-    (number, id): (u64, &str),
-) -> bool {
-    let Ok(text) = spool.read(number) else { return false };
-    match wire.publish(run, agent, (id, text.into())).await {
-        Ok(()) => true,
-        Err(WireError::NoStream { .. }) => {
-            // A server that has lost it gets another.
-            let _ = wire.open_stream().await;
-            false
-        }
-        Err(_) => false,
-    }
-}
-
 /// Answers what needs nobody's decision, and hands the rest on.
 async fn hear(mut orders: Orders, own: Arc<Own>, hand_on: mpsc::Sender<Wish>) {
     while let Some(mut asked) = orders.next().await {
@@ -234,6 +217,7 @@ async fn hear(mut orders: Orders, own: Arc<Own>, hand_on: mpsc::Sender<Wish>) {
                     asked.answer(Answer::Present(Box::new(now))).await;
                 }
                 Order::Time => asked.answer(Answer::Time(unix_us(own.clock.wall()))).await,
+                Order::Tell { run, from } => asked.answer(own.tell_again(&run, from)).await,
                 order => {
                     if hand_on.send(Wish { order, back: Back(asked) }).await.is_err() {
                         return;
@@ -260,6 +244,21 @@ async fn beat(wire: Wire, own: Arc<Own>) {
 }
 
 impl Own {
+    fn author(&self) -> (Name, u64) {
+        let presence = locked(&self.presence);
+        (presence.agent.clone(), presence.instance)
+    }
+
+    fn tell_again(&self, run: &RunId, from: u64) -> Answer {
+        match locked(&self.deliveries).get(run) {
+            Some(delivery) => {
+                delivery.tell_again(from);
+                Answer::Taken
+            }
+            None => Answer::Refused { why: format!("it has nothing of run `{run}`") },
+        }
+    }
+
     fn now(&self) -> Presence {
         let mut presence = locked(&self.presence).clone();
         if let Some((teller, spool)) = &*locked(&self.telling) {

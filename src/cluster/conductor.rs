@@ -4,14 +4,15 @@ use super::agent::of_unix_us;
 use super::message::{Plan, write};
 use super::name::Name;
 use super::offset::{Asked, Offset, QUESTIONS, Uncertain};
-use super::order::{Answer, Complaint, Order, Presence, Request, Stage};
+use super::order::{Answer, Complaint, Order, Presence, Request};
+use super::signs::{Readiness, Signs};
 use super::wire::{Wire, WireError};
 use crate::base::clock::Clock;
 use crate::base::names::RunId;
 use crate::base::remedy::{Listing, Remedy};
 use crate::workload::agents::LOST_AFTER;
 use futures_util::future::join_all;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -21,6 +22,9 @@ const ROLL_CALL: Duration = Duration::from_millis(800);
 
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(2);
+
+/// The longest reason that is told to agents, in characters.
+const LONGEST_WHY: usize = 1000;
 
 /// How often it is looked who is ready.
 const LOOK: Duration = Duration::from_millis(50);
@@ -83,10 +87,20 @@ pub enum GroupError {
         complaints: Vec<Complaint>,
     },
     /// An agent went away.
-    #[error("agent `{agent}` is not heard any more")]
+    #[error("agent `{agent}` is gone: {why}")]
     Gone {
         /// The agent.
         agent: String,
+        /// What is known of it.
+        why: &'static str,
+    },
+    /// An agent was taken by another run meanwhile.
+    #[error("agent `{agent}` is at run `{run}`")]
+    Busy {
+        /// The agent.
+        agent: String,
+        /// That run.
+        run: RunId,
     },
 }
 
@@ -110,6 +124,10 @@ impl Remedy for GroupError {
             Self::Clock(error) => error.remedy(),
             Self::Wire(error) => error.remedy(),
             Self::Refused { .. } => None,
+            Self::Busy { .. } => Some(
+                "wait for its end with a longer `--agent-wait`, start more with `gander agent`, or use another group"
+                    .to_owned(),
+            ),
             Self::NotReady { .. } => None,
             Self::Gone { .. } => Some("look whether it still runs; its own output says more".to_owned()),
         }
@@ -121,7 +139,11 @@ pub struct Conductor {
     wire: Wire,
     run: RunId,
     clock: Clock,
-    heard: Arc<Mutex<BTreeMap<Name, (Presence, Instant)>>>,
+    signs: Arc<Mutex<Signs>>,
+    /// Who may have the plan.
+    planned: Mutex<Vec<Name>>,
+    /// Who may have had it, and made something for it.
+    met: Mutex<BTreeSet<Name>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -129,11 +151,11 @@ impl Conductor {
     /// Begins to be heard, and to hear.
     pub async fn new(wire: Wire, run: RunId, clock: Clock) -> Result<Self, WireError> {
         let mut beats = wire.beats().await?;
-        let heard = Arc::new(Mutex::new(BTreeMap::new()));
-        let (note, of_task) = (heard.clone(), clock.clone());
+        let signs = Arc::new(Mutex::new(Signs::default()));
+        let (note, of_task) = (signs.clone(), clock.clone());
         let hearing = tokio::spawn(async move {
             while let Some(presence) = beats.presence().await {
-                locked(&note).insert(presence.agent.clone(), (presence, of_task.now()));
+                locked(&note).note(presence, of_task.now());
             }
         });
         let (speaker, of_run) = (wire.clone(), run.clone());
@@ -145,7 +167,8 @@ impl Conductor {
                 tokio::time::sleep(super::agent::BEAT).await;
             }
         });
-        Ok(Self { wire, run, clock, heard, tasks: vec![hearing, speaking] })
+        let (planned, met) = (Mutex::default(), Mutex::default());
+        Ok(Self { wire, run, clock, signs, planned, met, tasks: vec![hearing, speaking] })
     }
 
     /// The connection.
@@ -153,9 +176,19 @@ impl Conductor {
         &self.wire
     }
 
-    /// The latest that was heard of an agent, and when.
+    /// From now on these processes are listened for, and no others.
+    pub fn expect(&self, agents: impl IntoIterator<Item = (Name, u64)>) {
+        locked(&self.signs).expect(agents, self.clock.now());
+    }
+
+    /// The latest that an agent itself said, and when.
     pub fn latest(&self, agent: &Name) -> Option<(Presence, Instant)> {
-        locked(&self.heard).get(agent).cloned()
+        locked(&self.signs).latest(agent)
+    }
+
+    /// Whether another process is heard in an agent's place.
+    pub fn is_replaced(&self, agent: &Name) -> bool {
+        locked(&self.signs).is_replaced(agent)
     }
 
     /// Waits for so many idle agents of our version, at most for so long. `told` hears how many there are whenever that
@@ -170,12 +203,12 @@ impl Conductor {
         let mut before = None;
         loop {
             let (idle, busy) = split(self.roll_call().await?)?;
-            if idle.len() >= wanted {
-                return Ok(idle.into_iter().take(wanted).collect());
-            }
             if before != Some(idle.len()) {
                 before = Some(idle.len());
-                told(idle.len());
+                told(idle.len().min(wanted));
+            }
+            if idle.len() >= wanted {
+                return Ok(idle.into_iter().take(wanted).collect());
             }
             if self.clock.now() >= until {
                 let there = idle.iter().map(|presence| presence.agent.as_str()).collect();
@@ -234,6 +267,9 @@ impl Conductor {
                 Ok(Answer::Refused { why }) => {
                     return Err(GroupError::Refused { agent: agent.to_string(), why });
                 }
+                Ok(Answer::Busy { run }) => {
+                    return Err(GroupError::Busy { agent: agent.to_string(), run });
+                }
                 Ok(_) => return Ok(()),
                 Err(error @ (WireError::TooLarge { .. } | WireError::Message(_))) => {
                     return Err(error.into());
@@ -268,13 +304,15 @@ impl Conductor {
             let own = Plan { index, ..plan.clone() };
             (agent.clone(), Order::Prepare(Box::new(own)))
         });
+        *locked(&self.planned) = agents.clone();
+        locked(&self.met).extend(agents.iter().cloned());
         let sent = self.order_all(plans.collect(), 5 * ANSWER).await;
         let outcome = match sent {
             Ok(()) => self.all_ready(agents, &mut told).await,
             Err(error) => Err(error),
         };
-        if outcome.is_err() {
-            self.stand_down(agents).await;
+        if let Err(error) = &outcome {
+            self.stand_down(&error.to_string()).await;
         }
         outcome
     }
@@ -284,40 +322,51 @@ impl Conductor {
         agents: &[Name],
         told: &mut impl FnMut(usize),
     ) -> Result<(), GroupError> {
-        let (mut before, since) = (None, self.clock.now());
+        let (mut before, mut since) = (None, self.clock.now());
         loop {
             let mut ready = 0;
             for agent in agents {
-                let latest = self.latest(agent);
-                let last = latest.as_ref().map_or(since, |(_, at)| since.max(*at));
-                let silent = self.clock.now().saturating_duration_since(last);
-                match latest.filter(|(presence, _)| presence.run.as_ref() == Some(&self.run)) {
-                    Some((Presence { stage: Stage::Ready, .. }, _)) => ready += 1,
-                    Some((Presence { stage: Stage::Failed { complaints, .. }, .. }, _)) => {
+                let now = (self.clock.now(), LOST_AFTER);
+                match locked(&self.signs).readiness(agent, (&self.run, since), now) {
+                    Readiness::Ready => ready += 1,
+                    Readiness::Waits => {}
+                    Readiness::Failed(complaints) => {
                         let agent = agent.to_string();
                         return Err(GroupError::NotReady { agent, complaints });
                     }
-                    _ => {}
-                }
-                if silent > LOST_AFTER && self.wire.is_connected() {
-                    return Err(GroupError::Gone { agent: agent.to_string() });
+                    Readiness::Gone(why) if self.wire.is_connected() => {
+                        return Err(GroupError::Gone { agent: agent.to_string(), why });
+                    }
+                    Readiness::Gone(_) => {}
                 }
             }
-            if ready == agents.len() {
-                return Ok(());
+            if !self.wire.is_connected() {
+                // Nobody can be heard.
+                since = self.clock.now();
             }
             if before != Some(ready) {
                 before = Some(ready);
                 told(ready);
             }
+            if ready == agents.len() {
+                return Ok(());
+            }
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    /// Tells all to forget the run. Who does not hear it hears no conductor either.
-    pub async fn stand_down(&self, agents: &[Name]) {
-        let order = |agent: &Name| (agent.clone(), Order::StandDown { run: self.run.clone() });
-        let _ = self.order_all(agents.iter().map(order).collect(), ANSWER).await;
+    /// Who may have had the plan, and made something for it.
+    pub fn met(&self) -> Vec<Name> {
+        locked(&self.met).iter().cloned().collect()
+    }
+
+    /// Tells all that may have the plan to forget the run, and why. Who does not hear it hears no conductor either.
+    pub async fn stand_down(&self, why: &str) {
+        let agents = std::mem::take(&mut *locked(&self.planned));
+        let why: String = why.chars().take(LONGEST_WHY).collect();
+        let order =
+            |agent: Name| (agent, Order::StandDown { run: self.run.clone(), why: why.clone() });
+        let _ = self.order_all(agents.into_iter().map(order).collect(), ANSWER).await;
     }
 
     /// How many bytes a plan is as a message.

@@ -95,7 +95,7 @@ pub enum JournalError {
         source: MessageError,
     },
     /// It was over before any load.
-    #[error("the run in `{}` had not begun", path.display())]
+    #[error("in `{}` nothing has begun that could be taken up", path.display())]
     NotBegun {
         /// The directory.
         path: PathBuf,
@@ -111,7 +111,10 @@ impl Remedy for JournalError {
                  `gander report --merge RUN_DIR…`"
                     .to_owned()
             }
-            Self::NotBegun { .. } => "start a new run: leave `--resume` out".to_owned(),
+            Self::NotBegun { path } => format!(
+                "start a new run: give `--out {}` in place of `--resume`, or `--resume-or-start` for either",
+                path.display()
+            ),
         })
     }
 }
@@ -125,8 +128,10 @@ impl Journal {
     /// Reads it.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let file = path.join(CONDUCTOR);
-        let text =
-            fs::read(&file).map_err(|source| JournalError::Io { path: file.clone(), source })?;
+        let text = fs::read(&file).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => JournalError::NotBegun { path: path.to_owned() },
+            _ => JournalError::Io { path: file.clone(), source },
+        })?;
         read("the record of a conductor", &text)
             .map_err(|source| JournalError::Damaged { path: file, source })
     }
@@ -141,5 +146,63 @@ impl Journal {
     /// Where the directory of an agent is.
     pub fn mirror(dir: &RunDir, agent: &Name) -> PathBuf {
         dir.path().join(AGENTS).join(agent.as_str())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A run of two agents.
+    pub(in super::super) fn journal() -> Journal {
+        let member = |(name, instance): (&str, u64)| Member {
+            name: name.parse().unwrap(),
+            instance,
+            host: "h".to_owned(),
+            offset_us: 0,
+            within_us: 900,
+            lost_from_ms: None,
+            is_shared_out: false,
+        };
+        let members: Vec<_> = [("a", 7), ("b", 8)].map(member).into();
+        let plan = Plan {
+            schema_version: SCHEMA_VERSION,
+            run: "r1".into(),
+            gander_version: "0.1.0".to_owned(),
+            seed: "1".to_owned(),
+            profile: None,
+            files: Vec::new(),
+            document: String::new(),
+            sets: Vec::new(),
+            thresholds: Vec::new(),
+            acknowledge: None,
+            environment: None,
+            walks_first: false,
+            agents: members.iter().map(|member| member.name.clone()).collect(),
+            index: 0,
+        };
+        Journal {
+            schema_version: SCHEMA_VERSION,
+            group: "load".parse().unwrap(),
+            plan,
+            checked: serde_json::Value::Null,
+            members,
+            start_unix_us: Some(1),
+            epochs: Vec::new(),
+            stops: 0,
+            stopped_ms: None,
+            stopped: None,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = RunDir::create_at(&home.path().join("out")).unwrap();
+        let error = Journal::open(dir.path()).unwrap_err();
+        assert!(error.to_string().contains("nothing has begun"), "{error}");
+        assert!(error.remedy().unwrap().contains("--out"));
+        journal().write(&dir).unwrap();
+        assert_eq!(Journal::open(dir.path()).unwrap(), journal());
     }
 }

@@ -79,6 +79,9 @@ pub struct Report {
     pub run: RunId,
     /// Who tells.
     pub agent: Name,
+    /// Which process of that name, as its signs of life say.
+    #[serde(default)]
+    pub instance: u64,
     /// The number of the message among those of the agent about this run, from 0, without gaps.
     pub sequence: u64,
     /// What it tells.
@@ -221,7 +224,7 @@ impl Report {
 
     /// Under which id the stream takes it no more than once.
     pub fn id(&self) -> String {
-        format!("{}/{}/{}", self.run, self.agent, self.sequence)
+        format!("{}/{}/{}/{}", self.run, self.agent, self.instance, self.sequence)
     }
 }
 
@@ -255,7 +258,8 @@ mod tests {
 
     fn report(sequence: u64, news: News) -> Report {
         let agent = "a".parse().unwrap();
-        Report { schema_version: SCHEMA_VERSION, run: "r1".into(), agent, sequence, news }
+        let schema_version = SCHEMA_VERSION;
+        Report { schema_version, run: "r1".into(), agent, instance: 7, sequence, news }
     }
 
     #[test]

@@ -4,24 +4,24 @@
 //! and acknowledging it. So messages are applied by their numbers, those that are ahead wait, and what a message brings
 //! is looked up in the files before it is added: an interval by its number, lines of the ledger by how many there are.
 
-use super::message::{Exemplars, LedgerPart, News, Piece, Report, SCHEMA_VERSION};
+use super::message::{Exemplars, LedgerPart, News, Piece, Report};
 use super::pieces::{Gatherer, PiecesError};
 use crate::base::remedy::Remedy;
 use crate::measure::Exemplar;
 use crate::measure::timeline::{Interval, Line};
 use crate::result::run_dir::{LEDGER, RUN, RunDir, RunDirError, RunRecord};
 use crate::result::writer::RunWriter;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-
-/// Where it stands: the number of the next message.
-const CURSOR: &str = "mirror.json";
 
 /// Messages that may wait for one that is missing. What is beyond comes again.
 const MOST_WAITING: usize = 64;
+
+/// So far ahead of the one that is missing no message is: a stream gives out no more before some are acknowledged.
+const FARTHEST: u64 = 100_000;
 
 /// The most exemplars of a run: fifty-five of a thousand journeys.
 const MOST_EXEMPLARS: usize = 60_000;
@@ -32,9 +32,9 @@ pub enum MirrorError {
     /// The directory.
     #[error(transparent)]
     Dir(#[from] RunDirError),
-    /// The ledger.
+    /// A file of it.
     #[error("cannot write `{}`: {source}", path.display())]
-    Ledger {
+    File {
         /// Where it is.
         path: PathBuf,
         /// What the system said.
@@ -62,7 +62,7 @@ impl Remedy for MirrorError {
     fn remedy(&self) -> Option<String> {
         match self {
             Self::Dir(error) => error.remedy(),
-            Self::Ledger { .. } => Some("make room on the disk".to_owned()),
+            Self::File { .. } => Some("make room on the disk".to_owned()),
             Self::Pieces { .. } | Self::Gap { .. } => Some(
                 "this is a bug in gander; the agent keeps its own run directory, which can be merged by itself".to_owned(),
             ),
@@ -77,13 +77,8 @@ pub struct Took {
     pub intervals: Vec<Interval>,
     /// Whether it has to come again: it is too far ahead.
     pub later: bool,
-}
-
-/// What is on file about how far it is.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
-struct Cursor {
-    schema_version: u32,
-    next: u64,
+    /// What cannot be, and need not come again: these messages, and why.
+    pub wrong: Option<(RangeInclusive<u64>, MirrorError)>,
 }
 
 /// The directory of an agent's run at the conductor.
@@ -108,13 +103,13 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// The mirror of an agent in a directory of its own, which may be there already.
-    pub fn open(path: &Path, agent: &str) -> Result<Self, MirrorError> {
+    /// The mirror of an agent in a directory of its own, which may be there already; messages before this one are in it.
+    pub fn open(path: &Path, agent: &str, next: u64) -> Result<Self, MirrorError> {
         let is_old = path.join(RUN).is_file();
         let dir = if is_old { RunDir::open(path)? } else { RunDir::create_at(path)? };
         let mut mirror = Self {
             agent: agent.to_owned(),
-            next: cursor(&dir),
+            next,
             waiting: BTreeMap::new(),
             open: None,
             gatherer: Gatherer::default(),
@@ -142,7 +137,8 @@ impl Mirror {
         self.is_ended = record.ended_at.is_some();
         if !self.is_ended {
             self.dir.mend(&stand)?;
-            self.writer = Some(RunWriter::go_on(self.dir.clone(), &record, stand.end_ms)?);
+            let writer = RunWriter::go_on(self.dir.clone(), &record, stand.end_ms)?;
+            self.writer = Some(writer.synced_aside());
         }
         self.record = Some(record);
         Ok(())
@@ -152,7 +148,13 @@ impl Mirror {
     pub fn take(&mut self, report: Report) -> Result<Took, MirrorError> {
         let mut took = Took::default();
         let Report { sequence, news, .. } = report;
-        if sequence < self.next {
+        // Nothing comes after an end, and what is known is known.
+        if self.is_ended || sequence < self.next {
+            return Ok(took);
+        }
+        if sequence - self.next >= FARTHEST {
+            let what = format!("{} messages before number {sequence}", sequence - self.next);
+            took.wrong = Some((sequence..=sequence, self.gap(what)));
             return Ok(took);
         }
         if sequence > self.next && self.waiting.len() >= MOST_WAITING {
@@ -161,10 +163,21 @@ impl Mirror {
         }
         self.waiting.insert(sequence, news);
         while let Some(news) = self.waiting.remove(&self.next) {
-            let applied = self.apply(news);
-            // One that cannot be applied now cannot be later.
-            self.next += 1;
-            took.intervals.extend(applied?);
+            match self.apply(news) {
+                Ok(interval) => {
+                    self.next += 1;
+                    took.intervals.extend(interval);
+                }
+                Err(error @ (MirrorError::Pieces { .. } | MirrorError::Gap { .. })) => {
+                    // One that cannot be applied may stand in the place of one that can.
+                    let last = self.next;
+                    self.next = self.open.take().unwrap_or(last);
+                    self.gatherer = Gatherer::default();
+                    took.wrong = Some((self.next..=last, error));
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(took)
     }
@@ -184,7 +197,7 @@ impl Mirror {
             return Ok(());
         }
         let record = RunRecord { ended_at: None, ..record };
-        self.writer = Some(RunWriter::start(self.dir.clone(), &record)?);
+        self.writer = Some(RunWriter::start(self.dir.clone(), &record)?.synced_aside());
         self.record = Some(record);
         Ok(())
     }
@@ -284,16 +297,15 @@ impl Mirror {
         Ok(())
     }
 
-    /// Brings everything to the disk. Says up to which message, that one not included, nothing needs to come again.
-    pub fn sync(&mut self) -> Result<u64, MirrorError> {
-        if let Some(writer) = &self.writer {
-            writer.sync()?;
-        }
-        self.ledger.sync()?;
-        let next = self.open.unwrap_or(self.next);
-        let text = super::message::write(&Cursor { schema_version: SCHEMA_VERSION, next });
-        self.dir.replace(CURSOR, &text)?;
-        Ok(next)
+    /// Up to which message, that one not included, everything is written: brought to the disk, none of it needs to come
+    /// again.
+    pub fn written(&self) -> u64 {
+        self.open.unwrap_or(self.next)
+    }
+
+    /// The number of the message that is to come next.
+    pub const fn next(&self) -> u64 {
+        self.next
     }
 
     /// Takes for its record what another of the run has, as far as that is the same: it was lost before it told anything.
@@ -320,17 +332,6 @@ impl Mirror {
     pub const fn stand(&self) -> (u64, u64) {
         (self.next_interval, self.end_ms)
     }
-
-    /// The run is whole: what only the mirror needed goes.
-    pub fn close(self) {
-        let _ = fs::remove_file(self.dir.file(CURSOR));
-    }
-}
-
-/// What was acknowledged last; the beginning if there is no word of it.
-fn cursor(dir: &RunDir) -> u64 {
-    let text = fs::read(dir.file(CURSOR)).unwrap_or_default();
-    serde_json::from_slice::<Cursor>(&text).unwrap_or_default().next
 }
 
 /// The copy of a ledger. Made with its first line.
@@ -360,7 +361,7 @@ impl Ledger {
             self.file = Some(file.map_err(|source| self.error(source))?);
         }
         let path = &self.path;
-        self.file.as_mut().ok_or_else(|| MirrorError::Ledger {
+        self.file.as_mut().ok_or_else(|| MirrorError::File {
             path: path.clone(),
             source: io::ErrorKind::NotFound.into(),
         })
@@ -383,14 +384,8 @@ impl Ledger {
         Ok(())
     }
 
-    fn sync(&self) -> Result<(), MirrorError> {
-        self.file
-            .as_ref()
-            .map_or(Ok(()), |file| file.sync_data().map_err(|source| self.error(source)))
-    }
-
     fn error(&self, source: io::Error) -> MirrorError {
-        MirrorError::Ledger { path: self.path.clone(), source }
+        MirrorError::File { path: self.path.clone(), source }
     }
 }
 
@@ -447,9 +442,10 @@ mod tests {
             news.push(News::Ended(record(true)));
         }
         let report = |(sequence, news)| Report {
-            schema_version: SCHEMA_VERSION,
+            schema_version: super::super::message::SCHEMA_VERSION,
             run: "r1".into(),
             agent: "a".parse().unwrap(),
+            instance: 7,
             sequence,
             news,
         };
@@ -485,41 +481,41 @@ mod tests {
             };
             // What the stream would deliver: everything that is not acknowledged.
             let mut stream = told(seconds, true);
-            let mut mirror = Mirror::open(&path, "a").unwrap();
+            // What is on file about how far it is.
+            let mut standing = 0;
+            let mut mirror = Mirror::open(&path, "a", standing).unwrap();
             let mut steps = 0;
             while !stream.is_empty() {
                 steps += 1;
                 prop_assert!(steps < 10_000, "it does not end");
                 let place = below(stream.len().min(5));
                 let took = mirror.take(stream[place].clone()).unwrap();
-                prop_assert!(!took.later);
+                prop_assert!(!took.later && took.wrong.is_none());
                 match below(12) {
                     0 => {
                         drop(mirror);
-                        mirror = Mirror::open(&path, "a").unwrap();
+                        mirror = Mirror::open(&path, "a", standing).unwrap();
                     }
                     1 => {
                         // Brought to the disk, and killed before anything was acknowledged.
-                        mirror.sync().unwrap();
+                        standing = mirror.written();
                         drop(mirror);
-                        mirror = Mirror::open(&path, "a").unwrap();
+                        mirror = Mirror::open(&path, "a", standing).unwrap();
                     }
                     2..=5 => {
-                        let safe = mirror.sync().unwrap();
-                        stream.retain(|report| report.sequence >= safe);
+                        standing = mirror.written();
+                        stream.retain(|report| report.sequence >= standing);
                     }
                     _ => {}
                 }
             }
             prop_assert!(mirror.is_ended());
-            mirror.close();
             let (tally, ledger) = told_by(&path);
             prop_assert_eq!(tally, expected(seconds));
             let whole: Vec<_> = (0..seconds + 2).map(|line| format!("{{\"line\":{line}}}")).collect();
             prop_assert_eq!(ledger, whole);
             let dir = RunDir::open(&path).unwrap();
             prop_assert!(dir.run().unwrap().ended_at.is_some());
-            prop_assert!(!dir.file(CURSOR).exists());
         }
     }
 
@@ -527,7 +523,7 @@ mod tests {
     fn an_agent_whose_load_others_have_counts_up_to_then_and_its_accounts_are_known() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a");
-        let mut mirror = Mirror::open(&path, "a").unwrap();
+        let mut mirror = Mirror::open(&path, "a", 0).unwrap();
         mirror.cut(3000);
         let mut whole = Vec::new();
         for report in told(9, true) {
@@ -558,17 +554,54 @@ mod tests {
     #[test]
     fn what_is_too_far_ahead_comes_again_and_a_gap_is_no_interval() {
         let home = tempfile::tempdir().unwrap();
-        let mut mirror = Mirror::open(&home.path().join("a"), "a").unwrap();
+        let mut mirror = Mirror::open(&home.path().join("a"), "a", 0).unwrap();
         let mut reports = told(120, false);
         let first = reports.remove(0);
         let later = reports.iter().map(|report| mirror.take(report.clone()).unwrap().later);
         assert_eq!(later.filter(|later| !later).count(), MOST_WAITING);
         assert!(!mirror.take(first).unwrap().later);
         let mut reports = told(3, false).into_iter();
-        let mut mirror = Mirror::open(&home.path().join("b"), "b").unwrap();
+        let mut mirror = Mirror::open(&home.path().join("b"), "b", 0).unwrap();
         reports.by_ref().take(2).for_each(|report| _ = mirror.take(report).unwrap());
         let lonely = reports.nth(3).unwrap();
-        let error = mirror.take(Report { sequence: 2, ..lonely }).unwrap_err();
+        let wrong = mirror.take(Report { sequence: 2, ..lonely }).unwrap().wrong;
+        let (numbers, error) = wrong.unwrap();
         assert_eq!(error.to_string(), "agent `b` left out interval 0");
+        assert_eq!((numbers, mirror.next()), (2..=2, 2));
+    }
+
+    #[test]
+    fn what_cannot_be_costs_nothing_when_the_agent_tells_again() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a");
+        let mut mirror = Mirror::open(&path, "a", 0).unwrap();
+        let reports = told(3, true);
+        let forged = |sequence: u64, news: News| Report { sequence, news, ..reports[0].clone() };
+        let piece = |interval| {
+            let line = Some(Line { interval, ..Line::default() });
+            News::Interval(Box::new(Piece { interval, pieces: 3, line, ..Piece::default() }))
+        };
+        // A piece of an interval that never is whole, lines of a ledger far ahead, and numbers far ahead.
+        let far = News::Ledger(LedgerPart { after: u64::MAX, lines: vec!["x".to_owned()] });
+        for poison in [forged(u64::MAX, piece(0)), forged(0, far), forged(FARTHEST + 9, piece(0))] {
+            let took = mirror.take(poison).unwrap();
+            assert!(took.wrong.is_some() && took.intervals.is_empty());
+        }
+        mirror.take(reports[0].clone()).unwrap();
+        mirror.take(reports[1].clone()).unwrap();
+        assert!(mirror.take(forged(2, piece(0))).unwrap().wrong.is_none());
+        let mut numbers = Vec::new();
+        for report in &reports[2..] {
+            numbers.extend(mirror.take(report.clone()).unwrap().wrong.map(|(numbers, _)| numbers));
+        }
+        assert_eq!((numbers, mirror.written()), (vec![2..=3], 2));
+        // From there on it is told again.
+        for report in &reports[2..] {
+            assert!(mirror.take(report.clone()).unwrap().wrong.is_none());
+        }
+        assert!(mirror.is_ended());
+        assert_eq!(told_by(&path).0, expected(3));
+        // After the end nothing is taken.
+        assert!(mirror.take(forged(99, piece(7))).unwrap().intervals.is_empty());
     }
 }

@@ -51,6 +51,16 @@ pub enum Order {
     StandDown {
         /// The run.
         run: RunId,
+        /// Why, for the person there.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
+    },
+    /// The stream has lost something: tell again what comes from this message on.
+    Tell {
+        /// The run.
+        run: RunId,
+        /// The number of the message.
+        from: u64,
     },
     /// Everything that was told is safe.
     Confirm {
@@ -90,6 +100,11 @@ pub enum Answer {
     Time(u64),
     /// It is done, or under way.
     Taken,
+    /// It is not done, for another run has the agent.
+    Busy {
+        /// That run.
+        run: RunId,
+    },
     /// It is not done.
     Refused {
         /// Why.
@@ -211,7 +226,8 @@ mod tests {
                 epochs: vec![Epoch { from_ms: 0, agents: vec![0, 2], more: 7 }],
             },
             Order::Stop { run: run.clone(), now: true, who: "Ctrl-C".to_owned() },
-            Order::StandDown { run: run.clone() },
+            Order::StandDown { run: run.clone(), why: "no".to_owned() },
+            Order::Tell { run: run.clone(), from: 9 },
             Order::Confirm { run },
         ] {
             let request = Request::of(order);

@@ -73,7 +73,7 @@ impl Spool {
         *self.0.delivered.borrow()
     }
 
-    /// The stream has so many.
+    /// The stream has so many, or no more than so many any longer.
     pub(super) fn note_delivered(&self, number: u64) {
         self.0.delivered.send_replace(number);
     }

@@ -27,6 +27,7 @@ pub struct Teller(Arc<Mutex<Inner>>);
 struct Inner {
     run: RunId,
     agent: Name,
+    instance: u64,
     dir: RunDir,
     spool: Spool,
     sequence: u64,
@@ -44,11 +45,12 @@ struct LedgerPosition {
 }
 
 impl Teller {
-    /// Tells of the run of an agent in a directory.
-    pub fn new((run, agent): (RunId, Name), dir: RunDir, spool: Spool) -> Self {
+    /// Tells of the run of an agent, which is this process of its name, in a directory.
+    pub fn new((run, agent, instance): (RunId, Name, u64), dir: RunDir, spool: Spool) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             run,
             agent,
+            instance,
             dir,
             spool,
             sequence: 0,
@@ -78,6 +80,11 @@ impl Teller {
     /// How many intervals were told.
     pub fn intervals(&self) -> u64 {
         self.inner().intervals
+    }
+
+    /// Whether there was a load to tell of.
+    pub fn has_begun(&self) -> bool {
+        self.inner().has_begun
     }
 
     /// What kept something from being told, if anything did: a full disk. Nothing is told after it.
@@ -120,6 +127,7 @@ impl Inner {
             schema_version: SCHEMA_VERSION,
             run: self.run.clone(),
             agent: self.agent.clone(),
+            instance: self.instance,
             sequence: self.sequence,
             news,
         };
@@ -208,7 +216,7 @@ mod tests {
         let dir = RunDir::create_at(&home.path().join("own")).unwrap();
         let spool = Spool::create(&home.path().join("spool")).unwrap();
         let agent: Name = "a".parse().unwrap();
-        let mut teller = Teller::new(("r1".into(), agent), dir.clone(), spool.clone());
+        let mut teller = Teller::new(("r1".into(), agent, 7), dir.clone(), spool.clone());
         // A ledger that is more than a message holds, and a line of it that has no end yet.
         let line = format!("{{\"login\":\"{}\"}}\n", "l".repeat(1000));
         let mut ledger = File::create(dir.file(LEDGER)).unwrap();
@@ -237,7 +245,7 @@ mod tests {
         teller.tell_end(&record);
         assert_eq!((teller.failure(), teller.intervals()), (None, 3));
         let path = home.path().join("mirror");
-        let mut mirror = Mirror::open(&path, "a").unwrap();
+        let mut mirror = Mirror::open(&path, "a", 0).unwrap();
         for number in 0..spool.told() {
             let report: Report = read(Report::WHAT, &spool.read(number).unwrap()).unwrap();
             assert_eq!(report.sequence, number);
@@ -257,7 +265,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let dir = RunDir::create_at(&home.path().join("own")).unwrap();
         let spool = Spool::create(&home.path().join("spool")).unwrap();
-        let mut teller = Teller::new(("r1".into(), "a".parse().unwrap()), dir, spool.clone());
+        let mut teller = Teller::new(("r1".into(), "a".parse().unwrap(), 7), dir, spool.clone());
         // There is no record to tell of.
         teller.interval(&interval(0, 1, &[5]), &Tally::default());
         assert!(teller.failure().is_some());

@@ -1,9 +1,10 @@
 //! The connection to the group's NATS server, and its stream of results. The only file that names the client.
 
 use super::message::{self, LARGEST, MessageError, Report};
-use super::name::{Name, NameError};
+use super::name::Name;
 use super::order::{Answer, Presence, Reply, Request};
 use super::server::{Access, Credentials, CredentialsError};
+pub use super::wire_error::WireError;
 use crate::base::names::RunId;
 use crate::base::remedy::Remedy;
 use async_nats::connection::State;
@@ -29,8 +30,9 @@ pub const MOST_KEPT: i64 = 4 << 30;
 /// Within this time the stream knows a message that it has already.
 const KNOWN_AGAIN: Duration = Duration::from_secs(600);
 
-/// What was fetched and not acknowledged for so long is delivered again.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// What was fetched and not acknowledged for so long is delivered again: long enough to bring what a thousand agents told
+/// to a slow disk.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a connection is tried for life: two missed answers end it.
 const PING: Duration = Duration::from_secs(3);
@@ -43,85 +45,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Most messages that are fetched at once, and most bytes of them.
 const BATCH: (usize, usize) = (256, 16 * LARGEST);
-
-/// Why something could not be said or heard.
-#[derive(Debug, thiserror::Error)]
-pub enum WireError {
-    /// There is no connection.
-    #[error("no connection to the NATS server at {server}: {why}")]
-    NotConnected {
-        /// The server.
-        server: String,
-        /// In plain words.
-        why: String,
-        /// What to do.
-        remedy: Option<String>,
-    },
-    /// The server has no streams.
-    #[error("the NATS server at {server} keeps no streams: {why}")]
-    NoStream {
-        /// The server.
-        server: String,
-        /// In its words.
-        why: String,
-    },
-    /// Nobody hears.
-    #[error("nobody hears what is said to agent `{agent}`")]
-    NobodyHears {
-        /// The agent.
-        agent: String,
-    },
-    /// No answer came in time.
-    #[error("agent `{agent}` does not answer")]
-    NoAnswer {
-        /// The agent.
-        agent: String,
-    },
-    /// It is too much for one message.
-    #[error("{bytes} bytes are more than the NATS server at {server} takes in one message")]
-    TooLarge {
-        /// How many there are.
-        bytes: usize,
-        /// The server.
-        server: String,
-    },
-    /// A message cannot be read.
-    #[error(transparent)]
-    Message(#[from] MessageError),
-    /// A run's id cannot stand in a subject.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// Anything else.
-    #[error("the NATS server at {server}: {why}")]
-    Other {
-        /// The server.
-        server: String,
-        /// In the client's words.
-        why: String,
-    },
-}
-
-impl Remedy for WireError {
-    fn remedy(&self) -> Option<String> {
-        match self {
-            Self::NotConnected { remedy, .. } => remedy.clone(),
-            Self::NoStream { .. } => Some(
-                "start it with JetStream (`nats-server --jetstream --store_dir DIR`), and let the user make streams"
-                    .to_owned(),
-            ),
-            Self::NobodyHears { .. } | Self::NoAnswer { .. } => {
-                Some("look whether `gander agent` still runs there and reaches the server".to_owned())
-            }
-            Self::TooLarge { .. } => Some(
-                "raise `max_payload` of the server, or take journeys out of the profile that it does not perform"
-                    .to_owned(),
-            ),
-            Self::Message(error) => error.remedy(),
-            Self::Name(error) => error.remedy(),
-            Self::Other { .. } => None,
-        }
-    }
-}
 
 /// A connection to the server as a member of a group. Clones are the same connection. Lost, it is made again for as long
 /// as there is somebody who holds it.
@@ -142,10 +65,12 @@ impl Wire {
             server: server.clone(),
             why: error.to_string(),
             remedy: error.remedy(),
+            may_pass: false,
         })?;
         let client = options.connect(&server).await.map_err(|error| {
             let (why, remedy) = not_connected(&error, access);
-            WireError::NotConnected { server: server.clone(), why, remedy }
+            let may_pass = may_pass(&error);
+            WireError::NotConnected { server: server.clone(), why, remedy, may_pass }
         })?;
         let mut streams = jetstream::new(client.clone());
         streams.set_timeout(ANSWER);
@@ -322,6 +247,15 @@ impl Wire {
         stored.await.map(drop).map_err(failed)
     }
 
+    /// The same for a conductor that begins: what was given to one before it comes again at once.
+    pub async fn take_over(&self, run: &RunId) -> Result<Results, WireError> {
+        let name: Name = run.as_str().parse()?;
+        if let Ok(stream) = self.streams.get_stream(self.stream_name()).await {
+            let _ = stream.delete_consumer(name.as_str()).await;
+        }
+        self.results(run).await
+    }
+
     /// What agents have to tell of a run: everything that no conductor has acknowledged yet, and what comes.
     pub async fn results(&self, run: &RunId) -> Result<Results, WireError> {
         let run: Name = run.as_str().parse()?;
@@ -412,11 +346,19 @@ pub struct Results {
 pub struct Delivered {
     /// What it says.
     pub report: Result<Report, MessageError>,
+    /// What it is acknowledged by.
+    pub receipt: Receipt,
+}
+
+/// What a message is acknowledged by.
+pub struct Receipt {
+    /// The place of the message in the stream: the same however often it is delivered.
+    pub place: u64,
     acker: Acker,
 }
 
-impl Delivered {
-    /// It is safe, and need not come again.
+impl Receipt {
+    /// The message is safe, and need not come again.
     pub async fn acknowledge(self) {
         // One that is lost only brings the message once more.
         let _ = self.acker.ack().await;
@@ -433,9 +375,10 @@ impl Results {
             let mut batch = batch.messages().await.map_err(|error| self.wire.other(error))?;
             while let Some(message) = batch.next().await {
                 let message = message.map_err(|error| self.wire.other(error))?;
+                let place = message.info().map_or(0, |info| info.stream_sequence);
                 let (message, acker) = message.split();
                 let report = message::read::<Report>(Report::WHAT, &message.payload);
-                delivered.push(Delivered { report, acker });
+                delivered.push(Delivered { report, receipt: Receipt { place, acker } });
             }
             Ok(())
         };
@@ -462,6 +405,14 @@ impl Results {
             let _ = stream.purge().filter(filter).await;
         }
     }
+}
+
+/// Whether what keeps a connection from coming about may be another thing soon: a server that starts, a network.
+fn may_pass(error: &async_nats::ConnectError) -> bool {
+    use ConnectErrorKind::{Dns, Io, TimedOut};
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let is_of_tls = ["ertificate", "tls", "TLS"].iter().any(|word| cause.contains(word));
+    matches!(error.kind(), Dns | Io | TimedOut) && !is_of_tls
 }
 
 /// Whether what was given as credentials could be any. Whether they are good only the server knows.

@@ -5,10 +5,10 @@ use serde_json::Value;
 use std::fs;
 use std::process::Child;
 
-const NAMES: [&str; 3] = ["a", "b", "c"];
+pub(crate) const NAMES: [&str; 3] = ["a", "b", "c"];
 
 /// A run of three agents under way, with this much of it told.
-fn under_way(seconds: u64, more: &[&str]) -> (Group, Child) {
+pub(crate) fn under_way(seconds: u64, more: &[&str]) -> (Group, Child) {
     let mut group = Group::new();
     group.lab.file("p.toml", &profile(seconds, "5ms"));
     group.start_all(&NAMES);

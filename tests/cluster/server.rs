@@ -100,6 +100,12 @@ impl NatsServer {
         }
     }
 
+    /// Removes what it had stored, while it is not there.
+    pub(crate) fn wipe(&self) {
+        assert!(self.child.is_none(), "it is still at it");
+        fs::remove_dir_all(self.folder.path().join("store")).expect("a removed store");
+    }
+
     /// Starts it again where it was, with what it had stored.
     pub(crate) fn start_again(&mut self) {
         let port = self.port.to_string();

@@ -220,6 +220,20 @@ impl Group {
         signal_to(self.agents[agent].id(), signal);
     }
 
+    /// A connection of somebody else to the group's server.
+    pub(crate) fn stranger(&self) -> (tokio::runtime::Runtime, async_nats::Client) {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
+        let client = runtime.block_on(async_nats::connect(self.server.url()));
+        (runtime, client.expect("a connection"))
+    }
+
+    /// What the conductor has on file about the run.
+    pub(crate) fn journal(&self) -> Value {
+        let text = fs::read(self.out().join("conductor.json")).expect("a journal");
+        serde_json::from_slice(&text).expect("JSON")
+    }
+
     /// Kills an agent.
     pub(crate) fn kill(&mut self, agent: &str) {
         let mut child = self.agents.remove(agent).expect("an agent");
