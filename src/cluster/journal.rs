@@ -188,7 +188,7 @@ pub(super) mod tests {
             checked: serde_json::Value::Null,
             members,
             start_unix_us: Some(1),
-            epochs: Vec::new(),
+            epochs: Handovers::default(),
             stops: 0,
             stopped_ms: None,
             stopped: None,
