@@ -90,11 +90,6 @@ impl Intake {
     }
 }
 
-/// Up to which message everything of an agent is in its directory. After the end there is nothing to come.
-fn written(mirror: &Mirror) -> u64 {
-    if mirror.is_ended() { u64::MAX } else { mirror.written() }
-}
-
 impl Ensemble<'_> {
     /// Takes what is there, and sees to it that it gets to the disk.
     pub(super) async fn take_in(&mut self, intake: &mut Intake) -> Result<(), Failure> {
@@ -183,7 +178,7 @@ impl Ensemble<'_> {
 
     fn begin_to_keep(&self, intake: &mut Intake) {
         intake.kept = self.clock.now();
-        let next: Vec<u64> = self.mirrors.iter().map(written).collect();
+        let next: Vec<u64> = self.mirrors.iter().map(Mirror::written).collect();
         let fresh = std::mem::take(&mut intake.fresh);
         let path = |agent: usize| self.mirrors[agent].dir().path().to_owned();
         let paths: Vec<PathBuf> = fresh.into_iter().map(path).collect();

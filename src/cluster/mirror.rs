@@ -256,6 +256,8 @@ impl Mirror {
         }
         let Some(writer) = self.writer.take() else { return Ok(()) };
         writer.finish()?;
+        // Nothing is taken after the end, so nothing of it comes again.
+        self.ledger.sync()?;
         self.dir.write_run(&record)?;
         (self.record, self.is_ended) = (Some(record), true);
         Ok(())
@@ -300,7 +302,8 @@ impl Mirror {
     /// Up to which message, that one not included, everything is written: brought to the disk, none of it needs to come
     /// again.
     pub fn written(&self) -> u64 {
-        self.open.unwrap_or(self.next)
+        // After the end there is nothing to come.
+        if self.is_ended { u64::MAX } else { self.open.unwrap_or(self.next) }
     }
 
     /// The number of the message that is to come next.
@@ -382,6 +385,11 @@ impl Ledger {
             self.lines += number;
         }
         Ok(())
+    }
+
+    fn sync(&self) -> Result<(), MirrorError> {
+        let file = self.file.as_ref();
+        file.map_or(Ok(()), |file| file.sync_data().map_err(|source| self.error(source)))
     }
 
     fn error(&self, source: io::Error) -> MirrorError {
