@@ -312,7 +312,12 @@ impl Conductor {
             Err(error) => Err(error),
         };
         if let Err(error) = &outcome {
-            self.stand_down(&error.to_string()).await;
+            let why = match error {
+                GroupError::NotReady { complaints, .. } => complaints.first().map(|it| &*it.what),
+                _ => None,
+            };
+            let why = why.map_or_else(|| error.to_string(), |why| format!("{error}: {why}"));
+            self.stand_down(&why).await;
         }
         outcome
     }

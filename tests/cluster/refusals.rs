@@ -65,7 +65,7 @@ fn what_is_wrong_with_the_server_or_who_we_are_to_it_is_told() {
         ("http://127.0.0.1:1", 2, "is no address of a NATS server"),
         ("nats://127.0.0.1:1", 3, "no connection to the NATS server"),
     ] {
-        let ended = run(url, &[]);
+        let ended = run(url, &["--agent-wait", "1s"]);
         assert_eq!(ended.code, code, "{}", ended.stderr);
         assert!(ended.stderr.contains(told) && ended.stderr.contains("help:"), "{}", ended.stderr);
         assert!(!ended.stderr.contains("hush"), "{}", ended.stderr);
