@@ -332,26 +332,31 @@ async fn an_iteration_that_never_returns_is_cut_off_when_the_drain_is_over() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_iteration_that_never_waits_starves_nobody() {
-    let work = Work::new(|_| async { Ending::Completed });
     let ticks = Arc::new(AtomicUsize::new(0));
-    let ticking = ticks.clone();
+    // How often somebody else had had a turn when the last iteration began.
+    let seen = Arc::new(AtomicUsize::new(0));
+    let (counted, noted) = (ticks.clone(), seen.clone());
+    let work = Work::new(move |_| {
+        noted.store(counted.load(Ordering::SeqCst), Ordering::SeqCst);
+        async { Ending::Completed }
+    });
     let ticker = tokio::spawn(async move {
         loop {
-            ticking.fetch_add(1, Ordering::SeqCst);
+            ticks.fetch_add(1, Ordering::SeqCst);
             tokio::time::sleep(ms(10)).await;
         }
     });
     let end =
         drive(plan(3, |workload| workload.duration = Some(ms(300))), &Stop::default(), &work).await;
     ticker.abort();
-    let during = work.tickets().last().map(|ticket| ticket.after).expect("some iterations");
-    assert!(during > ms(250), "{during:?}");
     assert!(is_exact(&end.total()));
-    let early =
-        |user| work.tickets().iter().any(|ticket| ticket.user == user && ticket.after < ms(150));
-    assert!((0..3).all(early), "a user did not get its turn");
-    // About 30 while the run lasts, and up to 50 more while Goose goes; without a yield only those.
-    assert!(ticks.load(Ordering::SeqCst) > 10);
+    let tickets = work.tickets();
+    let early = &tickets[..tickets.len() / 2];
+    let has_turn = |user| early.iter().any(|ticket| ticket.user == user);
+    assert!((0..3).all(has_turn), "a user did not get its turn");
+    // About 30 where the machine is fast; without a yield there is one before the load, and none during it.
+    let seen = seen.load(Ordering::SeqCst);
+    assert!(seen > 2, "{seen}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
