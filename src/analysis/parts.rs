@@ -2,10 +2,10 @@
 //! alone.
 
 use super::caution::{LITTLE_HEADROOM, ms, nearly_all};
-use super::verdict::{Strain, faults_of_generator};
+use super::verdict::{OVERLOADED_PART, Strain, faults_of_generator};
 use crate::base::figures;
-use crate::base::units::Span;
-use crate::measure::tally::{Tally, share};
+use crate::base::units::{Share, Span};
+use crate::measure::tally::{JourneyTally, Tally, share};
 use crate::measure::timeline::allowed_lag_us;
 use crate::result::part::Part;
 use std::collections::BTreeSet;
@@ -37,6 +37,21 @@ pub(super) fn invalid(parts: &[Part]) -> Vec<String> {
         reasons.push(format!("the generators of {more} more parts were the limit as well"));
     }
     reasons
+}
+
+/// What was lost with parts was no load: from the same share on as of the time in which a generator was the limit, the
+/// figures are those of less than the plan, and say nothing about the tenant under it.
+pub(super) fn much_lost(tally: &Tally, parts: &[Part]) -> Option<String> {
+    let of = |count: fn(&JourneyTally) -> u64| tally.journeys.values().map(count).sum::<u64>();
+    let (lost, due) = (of(|counts| counts.lost), of(|counts| counts.due));
+    let is_much = !parts.is_empty() && lost > 0 && lost.saturating_mul(OVERLOADED_PART) >= due;
+    let most = Share(share(1, OVERLOADED_PART));
+    is_much.then(|| {
+        format!(
+            "{lost} of {due} due iterations were lost with the parts that had them (invalid from {most} on): the load \
+             was not that of the plan"
+        )
+    })
 }
 
 /// Parts without an end of which nobody took care fail the run: what they had to do was done by nobody. Nor is there
@@ -404,6 +419,29 @@ mod tests {
         let all_lost = parts.iter().map(|part| Part { lost_from_ms: Some(1), ..part.clone() });
         let told = killed(&all_lost.collect::<Vec<_>>());
         assert!(told.is_some_and(|told| told.starts_with("all parts were lost")));
+    }
+
+    #[test]
+    fn a_tenth_of_the_load_lost_with_parts_makes_the_whole_invalid() {
+        let tally = |lost| {
+            let mut tally = Tally::default();
+            for (journey, lost) in [("a", lost), ("b", 0)] {
+                let counts = JourneyTally { due: 50, lost, ..JourneyTally::default() };
+                tally.journeys.insert(("v".into(), journey.into()), counts);
+            }
+            tally
+        };
+        let parts = with(|_| {});
+        assert_eq!(much_lost(&tally(9), &parts), None);
+        assert_eq!(
+            much_lost(&tally(10), &parts).as_deref(),
+            Some(
+                "10 of 100 due iterations were lost with the parts that had them (invalid from 10% on): the load was \
+                 not that of the plan"
+            )
+        );
+        assert_eq!(much_lost(&tally(10), &[]), None);
+        assert_eq!(much_lost(&Tally::default(), &parts), None);
     }
 
     #[test]

@@ -87,6 +87,7 @@ pub fn judge(
         true => invalid(tally),
         false => parts::invalid(&circumstances.parts),
     };
+    reasons.extend(parts::much_lost(tally, &circumstances.parts));
     let is_invalid = !reasons.is_empty();
     // Said of an invalid run, too: otherwise nobody would know why it was so late.
     reasons.extend(max_users_reached(tally, circumstances));

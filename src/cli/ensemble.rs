@@ -268,6 +268,8 @@ impl Ensemble<'_> {
         for (agent, change) in course.pulse.look(self.clock.now(), is_deaf) {
             let name = self.name(agent);
             match change {
+                // Who is lost was told of.
+                Change::Suspected if self.is_over(agent) => {}
                 Change::Suspected => self.caution(&format!("nothing is heard of agent `{name}`")),
                 Change::Lost => self.lose(agent, "nothing is heard of it").await?,
                 Change::Back => {}

@@ -18,6 +18,7 @@ use crate::base::random::Seed;
 use crate::base::remedy::Listing;
 use crate::base::units::Span;
 use crate::cluster::conductor::Conductor;
+use crate::cluster::held::{Held, hold};
 use crate::cluster::journal::{CONDUCTOR, Journal, JournalError};
 use crate::cluster::message::{Plan, PlanFile, SCHEMA_VERSION};
 use crate::cluster::name::Name;
@@ -115,7 +116,7 @@ pub(super) fn run_many(
     let clock = Clock::system();
     let old = args.resume.as_deref().map(|path| reopen(path, &checked)).transpose()?;
     let seed = match &old {
-        Some((_, journal)) => journal.plan.seed.parse().unwrap_or(Seed(0)),
+        Some((_, journal, _)) => journal.plan.seed.parse().unwrap_or(Seed(0)),
         None => args.selection.seed().unwrap_or_else(Seed::unforeseen),
     };
     let given = Given {
@@ -152,11 +153,12 @@ fn is_outside(checked: &Checked) -> bool {
 /// A new run, or one that a conductor was killed at.
 enum Beginning {
     New(Box<Plan>),
-    Old(Box<(RunDir, Journal)>),
+    Old(Box<(RunDir, Journal, Held)>),
 }
 
 /// The directory of a run that is taken up again.
-fn reopen(path: &Path, checked: &Checked) -> Result<(RunDir, Journal), Failure> {
+fn reopen(path: &Path, checked: &Checked) -> Result<(RunDir, Journal, Held), Failure> {
+    let held = held(path)?;
     let wrong = |error: JournalError| Failure::of(Exit::WrongInput, &error);
     if path.join(RUN).exists() && !path.join(CONDUCTOR).exists() {
         let what = format!("the run in `{}` is over", path.display());
@@ -181,7 +183,12 @@ fn reopen(path: &Path, checked: &Checked) -> Result<(RunDir, Journal), Failure> 
         _ => {}
     }
     let dir = RunDir::create_at(path).map_err(|error| Failure::of(Exit::WrongInput, &error))?;
-    Ok((dir, journal))
+    Ok((dir, journal, held))
+}
+
+/// The directory of the run for this conductor alone.
+fn held(path: &Path) -> Result<Held, Failure> {
+    hold(path).map_err(|taken| Failure::of(Exit::WrongInput, &taken))
 }
 
 impl Given<'_> {
@@ -257,9 +264,9 @@ impl Given<'_> {
                 None => Ok(Exit::Interrupted),
             },
             Beginning::Old(old) => {
-                let (dir, journal) = *old;
+                let (dir, journal, held) = *old;
                 let run = journal.plan.run.clone();
-                let conductor = Conductor::new(wire, run, self.clock.clone()).await;
+                let conductor = Conductor::new(wire, run, self.clock.clone(), held).await;
                 let conductor = conductor.map_err(|error| wire_failure(&error))?;
                 let members = journal.members.iter();
                 conductor.expect(members.map(|member| (member.name.clone(), member.instance)));
@@ -283,7 +290,8 @@ impl Given<'_> {
         ending: &Ending,
     ) -> Result<Option<(RunDir, Journal, Conductor)>, Failure> {
         let dir = make_dir(self.args, &plan.run)?;
-        let made = Conductor::new(wire, plan.run.clone(), self.clock.clone()).await;
+        let held = held(dir.path())?;
+        let made = Conductor::new(wire, plan.run.clone(), self.clock.clone(), held).await;
         let conductor = made.map_err(|error| {
             dir.give_up(|_| false);
             wire_failure(&error)

@@ -37,7 +37,8 @@ impl Ensemble<'_> {
         self.write_journal()?;
         self.hand_over().await?;
         let seconds = Duration::from_millis(from_ms).as_secs_f64();
-        self.say(&format!("its load goes to {number} others from {seconds:.1} s of the run on"));
+        let others = if number == 1 { "other" } else { "others" };
+        self.say(&format!("its load goes to {number} {others} from {seconds:.1} s of the run on"));
         if number * 2 < self.number() {
             self.caution("more than half of the agents are lost: the others may lack users for all of the load");
         }

@@ -1,6 +1,7 @@
 //! The conductor's side of a group: who is there, whose clock is how far, who is ready, and orders that arrive.
 
 use super::agent::of_unix_us;
+use super::held::Held;
 use super::message::{Plan, write};
 use super::name::Name;
 use super::offset::{Asked, Offset, QUESTIONS, Uncertain};
@@ -145,11 +146,13 @@ pub struct Conductor {
     /// Who may have had it, and made something for it.
     met: Mutex<BTreeSet<Name>>,
     tasks: Vec<JoinHandle<()>>,
+    /// The directory of the run is nobody else's meanwhile.
+    _held: Held,
 }
 
 impl Conductor {
     /// Begins to be heard, and to hear.
-    pub async fn new(wire: Wire, run: RunId, clock: Clock) -> Result<Self, WireError> {
+    pub async fn new(wire: Wire, run: RunId, clock: Clock, held: Held) -> Result<Self, WireError> {
         let mut beats = wire.beats().await?;
         let signs = Arc::new(Mutex::new(Signs::default()));
         let (note, of_task) = (signs.clone(), clock.clone());
@@ -168,7 +171,16 @@ impl Conductor {
             }
         });
         let (planned, met) = (Mutex::default(), Mutex::default());
-        Ok(Self { wire, run, clock, signs, planned, met, tasks: vec![hearing, speaking] })
+        Ok(Self {
+            wire,
+            run,
+            clock,
+            signs,
+            planned,
+            met,
+            tasks: vec![hearing, speaking],
+            _held: held,
+        })
     }
 
     /// The connection.

@@ -10,6 +10,7 @@ pub mod conductor;
 mod delivery;
 pub mod gaps;
 pub mod handover;
+pub mod held;
 pub mod journal;
 pub mod keep;
 pub mod live;

@@ -232,6 +232,11 @@ impl Remedy for RunDirError {
             Self::Taken { .. } => {
                 Some("name another directory with `--out`, or move this one away".to_owned())
             }
+            Self::NotARun { path } if path.join("agents").is_dir() => Some(format!(
+                "its conductor has not ended it: the same `gander run` with `--resume {0}` does that, and `gander report \
+                 --merge {0}/agents/*` joins what there is",
+                path.display()
+            )),
             Self::NotARun { .. } => {
                 Some("name a directory that `gander run` made, such as `reports/latest`".to_owned())
             }

@@ -71,6 +71,8 @@ fn where_the_run_is_to_be_marked_the_rest_of_an_agent_that_dies_is_lost() {
     assert_eq!(number(&own["due"]), all / 3, "its share, all of it: {own}");
     assert!(number(&own["lost"]) > all / 6, "{own}");
     assert!(!conducted.told.contains("its load goes to"), "{}", conducted.told);
+    assert_eq!(conducted.code, Some(5), "less than the plan was put on: {}", group.all_told());
+    assert!(conducted.told.contains("due iterations were lost"), "{}", conducted.told);
     let cautions = summary["cautions"].to_string();
     assert!(cautions.contains("lost"), "{cautions}");
 }
@@ -169,6 +171,21 @@ fn a_run_whose_conductor_is_gone_until_its_end_is_finished_by_the_next_one() {
     let conducted = group.end(group.conduct(3, &["--resume", "out", "--seed", "7"]));
     let summary = group.summary();
     assert_eq!(Group::due(&summary), planned(6, 7), "{}", group.all_told());
+    assert_eq!(total(&summary, "lost"), 0, "{summary}");
+    assert!([Some(0), Some(5)].contains(&conducted.code), "{}", group.all_told());
+}
+
+#[test]
+fn a_run_has_one_conductor_also_where_a_second_one_is_to_take_it_up() {
+    let (group, conductor) = under_way(8, &[]);
+    for more in [["--resume", "out"], ["--resume-or-start", "out"], ["-o", "out"]] {
+        let second = group.end(group.conduct(3, &[&more[..], &["--seed", "7"]].concat()));
+        assert_eq!(second.code, Some(2), "{more:?}: {}", second.told);
+    }
+    assert!(group.told("conductor").contains("another process conducts the run in `out`"));
+    let conducted = group.end(conductor);
+    let summary = group.summary();
+    assert_eq!(Group::due(&summary), planned(8, 7), "{}", group.all_told());
     assert_eq!(total(&summary, "lost"), 0, "{summary}");
     assert!([Some(0), Some(5)].contains(&conducted.code), "{}", group.all_told());
 }
