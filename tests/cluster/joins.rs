@@ -43,7 +43,7 @@ fn one_that_joins_when_the_run_is_on_waits_for_the_next_and_disturbs_nothing() {
     let conducted = group.end(conductor);
     let summary = group.summary();
     assert_eq!(Group::due(&summary), planned(14, 7), "{}", group.all_told());
-    assert!(conducted.told.contains("its load goes to 1 others"), "{}", conducted.told);
+    assert!(conducted.told.contains("its load goes to 1 other from"), "{}", conducted.told);
     assert_eq!(parts(&group), ["a", "b"]);
     assert!(!group.told("c").contains("share"), "{}", group.told("c"));
     fs::remove_dir_all(group.out()).expect("a removed directory");
